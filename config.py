@@ -1,0 +1,7 @@
+"""pyinfra's configuration for every run from this folder."""
+
+from pyinfra import config
+
+config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
+# One failed host stops the run: what comes next (MX above all) relies on every host.
+config.FAIL_PERCENT = 0

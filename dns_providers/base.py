@@ -1,0 +1,130 @@
+"""What every DNS provider adapter offers, and the errors it may raise.
+
+ProviderError
+├── AuthError        credentials refused, or not enough rights
+├── ZoneNotFound     the provider does not serve this zone
+├── Stale            an RRset changed between reading and writing; nothing was written
+├── Rejected         the provider refused a change for what it contains
+├── RateLimited      too many calls; `retry_after` in seconds
+└── Unreachable      no answer: the outcome of a write is unknown until it is read again
+
+Each has a `message_id` and `values` for translation, and an English text as str().
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Protocol
+
+import dns.name
+
+from dns_providers.rrset import RRKey, RRset
+
+
+class ProviderError(Exception):
+    """A DNS provider could not do what was asked."""
+
+    def __init__(self, message_id: str, english: str, **values: str) -> None:
+        super().__init__(english)
+        self.message_id = message_id
+        self.values = values
+
+
+class AuthError(ProviderError):
+    """The credentials were refused, or lack a right."""
+
+
+class ZoneNotFound(ProviderError):
+    """The provider does not serve the zone."""
+
+
+class Stale(ProviderError):
+    """An RRset is not what it was when the change was planned; nothing was written."""
+
+
+class Rejected(ProviderError):
+    """The provider refused the change."""
+
+
+class RateLimited(ProviderError):
+    """The provider asks to come back later."""
+
+
+class Unreachable(ProviderError):
+    """No answer from the provider; whether a write was carried out must be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an adapter's API can do.
+
+    atomic: what one call changes all or nothing. cas: whether preconditions are checked by the
+    server or by reading again. TTLs in seconds, TXT limits in octets (None: no known limit).
+    """
+
+    atomic: Literal["zone", "rrset", "record"]
+    cas: Literal["native", "reread"]
+    min_ttl: int = 1
+    max_ttl: int = 2**31 - 1
+    max_txt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One RRset's way from `before` (the precondition) to `after`; None means absent."""
+
+    before: RRset | None
+    after: RRset | None
+    group: str
+    reason: str = ""
+
+    @property
+    def key(self) -> RRKey:
+        """Owner name and type of the RRset."""
+        rrset = self.after or self.before
+        if rrset is None:
+            raise ValueError("a change needs a before or an after")
+        return rrset.key
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the provider showed: complete for every owner name in `names`, all types.
+
+    `covering` holds, for other names that matter, what is there: CNAME, DNAME and NS at ancestors
+    inside the zone, and wildcards that would answer for a name in `names`.
+    """
+
+    zone: dns.name.Name
+    names: frozenset[dns.name.Name]
+    rrsets: dict[RRKey, RRset]
+    covering: tuple[RRset, ...] = field(default=())
+
+    def get(self, key: RRKey) -> RRset | None:
+        """The RRset at `key`, if there is one."""
+        return self.rrsets.get(key)
+
+    def at(self, owner: dns.name.Name) -> tuple[RRset, ...]:
+        """All RRsets at an owner name."""
+        return tuple(r for k, r in self.rrsets.items() if k.owner == owner)
+
+
+class Provider(Protocol):
+    """A DNS provider, opened for one zone."""
+
+    slug: ClassVar[str]
+    zone: dns.name.Name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Limits and guarantees of this provider."""
+        ...
+
+    def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
+        """Read all RRsets of the given owner names. Raises ProviderError."""
+        ...
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Carry out changes, each only if its `before` still holds. Raises ProviderError."""
+        ...

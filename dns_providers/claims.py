@@ -1,0 +1,68 @@
+"""Claims: what we want to be true of an RRset, without taking the rest of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dns_providers.rrset import RRKey, Value
+
+
+class ClaimMode(StrEnum):
+    """How much of an RRset a claim is about."""
+
+    EXCLUSIVE = "exclusive"  # the whole RRset is ours
+    MEMBER = "member"  # our values must be among the others
+    SINGLETON = "singleton"  # one value of its kind, merged with what is there (SPF)
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What merging a singleton gave: the new value, or why there is none.
+
+    `ours` is what we added, to be able to take it out again. `problem` is a message id with its
+    values; with a problem, `value` is None and the claim is a conflict.
+    """
+
+    value: Value | None
+    ours: tuple[str, ...] = ()
+    problem: str | None = None
+    detail: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Singleton:
+    """How a SINGLETON claim finds and merges its one value in a shared RRset.
+
+    is_kind: tells whether a value is of this kind (`v=spf1`).
+    merge: (existing values of the kind, terms the ledger says are ours) -> Merge.
+    """
+
+    is_kind: Callable[[Value], bool]
+    merge: Callable[[tuple[Value, ...], tuple[str, ...]], Merge]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One thing that we want of one RRset.
+
+    values: what must be there (for SINGLETON the value when nothing is there yet).
+    ttl: wished TTL in seconds; alone it is never a reason to change, unless `enforce_ttl`.
+    group: claims that make sense only together ("mx", "spf", "dkim"); a conflict blocks its group.
+    needed: the server cannot work without the group; else its conflict lets the run go on.
+    reason: message id of why the record is published.
+    stage: the publishing stage it belongs to.
+    """
+
+    key: RRKey
+    mode: ClaimMode
+    values: frozenset[Value]
+    ttl: int
+    group: str
+    needed: bool
+    reason: str
+    stage: str
+    enforce_ttl: bool = False
+    only_if_free: bool = False  # leave a foreign RRset alone without calling it a conflict
+    singleton: Singleton | None = field(default=None, compare=False, repr=False)

@@ -1,0 +1,224 @@
+"""RRsets whose values are parsed data: a TXT is one byte string, a name an absolute A-label name.
+
+Presentation format, quoting and 255-octet strings exist in :func:`to_rdata` / :func:`from_rdata`
+and in the adapters, nowhere else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rdtypes.ANY.CAA
+import dns.rdtypes.ANY.CNAME
+import dns.rdtypes.ANY.MX
+import dns.rdtypes.ANY.TXT
+import dns.rdtypes.IN.A
+import dns.rdtypes.IN.AAAA
+import dns.rdtypes.IN.SRV
+
+_STRING_MAX = 255  # RFC 1035 section 3.3: a character-string is at most 255 octets
+
+
+def owner_name(text: str) -> dns.name.Name:
+    """Return `text` (A-labels, with or without the final dot) as an absolute lower-case name.
+
+    Raises dns.exception.DNSException for what is no domain name (RFC 1035 section 2.3.4).
+    """
+    return dns.name.from_text(text, dns.name.root, idna_codec=None).canonicalize()
+
+
+def name_text(name: dns.name.Name) -> str:
+    """Return a name as people write it: no final dot."""
+    return name.to_text(omit_final_dot=True)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """The value of an A or AAAA record, in its canonical text form."""
+
+    address: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", str(ipaddress.ip_address(self.address)))
+
+    @property
+    def rtype(self) -> str:
+        """`A` or `AAAA`."""
+        return "AAAA" if ":" in self.address else "A"
+
+    def __str__(self) -> str:
+        return self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The value of a CNAME record."""
+
+    name: dns.name.Name
+
+    def __str__(self) -> str:
+        return self.name.to_text()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TXT:
+    """The value of a TXT record: its character-strings joined (RFC 7208 section 3.3)."""
+
+    data: bytes
+
+    def __str__(self) -> str:
+        shown = self.data.decode("ascii", "backslashreplace")
+        return '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@dataclass(frozen=True, slots=True)
+class MX:
+    """The value of an MX record."""
+
+    preference: int
+    exchange: dns.name.Name
+
+    def __str__(self) -> str:
+        return f"{self.preference} {self.exchange.to_text()}"
+
+
+@dataclass(frozen=True, slots=True)
+class SRV:
+    """The value of an SRV record (RFC 2782)."""
+
+    priority: int
+    weight: int
+    port: int
+    target: dns.name.Name
+
+    def __str__(self) -> str:
+        return f"{self.priority} {self.weight} {self.port} {self.target.to_text()}"
+
+
+@dataclass(frozen=True, slots=True)
+class CAA:
+    """The value of a CAA record (RFC 8659)."""
+
+    flags: int
+    tag: str
+    value: bytes
+
+    def __str__(self) -> str:
+        return f'{self.flags} {self.tag} "{self.value.decode("ascii", "backslashreplace")}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A value of a type we never write: its RFC 3597 wire data, kept as it is."""
+
+    wire: bytes
+    text: str = field(compare=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Value: TypeAlias = Address | Target | TXT | MX | SRV | CAA | Other
+
+
+@dataclass(frozen=True, slots=True)
+class RRKey:
+    """What identifies an RRset in a zone: owner name and type."""
+
+    owner: dns.name.Name
+    rtype: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "owner", self.owner.canonicalize())
+        object.__setattr__(self, "rtype", self.rtype.upper())
+
+    def __str__(self) -> str:
+        return f"{name_text(self.owner)}/{self.rtype}"
+
+    def __lt__(self, other: RRKey) -> bool:
+        return (self.owner, self.rtype) < (other.owner, other.rtype)
+
+
+def key(owner: str, rtype: str) -> RRKey:
+    """Return the key for an owner name written in A-labels."""
+    return RRKey(owner_name(owner), rtype)
+
+
+@dataclass(frozen=True, slots=True)
+class RRset:
+    """All values of one owner name and type, with their TTL in seconds (RFC 2181 section 5).
+
+    `opaque` marks what a provider shows but a plain RRset cannot say (alias, weighted, proxied):
+    it is never changed. `handles` maps a value to the provider's record id.
+    """
+
+    key: RRKey
+    ttl: int
+    values: frozenset[Value]
+    opaque: bool = False
+    handles: tuple[tuple[Value, str], ...] = field(default=(), compare=False, repr=False)
+
+    def lines(self) -> tuple[str, ...]:
+        """One line for each value, in presentation format, sorted."""
+        owner = name_text(self.key.owner)
+        return tuple(
+            sorted(f"{owner} {self.ttl} IN {self.key.rtype} {value}" for value in self.values)
+        )
+
+
+def rrset(owner: str, rtype: str, ttl: int, *values: Value) -> RRset:
+    """Return an RRset for an owner name written in A-labels."""
+    return RRset(key(owner, rtype), ttl, frozenset(values))
+
+
+def to_rdata(value: Value, rtype: str) -> dns.rdata.Rdata:
+    """Return `value` as dnspython rdata; a TXT is cut into 255-octet character-strings."""
+    cls = dns.rdataclass.IN
+    kind = dns.rdatatype.from_text(rtype)
+    match value:
+        case Address(address=address) if rtype == "A":
+            return dns.rdtypes.IN.A.A(cls, kind, address)
+        case Address(address=address):
+            return dns.rdtypes.IN.AAAA.AAAA(cls, kind, address)
+        case Target(name=name):
+            return dns.rdtypes.ANY.CNAME.CNAME(cls, kind, name)
+        case TXT(data=data):
+            return dns.rdtypes.ANY.TXT.TXT(cls, kind, character_strings(data))
+        case MX(preference=preference, exchange=exchange):
+            return dns.rdtypes.ANY.MX.MX(cls, kind, preference, exchange)
+        case SRV(priority=priority, weight=weight, port=port, target=target):
+            return dns.rdtypes.IN.SRV.SRV(cls, kind, priority, weight, port, target)
+        case CAA(flags=flags, tag=tag, value=data):
+            return dns.rdtypes.ANY.CAA.CAA(cls, kind, flags, tag.encode("ascii"), data)
+        case Other(wire=wire):
+            return dns.rdata.from_wire(cls, kind, wire, 0, len(wire))
+
+
+def from_rdata(rdata: dns.rdata.Rdata) -> Value:
+    """Return dnspython rdata as a value; a type that we never write becomes `Other`."""
+    match rdata:
+        case dns.rdtypes.IN.A.A(address=address) | dns.rdtypes.IN.AAAA.AAAA(address=address):
+            return Address(address)
+        case dns.rdtypes.ANY.CNAME.CNAME(target=target):
+            return Target(target.canonicalize())
+        case dns.rdtypes.ANY.TXT.TXT(strings=strings):
+            return TXT(b"".join(strings))
+        case dns.rdtypes.ANY.MX.MX(preference=preference, exchange=exchange):
+            return MX(preference, exchange.canonicalize())
+        case dns.rdtypes.IN.SRV.SRV(priority=priority, weight=weight, port=port, target=target):
+            return SRV(priority, weight, port, target.canonicalize())
+        case dns.rdtypes.ANY.CAA.CAA(flags=flags, tag=tag, value=data):
+            return CAA(flags, tag.decode("ascii").lower(), data)
+    return Other(rdata.to_digestable(dns.name.root) or b"", rdata.to_text())
+
+
+def character_strings(data: bytes) -> tuple[bytes, ...]:
+    """Cut a TXT value into the character-strings of its wire form (at most 255 octets each)."""
+    cuts = range(0, max(len(data), 1), _STRING_MAX)
+    return tuple(data[at : at + _STRING_MAX] for at in cuts)
