@@ -1,0 +1,1 @@
+"""Install, configure and start PMail on a host."""

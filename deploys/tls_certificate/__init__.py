@@ -1,0 +1,1 @@
+"""Get a certificate onto a host and keep it valid."""

@@ -1,0 +1,1 @@
+"""DKIM keys: made, read and kept on the operator's machine."""

@@ -1,0 +1,1 @@
+"""What a postmaster knows, pure: settings, desired records, checks, reports."""

@@ -1,0 +1,1 @@
+"""Checks: observations in, results out; one module per area."""

@@ -1,0 +1,1 @@
+"""Simplified Chinese texts (简体中文)."""

@@ -1,0 +1,157 @@
+"""Settings of mail servers and zones: what the inventory says, validated, all mistakes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+TlsMethod = Literal["acme-http", "acme-dns", "files"]
+SpfAll = Literal["~all", "-all", "?all"]
+DmarcPolicy = Literal["none", "quarantine", "reject"]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A mailbox that must exist: local part and display name."""
+
+    account: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PmailSource:
+    """Where the PMail release comes from.
+
+    location: an https URL of a zip or binary, or an absolute local path of one.
+    mirror: prefix put before a release URL, or None. sha256: pinned sum of the file at
+    `location`, 64 hex digits, or None (then recorded on first use).
+    """
+
+    version: str
+    location: str | None
+    mirror: str | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """How the server gets its certificate.
+
+    directory: ACME directory URL. ca_file: PEM file of the CA that the directory's own HTTPS
+    certificate comes from (a private CA), or None. cert_file, key_file: for method `files`.
+    trust_file: PEM file of the CA that our certificate comes from, or None (then the system's).
+    """
+
+    method: TlsMethod
+    email: str | None
+    directory: str
+    ca_file: str | None
+    trust_file: str | None
+    cert_file: str | None
+    key_file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailDomain:
+    """A domain that a server receives and sends for (A-labels), and the zone it lives in."""
+
+    name: str
+    zone: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """One mail server: a host of the inventory's group `mail_servers`.
+
+    host: the inventory's name. domains[0] is the primary domain. ipv4, ipv6: public addresses.
+    outbound: name of the outbound mode (see postmaster.outbound). dmarc_rua: mailto address or
+    None for `dmarc@<domain>`. caa: CAs to allow, or empty for no CAA record.
+    propagation_timeout: seconds.
+    """
+
+    host: str
+    domains: tuple[MailDomain, ...]
+    ipv4: str
+    ipv6: str | None
+    web_host: str
+    outbound: str
+    admin_account: str
+    users: tuple[User, ...]
+    disable_removed_users: bool
+    source: PmailSource
+    tls: TlsSettings
+    spam_filter_level: int
+    log_level: str
+    open_ports: tuple[int, ...]
+    dkim_key_file: str | None
+    dkim_selector: str
+    spf_all: SpfAll
+    dmarc_policy: DmarcPolicy
+    dmarc_rua: str | None
+    caa: tuple[str, ...]
+    allow_private_address: bool
+    resolvers: tuple[str, ...]
+    preflight_mx_domains: tuple[str, ...]
+    propagation_timeout: int
+
+    @property
+    def primary(self) -> str:
+        """The primary mail domain."""
+        return self.domains[0].name
+
+    @property
+    def mail_host(self) -> str:
+        """MX target, PTR and (where the outbound mode can) EHLO name of all its domains."""
+        return f"smtp.{self.primary}"
+
+    @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """Names in the certificate, the web host first."""
+        names = (self.web_host, *(f"{label}.{self.primary}" for label in ("smtp", "imap", "pop")))
+        return tuple(dict.fromkeys(names))
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSettings:
+    """One zone (A-labels) and the provider it is published through.
+
+    options: the provider's own settings, by name. Secrets stay out: they are named here by an
+    environment variable or a file, and read by the adapter.
+    dns_replace: `owner/TYPE` of foreign RRsets that may be replaced. ttl: wished TTL, seconds.
+    """
+
+    name: str
+    provider: str
+    options: tuple[tuple[str, str], ...]
+    dns_replace: tuple[str, ...]
+    ttl: int
+    parent_servers: tuple[str, ...] = field(default=())
+
+    def option(self, name: str) -> str | None:
+        """The provider's setting of this name, if given."""
+        return dict(self.options).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything one inventory describes."""
+
+    servers: tuple[MailServer, ...]
+    zones: tuple[ZoneSettings, ...]
+
+    def server(self, host: str) -> MailServer:
+        """The server with this inventory name. Raises KeyError."""
+        return {server.host: server for server in self.servers}[host]
+
+    def zone(self, name: str) -> ZoneSettings:
+        """The zone with this name. Raises KeyError."""
+        return {zone.name: zone for zone in self.zones}[name]
+
+
+class SettingsError(Exception):
+    """The inventory has mistakes; `reasons` lists all of them, in the user's language."""
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__("\n".join(reasons))
+        self.reasons = reasons

@@ -1,0 +1,1 @@
+"""What the world shows, asked from here: observations only, nothing is judged."""
