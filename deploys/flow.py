@@ -1,0 +1,122 @@
+"""The order of a run over several hosts: begin, wait for each other, end with what was left open.
+
+pyinfra orders operations within a host only. An operation that every host calls is a point where
+all of them meet, so what stands below it relies on what stands above it, on whatever host.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+from collections.abc import Generator
+from typing import IO
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
+
+from deploys import paths
+from postmaster.messages import text
+
+_SPLIT_OPTIONS = ("--serial", "--no-wait")
+_held: list[IO[str]] = []
+_unsolved: dict[str, tuple[str, ...]] = {}
+
+
+def refuse_split_runs(arguments: list[str]) -> None:
+    """Refuse the pyinfra options that let one host run ahead of the others.
+
+    Raises OperationError: nothing has been changed at that point.
+    """
+    given = [option for option in _SPLIT_OPTIONS if option in arguments]
+    if given:
+        raise OperationError(text("flow.split_run", option=given[0]))
+
+
+@operation()
+def begin() -> Generator[FunctionCommand, None, None]:
+    """Refuse a run that could break the order, and take this site's lock while it executes."""
+    refuse_split_runs(sys.argv)
+    if state.is_executing and not _lock_site():
+        message = text("flow.busy", path=str(_lock_path()))
+        yield FunctionCommand(_fail, (message,), {})
+        return
+    host.noop(text("flow.begun"))
+
+
+@operation()
+def barrier() -> Generator[FunctionCommand, None, None]:
+    """Every host waits here; nobody passes when one of them has failed or not arrived."""
+    reason = _why_not_pass(state, host) if state.is_executing else None
+    if reason:
+        yield FunctionCommand(_fail, (reason,), {})
+        return
+    host.noop(text("flow.passed"))
+
+
+def leave_unsolved(host_name: str, lines: tuple[str, ...]) -> None:
+    """Keep what a host could not do and the run may go on without, for `end` to report."""
+    if lines:
+        _unsolved[host_name] = (*_unsolved.get(host_name, ()), *lines)
+
+
+@operation()
+def end() -> Generator[FunctionCommand, None, None]:
+    """Fail when something was left unsolved, so that the run does not end as if all were well."""
+    lines = _unsolved.get(host.name, ())
+    if state.is_executing and lines:
+        message = "\n".join((text("flow.unsolved"), *(f"  {line}" for line in lines)))
+        yield FunctionCommand(_fail, (message,), {})
+        return
+    host.noop(text("flow.ended"))
+
+
+def _why_not_pass(state: State, host: Host) -> str | None:
+    if state.failed_hosts:
+        names = ", ".join(sorted(failed.name for failed in state.failed_hosts))
+        return text("flow.host_failed", hosts=names)
+    late = _late_hosts(state, host)
+    if late:
+        return text("flow.host_late", hosts=", ".join(late))
+    return None
+
+
+def _late_hosts(state: State, host: Host) -> list[str]:
+    """Active hosts that have not done all that stands above the operation `host` executes."""
+    order = state.get_op_order()
+    above = order[: order.index(host.executing_op_hash)]
+    late = {
+        other.name
+        for other in state.inventory.get_active_hosts()
+        for op_hash in above
+        if op_hash in state.ops[other] and not _complete(state, other, op_hash)
+    }
+    return sorted(late)
+
+
+def _complete(state: State, host: Host, op_hash: str) -> bool:
+    return bool(state.get_op_data_for_host(host, op_hash).operation_meta.is_complete())
+
+
+def _fail(state: State, host: Host, message: str) -> bool:
+    for line in message.splitlines():
+        host.log_styled(line, fg="red")
+    return False
+
+
+def _lock_path() -> str:
+    return str(paths.state_dir() / "site.lock")
+
+
+def _lock_site() -> bool:
+    """Take the site's lock for as long as this process lives."""
+    if _held:
+        return True
+    paths.private_dir(paths.state_dir())
+    stream = open(_lock_path(), "a")  # noqa: SIM115 (held until the process ends)
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        return False
+    _held.append(stream)
+    return True

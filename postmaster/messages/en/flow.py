@@ -1,0 +1,24 @@
+"""Order of a run: begin, barrier, end."""
+
+TEXTS = {
+    "flow.name.begin": "Begin",
+    "flow.name.preflight_done": "Every host is fit",
+    "flow.name.keys_ready": "Keys are there",
+    "flow.name.dns_published": "DNS is published",
+    "flow.name.dns_visible": "DNS is visible everywhere",
+    "flow.name.servers_up": "Every server is up",
+    "flow.name.mx_published": "MX is published",
+    "flow.name.end": "End",
+    "flow.begun": "the order of the run is kept",
+    "flow.passed": "every host has arrived",
+    "flow.ended": "nothing was left open",
+    "flow.split_run": "{option} would let one host run ahead of the others, and mail would be sent "
+    "to a server that is not up yet. Run again without {option}.",
+    "flow.busy": "another run is at work on this site (it holds {path}). Wait until it has ended, "
+    "then run again.",
+    "flow.host_failed": "stopped here because {hosts} failed. What was done so far stays; mend what "
+    "is said above and run the same command again.",
+    "flow.host_late": "stopped here because {hosts} has not done the steps above yet. Run without "
+    "--serial and --no-wait.",
+    "flow.unsolved": "The run is through, but this was left as it is and needs you:",
+}

@@ -1,0 +1,21 @@
+"""运行顺序：开始、等待、结束。"""
+
+TEXTS = {
+    "flow.name.begin": "开始",
+    "flow.name.preflight_done": "所有主机检查合格",
+    "flow.name.keys_ready": "密钥已就绪",
+    "flow.name.dns_published": "DNS 已发布",
+    "flow.name.dns_visible": "DNS 在各处均已可见",
+    "flow.name.servers_up": "所有服务器已启动",
+    "flow.name.mx_published": "MX 已发布",
+    "flow.name.end": "结束",
+    "flow.begun": "运行顺序有保证",
+    "flow.passed": "所有主机均已到达",
+    "flow.ended": "没有遗留问题",
+    "flow.split_run": "{option} 会让某台主机抢先运行，邮件就会被投递到尚未启动的服务器。"
+    "请去掉 {option} 重新运行。",
+    "flow.busy": "本站点已有另一个运行（它持有锁 {path}）。请等它结束后再运行。",
+    "flow.host_failed": "由于 {hosts} 失败，到此停止。已完成的部分保留；请按上文提示修复后重新运行同一命令。",
+    "flow.host_late": "由于 {hosts} 尚未完成前面的步骤，到此停止。请不要使用 --serial 和 --no-wait。",
+    "flow.unsolved": "运行已完成，但以下内容保持原样，需要您处理：",
+}
