@@ -6,10 +6,8 @@ every host, so no sender is ever pointed at a server that does not answer.
 
 from pyinfra import host
 
-from deploys import dns_steps, flow, preflight_steps, reachable_steps, verify_steps
-from deploys.pmail_server import steps as pmail_server
-from deploys.site import current_site, server_of, zone_of
-from deploys.tls_certificate import steps as tls_certificate
+from deploys import flow
+from deploys.site import current_site
 from postmaster.messages import text
 
 site = current_site()

@@ -41,9 +41,7 @@ def read(host: Host, script: str, *, stdin: str | None = None, timeout: int = 60
         print_input=False,
         **arguments,
     )
-    return Reply(
-        ok, "\n".join(output.stdout_lines), "\n".join(output.stderr_lines)
-    )
+    return Reply(ok, "\n".join(output.stdout_lines), "\n".join(output.stderr_lines))
 
 
 def _needs_sudo(host: Host) -> bool:

@@ -13,7 +13,7 @@ from postmaster.settings import MailServer
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One DKIM key in use: signing domain (`d=`), selector (`s=`), and the From domains it signs."""
+    """One DKIM key in use: signing domain (`d=`), selector (`s=`), the From domains it signs."""
 
     domain: str
     selector: str

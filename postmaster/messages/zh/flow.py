@@ -15,7 +15,9 @@ TEXTS = {
     "flow.split_run": "{option} 会让某台主机抢先运行，邮件就会被投递到尚未启动的服务器。"
     "请去掉 {option} 重新运行。",
     "flow.busy": "本站点已有另一个运行（它持有锁 {path}）。请等它结束后再运行。",
-    "flow.host_failed": "由于 {hosts} 失败，到此停止。已完成的部分保留；请按上文提示修复后重新运行同一命令。",
-    "flow.host_late": "由于 {hosts} 尚未完成前面的步骤，到此停止。请不要使用 --serial 和 --no-wait。",
+    "flow.host_failed": "由于 {hosts} 失败，到此停止。已完成的部分保留；"
+    "请按上文提示修复后重新运行同一命令。",
+    "flow.host_late": "由于 {hosts} 尚未完成前面的步骤，到此停止。"
+    "请不要使用 --serial 和 --no-wait。",
     "flow.unsolved": "运行已完成，但以下内容保持原样，需要您处理：",
 }

@@ -1,0 +1,111 @@
+"""The order of a run is kept by real pyinfra runs over zone hosts, whatever the options."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+INVENTORY = 'zones = ["@zone/one.test", "@zone/two.test"]\n'
+DEPLOY = """
+from pathlib import Path
+from pyinfra import host
+from pyinfra.api import FunctionCommand, operation
+from deploys import flow
+
+@operation()
+def step(line, fails=False):
+    def work(state, host):
+        if fails:
+            return False
+        with Path(JOURNAL).open("a") as journal:
+            journal.write(f"{line} {host.name}\\n")
+    yield FunctionCommand(work, (), {})
+
+flow.begin(name="Begin")
+step(name="Above", line="above", fails=host.name == FAILING)
+flow.barrier(name="Barrier")
+step(name="Below", line="below")
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One pyinfra run: its exit status, its output, and the steps done in their order."""
+
+    status: int
+    output: str
+    steps: tuple[str, ...]
+
+
+def run(folder: Path, *options: str, failing: str = "", answer: str = "") -> Run:
+    journal = folder / "journal"
+    (folder / "inventory.py").write_text(INVENTORY)
+    head = f"JOURNAL = {str(journal)!r}\nFAILING = {failing!r}\n"
+    (folder / "run.py").write_text(head + DEPLOY)
+    done = subprocess.run(
+        [sys.executable, "-m", "pyinfra", folder / "inventory.py", folder / "run.py", *options],
+        cwd=REPOSITORY,
+        env={**os.environ, "PMAIL_STATE": str(folder / "state"), "PMAIL_LANG": "en"},
+        input=answer,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    steps = tuple(journal.read_text().splitlines()) if journal.exists() else ()
+    return Run(done.returncode, done.stdout + done.stderr, steps)
+
+
+def test_nothing_below_the_barrier_starts_before_every_host_is_there(tmp_path: Path) -> None:
+    done = run(tmp_path, "-y")
+    assert done.status == 0, done.output
+    assert [step.split()[0] for step in done.steps] == ["above", "above", "below", "below"]
+
+
+@pytest.mark.parametrize("options", [("-y",), ()])
+def test_a_failed_host_stops_all_others_also_when_the_user_says_go_on(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    done = run(tmp_path, *options, failing="@zone/two.test", answer="y\n\n\n\n\n")
+    assert done.status != 0
+    assert done.steps == ("above @zone/one.test",)
+
+
+@pytest.mark.parametrize("option", ["--serial", "--no-wait"])
+def test_options_that_split_the_run_are_refused_before_anything_is_done(
+    tmp_path: Path, option: str
+) -> None:
+    done = run(tmp_path, "-y", option)
+    assert done.status != 0
+    assert option in done.output and done.steps == ()
+
+
+def test_a_second_run_on_the_same_site_is_refused_while_the_first_one_works(
+    tmp_path: Path,
+) -> None:
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from deploys import paths\n"
+            "with paths.locked('site'): print('held', flush=True); sys.stdin.read()",
+        ],
+        cwd=REPOSITORY,
+        env={**os.environ, "PMAIL_STATE": str(tmp_path / "state")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdin and holder.stdout
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        done = run(tmp_path, "-y")
+    finally:
+        holder.stdin.close()
+        holder.wait(timeout=30)
+    assert done.status != 0
+    assert "site.lock" in done.output and done.steps == ()

@@ -1,0 +1,3 @@
+module pmail-stand-in
+
+go 1.19
