@@ -16,8 +16,8 @@ TEXTS = {
     "to a server that is not up yet. Run again without {option}.",
     "flow.busy": "another run is at work on this site (it holds {path}). Wait until it has ended, "
     "then run again.",
-    "flow.host_failed": "stopped here because {hosts} failed. What was done so far stays; mend what "
-    "is said above and run the same command again.",
+    "flow.host_failed": "stopped here because {hosts} failed. What was done so far stays; mend "
+    "what is said above and run the same command again.",
     "flow.host_late": "stopped here because {hosts} has not done the steps above yet. Run without "
     "--serial and --no-wait.",
     "flow.unsolved": "The run is through, but this was left as it is and needs you:",

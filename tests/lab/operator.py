@@ -1,0 +1,131 @@
+"""The operator's machine: one site folder, its inventory, and runs of pyinfra against the lab."""
+
+from __future__ import annotations
+
+import os
+import pprint
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+_STATUS = re.compile(
+    r"^\s*\[(?P<host>[^\]]+)\]\s+(?P<status>Success|No changes|Error)", re.MULTILINE
+)
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+InLab = Callable[[list[str]], list[str]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: exit status and everything it printed, without colours."""
+
+    status: int
+    output: str
+
+    @property
+    def changed(self) -> int:
+        """How many operations changed something."""
+        return self._count("Success")
+
+    @property
+    def unchanged(self) -> int:
+        """How many operations had nothing to do."""
+        return self._count("No changes")
+
+    def _count(self, status: str) -> int:
+        return sum(found["status"] == status for found in _STATUS.finditer(self.output))
+
+
+@dataclass
+class Operator:
+    """One site's folder on the operator's machine.
+
+    in_lab: turns an argument list into one that runs on the lab's "internet".
+    servers, zones: inventory name -> data. secrets: environment variables with secrets.
+    """
+
+    folder: Path
+    in_lab: InLab
+    servers: dict[str, dict[str, object]] = field(default_factory=dict)
+    zones: dict[str, dict[str, object]] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        """The site's state folder."""
+        return self.folder / "state"
+
+    @property
+    def keys(self) -> Path:
+        """The site's key store."""
+        return self.folder / "keys"
+
+    @property
+    def inventory(self) -> Path:
+        """The inventory file."""
+        return self.folder / "inventory.py"
+
+    def write_inventory(self) -> None:
+        """Write the inventory as a user would: one self-contained file of data."""
+        servers = pprint.pformat(list(self.servers.items()), sort_dicts=False, width=96)
+        zones = [(f"@zone/{name}", data) for name, data in self.zones.items()]
+        self.inventory.write_text(
+            f"mail_servers = {servers}\n\nzones = {pprint.pformat(zones, sort_dicts=False)}\n"
+        )
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of a run: this site's folders, English, the secrets."""
+        own = {
+            "PMAIL_STATE": str(self.state),
+            "PMAIL_KEYS": str(self.keys),
+            "PMAIL_LANG": "en",
+            "PYINFRA_PROGRESS": "off",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        return {**os.environ, **own, **self.secrets, **(extra or {})}
+
+    def command(self, deploy: str, *options: str) -> list[str]:
+        """The pyinfra command of a run, to be executed in the repository."""
+        return self.in_lab([sys.executable, "-m", "pyinfra", str(self.inventory), deploy, *options])
+
+    def run(
+        self,
+        deploy: str = "deploy.py",
+        *options: str,
+        answer: str = "",
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 600,
+    ) -> Run:
+        """Run a deploy file; `-y` unless other options are given."""
+        self.write_inventory()
+        done = subprocess.run(
+            self.command(deploy, *(options or ("-y",))),
+            cwd=REPOSITORY,
+            env=self.environment(environment),
+            input=answer,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Run(done.returncode, _COLOUR.sub("", done.stdout))
+
+    def start(self, deploy: str = "deploy.py", *options: str) -> subprocess.Popen[str]:
+        """Start a run in a session of its own, to be cut or killed from outside."""
+        self.write_inventory()
+        return subprocess.Popen(
+            self.command(deploy, *(options or ("-y",))),
+            cwd=REPOSITORY,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )

@@ -1,0 +1,194 @@
+"""Each failure ends clean: a clear message, a non-zero status, nothing lost, the next run mends it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.lab_tests.site import Server, Site
+
+pytestmark = pytest.mark.lab
+
+
+def converges(site: Site, *servers: Server) -> None:
+    """The next run ends well, and the one after it has nothing to do."""
+    done = site.operator.run()
+    assert done.status == 0, done.output
+    again = site.operator.run()
+    assert (again.status, again.changed) == (0, 0), again.output
+    for server in servers:
+        assert site.mx(server.domain) == [f"10 smtp.{server.domain}."]
+
+
+def refused(site: Site, *words: str) -> str:
+    """The run fails and says these words."""
+    done = site.operator.run()
+    assert done.status != 0, done.output
+    for word in words:
+        assert word in done.output, f"{word!r} is not in:\n{done.output}"
+    assert "Traceback" not in done.output, done.output
+    return done.output
+
+
+def test_wrong_dns_key(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    right = site.operator.secrets["TSIG_EXAMPLE_TEST"]
+    site.operator.secrets["TSIG_EXAMPLE_TEST"] = "d3JvbmcgLSB3cm9uZyAtIHdyb25nIC0gd3Jvbmc="
+    output = refused(site, "example.test", "TSIG")
+    assert right not in output
+    site.operator.secrets["TSIG_EXAMPLE_TEST"] = right
+    converges(site, server)
+
+
+def test_dead_name_server(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    right = site.operator.zones["example.test"]["dns_server"]
+    site.operator.zones["example.test"]["dns_server"] = "198.51.100.99"
+    refused(site, "198.51.100.99")
+    site.operator.zones["example.test"]["dns_server"] = right
+    converges(site, server)
+
+
+def test_port_25_taken_names_the_process_and_changes_nothing(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    server.host.run(
+        "systemd-run --unit=other-mta --property=StandardInput=null "
+        "perl -MIO::Socket::INET -e "
+        "'$s=IO::Socket::INET->new(LocalPort=>25,Listen=>5,ReuseAddr=>1); sleep'"
+    )
+    refused(site, "25", "perl")
+    assert site.records_of_ours("example.test") == []
+    server.host.run("systemctl stop other-mta")
+    converges(site, server)
+
+
+def test_wrong_sha256_names_both_sums(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test", pmail_sha256="0" * 64)
+    output = refused(site, "0" * 64)
+    assert len(set(re.findall(r"\b[0-9a-f]{64}\b", output))) == 2
+    del server.data["pmail_sha256"]
+    converges(site, server)
+
+
+def test_disk_full_keeps_the_running_server(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test", disk="180M")
+    assert site.operator.run().status == 0
+    site.add_zone("second.test")
+    server.data["domains"] = ["example.test", "second.test"]
+    server.host.run("dd if=/dev/zero of=/var/lib/filler bs=64k 2>/dev/null; sync; true")
+    done = site.operator.run()
+    assert done.status != 0, done.output
+    assert "Traceback" not in done.output
+    assert site.answers(server, 25)
+    server.host.run("rm /var/lib/filler")
+    converges(site, server)
+
+
+def test_wrong_passphrase_stops_before_anything_is_changed(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    site.operator.secrets["PMAIL_KEYS_PASSPHRASE"] = "right horse"
+    assert site.operator.run().status == 0
+    key = Path(site.operator.keys / "example.test" / "default.key").read_bytes()
+    assert b"ENCRYPTED" in key
+    server.host.run("rm /var/lib/pmail/config/dkim/dkim.priv")
+    site.operator.secrets["PMAIL_KEYS_PASSPHRASE"] = "wrong horse"
+    output = refused(site, "PMAIL_KEYS_PASSPHRASE")
+    assert "horse" not in output
+    site.operator.secrets["PMAIL_KEYS_PASSPHRASE"] = "right horse"
+    converges(site, server)
+    assert Path(site.operator.keys / "example.test" / "default.key").read_bytes() == key
+
+
+def test_a_conflict_in_a_needed_group_stops_the_run_and_is_left_alone(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    site.foreign("example.test", "smtp.example.test. 300 A 192.0.2.77")
+    output = refused(site, "smtp.example.test", "192.0.2.77")
+    assert "smtp.example.test/A" in output
+    assert site.mx("example.test") == []
+    site.operator.zones["example.test"]["dns_replace"] = ["smtp.example.test/A"]
+    converges(site, server)
+
+
+def test_a_conflict_in_an_optional_group_lets_the_run_finish_and_ends_it_non_zero(
+    new_site: Site,
+) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    foreign = "v=DMARC1; p=reject; rua=mailto:other@elsewhere.test"
+    site.foreign("example.test", f'_dmarc.example.test. 300 TXT "{foreign}"')
+    output = refused(site, "_dmarc.example.test/TXT")
+    assert site.mx("example.test") == ["10 smtp.example.test."], output
+    assert site.txt("_dmarc.example.test") == [foreign]
+    site.operator.zones["example.test"]["dns_replace"] = ["_dmarc.example.test/TXT"]
+    converges(site, server)
+
+
+def test_a_foreign_spf_record_is_merged_and_a_foreign_txt_stays(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    site.foreign("example.test", 'example.test. 300 TXT "google-site-verification=abc"')
+    site.foreign("example.test", 'example.test. 300 TXT "v=spf1 ip4:192.0.2.9 -all"')
+    converges(site, server)
+    assert sorted(site.txt("example.test")) == [
+        "google-site-verification=abc",
+        f"v=spf1 ip4:192.0.2.9 ip4:{server.ip} -all",
+    ]
+
+
+def test_ssh_cut_in_the_middle(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    run = site.operator.start()
+    site.when_printed(run, "Install", then=lambda: site.cut_ssh(server))
+    assert run.wait(timeout=300) != 0
+    converges(site, server)
+
+
+KILL_AT = ("DKIM", "DNS", "Install", "certificate", "onfig", "Start", "MX")
+
+
+@pytest.mark.parametrize("word", KILL_AT)
+def test_killed_and_started_again(new_site: Site, word: str) -> None:
+    site = new_site
+    server = site.add_server("example.test", users=["bob"])
+    run = site.operator.start()
+    site.when_printed(
+        run, word, then=lambda: os.killpg(run.pid, signal.SIGKILL), starting=True
+    )
+    run.wait(timeout=300)
+    assert not site.set_up_server_reachable(server)
+    converges(site, server)
+    assert site.can_log_in(server, "bob")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "f=$(readlink -f /etc/pmail-deploy/config/current)/config.json; echo '{' > $f",
+        "f=$(readlink -f /etc/pmail-deploy/config/current)/config.json; : > $f",
+        "f=$(readlink -f /etc/pmail-deploy/config/current)/config.json; rm $f",
+        "f=$(readlink -f /etc/pmail-deploy/config/current)/config.json; chmod 600 $f",
+        "rm /etc/pmail-deploy/config/current",
+    ],
+)
+def test_with_a_damaged_configuration_the_set_up_server_never_listens(
+    running_site: Site, damage: str
+) -> None:
+    site = running_site
+    (server,) = site.servers
+    server.host.run(damage)
+    server.host.reboot()
+    assert not site.set_up_server_reachable(server)
+    assert "LISTEN" not in server.host.run("ss -Hltn 'sport = :8080 or sport = :80'")
+    converges(site, server)

@@ -1,0 +1,58 @@
+"""MX is never published before its server answers, however the run is started or broken."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab_tests.site import Site
+
+pytestmark = pytest.mark.lab
+
+
+def test_without_yes_mx_comes_after_the_server(new_site: Site) -> None:
+    site = new_site
+    site.add_server("example.test")
+    watcher = site.watch_mx("example.test")
+    done = site.operator.run("deploy.py", "-v", answer="y\n")
+    assert done.status == 0, done.output
+    assert site.mx("example.test") == ["10 smtp.example.test."]
+    assert watcher.answered_before_mx()
+
+
+@pytest.mark.parametrize("option", ["--serial", "--no-wait"])
+def test_a_split_run_is_refused_before_anything_changes(new_site: Site, option: str) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    before = site.tree(server)
+    done = site.operator.run("deploy.py", "-y", option)
+    assert done.status != 0 and option in done.output
+    assert site.mx("example.test") == [] and site.tree(server) == before
+
+
+def test_limited_to_the_zone_mx_waits_for_a_server_that_answers(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    zone_only = site.operator.run("deploy.py", "-y", "--limit", "@zone/example.test")
+    assert zone_only.status != 0, zone_only.output
+    assert "smtp.example.test" in zone_only.output
+    assert site.mx("example.test") == []
+
+    host_only = site.operator.run("deploy.py", "-y", "--limit", server.name)
+    assert site.mx("example.test") == [], host_only.output
+
+    again = site.operator.run("deploy.py", "-y", "--limit", "@zone/example.test")
+    assert again.status == 0, again.output
+    assert site.mx("example.test") == ["10 smtp.example.test."]
+
+
+@pytest.mark.parametrize("options", [("-y",), ("-v",)])
+def test_one_failing_host_keeps_every_mx_back_also_when_the_user_says_go_on(
+    new_site: Site, options: tuple[str, ...]
+) -> None:
+    site = new_site
+    site.add_server("example.test")
+    broken = site.add_server("second.test", pmail_sha256="0" * 64)
+    done = site.operator.run("deploy.py", *options, answer="y\n" * 20)
+    assert done.status != 0
+    assert broken.name in done.output
+    assert site.mx("example.test") == [] and site.mx("second.test") == []
