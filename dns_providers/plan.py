@@ -1,0 +1,336 @@
+"""The three-way plan: what we want, what is there, and what we wrote last; pure.
+
+A value that differs from what we want and from what the ledger says we wrote is foreign: it
+becomes a conflict, and nothing of its claim group is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import dns.name
+
+from dns_providers.base import Capabilities, Change, Snapshot
+from dns_providers.claims import Claim, ClaimMode
+from dns_providers.rrset import TXT, RRKey, RRset, Value, name_text
+
+NEVER_WRITTEN = frozenset({"NS", "SOA", "DS", "DNSKEY", "CDS", "CDNSKEY"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger remembers of one RRset.
+
+    values: those we wrote or found equal (for MEMBER only ours). terms: what we added to a
+    SINGLETON. origin: `written` by us, or `adopted` because it was there already.
+    """
+
+    key: RRKey
+    values: frozenset[Value]
+    ttl: int
+    origin: str
+    group: str
+    mode: ClaimMode
+    terms: tuple[str, ...] = ()
+
+
+Entries = Mapping[RRKey, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Something of somebody else is in the way; shown to the user, never overwritten.
+
+    problem: message id with `detail`. there: lines of what is there. wanted: what we would write.
+    """
+
+    key: RRKey
+    group: str
+    needed: bool
+    problem: str
+    detail: tuple[tuple[str, str], ...] = ()
+    there: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the user should know that is no conflict."""
+
+    key: RRKey
+    text: str
+    detail: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to change, what stands in the way, what to know, and what the ledger shall hold."""
+
+    changes: tuple[Change, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    notes: tuple[Note, ...] = ()
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a group that the server cannot do without is in conflict."""
+        return any(conflict.needed for conflict in self.conflicts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """The outcome for one claim: at most one of `change` and `conflict`."""
+
+    change: Change | None = None
+    conflict: Conflict | None = None
+    note: Note | None = None
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    snapshot: Snapshot
+    entries: Entries
+    replace: frozenset[RRKey]
+    capabilities: Capabilities
+    covering: Mapping[RRKey, RRset] = field(default_factory=dict)
+
+
+class PlanError(AssertionError):
+    """A change outside of what was claimed: a mistake in our code, stopped before any write."""
+
+
+def plan(
+    claims: Iterable[Claim],
+    snapshot: Snapshot,
+    entries: Entries,
+    *,
+    replace: frozenset[RRKey] = frozenset(),
+    capabilities: Capabilities,
+) -> Plan:
+    """Decide what to change so that all claims hold and nothing foreign is touched.
+
+    `replace` names the foreign RRsets that the user allows us to replace. Raises PlanError when
+    a change would lie outside of the claims.
+    """
+    wanted = _unique(claims)
+    covering = {rrset.key: rrset for rrset in snapshot.covering}
+    context = _Context(snapshot, entries, replace, capabilities, covering)
+    decisions = [(claim, _decide(claim, context)) for claim in wanted]
+    blocked = {claim.group for claim, decision in decisions if decision.conflict}
+    free = [decision for claim, decision in decisions if claim.group not in blocked]
+    result = Plan(
+        changes=tuple(decision.change for decision in free if decision.change),
+        conflicts=tuple(decision.conflict for _, decision in decisions if decision.conflict),
+        notes=tuple(decision.note for _, decision in decisions if decision.note),
+        entries=tuple(decision.entry for decision in free if decision.entry),
+    )
+    assert_inside(result.changes, frozenset(claim.key for claim in wanted))
+    return result
+
+
+def assert_inside(changes: Iterable[Change], allowed: frozenset[RRKey]) -> None:
+    """The one choke point: every change is about a claimed RRset of a type that we may write."""
+    for change in changes:
+        keys = {rrset.key for rrset in (change.before, change.after) if rrset}
+        if len(keys) != 1 or not keys <= allowed or change.key.rtype in NEVER_WRITTEN:
+            raise PlanError(f"refused to change {change.key}: it is not ours to write")
+
+
+def _unique(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """Claims by key; MEMBER claims of one RRset are put together."""
+    found: dict[RRKey, Claim] = {}
+    for claim in claims:
+        earlier = found.get(claim.key)
+        if earlier is None:
+            found[claim.key] = claim
+        elif claim.mode is earlier.mode is ClaimMode.MEMBER:
+            found[claim.key] = replace(earlier, values=earlier.values | claim.values)
+        elif claim != earlier:
+            raise PlanError(f"{claim.key} is claimed twice with different values")
+    return tuple(found.values())
+
+
+def _decide(claim: Claim, context: _Context) -> _Decision:
+    live = context.snapshot.get(claim.key)
+    obstacle = _obstacle(claim, live, context)
+    if obstacle:
+        return obstacle
+    match claim.mode:
+        case ClaimMode.EXCLUSIVE:
+            decision = _exclusive(claim, live, context)
+        case ClaimMode.MEMBER:
+            decision = _member(claim, live, context)
+        case ClaimMode.SINGLETON:
+            decision = _singleton(claim, live, context)
+    if decision.change and live is None and (wildcard := _wildcard_above(claim.key, context)):
+        note = Note(claim.key, "dns.note.hides_wildcard", (("wildcard", wildcard),))
+        return replace(decision, note=note)
+    return decision
+
+
+def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision | None:
+    """What makes any write at this name impossible: alias, delegation, opaque RRset, length."""
+    alias = context.snapshot.get(RRKey(claim.key.owner, "CNAME"))
+    if alias is not None and claim.key.rtype != "CNAME":
+        return _in_the_way(claim, alias, "dns.conflict.alias")
+    for ancestor in _ancestors(claim.key.owner, context.snapshot.zone):
+        for rtype, problem in (("NS", "dns.conflict.delegated"), ("DNAME", "dns.conflict.dname")):
+            cut = context.covering.get(RRKey(ancestor, rtype))
+            if cut is not None and not (rtype == "DNAME" and ancestor == claim.key.owner):
+                return _in_the_way(claim, cut, problem)
+    if live is not None and live.opaque:
+        return _in_the_way(claim, live, "dns.conflict.opaque")
+    longest = max((len(v.data) for v in claim.values if isinstance(v, TXT)), default=0)
+    limit = context.capabilities.max_txt
+    if limit is not None and longest > limit:
+        detail = (("length", str(longest)), ("limit", str(limit)))
+        return _Decision(conflict=_conflict(claim, "dns.conflict.too_long", live, detail))
+    return None
+
+
+def _in_the_way(claim: Claim, there: RRset, problem: str) -> _Decision:
+    detail = (("found", str(there.key)),)
+    if claim.only_if_free:
+        return _Decision(note=Note(claim.key, "dns.note.left_alone", detail))
+    return _Decision(conflict=_conflict(claim, problem, there, detail))
+
+
+def _exclusive(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
+    entry = context.entries.get(claim.key)
+    after = RRset(claim.key, _ttl(claim, live, context), claim.values)
+    if live is None:
+        return _write(claim, None, after)
+    if live.values == claim.values:
+        if claim.enforce_ttl and live.ttl != after.ttl:
+            return _write(claim, live, after)
+        return _satisfied(claim, live, entry)
+    ours = entry is not None and live.values == entry.values
+    if ours or claim.key in context.replace:
+        return _write(claim, live, after)
+    if claim.only_if_free and entry is None:
+        return _Decision(note=Note(claim.key, "dns.note.left_alone", (("found", str(live.key)),)))
+    problem = "dns.conflict.edited" if entry is not None else "dns.conflict.foreign"
+    return _Decision(conflict=_conflict(claim, problem, live))
+
+
+def _member(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
+    entry = context.entries.get(claim.key)
+    if live is None:
+        if not claim.values:
+            return _Decision()
+        return _write(claim, None, RRset(claim.key, _ttl(claim, None, context), claim.values))
+    # What we wrote earlier and no longer want goes; everything else stays with its own TTL.
+    written = entry.values if entry is not None and entry.origin == "written" else frozenset()
+    values = (live.values - (written - claim.values)) | claim.values
+    if values == live.values:
+        return _satisfied(claim, live, entry)
+    if not values:
+        return _Decision(change=Change(live, None, claim.group, claim.reason))
+    return _write(claim, live, replace(live, values=values))
+
+
+def _singleton(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
+    if claim.singleton is None:
+        raise PlanError(f"{claim.key}: a singleton claim needs its merge")
+    entry = context.entries.get(claim.key)
+    rule, live_values = claim.singleton, live.values if live else frozenset()
+    same_kind = tuple(sorted((v for v in live_values if rule.is_kind(v)), key=str))
+    merged = rule.merge(same_kind, entry.terms if entry else ())
+    if merged.value is None:
+        problem = merged.problem or "dns.conflict.foreign"
+        return _Decision(conflict=_conflict(claim, problem, live, merged.detail))
+    values = (live_values - frozenset(same_kind)) | {merged.value}
+    origin = "written" if entry is None or entry.origin == "written" else "adopted"
+    if values == live_values and live is not None:
+        origin = entry.origin if entry else "adopted"
+    kept = Entry(
+        claim.key,
+        frozenset({merged.value}),
+        live.ttl if live else claim.ttl,
+        origin,
+        claim.group,
+        claim.mode,
+        merged.ours,
+    )
+    if live is not None and values == live_values:
+        return _Decision(entry=kept)
+    after = RRset(claim.key, live.ttl if live else _ttl(claim, None, context), values)
+    return _Decision(change=Change(live, after, claim.group, claim.reason), entry=kept)
+
+
+def _write(claim: Claim, before: RRset | None, after: RRset) -> _Decision:
+    entry = Entry(claim.key, claim.values, after.ttl, "written", claim.group, claim.mode)
+    return _Decision(change=Change(before, after, claim.group, claim.reason), entry=entry)
+
+
+def _satisfied(claim: Claim, live: RRset, entry: Entry | None) -> _Decision:
+    origin = entry.origin if entry is not None and entry.values == claim.values else "adopted"
+    kept = Entry(claim.key, claim.values, live.ttl, origin, claim.group, claim.mode)
+    return _Decision(entry=kept)
+
+
+def _conflict(
+    claim: Claim,
+    problem: str,
+    live: RRset | None,
+    detail: tuple[tuple[str, str], ...] = (),
+) -> Conflict:
+    wanted = RRset(claim.key, claim.ttl, claim.values).lines()
+    there = live.lines() if live else ()
+    return Conflict(claim.key, claim.group, claim.needed, problem, detail, there, wanted)
+
+
+def _ttl(claim: Claim, live: RRset | None, context: _Context) -> int:
+    limits = context.capabilities
+    wished = claim.ttl if live is None or claim.enforce_ttl else max(claim.ttl, 1)
+    return min(max(wished, limits.min_ttl), limits.max_ttl)
+
+
+def _ancestors(owner: dns.name.Name, zone: dns.name.Name) -> list[dns.name.Name]:
+    """`owner` and the names above it, down to but without the apex."""
+    names = []
+    while owner != zone and owner.is_subdomain(zone):
+        names.append(owner)
+        owner = owner.parent()
+    return names
+
+
+def _wildcard_above(key: RRKey, context: _Context) -> str | None:
+    if context.snapshot.at(key.owner):
+        return None
+    for ancestor in _ancestors(key.owner, context.snapshot.zone):
+        wildcard = dns.name.Name((b"*", *ancestor.parent().labels))
+        if any(rrset_key.owner == wildcard for rrset_key in context.covering):
+            return name_text(wildcard)
+    return None
+
+
+def forgotten(claims: Iterable[Claim], entries: Entries) -> tuple[Note, ...]:
+    """Notes on what we wrote once and no claim of any stage asks for now; it is left alone."""
+    wanted = {claim.key for claim in claims}
+    return tuple(
+        Note(entry.key, "dns.note.no_longer_wanted")
+        for entry in entries.values()
+        if entry.key not in wanted and entry.origin == "written"
+    )
+
+
+def undo(done: Iterable[Change], snapshot: Snapshot) -> Plan:
+    """Plan the way back of recorded changes; what was edited since is a conflict."""
+    changes, conflicts = [], []
+    for change in done:
+        live = snapshot.get(change.key)
+        if _values(live) == _values(change.after):
+            changes.append(Change(live, change.before, change.group, "dns.reason.undo"))
+        elif _values(live) != _values(change.before):
+            there = live.lines() if live else ()
+            wanted = change.before.lines() if change.before else ()
+            problem = "dns.conflict.edited"
+            conflicts.append(Conflict(change.key, change.group, False, problem, (), there, wanted))
+    return Plan(tuple(changes), tuple(conflicts))
+
+
+def _values(rrset: RRset | None) -> frozenset[Value]:
+    return rrset.values if rrset else frozenset()

@@ -1,0 +1,157 @@
+"""Publishing: read, plan, remember the intent, write with compare-and-set, read back, remember.
+
+Free of pyinfra, so that operations, the ACME challenge and the tests go the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import dns.name
+
+from dns_providers.base import Change, Provider, ProviderError, Rejected, Snapshot, Stale
+from dns_providers.claims import Claim
+from dns_providers.ledger import Intent, Ledger, LedgerState, fingerprint, resolve
+from dns_providers.plan import Plan, assert_inside, plan, undo
+from dns_providers.rrset import RRKey, RRset
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan, with what it was made from."""
+
+    plan: Plan
+    snapshot: Snapshot
+    state: LedgerState
+
+
+def prepare(
+    provider: Provider,
+    claims: Iterable[Claim],
+    ledger: Ledger,
+    replaced: frozenset[RRKey] = frozenset(),
+) -> Prepared:
+    """Read the zone and plan; nothing is written. Raises ProviderError."""
+    wanted = tuple(claims)
+    snapshot = read(provider, frozenset(claim.key.owner for claim in wanted))
+    state = resolve(ledger.load(), snapshot)
+    planned = plan(
+        wanted, snapshot, state.entries, replace=replaced, capabilities=provider.capabilities
+    )
+    return Prepared(planned, snapshot, state)
+
+
+def read(provider: Provider, names: frozenset[dns.name.Name]) -> Snapshot:
+    """Read `names` and the apex. Raises Rejected when the zone looks empty: no SOA.
+
+    A provider that suddenly shows an empty zone is broken, not a reason to write.
+    """
+    snapshot = provider.read(names | {provider.zone})
+    if snapshot.get(RRKey(provider.zone, "SOA")) is None:
+        zone = provider.zone.to_text(omit_final_dot=True)
+        raise Rejected(
+            "dns.error.no_soa",
+            f"{zone}: the provider shows no SOA record; nothing was written",
+            zone=zone,
+        )
+    return snapshot
+
+
+def carry_out(
+    provider: Provider,
+    claims: Iterable[Claim],
+    ledger: Ledger,
+    replaced: frozenset[RRKey] = frozenset(),
+) -> Plan:
+    """Make the claims true and return the plan that was carried out.
+
+    Plans anew under the zone's lock; when an RRset changes in between, tries again (three
+    times). Raises ProviderError; then the ledger holds what is known, and the next run reads.
+    """
+    wanted = tuple(claims)
+    with ledger.locked():
+        for attempt in range(_ATTEMPTS):
+            prepared = prepare(provider, wanted, ledger, replaced)
+            assert_inside(prepared.plan.changes, frozenset(claim.key for claim in wanted))
+            try:
+                _write(provider, prepared, ledger)
+            except Stale:
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+                continue
+            return prepared.plan
+    raise AssertionError("unreachable")
+
+
+def carry_out_undo(provider: Provider, changes: Iterable[Change], ledger: Ledger) -> Plan:
+    """Put back the before-images of recorded changes; what was edited since is left alone.
+
+    Returns the plan. Raises ProviderError.
+    """
+    recorded = tuple(changes)
+    with ledger.locked():
+        snapshot = read(provider, frozenset(change.key.owner for change in recorded))
+        state = resolve(ledger.load(), snapshot)
+        planned = undo(recorded, snapshot)
+        assert_inside(planned.changes, frozenset(change.key for change in recorded))
+        _write(provider, Prepared(planned, snapshot, state), ledger)
+        return planned
+
+
+def mark_proven(ledger: Ledger, rrsets: Iterable[RRset]) -> None:
+    """Remember that these RRsets were seen right on all servers."""
+    with ledger.locked():
+        state = ledger.load()
+        marks = {r.key: fingerprint(r.values, r.key.rtype) for r in rrsets}
+        ledger.save(replace(state, proven={**state.proven, **marks}))
+
+
+def unproven(state: LedgerState, rrsets: Iterable[RRset]) -> tuple[RRset, ...]:
+    """The RRsets that no propagation wait has seen everywhere as they are now."""
+    return tuple(r for r in rrsets if state.proven.get(r.key) != fingerprint(r.values, r.key.rtype))
+
+
+def _write(provider: Provider, prepared: Prepared, ledger: Ledger) -> None:
+    changes, entries = prepared.plan.changes, {e.key: e for e in prepared.plan.entries}
+    known = prepared.state
+    if changes:
+        ledger.back_up(changes)
+        intents = tuple(Intent(change, entries.get(change.key)) for change in changes)
+        ledger.save(replace(known, pending=intents))
+        provider.apply(changes)
+        _read_back(provider, changes)
+    removed = {change.key for change in changes if change.key not in entries}
+    kept = {key: entry for key, entry in known.entries.items() if key not in removed}
+    settled = LedgerState({**kept, **entries}, (), known.proven)
+    if settled != ledger.load():
+        ledger.save(settled)
+
+
+def _read_back(provider: Provider, changes: Iterable[Change]) -> None:
+    """A server may say yes and do nothing (CNAME beside A, missing rights): look."""
+    written = tuple(changes)
+    snapshot = read(provider, frozenset(change.key.owner for change in written))
+    for change in written:
+        live = snapshot.get(change.key)
+        if (live.values if live else None) != (change.after.values if change.after else None):
+            raise Rejected(
+                "dns.error.not_written",
+                f"{change.key}: the server accepted the change but does not show it; it may "
+                "lack the rights, or another record stands in the way",
+                key=str(change.key),
+            )
+
+
+__all__ = [
+    "Prepared",
+    "ProviderError",
+    "carry_out",
+    "carry_out_undo",
+    "mark_proven",
+    "prepare",
+    "read",
+    "unproven",
+]

@@ -1,0 +1,48 @@
+"""RRsets as lines of presentation format, for ledgers, backups and zone files, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+
+from dns_providers.rrset import RRKey, RRset, Value, from_rdata, owner_name, to_rdata
+
+
+def value_text(value: Value, rtype: str) -> str:
+    """Return a value in presentation format, names absolute."""
+    return str(to_rdata(value, rtype).to_text())
+
+
+def value_from_text(text: str, rtype: str) -> Value:
+    """Return the value of a presentation-format text. Raises dns.exception.DNSException."""
+    kind = dns.rdatatype.from_text(rtype)
+    return from_rdata(dns.rdata.from_text(dns.rdataclass.IN, kind, text, idna_codec=None))
+
+
+def to_record(rrset: RRset | None) -> dict[str, object] | None:
+    """Return an RRset as plain JSON data (None stays None)."""
+    if rrset is None:
+        return None
+    values = sorted(value_text(value, rrset.key.rtype) for value in rrset.values)
+    return {
+        "owner": rrset.key.owner.to_text(),
+        "type": rrset.key.rtype,
+        "ttl": rrset.ttl,
+        "values": values,
+    }
+
+
+def from_record(record: dict[str, object] | None) -> RRset | None:
+    """Return the RRset of `to_record`'s data."""
+    if record is None:
+        return None
+    rtype = str(record["type"])
+    key = RRKey(owner_name(str(record["owner"])), rtype)
+    texts = record["values"]
+    if not isinstance(texts, Sequence):
+        raise ValueError(f"values of {key} are no list")
+    values = frozenset(value_from_text(str(text), rtype) for text in texts)
+    return RRset(key, int(str(record["ttl"])), values)
