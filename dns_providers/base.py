@@ -128,3 +128,7 @@ class Provider(Protocol):
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out changes, each only if its `before` still holds. Raises ProviderError."""
         ...
+
+    def settle(self) -> None:
+        """Make sure that what is written is served; called after a run that was killed."""
+        ...

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import dns.name
 
-from dns_providers.base import Change, Provider, ProviderError, Rejected, Snapshot, Stale
+from dns_providers.base import Change, Provider, Rejected, Snapshot, Stale
 from dns_providers.claims import Claim
 from dns_providers.ledger import Intent, Ledger, LedgerState, fingerprint, resolve
 from dns_providers.plan import Plan, assert_inside, plan, undo
@@ -26,6 +26,7 @@ class Prepared:
     plan: Plan
     snapshot: Snapshot
     state: LedgerState
+    interrupted: bool = False  # an earlier run was killed between intent and outcome
 
 
 def prepare(
@@ -37,11 +38,12 @@ def prepare(
     """Read the zone and plan; nothing is written. Raises ProviderError."""
     wanted = tuple(claims)
     snapshot = read(provider, frozenset(claim.key.owner for claim in wanted))
-    state = resolve(ledger.load(), snapshot)
+    known = ledger.load()
+    state = resolve(known, snapshot)
     planned = plan(
         wanted, snapshot, state.entries, replace=replaced, capabilities=provider.capabilities
     )
-    return Prepared(planned, snapshot, state)
+    return Prepared(planned, snapshot, state, interrupted=bool(known.pending))
 
 
 def read(provider: Provider, names: frozenset[dns.name.Name]) -> Snapshot:
@@ -82,6 +84,8 @@ def carry_out(
                 if attempt + 1 == _ATTEMPTS:
                     raise
                 continue
+            if prepared.interrupted:
+                provider.settle()
             return prepared.plan
     raise AssertionError("unreachable")
 
@@ -143,15 +147,3 @@ def _read_back(provider: Provider, changes: Iterable[Change]) -> None:
                 "lack the rights, or another record stands in the way",
                 key=str(change.key),
             )
-
-
-__all__ = [
-    "Prepared",
-    "ProviderError",
-    "carry_out",
-    "carry_out_undo",
-    "mark_proven",
-    "prepare",
-    "read",
-    "unproven",
-]

@@ -1,0 +1,163 @@
+"""The providers there are, the options each takes, and how to open one for a zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dns_providers.base import AuthError, Provider, ProviderError
+from dns_providers.rfc2136 import ALGORITHMS, Rfc2136Provider, TsigKey
+from dns_providers.rrset import owner_name
+from dns_providers.zonefile import ZoneFileProvider
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A provider's setting. kind: text, port, file (a path here), env (a variable's name)."""
+
+    name: str
+    kind: str = "text"
+    required: bool = False
+    default: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """A provider: its options, and of which groups exactly one must be given."""
+
+    slug: str
+    options: tuple[Option, ...]
+    open: Callable[[str, Mapping[str, str], Mapping[str, str]], Provider]
+    one_of: tuple[tuple[str, ...], ...] = ()
+
+
+class BadOptions(ProviderError):
+    """Options of a provider are missing or wrong; `reasons` lists (message id, values)."""
+
+    def __init__(self, reasons: tuple[tuple[str, dict[str, str]], ...]) -> None:
+        english = "; ".join(f"{name} {values}" for name, values in reasons)
+        super().__init__("dns.error.options", english, reasons=english)
+        self.reasons = reasons
+
+
+def _secret(options: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    """The secret named by `dns_key_secret_env` or `dns_key_secret_file`."""
+    if variable := options.get("dns_key_secret_env"):
+        return environ.get(variable, "").strip()
+    path = Path(options.get("dns_key_secret_file", ""))
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise AuthError(
+            "dns.error.secret_file",
+            f"the secret's file {path} cannot be read: {error.strerror}",
+            path=str(path),
+            reason=error.strerror or "",
+        ) from None
+
+
+def _open_rfc2136(
+    zone: str, options: Mapping[str, str], environ: Mapping[str, str]
+) -> Rfc2136Provider:
+    key = TsigKey(
+        options["dns_key_name"],
+        options.get("dns_key_algorithm", ALGORITHMS[0]),
+        _secret(options, environ),
+    )
+    try:
+        key.keyring()
+    except Exception:
+        # The exception's own text may hold the secret.
+        raise AuthError(
+            "dns.error.secret_form",
+            f"the secret of TSIG key {key.name} is no base64",
+            key=key.name,
+        ) from None
+    port = int(options.get("dns_port", "53"))
+    return Rfc2136Provider(owner_name(zone), options["dns_server"], key, port)
+
+
+def _open_zonefile(
+    zone: str, options: Mapping[str, str], environ: Mapping[str, str]
+) -> ZoneFileProvider:
+    reload_command = options.get("zone_reload_command")
+    return ZoneFileProvider(owner_name(zone), Path(options["zone_file"]), reload_command)
+
+
+PROVIDERS: dict[str, ProviderSpec] = {
+    spec.slug: spec
+    for spec in (
+        ProviderSpec(
+            "rfc2136",
+            (
+                Option("dns_server", required=True),
+                Option("dns_port", "port", default="53"),
+                Option("dns_key_name", required=True),
+                Option("dns_key_algorithm", default=ALGORITHMS[0], choices=ALGORITHMS),
+                Option("dns_key_secret_env", "env"),
+                Option("dns_key_secret_file", "file"),
+            ),
+            _open_rfc2136,
+            one_of=(("dns_key_secret_env", "dns_key_secret_file"),),
+        ),
+        ProviderSpec(
+            "zonefile",
+            (Option("zone_file", "file", required=True), Option("zone_reload_command")),
+            _open_zonefile,
+        ),
+    )
+}
+
+
+def option_names(slug: str) -> frozenset[str]:
+    """Return the names of a provider's options. Raises KeyError for an unknown provider."""
+    return frozenset(option.name for option in PROVIDERS[slug].options)
+
+
+def option_problems(
+    slug: str, options: Mapping[str, str], environ: Mapping[str, str]
+) -> tuple[tuple[str, dict[str, str]], ...]:
+    """Return all that is wrong with a provider's options, as (message id, values).
+
+    Raises KeyError for an unknown provider.
+    """
+    spec = PROVIDERS[slug]
+    found: list[tuple[str, dict[str, str]]] = []
+    for option in spec.options:
+        value = options.get(option.name)
+        if value is None or value == "":
+            if option.required:
+                found.append(("dns.option.missing", {"option": option.name, "provider": slug}))
+            continue
+        found += _value_problem(option, value, environ)
+    for group in spec.one_of:
+        if sum(bool(options.get(name)) for name in group) != 1:
+            found.append(("dns.option.one_of", {"options": ", ".join(group), "provider": slug}))
+    return tuple(found)
+
+
+def _value_problem(
+    option: Option, value: str, environ: Mapping[str, str]
+) -> list[tuple[str, dict[str, str]]]:
+    values = {"option": option.name, "value": value}
+    if option.choices and value not in option.choices:
+        return [("dns.option.choice", {**values, "choices": ", ".join(option.choices)})]
+    if option.kind == "port" and not (value.isdigit() and 0 < int(value) < 65536):
+        return [("dns.option.port", values)]
+    if option.kind == "file" and not Path(value).is_file():
+        return [("dns.option.no_file", values)]
+    if option.kind == "env" and not environ.get(value):
+        return [("dns.option.no_variable", values)]
+    return []
+
+
+def open_provider(
+    slug: str, zone: str, options: Mapping[str, str], environ: Mapping[str, str]
+) -> Provider:
+    """Open a provider for a zone (A-labels). Raises BadOptions or another ProviderError."""
+    problems = option_problems(slug, options, environ)
+    if problems:
+        raise BadOptions(problems)
+    return PROVIDERS[slug].open(zone, options, environ)

@@ -1,0 +1,327 @@
+"""RFC 2136 dynamic update with TSIG, over TCP: BIND, Knot, PowerDNS and everything like them.
+
+Preconditions are the server's own (RFC 2136 section 2.4): an RRset is changed only if it is
+exactly what the plan saw. Reads use AXFR, or one query for each name where that is refused.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeVar
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdataclass
+import dns.rdataset
+import dns.rdatatype
+import dns.tsig
+import dns.update
+import dns.xfr
+import dns.zone
+
+from dns_providers.base import (
+    AuthError,
+    Capabilities,
+    Change,
+    ProviderError,
+    Rejected,
+    Snapshot,
+    Stale,
+    Unreachable,
+    ZoneNotFound,
+)
+from dns_providers.rrset import RRKey, RRset, from_rdata, name_text, to_rdata
+
+T = TypeVar("T")
+
+ALGORITHMS = (
+    "hmac-sha256",
+    "hmac-sha384",
+    "hmac-sha512",
+    "hmac-sha224",
+    "hmac-sha1",
+    "hmac-md5.sig-alg.reg.int",
+)
+_READ_TYPES = ("A", "AAAA", "CNAME", "DNAME", "MX", "TXT", "SRV", "CAA", "NS", "SOA", "DS", "TLSA")
+_STALE = frozenset({dns.rcode.YXRRSET, dns.rcode.NXRRSET, dns.rcode.YXDOMAIN, dns.rcode.NXDOMAIN})
+
+
+@dataclass(frozen=True, slots=True)
+class TsigKey:
+    """A TSIG key (RFC 8945): its secret, base64, is never shown."""
+
+    name: str
+    algorithm: str
+    secret: str = field(repr=False)
+
+    def keyring(self) -> dict[dns.name.Name, dns.tsig.Key]:
+        """The key as dnspython wants it. Raises ValueError for a secret that is no base64."""
+        name = dns.name.from_text(self.name)
+        return {name: dns.tsig.Key(name, self.secret, self.algorithm)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rfc2136Provider:
+    """A zone on a server that takes dynamic updates.
+
+    server: address or host name, port: TCP port, timeout: seconds for each exchange.
+    """
+
+    slug: ClassVar[str] = "rfc2136"
+    zone: dns.name.Name
+    server: str
+    key: TsigKey
+    port: int = 53
+    timeout: float = 10.0
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """One message is one transaction with preconditions (RFC 2136 section 3)."""
+        return Capabilities(atomic="zone", cas="native", min_ttl=0)
+
+    def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
+        """Read all RRsets of `names`. Raises ProviderError."""
+        address = self._address()
+        try:
+            return self._guarded(address, lambda: self._read_axfr(address, names))
+        except _TransferRefused:
+            return self._guarded(address, lambda: self._read_queries(address, names))
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Carry out all changes in one message, or none of them. Raises ProviderError."""
+        address = self._address()
+        update = dns.update.UpdateMessage(self.zone, keyring=self.key.keyring())
+        for change in changes:
+            _add_preconditions(update, change)
+        for change in changes:
+            _add_change(update, change)
+        reply = self._guarded(
+            address, lambda: dns.query.tcp(update, address, timeout=self.timeout, port=self.port)
+        )
+        self._judge(reply.rcode(), changes)
+
+    def settle(self) -> None:
+        """Nothing to do: the server serves what it has taken."""
+
+    def _judge(self, rcode: dns.rcode.Rcode, changes: Sequence[Change]) -> None:
+        keys = ", ".join(str(change.key) for change in changes)
+        if rcode == dns.rcode.NOERROR:
+            return
+        if rcode in _STALE:
+            raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+        self._raise_rcode(rcode)
+
+    def _raise_rcode(self, rcode: dns.rcode.Rcode) -> None:
+        values = {
+            "zone": name_text(self.zone),
+            "server": self.server,
+            "key": self.key.name,
+            "rcode": dns.rcode.to_text(rcode),
+        }
+        if rcode == dns.rcode.REFUSED:
+            raise AuthError(
+                "dns.error.refused",
+                "{server} refused: TSIG key {key} may not do this in {zone}. Give the key the "
+                "right to update (and transfer) the zone.".format(**values),
+                **values,
+            )
+        if rcode in (dns.rcode.NOTAUTH, dns.rcode.NOTZONE):
+            raise ZoneNotFound(
+                "dns.error.not_served",
+                "{server} does not serve {zone} as a primary for TSIG key {key} ({rcode}). Check "
+                "dns_server and the zone's name.".format(**values),
+                **values,
+            )
+        raise Rejected(
+            "dns.error.rcode", "{server} answered {rcode} for {zone}.".format(**values), **values
+        )
+
+    def _guarded(self, address: str, work: Callable[[], T]) -> T:
+        """Run an exchange and translate every way it can go wrong."""
+        where = {"server": self.server, "address": address, "port": str(self.port)}
+        key = {"zone": name_text(self.zone), "key": self.key.name, **where}
+        try:
+            return work()
+        except (ProviderError, _TransferRefused):
+            raise
+        except dns.tsig.PeerBadSignature:
+            raise _tsig_error("secret", key) from None
+        except (dns.tsig.PeerBadKey, dns.tsig.UnknownTSIGKey):
+            raise _tsig_error("name", key) from None
+        except (dns.tsig.PeerBadTime, dns.tsig.BadTime):
+            raise _tsig_error("clock", key) from None
+        except (dns.tsig.BadSignature, dns.tsig.PeerError):
+            raise _tsig_error("reply", key) from None
+        except dns.exception.Timeout:
+            raise Unreachable(
+                "dns.error.timeout",
+                f"{self.server} port {self.port}/TCP does not answer within {self.timeout:g} s. "
+                "Is it the right server, is it up, is the port open?",
+                seconds=f"{self.timeout:g}",
+                **where,
+            ) from None
+        except (OSError, EOFError) as error:
+            raise Unreachable(
+                "dns.error.unreachable",
+                f"{self.server} port {self.port}/TCP cannot be reached: {_reason(error)}",
+                reason=_reason(error),
+                **where,
+            ) from None
+        except dns.exception.FormError as error:
+            if "TSIG" in str(error):
+                raise _tsig_error("unsigned", key) from None
+            raise _junk(where, error) from None
+        except dns.exception.DNSException as error:
+            raise _junk(where, error) from None
+
+    def _address(self) -> str:
+        try:
+            found = socket.getaddrinfo(self.server, self.port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise Unreachable(
+                "dns.error.server_name",
+                f"the name server {self.server} cannot be found: {_reason(error)}",
+                server=self.server,
+                reason=_reason(error),
+            ) from None
+        return str(found[0][4][0])
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def _read_axfr(self, address: str, names: frozenset[dns.name.Name]) -> Snapshot:
+        zone = dns.zone.Zone(self.zone, relativize=False)
+        query = dns.xfr.make_query(zone, keyring=self.key.keyring())[0]
+        try:
+            dns.query.inbound_xfr(
+                address, zone, query, port=self.port, timeout=self.timeout, lifetime=60
+            )
+        except dns.xfr.TransferError as error:
+            raise _TransferRefused from error
+        rrsets = {
+            RRKey(owner, dns.rdatatype.to_text(rdataset.rdtype)): _rrset(owner, rdataset)
+            for owner, rdataset in zone.iterate_rdatasets()
+            if rdataset.rdtype not in _DNSSEC
+        }
+        own = {key: rrset for key, rrset in rrsets.items() if key.owner in names}
+        related = _related_names(names, self.zone)
+        covering = tuple(
+            rrset
+            for key, rrset in rrsets.items()
+            if key.owner in related and key.owner != self.zone
+        )
+        return Snapshot(self.zone, names, own, covering)
+
+    def _read_queries(self, address: str, names: frozenset[dns.name.Name]) -> Snapshot:
+        own = {
+            rrset.key: rrset
+            for owner in sorted(names)
+            for rtype in _READ_TYPES
+            if (rrset := self._query(address, owner, rtype))
+        }
+        covering = [
+            rrset
+            for owner in sorted(_related_names(names, self.zone) - {self.zone})
+            for rtype in (_READ_TYPES if owner.is_wild() else ("NS", "DNAME", "CNAME"))
+            if (rrset := self._query(address, owner, rtype))
+        ]
+        return Snapshot(self.zone, names, own, tuple(covering))
+
+    def _query(self, address: str, owner: dns.name.Name, rtype: str) -> RRset | None:
+        query = dns.message.make_query(owner, rtype, use_edns=0)
+        query.flags &= ~dns.flags.RD
+        query.use_tsig(self.key.keyring())
+        reply = dns.query.tcp(query, address, timeout=self.timeout, port=self.port)
+        kind = dns.rdatatype.from_text(rtype)
+        if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            self._raise_rcode(reply.rcode())
+        for section in (reply.answer, reply.authority):
+            for found in section:
+                if found.name == owner and found.rdtype == kind:
+                    return _rrset(owner, found)
+        if not reply.flags & dns.flags.AA and not reply.authority:
+            self._raise_rcode(dns.rcode.NOTAUTH)
+        return None
+
+
+class _TransferRefused(Exception):
+    """The server gives no zone transfer; names are read one by one."""
+
+
+_DNSSEC = frozenset(
+    dns.rdatatype.from_text(text) for text in ("RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY")
+)
+
+
+def _related_names(names: Iterable[dns.name.Name], zone: dns.name.Name) -> set[dns.name.Name]:
+    """Ancestors of `names` inside the zone, the names themselves, and wildcards beside them."""
+    related = set()
+    for owner in names:
+        while owner.is_subdomain(zone) and owner != zone:
+            related |= {owner, dns.name.Name((b"*", *owner.parent().labels))}
+            owner = owner.parent()
+    return related
+
+
+def _rrset(owner: dns.name.Name, rdataset: dns.rdataset.Rdataset) -> RRset:
+    key = RRKey(owner, dns.rdatatype.to_text(rdataset.rdtype))
+    return RRset(key, rdataset.ttl, frozenset(from_rdata(rdata) for rdata in rdataset))
+
+
+def _add_preconditions(update: dns.update.UpdateMessage, change: Change) -> None:
+    owner, rtype = change.key.owner, change.key.rtype
+    if change.before is None:
+        update.absent(owner, rtype)
+    else:
+        update.present(owner, *(to_rdata(value, rtype) for value in change.before.values))
+
+
+def _add_change(update: dns.update.UpdateMessage, change: Change) -> None:
+    owner, rtype = change.key.owner, change.key.rtype
+    before = change.before.values if change.before else frozenset()
+    if change.after is None:
+        for value in before:
+            update.delete(owner, to_rdata(value, rtype))
+        return
+    for value in before - change.after.values:
+        update.delete(owner, to_rdata(value, rtype))
+    same_ttl = change.before is not None and change.before.ttl == change.after.ttl
+    for value in change.after.values - before if same_ttl else change.after.values:
+        update.add(owner, change.after.ttl, to_rdata(value, rtype))
+
+
+_TSIG_HINTS = {
+    "secret": "{server} does not accept the TSIG signature of key {key}: the secret is wrong.",
+    "name": "{server} does not know TSIG key {key} with this algorithm for {zone}: check "
+    "dns_key_name and dns_key_algorithm.",
+    "clock": "{server} refuses TSIG key {key} because of the time: this machine's clock and the "
+    "server's differ by more than 5 minutes. Set the clock.",
+    "reply": "{server} answered with a TSIG signature that does not fit key {key}.",
+    "unsigned": "{server} answered a request with TSIG key {key} unsigned: key name, secret, "
+    "algorithm or clock is wrong, or the server does not serve {zone}.",
+}
+
+
+def _tsig_error(kind: str, values: dict[str, str]) -> AuthError:
+    return AuthError(f"dns.error.tsig_{kind}", _TSIG_HINTS[kind].format(**values), **values)
+
+
+def _junk(where: dict[str, str], error: Exception) -> ProviderError:
+    reason = f"{type(error).__name__}: {error}"
+    return Unreachable(
+        "dns.error.junk",
+        "{server} port {port} gave no sensible DNS answer ({reason}).".format(
+            reason=reason, **where
+        ),
+        reason=reason,
+        **where,
+    )
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,181 @@
+"""A BIND zone file on this machine: only our records are changed, everything else stays."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shlex
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import dns.exception
+import dns.name
+import dns.rdatatype
+import dns.zone
+
+from dns_providers.base import (
+    AuthError,
+    Capabilities,
+    Change,
+    Rejected,
+    Snapshot,
+    Stale,
+    ZoneNotFound,
+)
+from dns_providers.master_file import MasterFileError, edit, records
+from dns_providers.rrset import RRKey, RRset, from_rdata, name_text
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneFileProvider:
+    """A zone in a master file. `reload_command` is run (without a shell) after each write."""
+
+    slug: ClassVar[str] = "zonefile"
+    zone: dns.name.Name
+    path: Path
+    reload_command: str | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The file is replaced as a whole."""
+        return Capabilities(atomic="zone", cas="reread", min_ttl=0)
+
+    def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
+        """Read the file. Raises ProviderError."""
+        every = self._rrsets(self._text())
+        own = {key: rrset for key, rrset in every.items() if key.owner in names}
+        covering = tuple(r for key, r in every.items() if key.owner != self.zone)
+        return Snapshot(self.zone, names, own, covering)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Write the file anew, atomically, if every `before` still holds. Raises ProviderError.
+
+        When the reload command fails, the old content is put back.
+        """
+        path = self.path.resolve()
+        with path.open("r+") as locked:
+            fcntl.flock(locked, fcntl.LOCK_EX)
+            old = self._text()
+            self._check(old, changes)
+            new = self._edited(old, changes)
+            self._replace(path, new)
+            try:
+                self.settle()
+            except Rejected:
+                self._replace(path, old)
+                raise
+
+    def settle(self) -> None:
+        """Make the server load the file. Raises Rejected when the command fails."""
+        if not self.reload_command:
+            return
+        try:
+            done = subprocess.run(
+                shlex.split(self.reload_command), capture_output=True, text=True, timeout=60
+            )
+            problem = "" if done.returncode == 0 else (done.stderr or done.stdout).strip()
+            failed = done.returncode != 0
+        except (OSError, subprocess.TimeoutExpired) as error:
+            failed, problem = True, str(error)
+        if failed:
+            raise Rejected(
+                "dns.error.reload",
+                f"{self.reload_command!r} failed, {self.path} was put back: {problem}",
+                command=self.reload_command,
+                path=str(self.path),
+                reason=problem,
+            )
+
+    def _text(self) -> str:
+        try:
+            return self.path.read_text("utf-8")
+        except FileNotFoundError:
+            raise ZoneNotFound(
+                "dns.error.no_zone_file",
+                f"there is no zone file {self.path}",
+                path=str(self.path),
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> AuthError:
+        return AuthError(
+            "dns.error.zone_file",
+            f"{self.path} cannot be read or written: {error}",
+            path=str(self.path),
+            reason=str(error),
+        )
+
+    def _rrsets(self, text: str) -> dict[RRKey, RRset]:
+        try:
+            records(text, self.zone)  # refuses what could not be edited later
+            zone = dns.zone.from_text(text, self.zone, relativize=False, check_origin=True)
+        except (dns.exception.DNSException, MasterFileError, ValueError) as error:
+            raise self._bad_file(error) from None
+        return {
+            RRKey(owner, dns.rdatatype.to_text(rdataset.rdtype)): RRset(
+                RRKey(owner, dns.rdatatype.to_text(rdataset.rdtype)),
+                rdataset.ttl,
+                frozenset(from_rdata(rdata) for rdata in rdataset),
+            )
+            for owner, rdataset in zone.iterate_rdatasets()
+        }
+
+    def _bad_file(self, error: Exception) -> Rejected:
+        zone = name_text(self.zone)
+        return Rejected(
+            "dns.error.bad_zone_file",
+            f"{self.path} is no usable zone file of {zone}: {error}",
+            path=str(self.path),
+            zone=zone,
+            reason=str(error),
+        )
+
+    def _check(self, text: str, changes: Sequence[Change]) -> None:
+        live = self._rrsets(text)
+        for change in changes:
+            there = live.get(change.key)
+            before = change.before
+            if (there.values if there else None) != (before.values if before else None):
+                keys = str(change.key)
+                raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+
+    def _edited(self, old: str, changes: Sequence[Change]) -> str:
+        """The new text; proven to differ from the old in our RRsets and the serial only."""
+        before = [change.before for change in changes if change.before]
+        after = [change.after for change in changes if change.after]
+        try:
+            new = edit(old, self.zone, before, after)
+        except MasterFileError as error:
+            raise self._bad_file(error) from None
+        expected = self._rrsets(old)
+        for change in changes:
+            expected.pop(change.key, None)
+            if change.after:
+                expected[change.key] = change.after
+        soa = RRKey(self.zone, "SOA")
+        found = self._rrsets(new)
+        if {**expected, soa: found[soa]} != found:
+            raise self._bad_file(
+                MasterFileError("its records hang together (TTLs left out without $TTL)")
+            )
+        return new
+
+    def _replace(self, path: Path, text: str) -> None:
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            status = path.stat()
+            with fresh.open("w", encoding="utf-8") as stream:
+                os.fchmod(stream.fileno(), status.st_mode & 0o7777)
+                if os.geteuid() == 0:
+                    os.fchown(stream.fileno(), status.st_uid, status.st_gid)
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            fresh.replace(path)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise self._unreadable(error) from None
