@@ -114,7 +114,11 @@ class Provider(Protocol):
     """A DNS provider, opened for one zone."""
 
     slug: ClassVar[str]
-    zone: dns.name.Name
+
+    @property
+    def zone(self) -> dns.name.Name:
+        """The zone's apex."""
+        ...
 
     @property
     def capabilities(self) -> Capabilities:

@@ -152,7 +152,7 @@ class Rfc2136Provider:
             raise
         except dns.tsig.PeerBadSignature:
             raise _tsig_error("secret", key) from None
-        except (dns.tsig.PeerBadKey, dns.tsig.UnknownTSIGKey):
+        except (dns.tsig.PeerBadKey, dns.message.UnknownTSIGKey):
             raise _tsig_error("name", key) from None
         except (dns.tsig.PeerBadTime, dns.tsig.BadTime):
             raise _tsig_error("clock", key) from None

@@ -1,0 +1,321 @@
+"""pyinfra operations on a zone: publish what is claimed, and wait until all servers show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
+from pyinfra.api.operation import OperationMeta
+
+from dns_providers import propagation
+from dns_providers.base import Change, Provider, ProviderError
+from dns_providers.claims import Claim
+from dns_providers.ledger import Ledger, fingerprint, read_backup
+from dns_providers.plan import Conflict, Note, Plan, forgotten
+from dns_providers.plan import undo as plan_undo
+from dns_providers.propagation import Expected, Network, Outcome, Progress, ServerState
+from dns_providers.publish import carry_out, carry_out_undo, mark_proven, prepare, read
+from dns_providers.rrset import RRKey, RRset
+
+T = TypeVar("T")
+_REPORT_EVERY = 15.0
+
+
+class Say(Protocol):
+    """Gives the text of a message id in the user's language."""
+
+    def __call__(self, message_id: str, /, **values: object) -> str: ...
+
+
+OpenProvider = Callable[[], Provider]
+Claims = Callable[[], Iterable[Claim]]
+
+
+@operation()
+def publish(
+    provider: OpenProvider,
+    claims: Claims,
+    ledger: Ledger,
+    say: Say,
+    replaced: frozenset[RRKey] = frozenset(),
+    made_by_this_run: Callable[[], Iterable[str]] = tuple,
+    all_claims: Claims | None = None,
+    gate: Callable[[], Iterable[str]] | None = None,
+    unsolved: Callable[[tuple[str, ...]], None] | None = None,
+) -> Generator[FunctionCommand, None, None]:
+    """Publish claims in a zone, leaving everything foreign alone.
+
+    + provider: opens the zone's provider
+    + claims: gives the claims (late: keys may be made by this very run)
+    + ledger: the zone's ledger
+    + say: gives texts in the user's language
+    + replaced: foreign RRsets that may be replaced
+    + made_by_this_run: lines of records whose values this run makes first (shown by --dry)
+    + all_claims: claims of every stage, to tell what is no longer wanted
+    + gate: reasons not to write now, asked right before writing
+    + unsolved: takes conflicts that the run may go on without
+    """
+    opened = _ask(say, provider)
+    prepared = _ask(say, lambda: prepare(opened, claims(), ledger, replaced))
+    plan, coming = prepared.plan, tuple(made_by_this_run())
+    notes = plan.notes
+    if all_claims is not None:
+        notes += forgotten(all_claims(), prepared.state.entries)
+    _show(plan, notes, coming, say)
+    if plan.blocked:
+        yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
+        return
+    if unsolved is not None and state.is_executing:
+        unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c, say)))
+    if plan.changes or coming or prepared.interrupted:
+        yield FunctionCommand(_publish, (opened, claims, ledger, replaced, gate, say), {})
+        return
+    if {entry.key: entry for entry in plan.entries} != _known(plan, ledger) and state.is_executing:
+        # Adopting writes our own ledger only: nothing that the user has changes.
+        _ask(say, lambda: carry_out(opened, claims(), ledger, replaced))
+    host.noop(say("dns.as_wished"))
+
+
+@operation()
+def wait_until_visible(
+    claims: Claims,
+    ledger: Ledger,
+    network: Network,
+    say: Say,
+    timeout: float,
+    zone: str,
+    published: OperationMeta,
+) -> Generator[FunctionCommand, None, None]:
+    """Wait until every authoritative server shows the claimed records as we published them.
+
+    + claims: the claims of the stage
+    + ledger: the zone's ledger, which knows what was published and what was seen everywhere
+    + network: resolvers to find the servers with
+    + timeout: seconds to wait at most
+    + zone: the zone's name
+    + published: the operation that published them
+    """
+    expected = _unproven(claims(), ledger)
+    coming = not state.is_executing and state.should_check_for_changes() and published.will_change
+    if not expected and not coming:
+        host.noop(say("dns.visible"))
+        return
+    yield FunctionCommand(_wait, (claims, ledger, network, say, timeout, zone), {})
+
+
+@operation()
+def undo(
+    provider: OpenProvider, backup: str, ledger: Ledger, say: Say
+) -> Generator[FunctionCommand, None, None]:
+    """Put back the records of a backup, where nobody has changed them since.
+
+    + provider: opens the zone's provider
+    + backup: path of the backup file
+    + ledger: the zone's ledger
+    """
+
+    changes = tuple(_ask(say, lambda: read_backup(Path(backup))[1]))
+    opened = _ask(say, provider)
+    owners = frozenset(change.key.owner for change in changes)
+    plan = plan_undo(changes, _ask(say, lambda: read(opened, owners)))
+    _show(plan, (), (), say)
+    if plan.conflicts:
+        yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
+    elif plan.changes:
+        yield FunctionCommand(_undo, (opened, changes, ledger, say), {})
+    else:
+        host.noop(say("dns.as_wished"))
+
+
+def change_lines(change: Change) -> tuple[str, ...]:
+    """Return the `-` and `+` lines of a change."""
+    before = change.before.lines() if change.before else ()
+    after = change.after.lines() if change.after else ()
+    gone = tuple(f"- {line}" for line in before if line not in after)
+    new = tuple(f"+ {line}" for line in after if line not in before)
+    return gone + new
+
+
+def conflict_lines(conflict: Conflict, say: Say) -> tuple[str, ...]:
+    """Return a conflict as the user sees it: what is in the way, and how to allow replacing it."""
+    reason = say(conflict.problem, key=str(conflict.key), **dict(conflict.detail))
+    return (
+        reason,
+        *(f"  {say('dns.there')} {line}" for line in conflict.there),
+        *(f"  {say('dns.wanted')} {line}" for line in conflict.wanted),
+    )
+
+
+def _show(plan: Plan, notes: Iterable[Note], coming: Iterable[str], say: Say) -> None:
+    for change in plan.changes:
+        for line in change_lines(change):
+            _log(line, "green" if line.startswith("+") else "red")
+    for line in coming:
+        _log(f"+ {line}", "green")
+    for conflict in plan.conflicts:
+        for line in conflict_lines(conflict, say):
+            _log(f"! {line}", "yellow")
+    for note in notes:
+        _log(say(note.text, key=str(note.key), **dict(note.detail)), "cyan")
+
+
+def _log(line: str, colour: str) -> None:
+    host.log_styled(f"  {line}", fg=colour)
+
+
+def _known(plan: Plan, ledger: Ledger) -> dict[RRKey, object]:
+    entries = ledger.load().entries
+    return {entry.key: entries.get(entry.key) for entry in plan.entries}
+
+
+def _ask(say: Say, work: Callable[[], T]) -> T:
+    """Run what may raise ProviderError and turn it into one clean line that ends the run."""
+    try:
+        return work()
+    except ProviderError as error:
+        raise OperationError(error_text(error, say)) from None
+
+
+def error_text(error: ProviderError, say: Say) -> str:
+    """Return a provider's error in the user's language."""
+    return say(error.message_id, **error.values)
+
+
+def _publish(
+    state: State,
+    host: Host,
+    provider: Provider,
+    claims: Claims,
+    ledger: Ledger,
+    replaced: frozenset[RRKey],
+    gate: Callable[[], Iterable[str]] | None,
+    say: Say,
+) -> bool:
+    reasons = tuple(gate()) if gate else ()
+    if reasons:
+        return _refuse(state, host, "\n".join(reasons))
+    try:
+        carry_out(provider, claims(), ledger, replaced)
+    except ProviderError as error:
+        return _refuse(state, host, error_text(error, say))
+    return True
+
+
+def _undo(
+    state: State,
+    host: Host,
+    provider: Provider,
+    changes: tuple[Change, ...],
+    ledger: Ledger,
+    say: Say,
+) -> bool:
+    try:
+        carry_out_undo(provider, changes, ledger)
+    except ProviderError as error:
+        return _refuse(state, host, error_text(error, say))
+    return True
+
+
+def _refuse(state: State, host: Host, message: str) -> bool:
+    for line in message.splitlines():
+        host.log_styled(line, fg="red")
+    return False
+
+
+def _unproven(claims: Iterable[Claim], ledger: Ledger) -> tuple[Expected, ...]:
+    """What we published or adopted for these claims and no wait has seen everywhere yet."""
+    known = ledger.load()
+    keys = {claim.key for claim in claims}
+    return tuple(
+        Expected(entry.key, entry.values, entry.mode)
+        for entry in known.entries.values()
+        if entry.key in keys
+        and known.proven.get(entry.key) != fingerprint(entry.values, entry.key.rtype)
+    )
+
+
+def _wait(
+    state: State,
+    host: Host,
+    claims: Claims,
+    ledger: Ledger,
+    network: Network,
+    say: Say,
+    timeout: float,
+    zone: str,
+) -> bool:
+    expected = _unproven(claims(), ledger)
+    if not expected:
+        return True
+    try:
+        delegation = propagation.delegation(zone, network)
+        outcome = propagation.wait(
+            expected,
+            delegation,
+            network,
+            timeout=timeout,
+            report=_Reporter(host, say, network.clock),
+        )
+        _show_outcome(host, outcome, say)
+        if outcome.ok:
+            mark_proven(ledger, (RRset(item.key, 0, item.values) for item in expected))
+    except ProviderError as error:
+        return _refuse(state, host, error_text(error, say))
+    return outcome.ok
+
+
+def _show_outcome(host: Host, outcome: Outcome, say: Say) -> None:
+    for silent in outcome.silent:
+        host.log_styled(f"  {_state_line(silent, say)}", fg="yellow")
+    for failed in outcome.failures:
+        host.log_styled(f"  {_state_line(failed, say)}", fg="red")
+    if not outcome.ok:
+        host.log_styled(say("dns.not_visible"), fg="red")
+
+
+def _state_line(state: ServerState, say: Say) -> str:
+    return say(
+        f"dns.verdict.{state.verdict.value}",
+        server=state.server,
+        address=state.address,
+        key=str(state.key),
+    )
+
+
+class _Reporter:
+    """Shows each server's state when it changes, and the time left every now and then."""
+
+    def __init__(self, host: Host, say: Say, clock: Callable[[], float]) -> None:
+        self._host, self._say, self._clock = host, say, clock
+        self._shown: dict[tuple[str, str], str] = {}
+        self._last = clock()
+
+    def __call__(self, progress: Progress) -> None:
+        states = self._by_server(progress)
+        fresh = {where: text for where, text in states.items() if self._shown.get(where) != text}
+        for text in fresh.values():
+            self._host.log_styled(f"  {text}", fg="cyan")
+        self._shown = states
+        due = self._clock() - self._last >= _REPORT_EVERY
+        if progress.rounds == 0 and (fresh or due):
+            self._last = self._clock()
+            left = f"{int(progress.left) // 60}:{int(progress.left) % 60:02d}"
+            self._host.log_styled(f"  {self._say('dns.time_left', left=left)}", fg="cyan")
+
+    def _by_server(self, progress: Progress) -> dict[tuple[str, str], str]:
+        """One line for each address: right, or its first record that is not."""
+        lines: dict[tuple[str, str], str] = {}
+        for seen in progress.states:
+            where = (seen.server, seen.address)
+            if where in lines and seen.verdict is propagation.Verdict.OK:
+                continue
+            if seen.verdict is propagation.Verdict.OK:
+                lines[where] = self._say(
+                    "dns.verdict.all_ok", server=seen.server, address=seen.address
+                )
+            else:
+                lines[where] = _state_line(seen, self._say)
+        return lines
