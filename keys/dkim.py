@@ -1,0 +1,112 @@
+"""DKIM keys: make an RSA key, read one, and its public part as receivers see it (RFC 6376)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+BITS = 2048
+_PUBLIC_EXPONENT = 65537
+
+
+class KeyFormatError(ValueError):
+    """The data is no RSA private key in PEM form."""
+
+
+class WrongPassphrase(ValueError):
+    """The key is encrypted, and the passphrase is missing or wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class DkimPublicKey:
+    """The public part of a DKIM key.
+
+    data: `p=` of the record, base64 of the SubjectPublicKeyInfo. bits: modulus length.
+    """
+
+    data: str
+    bits: int
+    algorithm: str = "rsa"
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the SubjectPublicKeyInfo, hex."""
+        return hashlib.sha256(base64.b64decode(self.data)).hexdigest()
+
+    @property
+    def record(self) -> str:
+        """The TXT value of the key record (RFC 6376 section 3.6.1)."""
+        return f"v=DKIM1; k={self.algorithm}; p={self.data}"
+
+
+def make(bits: int = BITS) -> bytes:
+    """Return a new RSA private key, PKCS#8 PEM, not encrypted."""
+    return plain_pem(rsa.generate_private_key(_PUBLIC_EXPONENT, bits))
+
+
+def plain_pem(key: rsa.RSAPrivateKey) -> bytes:
+    """Return a private key as PKCS#8 PEM, not encrypted (what PMail reads)."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def encrypted_pem(pem: bytes, passphrase: str) -> bytes:
+    """Return a plain PEM key as encrypted PKCS#8 PEM (openssl reads it too)."""
+    return read(pem).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(passphrase.encode()),
+    )
+
+
+def is_encrypted(pem: bytes) -> bool:
+    """Tell whether a PEM private key is encrypted."""
+    return b"ENCRYPTED" in pem
+
+
+def read(pem: bytes, passphrase: str | None = None) -> rsa.RSAPrivateKey:
+    """Return the RSA key of a PEM file (PKCS#8 or PKCS#1).
+
+    Raises WrongPassphrase or KeyFormatError; neither shows anything of the key.
+    """
+    encrypted = is_encrypted(pem)
+    if encrypted and not passphrase:
+        raise WrongPassphrase("the key is encrypted and no passphrase was given")
+    password = passphrase.encode() if encrypted and passphrase else None
+    try:
+        key = serialization.load_pem_private_key(pem, password)
+    except Exception:
+        if encrypted:
+            raise WrongPassphrase("the passphrase does not open the key") from None
+        raise KeyFormatError("no private key in PEM form") from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise KeyFormatError("not an RSA key: receivers and PMail need RSA")
+    return key
+
+
+def public_key(key: rsa.RSAPrivateKey) -> DkimPublicKey:
+    """Return the public part of a private key."""
+    spki = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return DkimPublicKey(base64.b64encode(spki).decode("ascii"), key.key_size)
+
+
+def public_from_data(data: str) -> DkimPublicKey:
+    """Return the public key of a record's `p=`. Raises KeyFormatError."""
+    try:
+        spki = base64.b64decode("".join(data.split()), validate=True)
+        key = serialization.load_der_public_key(spki)
+    except (binascii.Error, ValueError):
+        raise KeyFormatError("p= is no base64 of a public key") from None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise KeyFormatError("p= is no RSA key")
+    return DkimPublicKey(base64.b64encode(spki).decode("ascii"), key.key_size)

@@ -1,0 +1,190 @@
+"""Which records a site's mail needs, and why: the claims of each zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from dns_providers.claims import Claim, ClaimMode
+from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRKey, Value, key, owner_name
+from keys.dkim import DkimPublicKey
+from postmaster import dkim, dmarc, spf
+from postmaster.outbound import mode_of
+from postmaster.settings import MailServer, Site
+
+BEFORE_MX = "before-mx"
+MX_STAGE = "mx"
+MX_PREFERENCE = 10
+
+PublicKeyOf = Callable[[str, str], DkimPublicKey | None]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingKey:
+    """A key record that will be published once its key is made."""
+
+    owner: str
+    domain: str
+    selector: str
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What a zone should hold, and key records whose key does not exist yet."""
+
+    claims: tuple[Claim, ...]
+    missing_keys: tuple[MissingKey, ...] = ()
+
+    def stage(self, name: str) -> tuple[Claim, ...]:
+        """The claims of one publishing stage."""
+        return tuple(claim for claim in self.claims if claim.stage == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Two servers want different things of the same RRset: a mistake in the inventory."""
+
+    key: RRKey
+    hosts: tuple[str, ...]
+
+
+def desired(site: Site, zone: str, public_key: PublicKeyOf) -> Desired:
+    """Return all that a zone should hold for all servers of the site.
+
+    public_key: (domain, selector) -> the key's public part, or None while it is not made.
+    """
+    claims: list[Claim] = []
+    missing: list[MissingKey] = []
+    ttl = site.zone(zone).ttl
+    for server in site.servers:
+        claims += [claim for claim in _claims(server) if _zone_of(claim.key, site) == zone]
+        for signing in mode_of(server).signing_keys(server):
+            owner = dkim.owner(signing.selector, signing.domain)
+            if _zone_of(key(owner, "TXT"), site) != zone:
+                continue
+            public = public_key(signing.domain, signing.selector)
+            if public is None:
+                missing.append(MissingKey(owner, signing.domain, signing.selector, ttl))
+            else:
+                claims.append(_dkim(owner, signing.domain, public))
+    return Desired(tuple(replace(claim, ttl=ttl) for claim in claims), tuple(missing))
+
+
+def clashes(site: Site) -> tuple[Clash, ...]:
+    """Return the RRsets that two servers want differently."""
+    wanted: dict[RRKey, dict[str, frozenset[Value]]] = {}
+    for server in site.servers:
+        for claim in _claims(server):
+            if claim.mode is not ClaimMode.MEMBER:
+                wanted.setdefault(claim.key, {})[server.host] = claim.values
+    return tuple(
+        Clash(owner, tuple(sorted(by_host)))
+        for owner, by_host in wanted.items()
+        if len(set(by_host.values())) > 1
+    )
+
+
+def zone_for(name: str, zones: Iterable[str]) -> str | None:
+    """Return the zone that holds a name: the longest that is the name or above it."""
+    owner = owner_name(name)
+    holding = [zone for zone in zones if owner.is_subdomain(owner_name(zone))]
+    return max(holding, key=len, default=None)
+
+
+def _zone_of(owner: RRKey, site: Site) -> str | None:
+    name = owner.owner.to_text(omit_final_dot=True)
+    return zone_for(name, (zone.name for zone in site.zones))
+
+
+def _claims(server: MailServer) -> Iterator[Claim]:
+    """All claims of a server but DKIM; TTL is set by the zone."""
+    yield from _hosts(server)
+    yield _spf(server, server.mail_host, server.primary)
+    for domain in server.domains:
+        yield from _domain(server, domain.name)
+    yield from _caa(server)
+
+
+def _claim(
+    owner: str,
+    rtype: str,
+    values: Iterable[Value],
+    group: str,
+    *,
+    needed: bool = False,
+    mode: ClaimMode = ClaimMode.EXCLUSIVE,
+    stage: str = BEFORE_MX,
+    only_if_free: bool = False,
+) -> Claim:
+    reason = f"dns.reason.{group.partition(':')[0]}"
+    return Claim(
+        key(owner, rtype),
+        mode,
+        frozenset(values),
+        0,
+        group,
+        needed,
+        reason,
+        stage,
+        only_if_free=only_if_free,
+    )
+
+
+def _addresses(server: MailServer) -> tuple[Address, ...]:
+    texts = (server.ipv4, server.ipv6) if server.ipv6 else (server.ipv4,)
+    return tuple(Address(text) for text in texts)
+
+
+def _hosts(server: MailServer) -> Iterator[Claim]:
+    group = f"addresses:{server.primary}"
+    for name in server.certificate_names:
+        for address in _addresses(server):
+            yield _claim(name, address.rtype, (address,), group, needed=True)
+
+
+def _domain(server: MailServer, domain: str) -> Iterator[Claim]:
+    host = owner_name(server.mail_host)
+    for address in _addresses(server):
+        yield _claim(domain, address.rtype, (address,), f"apex:{domain}", only_if_free=True)
+    yield _spf(server, domain, domain)
+    rua = server.dmarc_rua or f"mailto:dmarc@{domain}"
+    policy = (dmarc.build(server.dmarc_policy, rua),)
+    yield _claim(dmarc.owner(domain), "TXT", policy, f"dmarc:{domain}")
+    yield from _srv(server, domain)
+    mx = (MX(MX_PREFERENCE, host),)
+    yield _claim(domain, "MX", mx, f"mx:{domain}", stage=MX_STAGE)
+
+
+def _spf(server: MailServer, owner: str, domain: str) -> Claim:
+    addresses = tuple(str(address) for address in _addresses(server))
+    value = spf.fresh(addresses, server.spf_all)
+    claim = _claim(owner, "TXT", (value,), f"spf:{domain}", needed=True, mode=ClaimMode.SINGLETON)
+    return replace(claim, singleton=spf.singleton(addresses, server.spf_all))
+
+
+def _srv(server: MailServer, domain: str) -> Iterator[Claim]:
+    """Where mail programs find us (RFC 6186, RFC 8314)."""
+    services = {
+        "_submissions._tcp": ("smtp", 465),
+        "_imaps._tcp": ("imap", 993),
+        "_submission._tcp": ("smtp", 587),
+        "_pop3s._tcp": ("pop", 995),
+    }
+    for service, (label, port) in services.items():
+        if port in (465, 993) or port in server.open_ports:
+            target = owner_name(f"{label}.{server.primary}")
+            value = SRV(0, 1, port, target)
+            yield _claim(f"{service}.{domain}", "SRV", (value,), f"srv:{domain}")
+
+
+def _caa(server: MailServer) -> Iterator[Claim]:
+    values = tuple(CAA(0, "issue", issuer.encode("ascii")) for issuer in server.caa)
+    if values:
+        group = f"caa:{server.primary}"
+        yield _claim(server.primary, "CAA", values, group, mode=ClaimMode.MEMBER)
+
+
+def _dkim(owner: str, domain: str, public: DkimPublicKey) -> Claim:
+    value: TXT = dkim.record(public)
+    return _claim(owner, "TXT", (value,), f"dkim:{domain}", needed=True)

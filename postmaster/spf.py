@@ -1,0 +1,174 @@
+"""SPF records (RFC 7208): parse, and merge our addresses into the one that is there."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dns_providers.claims import Merge, Singleton
+from dns_providers.rrset import TXT, Value
+
+LOOKUP_LIMIT = 10  # RFC 7208 section 4.6.4
+_LOOKS_UP = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
+_TERM = re.compile(
+    r"(?P<qualifier>[-+~?]?)(?P<name>[A-Za-z][A-Za-z0-9._-]*)(?P<rest>[:=/].*)?", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term: qualifier (empty for mechanisms without), lower-case name, rest as written."""
+
+    qualifier: str
+    name: str
+    rest: str
+
+    @property
+    def text(self) -> str:
+        """The term as written."""
+        return f"{self.qualifier}{self.name}{self.rest}"
+
+    @property
+    def is_modifier(self) -> bool:
+        """`name=value` (RFC 7208 section 6)."""
+        return self.rest.startswith("=")
+
+    def same_as(self, other: Term) -> bool:
+        """Whether both say the same; `+` is the default qualifier, names ignore case."""
+        return _canonical(self) == _canonical(other)
+
+
+def _canonical(term: Term) -> tuple[str, str, str]:
+    rest = term.rest.lower()
+    if term.name in ("ip4", "ip6"):
+        address, _, length = rest[1:].partition("/")
+        whole = "32" if term.name == "ip4" else "128"
+        try:
+            rest = f":{ipaddress.ip_address(address)}" + (
+                "" if length in ("", whole) else f"/{length}"
+            )
+        except ValueError:
+            pass
+    return (term.qualifier or "+", term.name, rest)
+
+
+class SpfSyntaxError(ValueError):
+    """The text is no valid SPF record; the message names the term."""
+
+
+def is_spf(value: Value) -> bool:
+    """Tell whether a TXT value is an SPF record (RFC 7208 section 4.5)."""
+    if not isinstance(value, TXT):
+        return False
+    text = value.data.lower()
+    return text == b"v=spf1" or text.startswith(b"v=spf1 ")
+
+
+def parse(data: bytes) -> tuple[Term, ...]:
+    """Return the terms of an SPF record. Raises SpfSyntaxError."""
+    try:
+        words = data.decode("ascii").split()
+    except UnicodeDecodeError:
+        raise SpfSyntaxError("it holds octets that are no ASCII") from None
+    terms = []
+    for word in words[1:]:
+        found = _TERM.fullmatch(word)
+        if found is None:
+            raise SpfSyntaxError(word)
+        terms.append(Term(found["qualifier"], found["name"].lower(), found["rest"] or ""))
+    return tuple(terms)
+
+
+def render(terms: Iterable[Term]) -> bytes:
+    """Return an SPF record of these terms."""
+    return " ".join(("v=spf1", *(term.text for term in terms))).encode("ascii")
+
+
+def address_term(address: str) -> str:
+    """Return `ip4:…` or `ip6:…` for one address."""
+    parsed = ipaddress.ip_address(address)
+    return f"ip{parsed.version}:{parsed}"
+
+
+def fresh(addresses: Iterable[str], all_term: str) -> TXT:
+    """Return the record for a name that has none: the addresses, then `all_term` (`~all`)."""
+    return TXT(" ".join(("v=spf1", *map(address_term, addresses), all_term)).encode("ascii"))
+
+
+def lookups(terms: Iterable[Term]) -> int:
+    """Count the terms that cost a receiver a DNS lookup (RFC 7208 section 4.6.4)."""
+    return sum(term.name in _LOOKS_UP for term in terms)
+
+
+def merge(
+    there: tuple[bytes, ...], addresses: Iterable[str], all_term: str, ours: tuple[str, ...]
+) -> Merge:
+    """Merge our addresses into the SPF record that is there.
+
+    there: all SPF records of the name. addresses: those that send. all_term: used only for a new
+    record, an existing `all` is kept. ours: terms that we added earlier; those no longer wanted
+    go. The result's `problem` says why nothing can be merged.
+    """
+    wanted = tuple(address_term(address) for address in addresses)
+    if not there:
+        return Merge(fresh(addresses, all_term), ours=wanted)
+    if len(there) > 1:
+        return Merge(None, problem="dns.spf.several", detail=(("count", str(len(there))),))
+    try:
+        terms = parse(there[0])
+    except SpfSyntaxError as error:
+        return Merge(None, problem="dns.spf.syntax", detail=(("term", str(error)),))
+    problem = _obstacle(terms)
+    if problem:
+        return problem
+    return _merged(terms, wanted, ours, there[0])
+
+
+def _obstacle(terms: tuple[Term, ...]) -> Merge | None:
+    """What a person must decide: a redirect that our terms would not reach, a parked name."""
+    redirect = next((term for term in terms if term.name == "redirect" and term.is_modifier), None)
+    has_all = any(term.name == "all" for term in terms)
+    if redirect is not None and not has_all:
+        return Merge(None, problem="dns.spf.redirect", detail=(("term", redirect.text),))
+    if [term.text for term in terms] == ["-all"]:
+        return Merge(None, problem="dns.spf.parked")
+    if lookups(terms) > LOOKUP_LIMIT:
+        return Merge(None, problem="dns.spf.lookups", detail=(("count", str(lookups(terms))),))
+    return None
+
+
+def _merged(
+    terms: tuple[Term, ...], wanted: tuple[str, ...], ours: tuple[str, ...], old: bytes
+) -> Merge:
+    gone = [_term(text) for text in ours if text not in wanted]
+    kept = [term for term in terms if not any(term.same_as(other) for other in gone)]
+    new, added = [], []
+    for text in wanted:
+        term = _term(text)
+        present = any(term.same_as(other) for other in kept)
+        if not present:
+            new.append(term)
+        if not present or text in ours:
+            added.append(text)
+    if not new and len(kept) == len(terms):
+        return Merge(TXT(old), ours=tuple(added))
+    at = next(
+        (i for i, term in enumerate(kept) if term.name == "all" or term.is_modifier), len(kept)
+    )
+    return Merge(TXT(render([*kept[:at], *new, *kept[at:]])), ours=tuple(added))
+
+
+def _term(text: str) -> Term:
+    return parse(f"v=spf1 {text}".encode("ascii"))[0]
+
+
+def singleton(addresses: tuple[str, ...], all_term: str) -> Singleton:
+    """Return how an SPF claim finds and merges its value among the TXT of its name."""
+
+    def merge_values(values: tuple[Value, ...], ours: tuple[str, ...]) -> Merge:
+        there = tuple(value.data for value in values if isinstance(value, TXT))
+        return merge(there, addresses, all_term, ours)
+
+    return Singleton(is_spf, merge_values)
