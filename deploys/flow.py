@@ -38,7 +38,7 @@ def begin() -> Generator[FunctionCommand, None, None]:
     refuse_split_runs(sys.argv)
     if state.is_executing and not _lock_site():
         message = text("flow.busy", path=str(_lock_path()))
-        yield FunctionCommand(_fail, (message,), {})
+        yield FunctionCommand(refuse, (message,), {})
         return
     host.noop(text("flow.begun"))
 
@@ -48,7 +48,7 @@ def barrier() -> Generator[FunctionCommand, None, None]:
     """Every host waits here; nobody passes when one of them has failed or not arrived."""
     reason = _why_not_pass(state, host) if state.is_executing else None
     if reason:
-        yield FunctionCommand(_fail, (reason,), {})
+        yield FunctionCommand(refuse, (reason,), {})
         return
     host.noop(text("flow.passed"))
 
@@ -65,7 +65,7 @@ def end() -> Generator[FunctionCommand, None, None]:
     lines = _unsolved.get(host.name, ())
     if state.is_executing and lines:
         message = "\n".join((text("flow.unsolved"), *(f"  {line}" for line in lines)))
-        yield FunctionCommand(_fail, (message,), {})
+        yield FunctionCommand(refuse, (message,), {})
         return
     host.noop(text("flow.ended"))
 
@@ -73,7 +73,7 @@ def end() -> Generator[FunctionCommand, None, None]:
 def _why_not_pass(state: State, host: Host) -> str | None:
     if state.failed_hosts:
         names = ", ".join(sorted(failed.name for failed in state.failed_hosts))
-        return text("flow.host_failed", hosts=names)
+        return text("flow.hostrefuseed", hosts=names)
     late = _late_hosts(state, host)
     if late:
         return text("flow.host_late", hosts=", ".join(late))
@@ -97,7 +97,18 @@ def _complete(state: State, host: Host, op_hash: str) -> bool:
     return bool(state.get_op_data_for_host(host, op_hash).operation_meta.is_complete())
 
 
-def _fail(state: State, host: Host, message: str) -> bool:
+def fail(message: str) -> Generator[FunctionCommand, None, None]:
+    """End the run while it is prepared (nothing is changed yet); fail this host later on.
+
+    Raises OperationError while the run is prepared.
+    """
+    if not state.is_executing:
+        raise OperationError(message)
+    yield FunctionCommand(refuse, (message,), {})
+
+
+def refuse(state: State, host: Host, message: str) -> bool:
+    """Show why, and fail the host without a traceback."""
     for line in message.splitlines():
         host.log_styled(line, fg="red")
     return False

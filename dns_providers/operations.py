@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
@@ -20,7 +20,6 @@ from dns_providers.propagation import Expected, Network, Outcome, Progress, Serv
 from dns_providers.publish import carry_out, carry_out_undo, mark_proven, prepare, read
 from dns_providers.rrset import RRKey, RRset
 
-T = TypeVar("T")
 _REPORT_EVERY = 15.0
 
 
@@ -58,8 +57,12 @@ def publish(
     + gate: reasons not to write now, asked right before writing
     + unsolved: takes conflicts that the run may go on without
     """
-    opened = _ask(say, provider)
-    prepared = _ask(say, lambda: prepare(opened, claims(), ledger, replaced))
+    try:
+        opened = provider()
+        prepared = prepare(opened, claims(), ledger, replaced)
+    except ProviderError as error:
+        yield from _fail(error_text(error, say))
+        return
     plan, coming = prepared.plan, tuple(made_by_this_run())
     notes = plan.notes
     if all_claims is not None:
@@ -73,9 +76,11 @@ def publish(
     if plan.changes or coming or prepared.interrupted:
         yield FunctionCommand(_publish, (opened, claims, ledger, replaced, gate, say), {})
         return
-    if {entry.key: entry for entry in plan.entries} != _known(plan, ledger) and state.is_executing:
+    if state.is_executing and not _in_ledger(plan, ledger):
         # Adopting writes our own ledger only: nothing that the user has changes.
-        _ask(say, lambda: carry_out(opened, claims(), ledger, replaced))
+        if not _publish(state, host, opened, claims, ledger, replaced, None, say):
+            yield from _fail(say("dns.not_adopted"))
+        return
     host.noop(say("dns.as_wished"))
 
 
@@ -117,10 +122,13 @@ def undo(
     + ledger: the zone's ledger
     """
 
-    changes = tuple(_ask(say, lambda: read_backup(Path(backup))[1]))
-    opened = _ask(say, provider)
-    owners = frozenset(change.key.owner for change in changes)
-    plan = plan_undo(changes, _ask(say, lambda: read(opened, owners)))
+    try:
+        changes = read_backup(Path(backup))[1]
+        opened = provider()
+        plan = plan_undo(changes, read(opened, frozenset(c.key.owner for c in changes)))
+    except ProviderError as error:
+        yield from _fail(error_text(error, say))
+        return
     _show(plan, (), (), say)
     if plan.conflicts:
         yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
@@ -166,17 +174,16 @@ def _log(line: str, colour: str) -> None:
     host.log_styled(f"  {line}", fg=colour)
 
 
-def _known(plan: Plan, ledger: Ledger) -> dict[RRKey, object]:
+def _in_ledger(plan: Plan, ledger: Ledger) -> bool:
     entries = ledger.load().entries
-    return {entry.key: entries.get(entry.key) for entry in plan.entries}
+    return all(entries.get(entry.key) == entry for entry in plan.entries)
 
 
-def _ask(say: Say, work: Callable[[], T]) -> T:
-    """Run what may raise ProviderError and turn it into one clean line that ends the run."""
-    try:
-        return work()
-    except ProviderError as error:
-        raise OperationError(error_text(error, say)) from None
+def _fail(message: str) -> Generator[FunctionCommand, None, None]:
+    """End the run while it is prepared (nothing is changed yet); fail this host later on."""
+    if not state.is_executing:
+        raise OperationError(message)
+    yield FunctionCommand(_refuse, (message,), {})
 
 
 def error_text(error: ProviderError, say: Say) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -43,14 +44,8 @@ class Term:
 def _canonical(term: Term) -> tuple[str, str, str]:
     rest = term.rest.lower()
     if term.name in ("ip4", "ip6"):
-        address, _, length = rest[1:].partition("/")
-        whole = "32" if term.name == "ip4" else "128"
-        try:
-            rest = f":{ipaddress.ip_address(address)}" + (
-                "" if length in ("", whole) else f"/{length}"
-            )
-        except ValueError:
-            pass
+        with contextlib.suppress(ValueError):
+            rest = ":" + str(ipaddress.ip_network(rest[1:], strict=False))
     return (term.qualifier or "+", term.name, rest)
 
 

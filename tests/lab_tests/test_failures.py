@@ -8,7 +8,6 @@ import signal
 from pathlib import Path
 
 import pytest
-
 from tests.lab_tests.site import Server, Site
 
 pytestmark = pytest.mark.lab

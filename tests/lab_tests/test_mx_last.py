@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.lab_tests.site import Site
 
 pytestmark = pytest.mark.lab

@@ -6,6 +6,7 @@ TEXTS = {
     "dns.as_wished": "all records are as they should be",
     "dns.blocked": "nothing was written in this zone: what is marked with ! is in the way of records "
     "that the server cannot do without",
+    "dns.not_adopted": "the records are right, but the ledger could not be written",
     "dns.visible": "every authoritative server has shown these records already",
     "dns.not_visible": "the records above are not right on every authoritative server yet. What was "
     "published stays. Look at the servers named, wait, and run again.",
@@ -27,6 +28,21 @@ TEXTS = {
     "dns.note.hides_wildcard": "{key}: creating it ends what {wildcard} answered for this name",
     "dns.note.no_longer_wanted": "{key}: written by an earlier run and no longer wanted; it was left "
     "alone, delete it when nothing uses it",
+    "dns.spf.several": "{key}: there are {count} SPF records, receivers refuse that (RFC 7208 section 4.5). Make one of them.",
+    "dns.spf.syntax": "{key}: the SPF record there is not valid at {term!r}. Mend it first.",
+    "dns.spf.redirect": "{key}: the SPF record there is kept elsewhere ({term}). Add our address there, or replace it.",
+    "dns.spf.parked": "{key}: the SPF record there says that the domain sends no mail (v=spf1 -all). If that is over, "
+    "delete it, or add '{key}' to dns_replace.",
+    "dns.spf.lookups": "{key}: the SPF record there needs {count} DNS lookups, receivers do at most 10. Make it shorter first.",
+    "dns.reason.addresses": "where the server's names point",
+    "dns.reason.apex": "the domain itself, as greeting name",
+    "dns.reason.spf": "who may send for the domain",
+    "dns.reason.dkim": "the key that signatures are checked with",
+    "dns.reason.dmarc": "what to do with mail that is not ours, and where to report",
+    "dns.reason.srv": "how mail programs find the server",
+    "dns.reason.caa": "who may issue certificates",
+    "dns.reason.mx": "where mail for the domain goes",
+    "dns.reason.acme": "proof for the certificate authority",
     "dns.reason.undo": "put back from a backup",
     "dns.ledger.damaged": "{path} is damaged. Put it back from a backup, or move it away: then every "
     "record that is already right is adopted.",

@@ -1,0 +1,168 @@
+"""pyinfra operations for files on the host: atomic, for the right eyes from the first moment.
+
+Content travels on a command's standard input into a file made under umask 077 beside its
+destination, is checked there, and takes the place of the old one by a rename. pyinfra's own
+`files.put` uploads through a readable temporary file and shows secrets with `--diff`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shlex
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+from pyinfra import host
+from pyinfra.api import FunctionCommand, Host, State, operation
+
+from deploys import flow
+from deploys.remote import read
+from postmaster.messages import text
+
+Content = str | Callable[[], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file as it shall be. `ours` must stand in a file that is there, or it is not touched."""
+
+    path: str
+    content: bytes
+    owner: str
+    group: str
+    mode: str
+    ours: str | None = None
+
+
+@operation()
+def file(
+    path: str,
+    content: Content,
+    owner: str = "root",
+    group: str = "root",
+    mode: str = "644",
+    ours: str | None = None,
+) -> Generator[FunctionCommand, None, None]:
+    """Ensure a file with this content, owner and mode. Neither is ever shown.
+
+    + path: absolute path on the host
+    + content: text, or a function giving it (None while the run has not made it yet)
+    + owner, group, mode: as for `install`
+    + ours: text that a file already there must contain; else it is somebody else's
+    """
+    known = content if isinstance(content, str) else content()
+    if known is None:
+        # Only while the run is prepared: what this file holds is made by the run itself.
+        host.log_styled(f"  + {path} ({text('host.made_by_this_run')})", fg="green")
+        yield FunctionCommand(flow.refuse, (text("host.no_content", path=path),), {})
+        return
+    wanted = Wanted(path, known.encode(), owner, group, mode, ours)
+    there = look(host, wanted)
+    if there.foreign:
+        yield from flow.fail(text("host.foreign", path=path))
+        return
+    if there.right:
+        host.noop(text("host.file_right", path=path))
+        return
+    host.log_styled(f"  {'~' if there.exists else '+'} {path}", fg="green")
+    yield FunctionCommand(_install, (wanted,), {})
+
+
+@operation()
+def directory(
+    path: str, owner: str = "root", group: str = "root", mode: str = "755"
+) -> Generator[FunctionCommand, None, None]:
+    """Ensure a folder with this owner and mode.
+
+    + path: absolute path on the host
+    + owner, group, mode: as for `install`
+    """
+    there = read(host, f"stat -c '%F|%U|%G|%a' {shlex.quote(path)} 2>/dev/null")
+    if there.stdout == f"directory|{owner}|{group}|{mode}":
+        host.noop(text("host.folder_right", path=path))
+        return
+    host.log_styled(f"  {'~' if there.ok else '+'} {path}/", fg="green")
+    script = f"install -d -o {owner} -g {group} -m {mode} {shlex.quote(path)}"
+    yield FunctionCommand(run, (script, text("host.folder_failed", path=path)), {})
+
+
+@operation()
+def link(path: str, target: str) -> Generator[FunctionCommand, None, None]:
+    """Ensure a symbolic link, switched atomically.
+
+    + path: absolute path of the link
+    + target: what it points to
+    """
+    there = read(host, f"readlink {shlex.quote(path)}")
+    if there.stdout == target:
+        host.noop(text("host.link_right", path=path))
+        return
+    host.log_styled(f"  {'~' if there.ok else '+'} {path} -> {target}", fg="green")
+    yield FunctionCommand(run, (link_script(path, target), text("host.link_failed", path=path)), {})
+
+
+def link_script(path: str, target: str) -> str:
+    """Return the script that points a link to `target` in one step."""
+    fresh = shlex.quote(f"{path}.new")
+    return f"ln -sfn {shlex.quote(target)} {fresh} && mv -fT {fresh} {shlex.quote(path)}"
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What is at a file's place."""
+
+    exists: bool
+    right: bool
+    foreign: bool
+
+
+def look(host: Host, wanted: Wanted) -> There:
+    """Compare what is on the host with what is wanted: sum, owner, group and mode."""
+    path = shlex.quote(wanted.path)
+    script = (
+        f"[ -e {path} ] || [ -L {path} ] || exit 0; "
+        f"stat -c '%F|%U|%G|%a' {path}; sha256sum < {path} | cut -d' ' -f1; "
+    )
+    if wanted.ours is not None:
+        script += f"grep -qF {shlex.quote(wanted.ours)} {path} && echo ours || echo foreign"
+    lines = read(host, script).stdout.splitlines()
+    if not lines:
+        return There(False, False, False)
+    digest = hashlib.sha256(wanted.content).hexdigest()
+    kind = "regular file" if wanted.content else "regular empty file"
+    right = lines[:2] == [f"{kind}|{wanted.owner}|{wanted.group}|{wanted.mode}", digest]
+    return There(True, right, lines[-1] == "foreign")
+
+
+def install(host: Host, wanted: Wanted) -> str:
+    """Put a file in its place, atomically. Returns what went wrong, or an empty text."""
+    path, fresh = shlex.quote(wanted.path), shlex.quote(f"{wanted.path}.new")
+    digest = hashlib.sha256(wanted.content).hexdigest()
+    script = (
+        "umask 077; set -e; trap 'rm -f -- " + fresh + "' EXIT; "
+        f"base64 -d > {fresh}; "
+        f"echo '{digest}  '{fresh} | sha256sum --check --strict --status; "
+        f"chown {wanted.owner}:{wanted.group} {fresh}; chmod {wanted.mode} {fresh}; "
+        f"sync {fresh}; mv -f {fresh} {path}; trap - EXIT"
+    )
+    reply = read(host, script, stdin=base64.b64encode(wanted.content).decode("ascii"), timeout=600)
+    return "" if reply.ok else (reply.stderr.strip() or text("host.no_reason"))
+
+
+def _install(state: State, host: Host, wanted: Wanted) -> bool:
+    problem = install(host, wanted)
+    if problem:
+        message = text("host.file_failed", path=wanted.path, reason=problem)
+        host.log_styled(message, fg="red")
+    return not problem
+
+
+def run(state: State, host: Host, script: str, failure: str) -> bool:
+    """Run a script as root; on failure show `failure` and what the script said."""
+    reply = read(host, script, timeout=900)
+    if not reply.ok:
+        host.log_styled(failure, fg="red")
+        for line in (reply.stderr or reply.stdout).splitlines()[-10:]:
+            host.log_styled(f"  {line}", fg="red")
+    return reply.ok

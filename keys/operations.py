@@ -1,0 +1,97 @@
+"""pyinfra operation: a DKIM key in the store on the operator's machine."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Protocol
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
+
+from keys.dkim import public_key, read
+from keys.store import KeyStore, KeyStoreError
+
+
+class Say(Protocol):
+    """Gives the text of a message id in the user's language."""
+
+    def __call__(self, message_id: str, /, **values: object) -> str: ...
+
+
+@operation()
+def dkim_key(
+    store: KeyStore, domain: str, selector: str, say: Say, source: str | None = None
+) -> Generator[FunctionCommand, None, None]:
+    """Ensure that the store has a DKIM key; one that is there is never changed.
+
+    + store: the key store
+    + domain: signing domain
+    + selector: selector
+    + say: gives texts in the user's language
+    + source: private key of an existing server to take in, instead of making one
+    """
+    path = store.path(domain, selector)
+    try:
+        there = store.exists(domain, selector)
+        if there:
+            _check_kept(store, domain, selector, source)
+        elif source is not None:
+            store.check_source(Path(source))
+    except KeyStoreError as error:
+        yield from _fail(say(error.message_id, **error.values))
+        return
+    if there:
+        host.noop(say("keys.there", path=str(path)))
+        return
+    form = say("keys.encrypted" if store.passphrase else "keys.plain")
+    host.log_styled(f"  + {path} ({form})", fg="green")
+    yield FunctionCommand(_make, (store, domain, selector, source, say), {})
+
+
+def _check_kept(store: KeyStore, domain: str, selector: str, source: str | None) -> None:
+    """The kept key must be usable now, and be the one that the inventory names."""
+    pem = store.private_pem(domain, selector)
+    store.public(domain, selector)
+    if source is not None:
+        named = public_key(read(store.check_source(Path(source))))
+        if named != public_key(read(pem)):
+            path = store.path(domain, selector)
+            raise KeyStoreError(
+                "keys.different",
+                f"{source} is another key than {path}, which stays in use",
+                source=source,
+                path=str(path),
+            )
+
+
+def _fail(message: str) -> Generator[FunctionCommand, None, None]:
+    """End the run while it is prepared (nothing is changed yet); fail this host later on."""
+    if not state.is_executing:
+        raise OperationError(message)
+    yield FunctionCommand(_refuse, (message,), {})
+
+
+def _refuse(state: State, host: Host, message: str) -> bool:
+    host.log_styled(message, fg="red")
+    return False
+
+
+def _make(
+    state: State,
+    host: Host,
+    store: KeyStore,
+    domain: str,
+    selector: str,
+    source: str | None,
+    say: Say,
+) -> bool:
+    try:
+        if source is None:
+            store.create(domain, selector)
+        else:
+            store.take_in(domain, selector, Path(source))
+    except KeyStoreError as error:
+        host.log_styled(say(error.message_id, **error.values), fg="red")
+        return False
+    return True

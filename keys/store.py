@@ -1,0 +1,236 @@
+"""The key store: `<root>/<domain>/<selector>.key` for the owner only, and its public part beside.
+
+KeyStoreError
+├── Exposed          others could read a key; says the chmod to run
+├── Locked           encrypted, and the passphrase is missing or wrong
+├── Damaged          no usable key in the file
+└── Different        another key is in the store already; nothing is ever overwritten
+
+The public part (`<selector>.json`) makes planning DNS possible without the passphrase.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from keys.dkim import (
+    DkimPublicKey,
+    KeyFormatError,
+    WrongPassphrase,
+    encrypted_pem,
+    is_encrypted,
+    make,
+    plain_pem,
+    public_key,
+    read,
+)
+
+VERSION = 1
+MIN_BITS = 1024  # RFC 8301 section 3.2: verifiers must not accept less
+
+
+class KeyStoreError(Exception):
+    """A key could not be read or kept."""
+
+    def __init__(self, message_id: str, english: str, **values: str) -> None:
+        super().__init__(english)
+        self.message_id = message_id
+        self.values = values
+
+
+class Exposed(KeyStoreError):
+    """A key file or folder can be read by others."""
+
+
+class Locked(KeyStoreError):
+    """The key is encrypted, and the passphrase is missing or wrong."""
+
+
+class Damaged(KeyStoreError):
+    """The file holds no usable key."""
+
+
+class Different(KeyStoreError):
+    """Another key is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStore:
+    """The keys of one site. `passphrase` encrypts new keys and opens encrypted ones."""
+
+    root: Path
+    passphrase: str | None = field(default=None, repr=False)
+
+    def path(self, domain: str, selector: str) -> Path:
+        """Where a private key is kept."""
+        return self.root / domain / f"{selector}.key"
+
+    def exists(self, domain: str, selector: str) -> bool:
+        """Whether there is a key."""
+        return self.path(domain, selector).exists()
+
+    def public(self, domain: str, selector: str) -> DkimPublicKey | None:
+        """Return a key's public part, or None when there is no key. Needs no passphrase.
+
+        Raises KeyStoreError.
+        """
+        path = self.path(domain, selector)
+        if not path.exists():
+            return None
+        refuse_exposed(path)
+        about = _about(path)
+        if not about.exists():
+            # A run was killed between the key and its public part.
+            self._write_about(domain, selector, "made", self._open(path))
+        try:
+            record = json.loads(about.read_text("utf-8"))
+            return DkimPublicKey(record["public"], int(record["bits"]), record["algorithm"])
+        except (OSError, ValueError, KeyError) as error:
+            raise Damaged(
+                "keys.about_damaged",
+                f"{about} is damaged ({error}); delete it, it is made again from the key",
+                path=str(about),
+            ) from None
+
+    def private_pem(self, domain: str, selector: str) -> bytes:
+        """Return a private key as plain PKCS#8 PEM. Raises KeyStoreError."""
+        return self._open(self.path(domain, selector))
+
+    def create(self, domain: str, selector: str) -> DkimPublicKey:
+        """Make and keep a new key; one that is there is never overwritten.
+
+        Raises Different when there is one, KeyStoreError.
+        """
+        return self._keep(domain, selector, make(), "made")
+
+    def take_in(self, domain: str, selector: str, source: Path) -> DkimPublicKey:
+        """Keep a copy of an existing server's private key. Raises KeyStoreError."""
+        return self._keep(domain, selector, self.check_source(source), "taken in")
+
+    def check_source(self, source: Path) -> bytes:
+        """Return a key file to take in as plain PKCS#8 PEM. Raises KeyStoreError."""
+        if not source.is_file():
+            raise Damaged("keys.no_file", f"there is no key file {source}", path=str(source))
+        refuse_exposed(source, folder=False)
+        pem = self._open(source)
+        bits = read(pem).key_size
+        if bits < MIN_BITS:
+            raise Damaged(
+                "keys.too_short",
+                f"{source} has {bits} bits, receivers refuse less than {MIN_BITS}",
+                path=str(source),
+                bits=str(bits),
+                least=str(MIN_BITS),
+            )
+        return pem
+
+    def _keep(self, domain: str, selector: str, pem: bytes, origin: str) -> DkimPublicKey:
+        path = self.path(domain, selector)
+        self._prepare_folder(path.parent)
+        kept = encrypted_pem(pem, self.passphrase) if self.passphrase else pem
+        _write_new(path, kept)
+        return self._write_about(domain, selector, origin, pem)
+
+    def _prepare_folder(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for each in (self.root, folder):
+            _refuse_open_mode(each)
+
+    def _open(self, path: Path) -> bytes:
+        """A private key as plain PKCS#8 PEM."""
+        if not path.exists():
+            raise Damaged("keys.no_file", f"there is no key file {path}", path=str(path))
+        if path.is_relative_to(self.root):
+            refuse_exposed(path)
+        try:
+            return plain_pem(read(path.read_bytes(), self.passphrase))
+        except WrongPassphrase:
+            raise Locked(
+                "keys.locked",
+                f"{path} is encrypted and PMAIL_KEYS_PASSPHRASE does not open it",
+                path=str(path),
+            ) from None
+        except (KeyFormatError, OSError) as error:
+            raise Damaged(
+                "keys.damaged", f"{path} is no usable key: {error}", path=str(path)
+            ) from None
+
+    def _write_about(self, domain: str, selector: str, origin: str, pem: bytes) -> DkimPublicKey:
+        path = self.path(domain, selector)
+        public = public_key(read(pem))
+        record = {
+            "version": VERSION,
+            "domain": domain,
+            "selector": selector,
+            "algorithm": public.algorithm,
+            "bits": public.bits,
+            "public": public.data,
+            "fingerprint": public.fingerprint,
+            "encrypted": is_encrypted(path.read_bytes()),
+            "origin": origin,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        _replace(_about(path), json.dumps(record, indent=1).encode() + b"\n")
+        return public
+
+
+def refuse_exposed(path: Path, *, folder: bool = True) -> None:
+    """Raise Exposed when others than the owner can read a key file or enter its folder."""
+    _refuse_open_mode(path)
+    if folder:
+        _refuse_open_mode(path.parent)
+
+
+def _refuse_open_mode(path: Path) -> None:
+    if path.stat().st_mode & 0o077:
+        mode = "700" if path.is_dir() else "600"
+        raise Exposed(
+            "keys.exposed",
+            f"{path} can be read by others; run: chmod {mode} {path}",
+            path=str(path),
+            mode=mode,
+        )
+
+
+def _about(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file that must not exist yet: complete, or not there at all."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    _write(fresh, content)
+    try:
+        os.link(fresh, path)  # fails when the name is taken, unlike a rename
+    except FileExistsError:
+        raise Different(
+            "keys.exists", f"{path} is there already; it is never overwritten", path=str(path)
+        ) from None
+    finally:
+        fresh.unlink()
+    _sync_folder(path.parent)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    _write(fresh, content)
+    fresh.replace(path)
+    _sync_folder(path.parent)
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
