@@ -73,7 +73,7 @@ def end() -> Generator[FunctionCommand, None, None]:
 def _why_not_pass(state: State, host: Host) -> str | None:
     if state.failed_hosts:
         names = ", ".join(sorted(failed.name for failed in state.failed_hosts))
-        return text("flow.hostrefuseed", hosts=names)
+        return text("flow.host_failed", hosts=names)
     late = _late_hosts(state, host)
     if late:
         return text("flow.host_late", hosts=", ".join(late))

@@ -1,8 +1,8 @@
-"""Settings of mail servers and zones: what the inventory says, validated, all mistakes at once."""
+"""Settings of mail servers and zones, as everything else uses them: validated and frozen."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 TlsMethod = Literal["acme-http", "acme-dns", "files"]
@@ -126,11 +126,6 @@ class ZoneSettings:
     options: tuple[tuple[str, str], ...]
     dns_replace: tuple[str, ...]
     ttl: int
-    parent_servers: tuple[str, ...] = field(default=())
-
-    def option(self, name: str) -> str | None:
-        """The provider's setting of this name, if given."""
-        return dict(self.options).get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +142,3 @@ class Site:
     def zone(self, name: str) -> ZoneSettings:
         """The zone with this name. Raises KeyError."""
         return {zone.name: zone for zone in self.zones}[name]
-
-
-class SettingsError(Exception):
-    """The inventory has mistakes; `reasons` lists all of them, in the user's language."""
-
-    def __init__(self, reasons: tuple[str, ...]) -> None:
-        super().__init__("\n".join(reasons))
-        self.reasons = reasons

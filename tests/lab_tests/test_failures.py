@@ -1,4 +1,4 @@
-"""Each failure ends clean: a clear message, a non-zero status, nothing lost, the next run mends it."""
+"""Each failure ends clean: a clear message, non-zero status, nothing lost; the next run mends."""
 
 from __future__ import annotations
 

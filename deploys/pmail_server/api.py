@@ -1,0 +1,116 @@
+"""PMail's HTTP API, called on the host itself with curl; nothing secret is a process argument.
+
+Uses the `Token` header (PMail listen/http_server/https_server.go): unlike a login it writes no
+session row, so looking changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import md5
+from typing import Any
+
+from pyinfra.api import Host
+
+from deploys.pmail_server import layout
+from deploys.pmail_server.database import stored_password
+from deploys.remote import read
+
+_PAGE_SIZE = 10000
+_AHEAD = 30  # seconds; PMail refuses a token 5 s after its time, and takes one before it
+
+
+class ApiError(Exception):
+    """PMail did not answer, or said no."""
+
+    def __init__(self, message_id: str, **values: str) -> None:
+        super().__init__(message_id)
+        self.message_id = message_id
+        self.values = values
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A mailbox as PMail lists it."""
+
+    account: str
+    name: str
+    disabled: bool
+    admin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Calls as one account on one host."""
+
+    host: Host
+    web_host: str
+    account: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Api({self.host.name}, {self.account})"
+
+    def info(self) -> tuple[bool, tuple[str, ...]]:
+        """Return whether the account is admin, and the server's domains. Raises ApiError."""
+        data = self._call("/api/user/info", {})
+        return bool(data.get("is_admin")), tuple(data.get("domains") or ())
+
+    def users(self) -> tuple[Account, ...]:
+        """Return all mailboxes. Raises ApiError."""
+        data = self._call("/api/user/list", {"current_page": 1, "page_size": _PAGE_SIZE})
+        return tuple(
+            Account(row["Account"], row["Name"], bool(row["Disabled"]), bool(row["IsAdmin"]))
+            for row in data["list"]
+        )
+
+    def create(self, account: str, name: str, password: str) -> None:
+        """Make a mailbox. Raises ApiError."""
+        body = {"account": account, "username": name, "password": password}
+        self._call("/api/user/create", body)
+
+    def set_disabled(self, account: str, disabled: bool) -> None:
+        """Disable or enable a mailbox. Raises ApiError."""
+        self._call("/api/user/edit", {"account": account, "disabled": int(disabled)})
+
+    def _call(self, path: str, body: Mapping[str, object]) -> Any:
+        now = read(self.host, "date +%s")
+        if not now.ok:
+            raise ApiError("host.api.no_answer", path=path, reason=now.stderr)
+        options = {
+            "url": f"https://{self.web_host}:{layout.HTTPS_PORT}{path}",
+            "resolve": f"{self.web_host}:{layout.HTTPS_PORT}:127.0.0.1",
+            "header": f"Token: {self._token(int(now.stdout) + _AHEAD)}",
+            "data": json.dumps(body),
+        }
+        lines = [f"{name} = {_quoted(value)}" for name, value in options.items()]
+        # The connection stays on the host; whose certificate it is, is checked elsewhere.
+        lines += ["insecure", "silent", "show-error", "max-time = 20", 'noproxy = "*"']
+        lines += ['header = "Content-Type: application/json"']
+        reply = read(self.host, "curl --config -", stdin="\n".join(lines))
+        return self._data(path, reply.ok, reply.stdout, reply.stderr)
+
+    def _data(self, path: str, ok: bool, stdout: str, stderr: str) -> Any:
+        if not ok:
+            raise ApiError("host.api.no_answer", path=path, reason=stderr.strip())
+        try:
+            answer = json.loads(stdout)
+            number, message = answer["errorNo"], str(answer.get("errorMsg", ""))
+        except (ValueError, KeyError, TypeError):
+            raise ApiError("host.api.no_answer", path=path, reason="no JSON") from None
+        if number != 0:
+            message_id = "host.api.login" if number in (100, 403) else "host.api.refused"
+            raise ApiError(message_id, path=path, account=self.account, reason=message)
+        return answer["data"]
+
+    def _token(self, moment: int) -> str:
+        data = stored_password(self.password) + str(moment)
+        proof = md5(data.encode(), usedforsecurity=False).hexdigest()
+        return f"{self.account}:{proof}:{moment}"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

@@ -1,0 +1,47 @@
+"""Where everything of PMail is on the host."""
+
+from __future__ import annotations
+
+USER = "pmail"
+ROOT = "/var/lib/pmail"
+CONFIG_FOLDER = f"{ROOT}/config"
+CONFIG_SEEN = f"{CONFIG_FOLDER}/config.json"  # what PMail reads: our master, bound there
+DKIM_FOLDER = f"{CONFIG_FOLDER}/dkim"
+DKIM_PRIVATE = f"{DKIM_FOLDER}/dkim.priv"
+DKIM_PUBLIC = f"{DKIM_FOLDER}/dkim.public"
+DATA = f"{ROOT}/data"
+DATABASE = f"{DATA}/pmail.db"
+PLUGINS = f"{ROOT}/plugins"
+
+OWN = "/etc/pmail-deploy"
+CONFIG_VERSIONS = f"{OWN}/config"
+CONFIG_CURRENT = f"{CONFIG_VERSIONS}/current"
+TLS_VERSIONS = f"{OWN}/tls"
+TLS_CURRENT = f"{TLS_VERSIONS}/current"
+TLS_CHAIN = f"{TLS_CURRENT}/fullchain.pem"
+TLS_KEY = f"{TLS_CURRENT}/privkey.pem"
+FIREWALL_RULES = f"{OWN}/nftables.nft"
+
+BINARIES = "/usr/local/lib/pmail"
+BINARY_CURRENT = f"{BINARIES}/current"
+BINARY = f"{BINARY_CURRENT}/pmail"
+TOOLS = "/usr/local/lib/pmail-deploy"
+
+UNIT = "/etc/systemd/system/pmail.service"
+FIREWALL_UNIT = "/etc/systemd/system/pmail-deploy-firewall.service"
+STAMP = "/run/pmail/inputs.sha256"
+
+HTTP_PORT = 8080  # closed from outside; 80 stays free for certificate challenges
+HTTPS_PORT = 443
+
+# Whatever PMail reads at start only: another content of one of these asks for a restart.
+INPUTS = (
+    f"{CONFIG_CURRENT}/config.json",
+    DKIM_PRIVATE,
+    TLS_CHAIN,
+    TLS_KEY,
+    BINARY,
+    UNIT,
+)
+
+MARK = "Managed by pmail-deploy"

@@ -1,0 +1,455 @@
+"""pyinfra operations that install PMail, start it only when something changed, and prove it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Callable, Generator, Iterable
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, State, operation
+from pyinfra.api.operation import OperationMeta
+
+from deploys import flow, host_files, passwords
+from deploys.host_files import link_script
+from deploys.paths import state_dir, write_private
+from deploys.pmail_server import configure, database, layout, release
+from deploys.pmail_server.api import Account, Api, ApiError
+from deploys.remote import read
+from keys.store import KeyStore, KeyStoreError
+from postmaster.messages import error_text, text
+from postmaster.outbound import SigningKey
+from postmaster.settings import MailServer, User
+
+Commands = Generator[FunctionCommand, None, None]
+
+PACKAGES = ("nftables", "curl", "ca-certificates", "openssl")
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+_READY_WITHIN = 90  # seconds; PMail itself waits as long for its web server
+
+
+@operation()
+def packages(names: tuple[str, ...]) -> Commands:
+    """Ensure Debian packages, asking nothing and upgrading nothing.
+
+    + names: package names
+    """
+    query = (
+        f"dpkg-query -W -f='${{Package}} ${{db:Status-Status}}\\n' {' '.join(names)} 2>/dev/null"
+    )
+    there = read(host, query).stdout.splitlines()
+    missing = [name for name in names if f"{name} installed" not in there]
+    if not missing:
+        host.noop(text("host.packages_there", packages=" ".join(names)))
+        return
+    for name in missing:
+        host.log_styled(f"  + {name}", fg="green")
+    install = (
+        "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -y -qq "
+        "-o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "
+        f"--no-install-recommends {' '.join(missing)} </dev/null"
+    )
+    failure = text("host.packages_failed", packages=" ".join(missing))
+    yield FunctionCommand(host_files.run, (install, failure), {})
+
+
+@operation()
+def system_user(user: str, home: str) -> Commands:
+    """Ensure a system user and group that nobody can log in as.
+
+    + user: name of both
+    + home: its folder, not made here
+    """
+    if read(host, f"getent passwd {user} && getent group {user}").ok:
+        host.noop(text("host.user_there", user=user))
+        return
+    host.log_styled(f"  + {user}", fg="green")
+    script = (
+        f"getent group {user} >/dev/null || groupadd --system {user}; "
+        f"getent passwd {user} >/dev/null || useradd --system --gid {user} --home-dir {home} "
+        f"--no-create-home --shell /usr/sbin/nologin {user}"
+    )
+    yield FunctionCommand(host_files.run, (script, text("host.user_failed", user=user)), {})
+
+
+@operation()
+def binary(server: MailServer) -> Commands:
+    """Ensure PMail's binary in a folder of its own, and the link to the current one.
+
+    + server: the mail server
+    """
+    arch = _ARCHITECTURES.get(read(host, "uname -m").stdout)
+    if arch is None:
+        yield from flow.fail(text("host.architecture"))
+        return
+    try:
+        sha256 = _wanted_sum(server, arch)
+    except release.ReleaseError as error:
+        yield from flow.fail(error_text(error))
+        return
+    if sha256 is None:
+        where = release.location(server.source, arch)
+        host.log_styled(f"  + {layout.BINARY} ({where})", fg="green")
+        yield FunctionCommand(flow.refuse, (text("host.binary_failed"),), {})
+        return
+    folder = f"{layout.BINARIES}/{release.folder_name(server.source.version, sha256)}"
+    there = read(host, f"readlink {layout.BINARY_CURRENT}; sha256sum < {layout.BINARY}")
+    if there.stdout.splitlines() == [folder, f"{sha256}  -"]:
+        host.noop(text("host.binary_right", version=server.source.version))
+        return
+    host.log_styled(f"  ~ {layout.BINARY} -> {server.source.version} ({sha256[:12]})", fg="green")
+    yield FunctionCommand(_install_binary, (server, arch, folder, sha256), {})
+
+
+def _wanted_sum(server: MailServer, arch: str) -> str | None:
+    """Sum of the binary; fetches it only while the run is carried out."""
+    if state.is_executing:
+        return release.obtain(server.source, arch, _progress(host)).sha256
+    known = release.known(server.source, arch)
+    return known.binary_sha256 if known else None
+
+
+def _progress(host: Host) -> Callable[[int, int], None]:
+    shown = [0]
+
+    def report(done: int, size: int) -> None:
+        if size and done * 10 // size > shown[0]:
+            shown[0] = done * 10 // size
+            host.log_styled(f"  {shown[0] * 10} %", fg="cyan")
+
+    return report
+
+
+def _install_binary(
+    state: State, host: Host, server: MailServer, arch: str, folder: str, sha256: str
+) -> bool:
+    try:
+        path = release.obtain(server.source, arch, _progress(host)).path
+    except release.ReleaseError as error:
+        return flow.refuse(state, host, error_text(error))
+    packed = base64.b64encode(gzip.compress(path.read_bytes(), 6)).decode("ascii")
+    fresh, final = f"{folder}/.pmail.new", f"{folder}/pmail"
+    script = (
+        f"set -e; umask 022; mkdir -p {folder}; trap 'rm -f {fresh}' EXIT; "
+        f"base64 -d | gunzip > {fresh}; "
+        f"echo '{sha256}  {fresh}' | sha256sum --check --strict --status; "
+        f"chmod 755 {fresh}; sync {fresh}; mv -f {fresh} {final}; trap - EXIT; "
+        + link_script(layout.BINARY_CURRENT, folder)
+    )
+    reply = read(host, script, stdin=packed, timeout=900)
+    if not reply.ok:
+        message = text("host.file_failed", path=final, reason=reply.stderr.strip())
+        return flow.refuse(state, host, message)
+    return True
+
+
+@operation()
+def configuration(server: MailServer) -> Commands:
+    """Ensure PMail's configuration and its sum, switched in together by one link.
+
+    A run killed at any point leaves either the old pair or the new one.
+
+    + server: the mail server
+    """
+    content = configure.config_json(server)
+    folder = configure.config_version(content)
+    files = (
+        _root_file(f"{folder}/config.json", content),
+        _root_file(f"{folder}/config.sha256", configure.config_sum(content)),
+    )
+    wrong = [wanted for wanted in files if not host_files.look(host, wanted).right]
+    linked = read(host, f"readlink {layout.CONFIG_CURRENT}").stdout == folder
+    if linked and not wrong:
+        host.noop(text("host.config_right"))
+        return
+    host.log_styled(f"  ~ {layout.CONFIG_CURRENT} -> {folder}", fg="green")
+    yield FunctionCommand(_install_configuration, (folder, tuple(wrong)), {})
+
+
+def _root_file(path: str, content: str) -> host_files.Wanted:
+    return host_files.Wanted(path, content.encode(), "root", layout.USER, "640")
+
+
+def _install_configuration(
+    state: State, host: Host, folder: str, files: Iterable[host_files.Wanted]
+) -> bool:
+    made = read(host, f"install -d -o root -g {layout.USER} -m 750 {folder}")
+    problems = [] if made.ok else [made.stderr.strip()]
+    for wanted in files:
+        if not problems and (problem := host_files.install(host, wanted)):
+            problems.append(text("host.file_failed", path=wanted.path, reason=problem))
+    if not problems:
+        linked = read(host, link_script(layout.CONFIG_CURRENT, folder))
+        problems += [] if linked.ok else [linked.stderr.strip()]
+    return not problems or flow.refuse(state, host, "\n".join(problems))
+
+
+@operation()
+def first_database(server: MailServer) -> Commands:
+    """Ensure that there is a database with the admin in it; one that is there stays as it is.
+
+    + server: the mail server
+    """
+    if read(host, f"[ -s {layout.DATABASE} ]").ok:
+        host.noop(text("host.database_there"))
+        return
+    host.log_styled(f"  + {layout.DATABASE} ({server.admin_account})", fg="green")
+    yield FunctionCommand(_install_database, (server,), {})
+
+
+def _install_database(state: State, host: Host, server: MailServer) -> bool:
+    variable = passwords.admin_variable()
+    password = passwords.known_or_made(server.host, server.admin_account, variable)
+    content = database.seeded(server.admin_account, password)
+    user = layout.USER
+    problem = host_files.install(
+        host, host_files.Wanted(layout.DATABASE, content, user, user, "600")
+    )
+    if problem:
+        message = text("host.file_failed", path=layout.DATABASE, reason=problem)
+        return flow.refuse(state, host, message)
+    kept = passwords.path(server.host, server.admin_account)
+    if kept.exists():
+        host.log_styled(f"  {text('users.password_kept', path=str(kept))}", fg="cyan")
+    return True
+
+
+@operation()
+def firewall(server: MailServer) -> Commands:
+    """Ensure that our nftables table is loaded as its file says.
+
+    + server: the mail server
+    """
+    version = configure.firewall_version(server)
+    unit = "pmail-deploy-firewall.service"
+    loaded = read(
+        host,
+        f"systemctl is-enabled -q {unit} && systemctl is-active -q {unit} && "
+        f"nft list table inet pmail_deploy | grep -q 'input_{version} '",
+    )
+    if loaded.ok:
+        host.noop(text("host.firewall_right"))
+        return
+    ports = ", ".join(map(str, configure.closed_ports(server)))
+    host.log_styled(f"  ~ {text('host.firewall_closes', ports=ports)}", fg="green")
+    script = (
+        f"systemctl daemon-reload; systemctl enable -q {unit}; "
+        f"systemctl is-active -q {unit} && systemctl reload {unit} || systemctl restart {unit}"
+    )
+    yield FunctionCommand(host_files.run, (script, text("host.firewall_failed")), {})
+
+
+@operation()
+def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
+    """Ensure that PMail runs with what is on the disk now: one restart when it differs, else none.
+
+    What PMail has read is stamped by its unit when it starts, so a restart that an earlier,
+    killed run owes is made up for.
+
+    + server: the mail server
+    + inputs: operations that may change what PMail reads
+    """
+    current = read(
+        host,
+        "systemctl is-enabled -q pmail && systemctl is-active -q pmail && "
+        "[ $(systemctl show -P NeedDaemonReload pmail) = no ] && "
+        f"sha256sum --check --strict --status {layout.STAMP}",
+    )
+    coming = not state.is_executing and any(each.will_change for each in inputs)
+    if current.ok and not coming:
+        host.noop(text("host.running"))
+        return
+    host.log_styled(f"  ~ {text('host.restart')}", fg="green")
+    yield FunctionCommand(_restart, (), {})
+
+
+def _restart(state: State, host: Host) -> bool:
+    started = read(
+        host,
+        "systemctl daemon-reload; systemctl enable -q pmail; "
+        "systemctl reset-failed pmail 2>/dev/null; systemctl restart pmail",
+    )
+    if started.ok and _ready(host):
+        return True
+    journal = read(host, "journalctl -u pmail -n 40 --no-pager -o cat").stdout.splitlines()
+    # PMail prints its whole configuration when it starts; that stays on the host.
+    shown = [line for line in journal if "Config File Info" not in line][-15:]
+    return flow.refuse(state, host, "\n".join([text("host.not_ready"), *shown]))
+
+
+def _ready(host: Host) -> bool:
+    script = (
+        f"for i in $(seq {_READY_WITHIN * 2}); do "
+        f"curl -s --noproxy '*' --max-time 2 http://127.0.0.1:{layout.HTTP_PORT}/api/ping "
+        "| grep -q pong && exit 0; "
+        "systemctl is-failed -q pmail && exit 1; sleep 0.5; done; exit 1"
+    )
+    return read(host, script, timeout=_READY_WITHIN * 3).ok
+
+
+def admin_api(host: Host, server: MailServer) -> Api | None:
+    """Return the API as the admin, or None when the password is not known here."""
+    password = passwords.known(server.host, server.admin_account, passwords.admin_variable())
+    if password is None:
+        return None
+    return Api(host, server.web_host, server.admin_account, password)
+
+
+@operation()
+def admin_works(server: MailServer) -> Commands:
+    """Prove that the admin account works; changes nothing.
+
+    + server: the mail server
+    """
+    if state.is_executing:
+        problem = admin_problem(host, server)
+        if problem:
+            yield FunctionCommand(flow.refuse, (problem,), {})
+            return
+    host.noop(text("users.admin_works", account=server.admin_account))
+
+
+def admin_problem(host: Host, server: MailServer) -> str | None:
+    """Return why the admin cannot log in, or None."""
+    api = admin_api(host, server)
+    if api is None:
+        path = passwords.path(server.host, server.admin_account)
+        variable = passwords.admin_variable()
+        return text("users.no_password", path=str(path), variable=variable)
+    try:
+        is_admin, _ = api.info()
+    except ApiError as error:
+        return error_text(error)
+    return None if is_admin else text("users.no_admin", account=server.admin_account)
+
+
+@operation()
+def mailboxes(server: MailServer) -> Commands:
+    """Ensure that every user of the inventory has a mailbox; nothing is ever deleted.
+
+    + server: the mail server
+    """
+    api = admin_api(host, server)
+    try:
+        there = {each.account: each for each in api.users()} if api else {}
+    except ApiError as error:
+        # Before the first start there is nobody to ask; the run itself proves the login first.
+        if state.is_executing:
+            yield from flow.fail(error_text(error))
+            return
+        there = {}
+    ours = _ours(server)
+    new = [user for user in server.users if user.account not in there]
+    back = [u.account for u in server.users if u.account in ours and _is_off(there, u.account)]
+    gone = _removed(server, there)
+    off = [each for each in gone if server.disable_removed_users and each in ours]
+    _show_users(new, back, gone, off)
+    if new or back or off:
+        yield FunctionCommand(_change_mailboxes, (server, tuple(new), tuple(back), tuple(off)), {})
+        return
+    host.noop(text("users.right"))
+
+
+def _is_off(there: dict[str, Account], account: str) -> bool:
+    return account in there and there[account].disabled
+
+
+def _removed(server: MailServer, there: dict[str, Account]) -> list[str]:
+    """Active mailboxes that the inventory does not name."""
+    wanted = {user.account for user in server.users} | {server.admin_account}
+    return sorted(a.account for a in there.values() if a.account not in wanted and not a.disabled)
+
+
+def _show_users(new: list[User], back: list[str], gone: list[str], off: list[str]) -> None:
+    for user in new:
+        host.log_styled(f"  + {user.account}", fg="green")
+    for account in back:
+        host.log_styled(f"  ~ {text('users.enabled', account=account)}", fg="green")
+    for account in off:
+        host.log_styled(f"  - {text('users.disabled', account=account)}", fg="red")
+    for account in sorted(set(gone) - set(off)):
+        host.log_styled(f"  {text('users.not_named', account=account)}", fg="yellow")
+
+
+def _change_mailboxes(
+    state: State,
+    host: Host,
+    server: MailServer,
+    new: tuple[User, ...],
+    back: tuple[str, ...],
+    off: tuple[str, ...],
+) -> bool:
+    api = admin_api(host, server)
+    if api is None:
+        return flow.refuse(state, host, admin_problem(host, server) or "")
+    try:
+        for user in new:
+            variable = passwords.user_variable(user.account)
+            password = passwords.known_or_made(server.host, user.account, variable)
+            _remember(server, user.account)
+            api.create(user.account, user.name, password)
+            kept = passwords.path(server.host, user.account)
+            if kept.exists():
+                host.log_styled(f"  {text('users.password_kept', path=str(kept))}", fg="cyan")
+        for account in back:
+            api.set_disabled(account, False)
+        for account in off:
+            api.set_disabled(account, True)
+    except ApiError as error:
+        return flow.refuse(state, host, error_text(error))
+    return True
+
+
+def _ours(server: MailServer) -> frozenset[str]:
+    """Mailboxes that we made, by our own record."""
+    path = state_dir() / "users" / f"{server.host.replace('/', '_')}.json"
+    return frozenset(json.loads(path.read_text("utf-8"))) if path.exists() else frozenset()
+
+
+def _remember(server: MailServer, account: str) -> None:
+    path = state_dir() / "users" / f"{server.host.replace('/', '_')}.json"
+    write_private(path, json.dumps(sorted(_ours(server) | {account})).encode() + b"\n")
+
+
+@operation()
+def outgoing_key(store: KeyStore, key: SigningKey) -> Commands:
+    """Ensure the DKIM key on the host, the public file first.
+
+    PMail makes a 1024-bit key of its own, over ours, unless both files are there.
+
+    + store: the key store
+    + key: the one key that PMail signs with
+    """
+    try:
+        public = store.public(key.domain, key.selector)
+        pem = store.private_pem(key.domain, key.selector) if public else None
+    except KeyStoreError as error:
+        yield from flow.fail(error_text(error))
+        return
+    if pem is None or public is None:
+        # Only while the run is prepared: an earlier step makes the key.
+        host.log_styled(f"  + {layout.DKIM_PRIVATE} ({text('host.made_by_this_run')})", fg="green")
+        message = text("host.no_content", path=layout.DKIM_PRIVATE)
+        yield FunctionCommand(flow.refuse, (message,), {})
+        return
+    wanted = (
+        _root_file(layout.DKIM_PUBLIC, public.record + "\n"),
+        _root_file(layout.DKIM_PRIVATE, pem.decode("ascii")),
+    )
+    wrong = tuple(each for each in wanted if not host_files.look(host, each).right)
+    if not wrong:
+        host.noop(text("host.file_right", path=layout.DKIM_PRIVATE))
+        return
+    for each in wrong:
+        host.log_styled(f"  ~ {each.path}", fg="green")
+    yield FunctionCommand(_install_files, (wrong,), {})
+
+
+def _install_files(state: State, host: Host, files: tuple[host_files.Wanted, ...]) -> bool:
+    for wanted in files:
+        problem = host_files.install(host, wanted)
+        if problem:
+            message = text("host.file_failed", path=wanted.path, reason=problem)
+            return flow.refuse(state, host, message)
+    return True

@@ -1,0 +1,63 @@
+"""The site that pyinfra's inventory describes: read once for each run, before anything happens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from pyinfra import inventory
+from pyinfra.api import Host, OperationError
+
+from dns_providers.registry import PROVIDERS, option_names, option_problems
+from postmaster.messages import text
+from postmaster.parse import HostData, Problems, Providers, SettingsError, parse_site
+from postmaster.settings import MailServer, Site, ZoneSettings
+from postmaster.settings_table import BadValue, host_name
+
+
+def current_site() -> Site:
+    """Return the site of the current inventory, the whole of it also with `--limit`.
+
+    Raises OperationError with every mistake.
+    """
+    return _site(id(inventory._get_module()))
+
+
+@cache
+def _site(inventory_id: int) -> Site:
+    """Once for each inventory: every host asks for it."""
+    try:
+        return parse_site(_hosts("mail_servers"), _hosts("zones"), _providers())
+    except SettingsError as error:
+        lines = "\n".join(f"  - {reason}" for reason in error.reasons)
+        message = f"{text('settings.mistakes', count=len(error.reasons))}\n{lines}"
+        raise OperationError(message) from None
+
+
+def server_of(site: Site, host: Host) -> MailServer:
+    """Return the mail server that a host of the inventory is."""
+    return site.server(host.name)
+
+
+def zone_of(site: Site, host: Host) -> ZoneSettings:
+    """Return the zone that a host of the inventory is."""
+    try:
+        return site.zone(host_name(host.data.get("zone")))
+    except BadValue:
+        raise KeyError(host.name) from None
+
+
+def _hosts(group: str) -> tuple[HostData, ...]:
+    try:
+        hosts: Iterable[Host] = inventory.get_group(group)
+    except Exception:
+        return ()
+    return tuple(HostData(host.name, dict(host.data.dict())) for host in hosts)
+
+
+def _providers() -> Providers:
+    def problems(slug: str, options: Mapping[str, str]) -> Problems:
+        return option_problems(slug, options, os.environ)
+
+    return Providers(frozenset(PROVIDERS), option_names, problems)

@@ -1,0 +1,330 @@
+"""From inventory data to settings: everything is checked, and all mistakes are told at once."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from postmaster.desired import clashes, zone_for
+from postmaster.messages import text
+from postmaster.outbound import MODES
+from postmaster.settings import (
+    MailDomain,
+    MailServer,
+    PmailSource,
+    Site,
+    TlsSettings,
+    ZoneSettings,
+)
+from postmaster.settings_table import (
+    SERVER_SETTINGS,
+    ZONE_SETTINGS,
+    BadValue,
+    Setting,
+    address,
+    host_name,
+)
+
+# Data that pyinfra itself understands, for any connector.
+_PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
+_CLOSABLE_PORTS = (110, 587, 995)
+
+Problems = tuple[tuple[str, dict[str, str]], ...]
+OptionNames = Callable[[str], frozenset[str]]
+OptionProblems = Callable[[str, Mapping[str, str]], Problems]
+
+
+class SettingsError(Exception):
+    """The inventory has mistakes; `reasons` lists all of them, in the user's language."""
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__("\n".join(reasons))
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, slots=True)
+class HostData:
+    """One host of the inventory: its name and its data."""
+
+    name: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """What is known of DNS providers: their names, and what is wrong with given options."""
+
+    names: frozenset[str]
+    option_names: OptionNames
+    option_problems: OptionProblems
+
+
+@dataclass(slots=True)
+class _Reasons:
+    """Collects reasons; `where` is the host or zone they are about."""
+
+    found: list[str]
+    where: str
+
+    def add(self, message_id: str, **values: object) -> None:
+        self.found.append(f"{self.where}: {text(message_id, **values)}")
+
+
+def parse_site(
+    servers: Sequence[HostData], zones: Sequence[HostData], providers: Providers
+) -> Site:
+    """Return the site that an inventory describes.
+
+    zones: hosts named `@zone/<name>` with the zone's name in their data as `zone`. Raises
+    SettingsError with every reason.
+    """
+    found: list[str] = []
+    known_zones = [
+        zone
+        for each in zones
+        if (zone := _zone(each, providers, _Reasons(found, each.name))) is not None
+    ]
+    _say_repeated([zone.name for zone in known_zones], "settings.zone_twice", found)
+    if not zones:
+        found.append(text("settings.no_zones"))
+    if not servers:
+        found.append(text("settings.no_servers"))
+    names = [zone.name for zone in known_zones]
+    parsed = [_server(each, names, _Reasons(found, each.name)) for each in servers]
+    known_servers = tuple(server for server in parsed if server is not None)
+    domains = [domain.name for server in known_servers for domain in server.domains]
+    _say_repeated(domains, "settings.domain_twice", found)
+    site = Site(known_servers, tuple(known_zones))
+    if not found:
+        found += [
+            text("settings.clash", key=str(clash.key), hosts=", ".join(clash.hosts))
+            for clash in clashes(site)
+        ]
+    if found:
+        raise SettingsError(tuple(found))
+    return site
+
+
+def _say_repeated(names: list[str], message_id: str, found: list[str]) -> None:
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        found.append(text(message_id, name=name))
+
+
+def _read(
+    settings: tuple[Setting, ...], data: Mapping[str, Any], reasons: _Reasons
+) -> dict[str, Any]:
+    """Read all settings; what is wrong is told and left at its default."""
+    values: dict[str, Any] = {}
+    for setting in settings:
+        given = data.get(setting.name)
+        values[setting.name] = setting.value
+        if given is None:
+            continue
+        try:
+            values[setting.name] = setting.read(given)
+        except BadValue as error:
+            reason = text(error.message_id, **error.values)
+            reasons.add("settings.bad", name=setting.name, reason=reason)
+    return values
+
+
+def _say_unknown(data: Mapping[str, Any], names: frozenset[str], reasons: _Reasons) -> None:
+    for name in sorted(data):
+        if name in names or name.startswith(_PYINFRA_PREFIXES):
+            continue
+        nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+        if nearest:
+            reasons.add("settings.unknown_near", name=name, nearest=nearest[0])
+        else:
+            reasons.add("settings.unknown", name=name)
+
+
+# -- zones -------------------------------------------------------------------------------------
+
+
+def _zone(host: HostData, providers: Providers, reasons: _Reasons) -> ZoneSettings | None:
+    before = len(reasons.found)
+    values = _read(ZONE_SETTINGS, host.data, reasons)
+    name = _name(host.data.get("zone"), reasons)
+    slug = values["dns_provider"]
+    options: dict[str, str] = {}
+    common = frozenset(setting.name for setting in ZONE_SETTINGS) | {"zone"}
+    if slug is None:
+        if not any("dns_provider" in reason for reason in reasons.found[before:]):
+            known = ", ".join(sorted(providers.names))
+            reasons.add("settings.no_provider", known=known)
+    elif slug not in providers.names:
+        known = ", ".join(sorted(providers.names))
+        reasons.add("settings.unknown_provider", provider=slug, known=known)
+    else:
+        names = providers.option_names(slug)
+        _say_unknown(host.data, common | names, reasons)
+        options = {key: str(host.data[key]) for key in sorted(names) if key in host.data}
+        for message_id, detail in providers.option_problems(slug, options):
+            reasons.add(message_id, **detail)
+    if name is None:
+        return None
+    return ZoneSettings(
+        name, slug or "", tuple(options.items()), values["dns_replace"], values["ttl"]
+    )
+
+
+def _name(value: Any, reasons: _Reasons) -> str | None:
+    try:
+        return host_name(value)
+    except BadValue as error:
+        reasons.add("settings.bad", name="zone", reason=text(error.message_id, **error.values))
+        return None
+
+
+# -- servers -----------------------------------------------------------------------------------
+
+
+def _server(host: HostData, zones: list[str], reasons: _Reasons) -> MailServer | None:
+    before = len(reasons.found)
+    _say_unknown(host.data, frozenset(s.name for s in SERVER_SETTINGS), reasons)
+    values = _read(SERVER_SETTINGS, host.data, reasons)
+    domains = _domains(host, values["domains"], zones, reasons)
+    ipv4 = values["ipv4"] or _own_address(host, values, reasons)
+    if not domains or ipv4 is None:
+        return None
+    web_host = values["web_host"] or f"mail.{domains[0].name}"
+    _check_addresses(ipv4, values, reasons)
+    _check_names(domains[0].name, web_host, zones, reasons)
+    _check_ports(values, reasons)
+    _check_users(values, reasons)
+    _check_selector(values, reasons)
+    tls = _tls(values, reasons)
+    if len(reasons.found) > before and values["outbound"] is None:
+        return None
+    return _mail_server(host, domains, ipv4, web_host, tls, values)
+
+
+def _mail_server(
+    host: HostData,
+    domains: tuple[MailDomain, ...],
+    ipv4: str,
+    web_host: str,
+    tls: TlsSettings,
+    values: Mapping[str, Any],
+) -> MailServer:
+    same = [
+        "ipv6",
+        "outbound",
+        "admin_account",
+        "users",
+        "disable_removed_users",
+        "spam_filter_level",
+        "log_level",
+        "open_ports",
+        "spf_all",
+        "dmarc_policy",
+        "dmarc_rua",
+        "caa",
+        "allow_private_address",
+        "resolvers",
+        "preflight_mx_domains",
+        "propagation_timeout",
+        "dkim_key_file",
+    ]
+    source = PmailSource(
+        values["pmail_version"],
+        values["pmail_source"],
+        values["pmail_mirror"],
+        values["pmail_sha256"],
+    )
+    mode = MODES[values["outbound"]]
+    return MailServer(
+        host=host.name,
+        domains=domains,
+        ipv4=ipv4,
+        web_host=web_host,
+        source=source,
+        tls=tls,
+        dkim_selector=mode.fixed_selector or values["dkim_selector"] or "",
+        **{name: values[name] for name in same},
+    )
+
+
+def _domains(
+    host: HostData, names: tuple[str, ...] | None, zones: list[str], reasons: _Reasons
+) -> tuple[MailDomain, ...]:
+    if not names:
+        if "domains" not in host.data or host.data["domains"] in ([], ()):
+            reasons.add("settings.no_domains")
+        return ()
+    domains = []
+    for name in names:
+        zone = zone_for(name, zones)
+        if zone is None:
+            reasons.add("settings.no_zone", domain=name, zones=", ".join(sorted(zones)) or "-")
+        domains.append(MailDomain(name, zone or "", host.name))
+    return tuple(domains)
+
+
+def _own_address(host: HostData, values: Mapping[str, Any], reasons: _Reasons) -> str | None:
+    """The address that the host is reached at, where that is one."""
+    for candidate in (host.data.get("ssh_hostname"), host.name):
+        try:
+            return str(address(4)(candidate))
+        except BadValue:
+            continue
+    if "ipv4" not in host.data:
+        reasons.add("settings.no_ipv4")
+    return None
+
+
+def _check_addresses(ipv4: str, values: Mapping[str, Any], reasons: _Reasons) -> None:
+    if values["allow_private_address"]:
+        return
+    for name, given in (("ipv4", ipv4), ("ipv6", values["ipv6"])):
+        if given and not ipaddress.ip_address(given).is_global:
+            reasons.add("settings.not_public", name=name, address=given)
+
+
+def _check_names(primary: str, web_host: str, zones: list[str], reasons: _Reasons) -> None:
+    if zone_for(web_host, zones) is None:
+        reasons.add("settings.web_host_zone", web_host=web_host, zones=", ".join(sorted(zones)))
+    if web_host in {f"{label}.{primary}" for label in ("smtp", "imap", "pop")}:
+        reasons.add("settings.web_host_taken", web_host=web_host)
+
+
+def _check_ports(values: Mapping[str, Any], reasons: _Reasons) -> None:
+    for port in values["open_ports"]:
+        if port not in _CLOSABLE_PORTS:
+            choices = ", ".join(map(str, _CLOSABLE_PORTS))
+            reasons.add("settings.open_port", port=port, choices=choices)
+
+
+def _check_users(values: Mapping[str, Any], reasons: _Reasons) -> None:
+    accounts = [user.account for user in values["users"]] + [values["admin_account"]]
+    for account in sorted({each for each in accounts if accounts.count(each) > 1}):
+        reasons.add("settings.user_twice", account=account)
+
+
+def _check_selector(values: Mapping[str, Any], reasons: _Reasons) -> None:
+    mode, given = MODES[values["outbound"]], values["dkim_selector"]
+    if given and mode.fixed_selector and given != mode.fixed_selector:
+        reasons.add("settings.fixed_selector", mode=mode.name, selector=mode.fixed_selector)
+
+
+def _tls(values: Mapping[str, Any], reasons: _Reasons) -> TlsSettings:
+    method = values["tls"]
+    files = ("tls_cert_file", "tls_key_file")
+    for name in files:
+        if method == "files" and not values[name]:
+            reasons.add("settings.tls_file_missing", name=name)
+        if method != "files" and values[name]:
+            reasons.add("settings.tls_file_unused", name=name, method=method)
+    return TlsSettings(
+        method,
+        values["acme_email"],
+        values["acme_directory"],
+        values["acme_ca_file"],
+        values["tls_trust_file"],
+        values["tls_cert_file"],
+        values["tls_key_file"],
+    )

@@ -1,0 +1,283 @@
+"""Every setting an inventory may hold: name, default as shown, and how a value is read."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import idna
+from publicsuffixlist import PublicSuffixList
+
+from postmaster.outbound import DEFAULT_MODE, MODES
+from postmaster.settings import User
+
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+PMAIL_VERSION = "v2.9.7"
+RESOLVERS = ("223.5.5.5", "119.29.29.29", "1.1.1.1", "8.8.8.8")
+PROBE_DOMAINS = ("qq.com", "163.com", "gmail.com", "outlook.com")
+_ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,18}[a-z0-9])?")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_ISSUER = re.compile(r"[a-z0-9.-]+")
+_SUFFIXES = PublicSuffixList()
+
+
+class BadValue(ValueError):
+    """A value cannot be used: message id and values of the reason."""
+
+    def __init__(self, message_id: str, **values: object) -> None:
+        super().__init__(message_id)
+        self.message_id = message_id
+        self.values = values
+
+
+Reader = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting. default: as written in the README. read: checks and converts; raises BadValue."""
+
+    name: str
+    default: str
+    read: Reader
+    value: Any = None
+
+    @property
+    def meaning(self) -> str:
+        """Message id of what it is for."""
+        return f"settings.meaning.{self.name}"
+
+
+def string(value: Any) -> str:
+    """A non-empty text."""
+    if not isinstance(value, str) or not value.strip():
+        raise BadValue("settings.bad.text", value=value)
+    return value.strip()
+
+
+def boolean(value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise BadValue("settings.bad.boolean", value=value)
+    return value
+
+
+def number(least: int, most: int) -> Reader:
+    """A whole number in a range."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise BadValue("settings.bad.number", value=value, least=least, most=most)
+        return value
+
+    return read
+
+
+def one_of(*choices: str) -> Reader:
+    """One of these texts."""
+
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise BadValue("settings.bad.choice", value=value, choices=", ".join(choices))
+        return str(value)
+
+    return read
+
+
+def sequence(item: Reader) -> Reader:
+    """A list or tuple whose items are read by `item`."""
+
+    def read(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, (list, tuple)):
+            raise BadValue("settings.bad.list", value=value)
+        return tuple(item(each) for each in value)
+
+    return read
+
+
+def host_name(value: Any) -> str:
+    """A host or domain name in A-labels, lower case; Unicode is converted (UTS 46)."""
+    text = string(value).rstrip(".")
+    try:
+        name = idna.encode(text, uts46=True, transitional=False).decode("ascii").lower()
+    except idna.IDNAError as error:
+        raise BadValue("settings.bad.name", value=value, reason=str(error)) from None
+    if "." not in name or len(name) > 200:
+        raise BadValue("settings.bad.name", value=value, reason="2-200 octets, one dot at least")
+    return name
+
+
+def mail_domain(value: Any) -> str:
+    """A domain that can have mail: no public suffix."""
+    name = host_name(value)
+    if _SUFFIXES.publicsuffix(name, accept_unknown=False) == name:
+        raise BadValue("settings.bad.suffix", value=value)
+    return name
+
+
+def address(version: int) -> Reader:
+    """An IP address of this version, in its canonical form."""
+
+    def read(value: Any) -> str:
+        try:
+            parsed = ipaddress.ip_address(string(value))
+        except ValueError:
+            raise BadValue("settings.bad.address", value=value, version=version) from None
+        if parsed.version != version:
+            raise BadValue("settings.bad.address", value=value, version=version)
+        return str(parsed)
+
+    return read
+
+
+def any_address(value: Any) -> str:
+    """An IP address."""
+    try:
+        return str(ipaddress.ip_address(string(value)))
+    except ValueError:
+        raise BadValue("settings.bad.any_address", value=value) from None
+
+
+def file(value: Any) -> str:
+    """An existing file on the operator's machine, as an absolute path."""
+    path = Path(string(value)).expanduser().absolute()
+    if not path.is_file():
+        raise BadValue("settings.bad.file", value=value)
+    return str(path)
+
+
+def url(value: Any) -> str:
+    """An https URL."""
+    text = string(value)
+    if not text.startswith("https://") or " " in text:
+        raise BadValue("settings.bad.url", value=value)
+    return text
+
+
+def source(value: Any) -> str:
+    """Where PMail comes from: a URL, or an existing file."""
+    text = string(value)
+    return text if "://" in text else file(text)
+
+
+def sha256(value: Any) -> str:
+    """A SHA-256 sum in hex."""
+    text = string(value)
+    if not _SHA256.fullmatch(text):
+        raise BadValue("settings.bad.sha256", value=value)
+    return text.lower()
+
+
+def account(value: Any) -> str:
+    """A local part that PMail can have as an account."""
+    text = string(value)
+    if not _ACCOUNT.fullmatch(text):
+        raise BadValue("settings.bad.account", value=value)
+    return text
+
+
+def user(value: Any) -> User:
+    """A user: `"bob"`, or `{"account": "bob", "name": "Bob"}`."""
+    if isinstance(value, dict):
+        if set(value) - {"account", "name"} or "account" not in value:
+            raise BadValue("settings.bad.user", value=sorted(map(str, value)))
+        local = account(value["account"])
+        return User(local, string(value.get("name", local)))
+    return User(account(value), account(value))
+
+
+def email(value: Any) -> str:
+    """An e-mail address."""
+    local, at, domain = string(value).rpartition("@")
+    if not at or not local or " " in local:
+        raise BadValue("settings.bad.email", value=value)
+    return f"{local}@{host_name(domain)}"
+
+
+def mailto(value: Any) -> str:
+    """`mailto:` and an address; an address alone is accepted."""
+    return "mailto:" + email(string(value).removeprefix("mailto:"))
+
+
+def selector(value: Any) -> str:
+    """A DKIM selector of one label."""
+    text = string(value).lower()
+    if not _SELECTOR.fullmatch(text):
+        raise BadValue("settings.bad.selector", value=value)
+    return text
+
+
+def issuer(value: Any) -> str:
+    """A certificate authority's domain, as CAA names it."""
+    text = string(value).lower()
+    if not _ISSUER.fullmatch(text):
+        raise BadValue("settings.bad.issuer", value=value)
+    return text
+
+
+def log_level(value: Any) -> str:
+    """PMail's log level; `debug` writes passwords and whole messages to the log."""
+    if value == "debug":
+        raise BadValue("settings.bad.debug")
+    return str(one_of("info", "warn", "error")(value))
+
+
+def mirror(value: Any) -> str:
+    """A prefix for the release URL, with a final slash."""
+    return url(value).rstrip("/") + "/"
+
+
+def replaceable(value: Any) -> str:
+    """`owner/TYPE` of a record that may be replaced."""
+    owner, slash, rtype = string(value).rpartition("/")
+    if not slash or not rtype.isalnum():
+        raise BadValue("settings.bad.replace", value=value)
+    # Owner names such as _dmarc are no host names, so only their form is checked.
+    return f"{owner.rstrip('.').lower()}/{rtype.upper()}"
+
+
+SERVER_SETTINGS: tuple[Setting, ...] = (
+    Setting("domains", "", sequence(mail_domain)),
+    Setting("ipv4", "", address(4)),
+    Setting("ipv6", "", address(6)),
+    Setting("web_host", "mail.<primary>", host_name),
+    Setting("outbound", DEFAULT_MODE, one_of(*MODES), DEFAULT_MODE),
+    Setting("admin_account", "admin", account, "admin"),
+    Setting("users", "[]", sequence(user), ()),
+    Setting("disable_removed_users", "False", boolean, False),
+    Setting("pmail_version", PMAIL_VERSION, string, PMAIL_VERSION),
+    Setting("pmail_source", "", source),
+    Setting("pmail_mirror", "", mirror),
+    Setting("pmail_sha256", "", sha256),
+    Setting("spam_filter_level", "1", number(0, 3), 1),
+    Setting("log_level", "info", log_level, "info"),
+    Setting("open_ports", "[]", sequence(number(1, 65535)), ()),
+    Setting("tls", "acme-http", one_of("acme-http", "acme-dns", "files"), "acme-http"),
+    Setting("acme_email", "", email),
+    Setting("acme_directory", LETS_ENCRYPT, url, LETS_ENCRYPT),
+    Setting("acme_ca_file", "", file),
+    Setting("tls_trust_file", "", file),
+    Setting("tls_cert_file", "", string),
+    Setting("tls_key_file", "", string),
+    Setting("dkim_key_file", "", string),
+    Setting("dkim_selector", "", selector),
+    Setting("spf_all", "~all", one_of("~all", "-all", "?all"), "~all"),
+    Setting("dmarc_policy", "none", one_of("none", "quarantine", "reject"), "none"),
+    Setting("dmarc_rua", "mailto:dmarc@<domain>", mailto),
+    Setting("caa", "[]", sequence(issuer), ()),
+    Setting("allow_private_address", "False", boolean, False),
+    Setting("resolvers", ", ".join(RESOLVERS), sequence(any_address), RESOLVERS),
+    Setting("preflight_mx_domains", ", ".join(PROBE_DOMAINS), sequence(host_name), PROBE_DOMAINS),
+    Setting("propagation_timeout", "900", number(1, 86400), 900),
+)
+
+ZONE_SETTINGS: tuple[Setting, ...] = (
+    Setting("dns_provider", "", string),
+    Setting("dns_replace", "[]", sequence(replaceable), ()),
+    Setting("ttl", "3600", number(1, 604800), 3600),
+)
