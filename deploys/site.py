@@ -16,17 +16,12 @@ from postmaster.settings import MailServer, Site, ZoneSettings
 from postmaster.settings_table import BadValue, host_name
 
 
+@cache
 def current_site() -> Site:
-    """Return the site of the current inventory, the whole of it also with `--limit`.
+    """Return the site of this run's inventory, the whole of it also with `--limit`.
 
     Raises OperationError with every mistake.
     """
-    return _site(id(inventory._get_module()))
-
-
-@cache
-def _site(inventory_id: int) -> Site:
-    """Once for each inventory: every host asks for it."""
     try:
         return parse_site(_hosts("mail_servers"), _hosts("zones"), _providers())
     except SettingsError as error:
@@ -49,10 +44,7 @@ def zone_of(site: Site, host: Host) -> ZoneSettings:
 
 
 def _hosts(group: str) -> tuple[HostData, ...]:
-    try:
-        hosts: Iterable[Host] = inventory.get_group(group)
-    except Exception:
-        return ()
+    hosts: Iterable[Host] = inventory.get_group(group, ())
     return tuple(HostData(host.name, dict(host.data.dict())) for host in hosts)
 
 

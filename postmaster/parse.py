@@ -31,6 +31,26 @@ from postmaster.settings_table import (
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
 _CLOSABLE_PORTS = (110, 587, 995)
+# Settings that are a field of MailServer under the same name.
+_SAME_NAME = (
+    "ipv6",
+    "outbound",
+    "admin_account",
+    "users",
+    "disable_removed_users",
+    "spam_filter_level",
+    "log_level",
+    "open_ports",
+    "spf_all",
+    "dmarc_policy",
+    "dmarc_rua",
+    "caa",
+    "allow_private_address",
+    "resolvers",
+    "preflight_mx_domains",
+    "propagation_timeout",
+    "dkim_key_file",
+)
 
 Problems = tuple[tuple[str, dict[str, str]], ...]
 OptionNames = Callable[[str], frozenset[str]]
@@ -211,25 +231,6 @@ def _mail_server(
     tls: TlsSettings,
     values: Mapping[str, Any],
 ) -> MailServer:
-    same = [
-        "ipv6",
-        "outbound",
-        "admin_account",
-        "users",
-        "disable_removed_users",
-        "spam_filter_level",
-        "log_level",
-        "open_ports",
-        "spf_all",
-        "dmarc_policy",
-        "dmarc_rua",
-        "caa",
-        "allow_private_address",
-        "resolvers",
-        "preflight_mx_domains",
-        "propagation_timeout",
-        "dkim_key_file",
-    ]
     source = PmailSource(
         values["pmail_version"],
         values["pmail_source"],
@@ -245,7 +246,7 @@ def _mail_server(
         source=source,
         tls=tls,
         dkim_selector=mode.fixed_selector or values["dkim_selector"] or "",
-        **{name: values[name] for name in same},
+        **{name: values[name] for name in _SAME_NAME},
     )
 
 

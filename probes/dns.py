@@ -1,0 +1,162 @@
+"""What recursive resolvers answer."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from enum import StrEnum
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.reversename
+
+from dns_providers.rrset import MX, TXT, Address, Target, Value, from_rdata, name_text, owner_name
+
+TIMEOUT = 5.0
+
+
+class Outcome(StrEnum):
+    """How a question was answered."""
+
+    ANSWER = "answer"
+    NODATA = "nodata"
+    NXDOMAIN = "nxdomain"
+    SERVFAIL = "servfail"
+    TIMEOUT = "timeout"
+
+    @property
+    def known(self) -> bool:
+        """Whether DNS itself answered, be it with nothing."""
+        return self not in (Outcome.SERVFAIL, Outcome.TIMEOUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one resolver says of one owner name and type."""
+
+    owner: str
+    rtype: str
+    outcome: Outcome
+    values: frozenset[Value] = frozenset()
+    resolver: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolvers:
+    """The recursive resolvers to ask, in this order; the first that answers counts."""
+
+    addresses: tuple[str, ...]
+    port: int = 53
+    timeout: float = TIMEOUT
+
+
+def ask(owner: str, rtype: str, resolvers: Resolvers) -> Answer:
+    """Ask for an owner name (A-labels): the first resolver that gives any answer counts."""
+    last = Answer(owner, rtype, Outcome.TIMEOUT)
+    for resolver in resolvers.addresses:
+        last = ask_one(owner, rtype, resolver, resolvers)
+        if last.outcome.known:
+            break
+    return last
+
+
+def ask_one(owner: str, rtype: str, resolver: str, resolvers: Resolvers) -> Answer:
+    """Ask one resolver."""
+    query = dns.message.make_query(owner_name(owner), rtype, use_edns=0, payload=1232)
+    try:
+        reply, _ = dns.query.udp_with_fallback(
+            query, resolver, timeout=resolvers.timeout, port=resolvers.port
+        )
+    except dns.exception.Timeout:
+        return Answer(owner, rtype, Outcome.TIMEOUT, resolver=resolver)
+    except (OSError, dns.exception.DNSException):
+        return Answer(owner, rtype, Outcome.SERVFAIL, resolver=resolver)
+    return _answer(owner, rtype, reply, resolver)
+
+
+def _answer(owner: str, rtype: str, reply: dns.message.Message, resolver: str) -> Answer:
+    if reply.rcode() == dns.rcode.NXDOMAIN:
+        return Answer(owner, rtype, Outcome.NXDOMAIN, resolver=resolver)
+    if reply.rcode() != dns.rcode.NOERROR:
+        return Answer(owner, rtype, Outcome.SERVFAIL, resolver=resolver)
+    kind = dns.rdatatype.from_text(rtype)
+    values = frozenset(
+        from_rdata(rdata) for found in reply.answer if found.rdtype == kind for rdata in found
+    )
+    outcome = Outcome.ANSWER if values else Outcome.NODATA
+    return Answer(owner, rtype, outcome, values, resolver)
+
+
+def texts(answer: Answer) -> tuple[bytes, ...]:
+    """TXT values of an answer, sorted."""
+    return tuple(sorted(value.data for value in answer.values if isinstance(value, TXT)))
+
+
+def exchanges(answer: Answer) -> tuple[str, ...]:
+    """MX hosts of an answer, most preferred first."""
+    found = [value for value in answer.values if isinstance(value, MX)]
+    found.sort(key=lambda value: (value.preference, value.exchange))
+    return tuple(name_text(value.exchange) for value in found)
+
+
+def addresses(owner: str, resolvers: Resolvers) -> tuple[str, ...]:
+    """All addresses of a host name."""
+    return tuple(
+        sorted(
+            value.address
+            for rtype in ("A", "AAAA")
+            for value in ask(owner, rtype, resolvers).values
+            if isinstance(value, Address)
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """The PTR names of an address, and to which addresses each of them points."""
+
+    address: str
+    outcome: Outcome
+    names: tuple[str, ...] = ()
+    forward: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+def reverse(address: str, resolvers: Resolvers) -> Reverse:
+    """Look up PTR, and forward again (FCrDNS)."""
+    owner = name_text(dns.reversename.from_address(str(ipaddress.ip_address(address))))
+    answer = ask_ptr(owner, resolvers)
+    names = tuple(sorted(_targets(answer)))
+    forward = tuple((name, addresses(name, resolvers)) for name in names)
+    return Reverse(address, answer.outcome, names, forward)
+
+
+def ask_ptr(owner: str, resolvers: Resolvers) -> Answer:
+    """Ask for PTR; its value has a CNAME's form."""
+    last = Answer(owner, "PTR", Outcome.TIMEOUT)
+    for resolver in resolvers.addresses:
+        query = dns.message.make_query(owner_name(owner), "PTR", use_edns=0, payload=1232)
+        try:
+            reply, _ = dns.query.udp_with_fallback(
+                query, resolver, timeout=resolvers.timeout, port=resolvers.port
+            )
+        except (OSError, dns.exception.DNSException):
+            continue
+        last = _answer(owner, "PTR", reply, resolver)
+        targets = frozenset(
+            Target(rdata.target.canonicalize())
+            for found in reply.answer
+            if found.rdtype == dns.rdatatype.PTR
+            for rdata in found
+        )
+        if last.outcome.known:
+            return Answer(owner, "PTR", last.outcome, targets, resolver)
+    return last
+
+
+def _targets(answer: Answer) -> list[str]:
+    return [name_text(value.name) for value in answer.values if isinstance(value, Target)]
