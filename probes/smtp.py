@@ -78,7 +78,7 @@ def _starttls_certificate(
     client = _connected(address, port, server_name, timeout)
     client.starttls(context=context)
     secure = client.sock
-    der = secure.getpeercert(binary_form=True) if hasattr(secure, "getpeercert") else None
+    der = secure.getpeercert(binary_form=True) if isinstance(secure, ssl.SSLSocket) else None
     client.quit()
     return describe(der) if der else None
 

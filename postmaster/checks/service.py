@@ -1,0 +1,41 @@
+"""Checks of PMail on its host: it runs with what is on the disk now, and the admin can log in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from postmaster.checks.results import Result, Status, Text
+from postmaster.settings import MailServer
+from probes.host import HostView
+
+
+def all_checks(view: HostView, server: MailServer) -> Iterator[Result]:
+    """DKIM-07: keys and configuration are loaded; HOST-01: login."""
+    yield _loaded(view, server)
+    yield _login(view, server)
+
+
+def _loaded(view: HostView, server: MailServer) -> Result:
+    if view.active is None:
+        return Result("DKIM-07", server.host, Status.UNKNOWN, Text.of("checks.host.unseen"))
+    remedy = Text.of("checks.host.restart")
+    if not view.active:
+        seen = Text.of("checks.host.down")
+        return Result("DKIM-07", server.host, Status.FAIL, seen, remedy)
+    if view.current is None:
+        return Result("DKIM-07", server.host, Status.UNKNOWN, Text.of("checks.host.no_stamp"))
+    if not view.current:
+        seen = Text.of("checks.host.stale")
+        return Result("DKIM-07", server.host, Status.FAIL, seen, remedy)
+    return Result("DKIM-07", server.host, Status.PASS, Text.of("checks.host.current"))
+
+
+def _login(view: HostView, server: MailServer) -> Result:
+    if not view.reached or view.login is None:
+        return Result("HOST-01", server.host, Status.UNKNOWN, Text.of("checks.host.unseen"))
+    if view.login:
+        seen = Text.of("checks.host.no_login", reason=view.login)
+        remedy = Text.of("checks.host.login_remedy", account=server.admin_account)
+        return Result("HOST-01", server.host, Status.FAIL, seen, remedy)
+    seen = Text.of("checks.host.login", account=server.admin_account)
+    return Result("HOST-01", server.host, Status.PASS, seen)

@@ -1,0 +1,80 @@
+"""What a receiver's SPF check gives for an address (RFC 7208 check_host), asked of our resolvers."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import spftrace
+from spftrace.resolver import NOERROR, NXDOMAIN, SERVFAIL, TIMEOUT, BaseResolver
+
+from dns_providers.rrset import MX, TXT, Target, name_text
+from probes import dns
+from probes.dns import Outcome, Resolvers
+
+_STATUS = {
+    Outcome.ANSWER: NOERROR,
+    Outcome.NODATA: NOERROR,
+    Outcome.NXDOMAIN: NXDOMAIN,
+    Outcome.SERVFAIL: SERVFAIL,
+    Outcome.TIMEOUT: TIMEOUT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SpfView:
+    """The outcome for one sending address, MAIL FROM domain and EHLO name."""
+
+    address: str
+    domain: str
+    ehlo: str
+    result: str
+    reason: str
+    lookups: int
+
+
+class _Resolver(BaseResolver):
+    """Asks our resolvers, without ever giving way to an event loop."""
+
+    def __init__(self, resolvers: Resolvers) -> None:
+        self._resolvers = resolvers
+
+    async def _lookup(self, name: str, rtype: str) -> tuple[str, list[str]]:
+        if rtype == "PTR":
+            answer = dns.ask_ptr(name, self._resolvers)
+        else:
+            answer = dns.ask(name, rtype, self._resolvers)
+        texts = []
+        for value in answer.values:
+            match value:
+                case TXT(data=data):
+                    texts.append(data.decode("utf-8", "replace"))
+                case MX(exchange=exchange):
+                    texts.append(name_text(exchange))
+                case Target(name=target):
+                    texts.append(name_text(target))
+                case _:
+                    texts.append(str(value))
+        return _STATUS[answer.outcome], texts
+
+
+def check_host(address: str, domain: str, ehlo: str, resolvers: Resolvers) -> SpfView:
+    """Return what a receiver makes of mail from `address` with this MAIL FROM domain and EHLO."""
+    checking = spftrace.acheck(address, f"postmaster@{domain}", ehlo, resolver=_Resolver(resolvers))
+    result = _finish(checking)
+    reason = result.explanation or "; ".join(result.warnings)
+    return SpfView(address, domain, ehlo, result.result, reason, result.dns_terms_used)
+
+
+def _finish(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine that never waits.
+
+    An event loop would not do: pyinfra works on several hosts at once in one thread (gevent), and
+    a thread can have only one running loop.
+    """
+    try:
+        work.send(None)
+    except StopIteration as done:
+        return done.value
+    raise RuntimeError("the SPF check waits for something")
