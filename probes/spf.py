@@ -1,4 +1,4 @@
-"""What a receiver's SPF check gives for an address (RFC 7208 check_host), asked of our resolvers."""
+"""What a receiver's SPF check (RFC 7208 check_host) gives, asked of our resolvers."""
 
 from __future__ import annotations
 

@@ -1,0 +1,12 @@
+"""Is it all true, everywhere, now? `pyinfra inventory.py deploys/verify.py`."""
+
+from pyinfra import host
+
+from deploys.site import current_site, server_of
+from deploys.verify_steps import verify
+from postmaster.messages import text
+
+site = current_site()
+
+if "mail_servers" in host.groups:
+    verify(name=text("report.name"), server=server_of(site, host), site=site)
