@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -12,7 +11,8 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, operation
 
 from deploys import flow
-from deploys.paths import keys_dir, locked, state_dir, write_private
+from deploys.dns_steps import public_key
+from deploys.paths import locked, state_dir, write_private
 from deploys.pmail_server import configure, layout
 from deploys.pmail_server.operations import admin_problem
 from deploys.remote import read
@@ -22,7 +22,7 @@ from dns_providers.ledger import Ledger
 from dns_providers.propagation import Expected, Network, ServerState, Verdict
 from dns_providers.rrset import name_text
 from keys.dkim import DkimPublicKey
-from keys.store import KeyStore, KeyStoreError
+from keys.store import KeyStoreError
 from postmaster import dkim
 from postmaster.checks import dns_records, service, transport
 from postmaster.checks import propagation as propagation_checks
@@ -103,12 +103,6 @@ def host_view(host: Host, server: MailServer) -> HostView:
     if not reply.ok:
         return HostView(False)
     return host_probe.parse(reply.stdout, admin_problem(host, server) or "")
-
-
-def public_key(domain: str, selector: str) -> DkimPublicKey | None:
-    """Return the public part of a key in the store. Raises KeyStoreError."""
-    store = KeyStore(keys_dir(), os.environ.get("PMAIL_KEYS_PASSPHRASE") or None)
-    return store.public(domain, selector)
 
 
 def _stored_keys(server: MailServer) -> dict[tuple[str, str], DkimPublicKey | None]:

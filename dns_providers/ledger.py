@@ -10,11 +10,13 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from dns_providers.base import Change, ProviderError, Snapshot
 from dns_providers.claims import ClaimMode
@@ -23,6 +25,7 @@ from dns_providers.rrset import RRKey, RRset, Value, name_text, owner_name
 from dns_providers.text import from_record, to_record, value_from_text, value_text
 
 VERSION = 1
+_LOCK_TIMEOUT = 120.0  # seconds
 
 
 class LedgerError(ProviderError):
@@ -107,17 +110,21 @@ class Ledger:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the zone's lock. Raises LedgerError when another run has it."""
+        """Hold the zone's lock, waiting for others. Raises LedgerError when that takes too long.
+
+        Several servers of one run may publish challenges in one zone at the same time.
+        """
         private_folder(self.path.parent)
         with self.path.with_suffix(".lock").open("a") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LedgerError(
-                    "dns.ledger.busy",
-                    f"another run is publishing {self.zone}; wait until it has ended",
-                    zone=self.zone,
-                ) from None
+            deadline = time.monotonic() + _LOCK_TIMEOUT
+            while not _try_lock(stream):
+                if time.monotonic() > deadline:
+                    raise LedgerError(
+                        "dns.ledger.busy",
+                        f"another run is publishing {self.zone}; wait until it has ended",
+                        zone=self.zone,
+                    )
+                time.sleep(0.1)
             yield
 
     def back_up(self, changes: Iterable[Change], now: datetime | None = None) -> Path:
@@ -133,6 +140,14 @@ class Ledger:
         }
         write_private(path, _dump(record))
         return path
+
+
+def _try_lock(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def read_backup(path: Path) -> tuple[str, tuple[Change, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -94,7 +94,7 @@ def observe(target: Target) -> ServerView:
         set_up = [start(http.set_up_server, address, port) for port in SET_UP_PORTS]
         closed = [start(tcp.connect, address, port) for port in target.closed_ports]
         seen = mail.result()
-        blocked = seen.reach is not Reach.OPEN and own_network_blocks(target)
+        blocked = seen.reach is not Reach.OPEN and own_network_blocks(target.far_domains, resolvers)
         return ServerView(
             _all(domains),
             _all(host_spf),
@@ -131,15 +131,13 @@ def _domain(domain: str, ehlo: str, target: Target) -> DomainView:
     return DomainView(domain, mx, hosts, results, dns.ask(f"_dmarc.{domain}", "TXT", resolvers))
 
 
-def own_network_blocks(
-    target: Target, connect: Callable[[str, int], Connection] = tcp.connect
-) -> bool:
+def own_network_blocks(far_domains: Iterable[str], resolvers: Resolvers) -> bool:
     """Whether this machine reaches nobody on port 25: then a closed port proves nothing."""
     tried = False
-    for domain in target.far_domains:
-        for name in dns.exchanges(dns.ask(domain, "MX", target.resolvers))[:1]:
-            for address in dns.addresses(name, target.resolvers)[:1]:
+    for domain in far_domains:
+        for name in dns.exchanges(dns.ask(domain, "MX", resolvers))[:1]:
+            for address in dns.addresses(name, resolvers)[:1]:
                 tried = True
-                if connect(address, 25).reach in (Reach.OPEN, Reach.REFUSED):
+                if tcp.connect(address, 25).reach in (Reach.OPEN, Reach.REFUSED):
                     return False
     return tried

@@ -1,0 +1,127 @@
+"""The DNS steps of a zone: publish a stage, wait until it is visible, with MX behind its gate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from pyinfra import host
+from pyinfra.api.operation import OperationMeta
+
+from deploys import flow
+from deploys.paths import keys_dir, state_dir
+from deploys.reachable_steps import not_answering
+from dns_providers import operations
+from dns_providers.base import Provider
+from dns_providers.claims import Claim
+from dns_providers.ledger import Ledger
+from dns_providers.propagation import Network
+from dns_providers.registry import open_provider
+from dns_providers.rrset import RRKey, key
+from keys.dkim import DkimPublicKey
+from keys.store import KeyStore
+from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired
+from postmaster.messages import text
+from postmaster.settings import MailServer, Site, ZoneSettings
+
+
+def key_store() -> KeyStore:
+    """Return this site's key store."""
+    return KeyStore(keys_dir(), os.environ.get("PMAIL_KEYS_PASSPHRASE") or None)
+
+
+def public_key(domain: str, selector: str) -> DkimPublicKey | None:
+    """Return the public part of a key in the store, None when there is none. Raises KeyStoreError."""
+    return key_store().public(domain, selector)
+
+
+def ledger_of(zone: str) -> Ledger:
+    """Return a zone's ledger."""
+    return Ledger(state_dir(), zone)
+
+
+def open_zone(zone: ZoneSettings) -> Provider:
+    """Open a zone's provider. Raises ProviderError."""
+    return open_provider(zone.provider, zone.name, dict(zone.options), os.environ)
+
+
+def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
+    """Publish all of a zone's records but MX."""
+    return operations.publish(
+        name=text("dns.name.publish"),
+        provider=lambda: open_zone(zone),
+        claims=lambda: _wanted(site, zone).stage(BEFORE_MX),
+        all_claims=lambda: _wanted(site, zone).claims,
+        made_by_this_run=lambda: _missing_keys(_wanted(site, zone)),
+        ledger=ledger_of(zone.name),
+        replaced=_replaced(zone),
+        unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
+        say=text,
+    )
+
+
+def publish_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
+    """Publish a zone's MX records, once each server answers on port 25."""
+    return operations.publish(
+        name=text("dns.name.publish_mx"),
+        provider=lambda: open_zone(zone),
+        claims=lambda: _wanted(site, zone).stage(MX_STAGE),
+        gate=lambda: _not_ready(site, zone),
+        ledger=ledger_of(zone.name),
+        replaced=_replaced(zone),
+        unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
+        say=text,
+    )
+
+
+def wait_until_visible(
+    site: Site, zone: ZoneSettings, stage: str, published: OperationMeta
+) -> OperationMeta:
+    """Wait until every authoritative server shows a stage's records."""
+    servers = servers_in(site, zone)
+    timeout = max((server.propagation_timeout for server in servers), default=900)
+    resolvers = servers[0].resolvers if servers else ()
+    return operations.wait_until_visible(
+        name=text("dns.name.wait"),
+        claims=lambda: _wanted(site, zone).stage(stage),
+        ledger=ledger_of(zone.name),
+        network=Network(resolvers),
+        timeout=timeout,
+        zone=zone.name,
+        published=published,
+        say=text,
+    )
+
+
+def servers_in(site: Site, zone: ZoneSettings) -> tuple[MailServer, ...]:
+    """Return the servers that have a domain in a zone."""
+    return tuple(
+        server
+        for server in site.servers
+        if any(domain.zone == zone.name for domain in server.domains)
+    )
+
+
+def _wanted(site: Site, zone: ZoneSettings) -> Desired:
+    return desired(site, zone.name, public_key)
+
+
+def _missing_keys(wanted: Desired) -> tuple[str, ...]:
+    return tuple(
+        text("dns.made_by_this_run", owner=missing.owner, ttl=missing.ttl)
+        for missing in wanted.missing_keys
+    )
+
+
+def _replaced(zone: ZoneSettings) -> frozenset[RRKey]:
+    pairs = (each.rpartition("/") for each in zone.dns_replace)
+    return frozenset(key(owner, rtype) for owner, _, rtype in pairs)
+
+
+def _not_ready(site: Site, zone: ZoneSettings) -> Iterable[str]:
+    """Reasons why mail must not be sent to the zone's servers yet."""
+    claims: tuple[Claim, ...] = _wanted(site, zone).stage(MX_STAGE)
+    if not claims:
+        return ()
+    reasons = [not_answering(server) for server in servers_in(site, zone)]
+    return [reason for reason in reasons if reason]

@@ -1,0 +1,189 @@
+"""A certificate by ACME DNS-01 (RFC 8555 section 8.4), ordered on the operator's machine.
+
+For hosts whose port 80 is closed. The challenge is published through the zone's own provider.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import acme.client
+import acme.errors
+import acme.messages
+import josepy
+import requests
+from acme import challenges
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from deploys.paths import write_private
+from deploys.tls_certificate.renewal import Pair
+from postmaster.settings import TlsSettings
+
+_ORDER_TIMEOUT = timedelta(minutes=5)
+_KEY_BITS = 2048  # RSA: old mail servers cannot do ECDSA
+
+# Publishes challenges (owner name -> TXT value), and takes them away when left.
+Published = Callable[[Mapping[str, str]], AbstractContextManager[None]]
+
+
+class AcmeError(Exception):
+    """The order failed; nothing has been changed on the host."""
+
+    def __init__(self, message_id: str, **values: str) -> None:
+        super().__init__(message_id)
+        self.message_id = message_id
+        self.values = values
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An ACME account: where its key is kept, and the passphrase it is encrypted with."""
+
+    path: Path
+    passphrase: str | None
+
+    def __repr__(self) -> str:
+        return f"Account({self.path})"
+
+    def key(self) -> josepy.JWKRSA:
+        """Return the account's key; made and kept at first use. Raises AcmeError."""
+        if not self.path.exists():
+            self._make()
+        password = self.passphrase.encode() if self.passphrase else None
+        data = self.path.read_bytes()
+        try:
+            private = serialization.load_pem_private_key(
+                data, password if b"ENCRYPTED" in data else None
+            )
+        except (ValueError, TypeError):
+            raise AcmeError("tls.acme.account_key", path=str(self.path)) from None
+        return josepy.JWKRSA(key=josepy.ComparableRSAKey(private))  # type: ignore[arg-type]
+
+    def _make(self) -> None:
+        private = rsa.generate_private_key(65537, _KEY_BITS)
+        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if self.passphrase:
+            encryption = serialization.BestAvailableEncryption(self.passphrase.encode())
+        pem = private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+        )
+        write_private(self.path, pem)
+
+
+def account(keys: Path, directory: str) -> Account:
+    """Return the account for a directory, kept in the key store."""
+    name = (urlsplit(directory).netloc + urlsplit(directory).path).strip("/")
+    safe = "".join(char if char.isalnum() or char in ".-" else "_" for char in name)
+    passphrase = os.environ.get("PMAIL_KEYS_PASSPHRASE") or None
+    return Account(keys / "acme" / f"{safe}.key", passphrase)
+
+
+def order(
+    settings: TlsSettings, names: tuple[str, ...], owner: Account, published: Published
+) -> Pair:
+    """Order a certificate for `names` and return it with its new key. Raises AcmeError."""
+    try:
+        return _order(settings, names, owner, published)
+    except acme.errors.ValidationError as error:
+        raise AcmeError("tls.acme.refused", reason=_failed(error)) from None
+    except acme.messages.Error as error:
+        reason = f"{error.detail or error.description or ''} ({error.code or error.typ})"
+        raise AcmeError("tls.acme.refused", reason=reason) from None
+    except acme.errors.TimeoutError:
+        raise AcmeError("tls.acme.timeout", directory=settings.directory) from None
+    except (requests.RequestException, OSError) as error:
+        raise AcmeError(
+            "tls.acme.unreachable", directory=settings.directory, reason=str(error)
+        ) from None
+    except (acme.errors.Error, josepy.errors.Error) as error:
+        raise AcmeError("tls.acme.refused", reason=str(error)) from None
+
+
+def _order(
+    settings: TlsSettings, names: tuple[str, ...], owner: Account, published: Published
+) -> Pair:
+    account_key = owner.key()
+    client = _client(settings, account_key)
+    private = rsa.generate_private_key(65537, _KEY_BITS)
+    ordered = client.new_order(_request(private, names))
+    open_ones = {}
+    proofs: dict[str, str] = {}
+    for authorization in ordered.authorizations:
+        if authorization.body.status == acme.messages.STATUS_VALID:
+            continue
+        name = authorization.body.identifier.value
+        challenge = _dns_challenge(authorization)
+        response, proof = challenge.response_and_validation(account_key)
+        owner_name = f"_acme-challenge.{name}"
+        proofs[owner_name] = proof
+        open_ones[owner_name] = (challenge, response)
+    with published(proofs):
+        for challenge, response in open_ones.values():
+            client.answer_challenge(challenge, response)
+        deadline = datetime.now() + _ORDER_TIMEOUT
+        finished = client.poll_and_finalize(ordered, deadline)
+    key = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return Pair(finished.fullchain_pem.encode("ascii"), key)
+
+
+def _client(settings: TlsSettings, key: josepy.JWKRSA) -> acme.client.ClientV2:
+    network = acme.client.ClientNetwork(key, user_agent="pmail-deploy")
+    if settings.ca_file:
+        network.verify_ssl = settings.ca_file  # type: ignore[assignment]  # as `requests` takes it
+    directory = acme.client.ClientV2.get_directory(settings.directory, network)
+    client = acme.client.ClientV2(directory, network)
+    wanted = acme.messages.NewRegistration.from_data(
+        email=settings.email, terms_of_service_agreed=True
+    )
+    try:
+        client.new_account(wanted)
+    except acme.errors.ConflictError as known:
+        existing = acme.messages.RegistrationResource(
+            uri=known.location, body=acme.messages.Registration()
+        )
+        client.query_registration(existing)
+    return client
+
+
+def _request(private: rsa.RSAPrivateKey, names: tuple[str, ...]) -> bytes:
+    alternative = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    request = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([]))
+        .add_extension(alternative, critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    return request.public_bytes(serialization.Encoding.PEM)
+
+
+def _dns_challenge(
+    authorization: acme.messages.AuthorizationResource,
+) -> acme.messages.ChallengeBody:
+    for challenge in authorization.body.challenges:
+        if isinstance(challenge.chall, challenges.DNS01):
+            return challenge
+    name = authorization.body.identifier.value
+    raise AcmeError("tls.acme.no_dns", name=name)
+
+
+def _failed(error: acme.errors.ValidationError) -> str:
+    """What the authority says of each name that it could not validate."""
+    reasons = []
+    for authorization in error.failed_authzrs:
+        for challenge in authorization.body.challenges:
+            if challenge.error is not None:
+                name = authorization.body.identifier.value
+                reasons.append(f"{name}: {challenge.error.detail}")
+    return "; ".join(reasons)

@@ -1,0 +1,207 @@
+"""pyinfra operations for the certificate: order or take it, install it; nothing is restarted."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, State, operation
+
+from deploys import flow
+from deploys.paths import keys_dir
+from deploys.pmail_server import layout
+from deploys.remote import read
+from deploys.tls_certificate import acme_dns, challenge_dns
+from deploys.tls_certificate.acme_dns import AcmeError
+from deploys.tls_certificate.renewal import Pair, due, problems
+from dns_providers.base import ProviderError
+from postmaster.messages import error_text, text
+from postmaster.report import say
+from postmaster.settings import MailServer, Site
+from probes.tls import Certificate, describe
+
+Commands = Generator[FunctionCommand, None, None]
+
+INSTALL = f"{layout.TOOLS}/install-certificate"
+STOPGAP = f"{layout.TOOLS}/certificate-stopgap"
+HOOK = "/etc/letsencrypt/renewal-hooks/deploy/pmail-deploy"
+CA_BUNDLE = f"{layout.OWN}/acme-ca.pem"
+_LINEAGE = "pmail-deploy"
+_LIVE = f"/etc/letsencrypt/live/{_LINEAGE}"
+_CERTBOT_NOISE = ("Saving debug log", "Requesting a certificate", "Ask for help", "Account reg")
+
+
+def current(host: Host, path: str = layout.TLS_CHAIN) -> Certificate | None:
+    """Return the certificate at a path on the host, or None."""
+    reply = read(host, f"cat {path} 2>/dev/null")
+    try:
+        return describe(reply.stdout.encode("ascii")) if reply.ok and reply.stdout else None
+    except ValueError:
+        return None
+
+
+@operation()
+def timer(unit: str) -> Commands:
+    """Ensure that a systemd timer is enabled and waiting.
+
+    + unit: its name
+    """
+    if read(host, f"systemctl is-enabled -q {unit} && systemctl is-active -q {unit}").ok:
+        host.noop(text("tls.timer_right", unit=unit))
+        return
+    host.log_styled(f"  ~ {unit}", fg="green")
+    script = f"systemctl daemon-reload && systemctl enable -q --now {unit}"
+    yield FunctionCommand(_shell, (script, text("tls.timer_failed", unit=unit)), {})
+
+
+def _shell(state: State, host: Host, script: str, failure: str) -> bool:
+    reply = read(host, script)
+    return reply.ok or flow.refuse(state, host, f"{failure}\n{reply.stderr.strip()}")
+
+
+@operation()
+def from_files(server: MailServer) -> Commands:
+    """Ensure that the host has the certificate of the operator's files.
+
+    + server: the mail server
+    """
+    pair, reasons = _read_files(server)
+    if pair is None or reasons:
+        head = text("tls.files.unusable", path=str(server.tls.cert_file))
+        yield from flow.fail("\n".join([head, *(f"  - {reason}" for reason in reasons)]))
+        return
+    there = current(host)
+    if there is not None and there.fingerprint == pair.certificate.fingerprint:
+        host.noop(text("tls.right", until=f"{there.not_after:%Y-%m-%d}"))
+        return
+    host.log_styled(f"  ~ {layout.TLS_CURRENT} <- {server.tls.cert_file}", fg="green")
+    yield FunctionCommand(_install, (pair,), {})
+
+
+def _read_files(server: MailServer) -> tuple[Pair | None, list[str]]:
+    reasons, contents = [], []
+    for path in (Path(server.tls.cert_file or ""), Path(server.tls.key_file or "")):
+        try:
+            contents.append(path.read_bytes())
+        except OSError as error:
+            reason = error.strerror or str(error)
+            reasons.append(text("tls.files.unreadable", path=str(path), reason=reason))
+    key = Path(server.tls.key_file or "")
+    if key.is_file() and key.stat().st_mode & 0o077:
+        reasons.append(text("tls.files.exposed", path=str(key)))
+    if len(contents) != 2:
+        return None, reasons
+    pair = Pair(contents[0], contents[1])
+    found = problems(pair, server.certificate_names, datetime.now(UTC))
+    return pair, reasons + [say(problem) for problem in found]
+
+
+def _install(state: State, host: Host, pair: Pair) -> bool:
+    """Send chain and key by standard input into a folder for root only, and install them."""
+    lines = "\n".join(base64.b64encode(part).decode("ascii") for part in (pair.chain, pair.key))
+    script = (
+        f"set -e; umask 077; d=$(mktemp -d {layout.TLS_VERSIONS}/.incoming.XXXXXX); "
+        "trap 'rm -rf \"$d\"' EXIT; read -r chain; read -r key; "
+        'printf %s "$chain" | base64 -d > "$d/chain"; printf %s "$key" | base64 -d > "$d/key"; '
+        f'{INSTALL} "$d/chain" "$d/key"'
+    )
+    reply = read(host, script, stdin=lines)
+    if not reply.ok:
+        message = text("host.file_failed", path=layout.TLS_CURRENT, reason=reply.stderr.strip())
+        return flow.refuse(state, host, message)
+    return True
+
+
+@operation()
+def by_acme_dns(server: MailServer, site: Site) -> Commands:
+    """Ensure a certificate from an ACME authority, proven by DNS records.
+
+    + server: the mail server
+    + site: the site, for the zones of the names
+    """
+    reason = due(current(host), server.certificate_names, datetime.now(UTC))
+    if reason is None:
+        if state.is_executing:
+            yield from _clean_up(server, site)
+        host.noop(text("tls.valid"))
+        return
+    _show(server, say(reason))
+    yield FunctionCommand(_order_by_dns, (server, site), {})
+
+
+def _clean_up(server: MailServer, site: Site) -> Commands:
+    """Take away challenge records that a killed run left."""
+    for zone in sorted({domain.zone for domain in server.domains}):
+        try:
+            challenge_dns.remove_left_over(site, zone)
+        except ProviderError as error:
+            yield FunctionCommand(flow.refuse, (error_text(error),), {})
+
+
+def _show(server: MailServer, reason: str) -> None:
+    names = ", ".join(server.certificate_names)
+    host.log_styled(f"  ~ {names} ({reason})", fg="green")
+
+
+def _order_by_dns(state: State, host: Host, server: MailServer, site: Site) -> bool:
+    def published(proofs: Mapping[str, str]) -> AbstractContextManager[None]:
+        return challenge_dns.challenges(site, server, proofs, host.log)
+
+    account = acme_dns.account(keys_dir(), server.tls.directory)
+    try:
+        pair = acme_dns.order(server.tls, server.certificate_names, account, published)
+    except AcmeError as error:
+        return flow.refuse(state, host, error_text(error))
+    return _install(state, host, pair)
+
+
+@operation()
+def by_acme_http(server: MailServer) -> Commands:
+    """Ensure a certificate from an ACME authority, proven on the host's port 80 by certbot.
+
+    + server: the mail server
+    """
+    reason = due(current(host), server.certificate_names, datetime.now(UTC))
+    if reason is None:
+        host.noop(text("tls.valid"))
+        return
+    _show(server, say(reason))
+    yield FunctionCommand(_order_by_http, (server,), {})
+
+
+def _order_by_http(state: State, host: Host, server: MailServer) -> bool:
+    """Order when certbot's own is due too: a run may have been killed after the order."""
+    kept = current(host, f"{_LIVE}/fullchain.pem")
+    if due(kept, server.certificate_names, datetime.now(UTC)) is not None:
+        reply = read(host, _certbot(server), timeout=600)
+        if not reply.ok:
+            said = [
+                line
+                for line in (reply.stdout + "\n" + reply.stderr).splitlines()
+                if line.strip() and not line.startswith(_CERTBOT_NOISE)
+            ]
+            message = text("tls.acme.refused", reason="\n  ".join(said[-12:]))
+            return flow.refuse(state, host, message)
+    script = f"{INSTALL} {_LIVE}/fullchain.pem {_LIVE}/privkey.pem"
+    return _shell(state, host, script, text("tls.install_failed"))
+
+
+def _certbot(server: MailServer) -> str:
+    tls = server.tls
+    words = [
+        *("certbot", "certonly", "--standalone", "--non-interactive", "--agree-tos"),
+        *("--cert-name", _LINEAGE, "--force-renewal", "--renew-with-new-domains"),
+        # RSA: old mail servers cannot do ECDSA. The deploy restarts PMail itself, once.
+        *("--key-type", "rsa", "--rsa-key-size", "2048", "--no-directory-hooks"),
+        *("--server", tls.directory),
+    ]
+    words += ["--email", tls.email] if tls.email else ["--register-unsafely-without-email"]
+    for name in server.certificate_names:
+        words += ["-d", name]
+    bundle = f"REQUESTS_CA_BUNDLE={CA_BUNDLE} " if tls.ca_file else ""
+    return bundle + " ".join(shlex.quote(word) for word in words)

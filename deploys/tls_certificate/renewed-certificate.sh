@@ -1,0 +1,8 @@
+#!/bin/sh
+# Managed by pmail-deploy: changes are overwritten.
+# Run by `certbot renew` after a renewal: install our certificate and restart PMail once.
+set -eu
+[ "${RENEWED_LINEAGE:-}" = /etc/letsencrypt/live/pmail-deploy ] || exit 0
+/usr/local/lib/pmail-deploy/install-certificate "$RENEWED_LINEAGE/fullchain.pem" "$RENEWED_LINEAGE/privkey.pem"
+systemctl reset-failed pmail 2>/dev/null || true
+systemctl restart pmail

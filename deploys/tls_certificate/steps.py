@@ -1,0 +1,85 @@
+"""The certificate's steps on a mail server: tools, stopgap, then the method of its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pyinfra.api.operation import OperationMeta
+
+from deploys import host_files
+from deploys.pmail_server import layout
+from deploys.pmail_server.operations import packages
+from deploys.tls_certificate import operations
+from postmaster.messages import text
+from postmaster.settings import MailServer, Site
+
+_HERE = Path(__file__).parent
+_UNITS = "/etc/systemd/system"
+
+
+def certificate_steps(server: MailServer, site: Site) -> tuple[OperationMeta, ...]:
+    """Put a valid certificate on the host; nothing is restarted.
+
+    Returns the operations that may change what PMail reads at start.
+    """
+    _own_file("install-certificate.sh", operations.INSTALL, "755")
+    _own_file("certificate-stopgap.sh", operations.STOPGAP, "755")
+    certificate = _METHODS[server.tls.method](server, site)
+    for unit in ("pmail-tls-stopgap.service", "pmail-tls-stopgap.timer"):
+        _own_file(unit, f"{_UNITS}/{unit}", "644")
+    operations.timer(name=text("tls.name.stopgap"), unit="pmail-tls-stopgap.timer")
+    return (certificate,)
+
+
+def _own_file(source: str, path: str, mode: str) -> None:
+    host_files.file(
+        name=text("tls.name.file", path=path),
+        path=path,
+        content=(_HERE / source).read_text("utf-8"),
+        mode=mode,
+        ours=layout.MARK,
+    )
+
+
+def _acme_http(server: MailServer, site: Site) -> OperationMeta:
+    packages(name=text("tls.name.certbot"), names=("certbot",))
+    host_files.directory(name=text("tls.name.hooks"), path=str(Path(operations.HOOK).parent))
+    _own_file("renewed-certificate.sh", operations.HOOK, "755")
+    if server.tls.ca_file:
+        _private_authority(server.tls.ca_file)
+    done = operations.by_acme_http(name=text("tls.name.order"), server=server)
+    operations.timer(name=text("tls.name.timer"), unit="certbot.timer")
+    return done
+
+
+def _private_authority(ca_file: str) -> None:
+    """A directory whose own certificate comes from a private authority, renewals included."""
+    folder = f"{_UNITS}/certbot.service.d"
+    host_files.file(
+        name=text("tls.name.file", path=operations.CA_BUNDLE),
+        path=operations.CA_BUNDLE,
+        content=Path(ca_file).read_text("utf-8"),
+    )
+    host_files.directory(name=text("tls.name.file", path=folder), path=folder)
+    host_files.file(
+        name=text("tls.name.file", path=f"{folder}/pmail-deploy.conf"),
+        path=f"{folder}/pmail-deploy.conf",
+        content=f"# {layout.MARK}\n[Service]\nEnvironment=REQUESTS_CA_BUNDLE={operations.CA_BUNDLE}\n",
+        ours=layout.MARK,
+    )
+
+
+def _acme_dns(server: MailServer, site: Site) -> OperationMeta:
+    return operations.by_acme_dns(name=text("tls.name.order"), server=server, site=site)
+
+
+def _files(server: MailServer, site: Site) -> OperationMeta:
+    return operations.from_files(name=text("tls.name.order"), server=server)
+
+
+_METHODS: dict[str, Callable[[MailServer, Site], OperationMeta]] = {
+    "acme-http": _acme_http,
+    "acme-dns": _acme_dns,
+    "files": _files,
+}
