@@ -1,17 +1,57 @@
 """From a bare VPS and a domain to a mail server: `pyinfra inventory.py deploy.py`.
 
-The MX record comes last. Nothing below a barrier starts before everything above it is done on
-every host, so no sender is ever pointed at a server that does not answer.
+MX comes last. Nothing below a barrier starts before all above it is done on every host, so no
+sender is ever pointed at a server that does not answer.
 """
+
+import sys
 
 from pyinfra import host
 
-from deploys import flow
-from deploys.site import current_site
+from deploys import dns_steps, flow, key_steps
+from deploys.pmail_server.steps import install_pmail, start_pmail
+from deploys.preflight_steps import preflight
+from deploys.reachable_steps import reachable
+from deploys.site import current_site, server_of, zone_of
+from deploys.tls_certificate.steps import certificate_steps
+from deploys.verify_steps import verify
+from postmaster.desired import BEFORE_MX, MX_STAGE
 from postmaster.messages import text
 
+flow.refuse_split_runs(sys.argv)
 site = current_site()
-is_server = "mail_servers" in host.groups
-is_zone = "zones" in host.groups
+server = server_of(site, host) if "mail_servers" in host.groups else None
+zone = zone_of(site, host) if "zones" in host.groups else None
 
 flow.begin(name=text("flow.name.begin"))
+if server:
+    preflight(name=text("preflight.name"), server=server)
+flow.barrier(name=text("flow.name.preflight_done"))
+
+if server:
+    key_steps.dkim_keys(server)
+flow.barrier(name=text("flow.name.keys_ready"))
+
+if zone:
+    published = dns_steps.publish_before_mx(site, zone)
+flow.barrier(name=text("flow.name.dns_published"))
+
+if zone:
+    dns_steps.wait_until_visible(site, zone, BEFORE_MX, published)
+flow.barrier(name=text("flow.name.dns_visible"))
+
+if server:
+    inputs = install_pmail(server)
+    inputs += certificate_steps(server, site)
+    start_pmail(server, inputs)
+    reachable(name=text("reach.name"), server=server)
+flow.barrier(name=text("flow.name.servers_up"))
+
+if zone:
+    mx_published = dns_steps.publish_mx(site, zone)
+    dns_steps.wait_until_visible(site, zone, MX_STAGE, mx_published)
+flow.barrier(name=text("flow.name.mx_published"))
+
+if server:
+    verify(name=text("report.name"), server=server, site=site)
+flow.end(name=text("flow.name.end"))

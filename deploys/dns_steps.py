@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from pyinfra import host
+from pyinfra.api import OperationError
 from pyinfra.api.operation import OperationMeta
 
 from deploys import flow
 from deploys.paths import keys_dir, state_dir
 from deploys.reachable_steps import not_answering
 from dns_providers import operations
-from dns_providers.base import Provider
+from dns_providers.base import Provider, ProviderError
 from dns_providers.claims import Claim
-from dns_providers.ledger import Ledger
+from dns_providers.ledger import Ledger, read_backup
 from dns_providers.propagation import Network
 from dns_providers.registry import open_provider
 from dns_providers.rrset import RRKey, key
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStore
 from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired
-from postmaster.messages import text
+from postmaster.messages import error_text, text
 from postmaster.settings import MailServer, Site, ZoneSettings
 
 
@@ -31,7 +33,7 @@ def key_store() -> KeyStore:
 
 
 def public_key(domain: str, selector: str) -> DkimPublicKey | None:
-    """Return the public part of a key in the store, None when there is none. Raises KeyStoreError."""
+    """Return the public part of a kept key, None when there is none. Raises KeyStoreError."""
     return key_store().public(domain, selector)
 
 
@@ -89,6 +91,22 @@ def wait_until_visible(
         timeout=timeout,
         zone=zone.name,
         published=published,
+        say=text,
+    )
+
+
+def undo(zone: ZoneSettings, backup: str) -> OperationMeta | None:
+    """Put back a backup's records, if it is one of this zone."""
+    try:
+        if read_backup(Path(backup))[0] != zone.name:
+            return None
+    except ProviderError as error:
+        raise OperationError(error_text(error)) from None
+    return operations.undo(
+        name=text("dns.name.undo"),
+        provider=lambda: open_zone(zone),
+        backup=backup,
+        ledger=ledger_of(zone.name),
         say=text,
     )
 

@@ -28,6 +28,8 @@ from postmaster.settings_table import (
     host_name,
 )
 
+# `--data` of a deploy reaches every host, beside its own data.
+_RUN_DATA = frozenset({"undo"})
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
 _CLOSABLE_PORTS = (110, 587, 995)
@@ -153,7 +155,7 @@ def _read(
 
 def _say_unknown(data: Mapping[str, Any], names: frozenset[str], reasons: _Reasons) -> None:
     for name in sorted(data):
-        if name in names or name.startswith(_PYINFRA_PREFIXES):
+        if name in names | _RUN_DATA or name.startswith(_PYINFRA_PREFIXES):
             continue
         nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
         if nearest:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pyinfra.api.operation import OperationMeta
 
 from deploys import host_files
+from deploys.dns_steps import key_store
 from deploys.pmail_server import configure, layout, operations
-from keys.store import KeyStore
 from postmaster.messages import text
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer
 
 
-def install_pmail(server: MailServer, store: KeyStore) -> tuple[OperationMeta, ...]:
+def install_pmail(server: MailServer) -> tuple[OperationMeta, ...]:
     """Put everything but the certificate on the host; nothing is started.
 
     Returns the operations that may change what PMail reads at start.
@@ -25,7 +25,7 @@ def install_pmail(server: MailServer, store: KeyStore) -> tuple[OperationMeta, .
         operations.binary(name=text("host.name.binary"), server=server),
         operations.outgoing_key(
             name=text("host.name.key"),
-            store=store,
+            store=key_store(),
             key=key,
         ),
         operations.configuration(name=text("host.name.config"), server=server),

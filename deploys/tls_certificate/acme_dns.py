@@ -16,12 +16,14 @@ from urllib.parse import urlsplit
 import acme.client
 import acme.errors
 import acme.messages
-import josepy
+import josepy.errors
 import requests
 from acme import challenges
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from josepy.jwk import JWKRSA
+from josepy.util import ComparableRSAKey
 
 from deploys.paths import write_private
 from deploys.tls_certificate.renewal import Pair
@@ -53,7 +55,7 @@ class Account:
     def __repr__(self) -> str:
         return f"Account({self.path})"
 
-    def key(self) -> josepy.JWKRSA:
+    def key(self) -> JWKRSA:
         """Return the account's key; made and kept at first use. Raises AcmeError."""
         if not self.path.exists():
             self._make()
@@ -65,7 +67,7 @@ class Account:
             )
         except (ValueError, TypeError):
             raise AcmeError("tls.acme.account_key", path=str(self.path)) from None
-        return josepy.JWKRSA(key=josepy.ComparableRSAKey(private))  # type: ignore[arg-type]
+        return JWKRSA(key=ComparableRSAKey(private))  # type: ignore[arg-type]
 
     def _make(self) -> None:
         private = rsa.generate_private_key(65537, _KEY_BITS)
@@ -138,7 +140,7 @@ def _order(
     return Pair(finished.fullchain_pem.encode("ascii"), key)
 
 
-def _client(settings: TlsSettings, key: josepy.JWKRSA) -> acme.client.ClientV2:
+def _client(settings: TlsSettings, key: JWKRSA) -> acme.client.ClientV2:
     network = acme.client.ClientNetwork(key, user_agent="pmail-deploy")
     if settings.ca_file:
         network.verify_ssl = settings.ca_file  # type: ignore[assignment]  # as `requests` takes it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -77,7 +78,7 @@ def problems(pair: Pair, names: tuple[str, ...], now: datetime) -> tuple[Text, .
         found.append(Text.of("tls.files.expired", until=f"{certificate.not_after:%Y-%m-%d}"))
     if certificate.not_before > now:
         found.append(Text.of("tls.files.not_yet", since=f"{certificate.not_before:%Y-%m-%d}"))
-    for lower, upper in zip(chain, chain[1:], strict=False):
+    for lower, upper in pairwise(chain):
         if lower.issuer != upper.subject:
             found.append(Text.of("tls.files.order"))
             break

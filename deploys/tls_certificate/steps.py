@@ -65,7 +65,9 @@ def _private_authority(ca_file: str) -> None:
     host_files.file(
         name=text("tls.name.file", path=f"{folder}/pmail-deploy.conf"),
         path=f"{folder}/pmail-deploy.conf",
-        content=f"# {layout.MARK}\n[Service]\nEnvironment=REQUESTS_CA_BUNDLE={operations.CA_BUNDLE}\n",
+        content=(
+            f"# {layout.MARK}\n[Service]\nEnvironment=REQUESTS_CA_BUNDLE={operations.CA_BUNDLE}\n"
+        ),
         ours=layout.MARK,
     )
 

@@ -1,0 +1,1 @@
+deploys/bootstrap.py

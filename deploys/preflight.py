@@ -1,0 +1,12 @@
+"""Is every host fit to become a mail server? `pyinfra inventory.py deploys/preflight.py`."""
+
+from pyinfra import host
+
+from deploys.preflight_steps import preflight
+from deploys.site import current_site, server_of
+from postmaster.messages import text
+
+site = current_site()
+
+if "mail_servers" in host.groups:
+    preflight(name=text("preflight.name"), server=server_of(site, host))

@@ -1,0 +1,65 @@
+"""The preflight of one host: look, judge, show all findings together, stop on what stops."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from pyinfra import host
+from pyinfra.api import FunctionCommand, operation
+
+from deploys import flow
+from deploys.remote import read
+from postmaster.checks import preflight as checks
+from postmaster.checks.results import Result, Status
+from postmaster.messages import text
+from postmaster.report import Report, table
+from postmaster.settings import MailServer
+from probes import dns, fitness
+from probes.dns import Resolvers
+
+
+@operation()
+def preflight(server: MailServer) -> Generator[FunctionCommand, None, None]:
+    """Find out whether a host is fit to become a mail server; changes nothing.
+
+    + server: the mail server
+    """
+    findings = examine(server)
+    shown = [each for each in findings if each.status is not Status.PASS]
+    report = Report(server.host, datetime.now(UTC), tuple(shown))
+    if shown:
+        host.log("\n".join((text("preflight.title", host=server.host), *table(report)[:-1])))
+    if any(each.status is Status.FAIL for each in findings):
+        yield FunctionCommand(flow.refuse, (text("preflight.unfit", host=server.host),), {})
+        return
+    host.noop(text("preflight.fit", count=len(findings)))
+
+
+def examine(server: MailServer) -> tuple[Result, ...]:
+    """Return all findings on the current host."""
+    script = fitness.script(server.primary, _exchanges(server))
+    reply = read(host, script)
+    return checks.judge(fitness.parse(reply.stdout), server, time.time())
+
+
+def _exchanges(server: MailServer) -> tuple[tuple[str, str], ...]:
+    """One MX address for each domain that outbound port 25 is tried with.
+
+    Looked up here: a bare host has no tool for it.
+    """
+    resolvers = Resolvers(server.resolvers)
+
+    def find(domain: str) -> tuple[str, str] | None:
+        for name in dns.exchanges(dns.ask(domain, "MX", resolvers)):
+            found = [each for each in dns.addresses(name, resolvers) if ":" not in each]
+            if found:
+                return domain, found[0]
+        return None
+
+    if not server.preflight_mx_domains:
+        return ()
+    with ThreadPoolExecutor(8) as pool:
+        return tuple(pair for pair in pool.map(find, server.preflight_mx_domains) if pair)

@@ -1,0 +1,142 @@
+"""What a host is like before anything is installed: the script that looks, and what it shows."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Literal
+
+PORTS = (25, 465, 587, 993, 995, 110, 80, 443, 8080)
+
+# Plain POSIX sh and what a minimal Debian has; every line of output is `name value`.
+_SCRIPT = r"""
+export LC_ALL=C
+echo uid $(id -u)
+echo init $(cat /proc/1/comm)
+. /etc/os-release; echo os "$ID $VERSION_ID"
+echo arch $(uname -m)
+ours=$(systemctl show -p MainPID --value pmail 2>/dev/null)
+echo ours ${ours:-0}
+ss -Hltnp 2>/dev/null | awk '{print "listen", $4, $6}'
+echo disk $(df -Pk /var/lib | awk 'NR==2 {print $4}')
+echo memory $(awk '/^MemTotal/ {print $2}' /proc/meminfo)
+echo clock $(date +%s)
+echo synced $(timedatectl show -p NTPSynchronized --value 2>/dev/null || echo unknown)
+if getent ahosts @name@ >/dev/null 2>&1; then echo resolver yes; else echo resolver no; fi
+if command -v nft >/dev/null 2>&1; then
+    printf 'table inet pmail_deploy_test {\n chain c { type nat hook output priority -100; }\n}\n' \
+        | nft -c -f - 2>/dev/null && echo nat yes || echo nat no
+elif [ -e /proc/net/netfilter ] && { modprobe -qn nft_chain_nat || grep -q nft_ /proc/modules; }; then
+    echo nat yes
+else echo nat unknown; fi
+ip -o addr show scope global | awk '{split($4, a, "/"); print "address", a[1]}'
+"""
+
+_CONNECT = r"""
+now() { date +%s%3N; }
+t=$(now)
+if out=$(timeout 10 bash -c 'exec 3<>/dev/tcp/@address@/25' 2>&1); then r=open
+elif [ $? = 124 ]; then r=timeout
+else case $out in *refused*) r=refused;; *) r=unreachable;; esac; fi
+echo connect @domain@ @address@ $r $(( $(now) - t ))
+"""
+
+Reach = Literal["open", "refused", "timeout", "unreachable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A process that holds a port. pid 0: not seen."""
+
+    port: int
+    process: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """A connection from the host to a domain's MX host; milliseconds it took."""
+
+    domain: str
+    address: str
+    reach: str
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """What was seen of a host. Disk and memory in KiB, clock in Unix seconds, None: not seen.
+
+    ours: pid of PMail under our unit, 0 when it does not run. addresses: on its interfaces.
+    """
+
+    uid: int | None
+    init: str
+    os: str
+    arch: str
+    ours: int
+    listeners: tuple[Listener, ...]
+    disk: int | None
+    memory: int | None
+    clock: int | None
+    synced: str
+    resolver: bool | None
+    nat: str
+    addresses: tuple[str, ...]
+    outbound: tuple[Outbound, ...]
+
+
+def script(name: str, exchanges: tuple[tuple[str, str], ...]) -> str:
+    """Return the script. name: host name to resolve. exchanges: (domain, address of its MX)."""
+    parts = [_SCRIPT.replace("@name@", shlex.quote(name))]
+    for domain, address in exchanges:
+        quoted = _CONNECT.replace("@address@", address).replace("@domain@", domain)
+        parts.append(f"( {quoted} ) &\n")
+    return "".join(parts) + "wait\nexit 0\n"
+
+
+def parse(output: str) -> Fitness:
+    """Return the observation in the script's output."""
+    values: dict[str, str] = {}
+    listeners, addresses, outbound = [], [], []
+    for line in output.splitlines():
+        name, _, rest = line.partition(" ")
+        if name == "listen":
+            listeners += _listener(rest)
+        elif name == "address":
+            addresses.append(rest.strip())
+        elif name == "connect" and len(fields := rest.split()) == 4:
+            outbound.append(Outbound(fields[0], fields[1], fields[2], int(fields[3])))
+        else:
+            values[name] = rest.strip()
+    return Fitness(
+        uid=_number(values.get("uid")),
+        init=values.get("init", ""),
+        os=values.get("os", ""),
+        arch=values.get("arch", ""),
+        ours=_number(values.get("ours")) or 0,
+        listeners=tuple(listeners),
+        disk=_number(values.get("disk")),
+        memory=_number(values.get("memory")),
+        clock=_number(values.get("clock")),
+        synced=values.get("synced", ""),
+        resolver={"yes": True, "no": False}.get(values.get("resolver", "")),
+        nat=values.get("nat", "unknown"),
+        addresses=tuple(addresses),
+        outbound=tuple(sorted(outbound, key=lambda each: each.domain)),
+    )
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+def _listener(text: str) -> list[Listener]:
+    """`[::]:25 users:(("master",pid=123,fd=13))` of `ss -p`; loopback-only listeners count not."""
+    local, _, users = text.partition(" ")
+    address, _, port = local.rpartition(":")
+    if not port.isdigit() or address.strip("[]").startswith("127.") or address in ("[::1]", "::1"):
+        return []
+    process = users.partition('(("')[2].partition('"')[0]
+    pid = users.partition("pid=")[2].partition(",")[0]
+    return [Listener(int(port), process, int(pid) if pid.isdigit() else 0)]
