@@ -26,8 +26,7 @@ if getent ahosts @name@ >/dev/null 2>&1; then echo resolver yes; else echo resol
 if command -v nft >/dev/null 2>&1; then
     printf 'table inet pmail_deploy_test {\n chain c { type nat hook output priority -100; }\n}\n' \
         | nft -c -f - 2>/dev/null && echo nat yes || echo nat no
-elif [ -e /proc/net/netfilter ] && { modprobe -qn nft_chain_nat || grep -q nft_ /proc/modules; }; then
-    echo nat yes
+elif modprobe -qn nft_chain_nat 2>/dev/null; then echo nat yes
 else echo nat unknown; fi
 ip -o addr show scope global | awk '{split($4, a, "/"); print "address", a[1]}'
 """

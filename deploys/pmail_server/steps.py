@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyinfra import host
 from pyinfra.api.operation import OperationMeta
 
 from deploys import host_files
@@ -72,7 +73,7 @@ def _folders() -> None:
         (layout.BINARIES, "root", "root", "755"),
         (layout.TOOLS, "root", "root", "755"),
     )
-    for path, owner, group, mode in folders:
+    for path, owner, group, mode in host.loop(folders):
         host_files.directory(
             name=text("host.name.folder", path=path), path=path, owner=owner, group=group, mode=mode
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pyinfra import host
 from pyinfra.api.operation import OperationMeta
 
 from deploys import host_files
@@ -26,7 +27,7 @@ def certificate_steps(server: MailServer, site: Site) -> tuple[OperationMeta, ..
     _own_file("install-certificate.sh", operations.INSTALL, "755")
     _own_file("certificate-stopgap.sh", operations.STOPGAP, "755")
     certificate = _METHODS[server.tls.method](server, site)
-    for unit in ("pmail-tls-stopgap.service", "pmail-tls-stopgap.timer"):
+    for unit in host.loop(("pmail-tls-stopgap.service", "pmail-tls-stopgap.timer")):
         _own_file(unit, f"{_UNITS}/{unit}", "644")
     operations.timer(name=text("tls.name.stopgap"), unit="pmail-tls-stopgap.timer")
     return (certificate,)

@@ -31,12 +31,10 @@ def judge(seen: Fitness, server: MailServer, now: float) -> tuple[Result, ...]:
     )
 
 
-def _result(
-    check: str, server: MailServer, status: Status, id: str, remedy: bool = True, **values: object
-) -> Result:
+def _result(check: str, server: MailServer, status: Status, id: str, **values: object) -> Result:
     """A finding whose texts are `preflight.<id>` and, when not fine, `preflight.<id>.remedy`."""
     fine = status in (Status.PASS, Status.UNKNOWN)
-    todo = None if fine or not remedy else Text.of(f"preflight.{id}.remedy", **values)
+    todo = None if fine else Text.of(f"preflight.{id}.remedy", **values)
     return Result(check, server.host, status, Text.of(f"preflight.{id}", **values), todo, False)
 
 

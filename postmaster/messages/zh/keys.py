@@ -1,0 +1,16 @@
+"""DKIM 密钥。"""
+
+TEXTS = {
+    "keys.name": "DKIM 密钥 {selector}._domainkey.{domain}",
+    "keys.there": "{path} 已存在",
+    "keys.plain": "rsa 2048",
+    "keys.encrypted": "rsa 2048，已加密",
+    "keys.exists": "{path} 已存在；密钥从不被覆盖",
+    "keys.exposed": "{path} 可被他人读取。请运行：chmod {mode} {path}",
+    "keys.locked": "{path} 已加密，而 PMAIL_KEYS_PASSPHRASE 缺失或不正确",
+    "keys.damaged": "{path} 中没有可用的 RSA 私钥",
+    "keys.about_damaged": "{path} 已损坏；请删除，它会由密钥重新生成",
+    "keys.no_file": "没有密钥文件 {path}",
+    "keys.too_short": "{path} 只有 {bits} 位；收件方拒绝少于 {least} 位的密钥",
+    "keys.different": "{source} 与在用的 {path} 不是同一密钥。请去掉 dkim_key_file，或移走已保存的密钥。",
+}
