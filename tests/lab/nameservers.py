@@ -1,0 +1,264 @@
+"""The lab's DNS: a root and `test.` that delegate, a BIND primary, a Knot secondary, a resolver.
+
+198.51.100.60  NSD      root and test.: the delegations
+198.51.100.53  BIND     primary of all zones, TSIG updates, NOTIFY to Knot
+198.51.100.54  Knot     secondary of all zones
+198.51.100.56  NSD      secondary of lag.test only, without NOTIFY: it lags
+198.51.100.55  unbound  recursive resolver from the root down
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from base64 import b64encode
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dns.message
+import dns.name
+import dns.query
+import dns.rdatatype
+import dns.reversename
+import dns.tsig
+import dns.update
+
+from tests.lab.network import RECEIVER, RESOLVER, SILENT, Network, state
+from tests.lab.process import Daemon, run, wait_for
+
+PARENT, PRIMARY, SECONDARY, LAGGING = (f"198.51.100.{last}" for last in (60, 53, 54, 56))
+ALGORITHM = "hmac-sha256"
+SITE_ZONES = ("example.test", "second.test", "third.test", "lag.test")
+REVERSE = ("113.0.203.in-addr.arpa", "3.1.1.0.8.b.d.0.1.0.0.2.ip6.arpa")
+FAR = {  # domains of others: one that takes mail, and two whose port 25 is no good
+    "recv.test": RECEIVER,
+    "refused.test": PRIMARY,
+    "silent.test": SILENT,
+}
+LAG = 20  # seconds between two looks of the lagging secondary
+
+
+@dataclass(frozen=True)
+class NameServers:
+    """The name servers of one lab instance."""
+
+    folder: Path = field(default_factory=lambda: state() / "dns")
+
+    @property
+    def daemons(self) -> dict[str, Daemon]:
+        """Its servers by name."""
+        names = ("parent", "bind", "knot", "lagging", "unbound")
+        return {name: Daemon(self.folder / f"{name}.pid") for name in names}
+
+    def secret(self, zone: str) -> str:
+        """The TSIG secret of a zone's key (base64); made at first use."""
+        path = self.folder.parent / "tsig" / zone
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(b64encode(secrets.token_bytes(32)).decode())
+        return path.read_text()
+
+    def key_name(self, zone: str) -> str:
+        """The name of the TSIG key that may change one zone and no other."""
+        return f"update-{zone}"
+
+    def up(self) -> None:
+        """Start all, with fresh zones."""
+        self.down()
+        self.folder.mkdir(parents=True)
+        self._configure_parent()
+        self._configure_bind()
+        self._configure_knot()
+        self._configure_lagging()
+        self._configure_unbound()
+        commands = {
+            "parent": ["nsd", "-d", "-c", str(self.folder / "parent.conf")],
+            "bind": ["named", "-g", "-c", str(self.folder / "bind.conf")],
+            "knot": ["knotd", "-c", str(self.folder / "knot.conf")],
+            "lagging": ["nsd", "-d", "-c", str(self.folder / "lagging.conf")],
+            "unbound": ["unbound", "-d", "-c", str(self.folder / "unbound.conf")],
+        }
+        for name, command in commands.items():
+            self.start(name, command)
+        for zone in SITE_ZONES:
+            self._wait_for(SECONDARY, zone)
+        self._wait_for(LAGGING, "lag.test")
+        self._wait_for(RESOLVER, "example.test", recursive=True)
+
+    def start(self, name: str, command: list[str]) -> None:
+        """Start one server in the lab's namespace, and remember how."""
+        inside = ["ip", "netns", "exec", Network().name, *command]
+        (self.folder / f"{name}.command").write_text("\n".join(inside))
+        self.daemons[name].start(inside, self.folder / f"{name}.log")
+
+    def restart(self, name: str) -> None:
+        """Start a server again that was stopped."""
+        command = (self.folder / f"{name}.command").read_text().splitlines()
+        self.daemons[name].start(command, self.folder / f"{name}.log")
+        zone = "lag.test" if name == "lagging" else "example.test"
+        address = {"bind": PRIMARY, "knot": SECONDARY, "lagging": LAGGING}[name]
+        self._wait_for(address, zone)
+
+    def down(self) -> None:
+        """End all, and forget their zones."""
+        for daemon in self.daemons.values():
+            daemon.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # -- what tests do with it -----------------------------------------------------------------
+
+    def records(self, owner: str, rtype: str, server: str = PRIMARY) -> list[str]:
+        """Values of an RRset at an authoritative server, sorted."""
+        query = dns.message.make_query(owner, rtype)
+        with Network().entered():
+            reply = dns.query.tcp(query, server, timeout=3)
+        kind = dns.rdatatype.from_text(rtype)
+        name = dns.name.from_text(owner)
+        return sorted(
+            rdata.to_text()
+            for rrset in reply.answer
+            if rrset.rdtype == kind and rrset.name == name
+            for rdata in rrset
+        )
+
+    def zone_text(self, zone: str) -> str:
+        """The whole zone, without what changes with the serial."""
+        lines = run(
+            *Network().inside(["dig", f"@{PRIMARY}", zone, "AXFR", "+noall", "+answer"])
+        ).splitlines()
+        return "\n".join(sorted(line for line in lines if "\tSOA\t" not in line))
+
+    def add(self, zone: str, record: str) -> None:
+        """Put somebody else's record into a zone: `owner TTL TYPE value`."""
+        owner, ttl, rtype, value = record.split(None, 3)
+        update = self._update(zone)
+        update.add(dns.name.from_text(owner), int(ttl), rtype, value)
+        self._send(update)
+
+    def set_ptr(self, address: str, name: str) -> None:
+        """Set an address's PTR, as in a VPS provider's panel."""
+        owner = dns.reversename.from_address(address)
+        zone = next(z for z in REVERSE if owner.is_subdomain(dns.name.from_text(z)))
+        update = self._update(zone)
+        update.replace(owner, 60, "PTR", f"{name}.")
+        self._send(update)
+
+    def _update(self, zone: str) -> dns.update.UpdateMessage:
+        name = dns.name.from_text(self.key_name(zone))
+        key = dns.tsig.Key(name, self.secret(zone), ALGORITHM)
+        return dns.update.UpdateMessage(zone, keyring={name: key})
+
+    def _send(self, update: dns.update.UpdateMessage) -> None:
+        with Network().entered():
+            reply = dns.query.tcp(update, PRIMARY, timeout=3)
+        assert reply.rcode() == 0, reply
+
+    def _wait_for(self, server: str, zone: str, recursive: bool = False) -> None:
+        flag = "+rec" if recursive else "+norec"
+        command = ["dig", "+short", "+time=1", "+tries=1", flag, f"@{server}", zone, "SOA"]
+        if not wait_for(lambda: bool(run(*Network().inside(command), check=False).strip()), 20):
+            logs = "\n".join(path.read_text()[-800:] for path in self.folder.glob("*.log"))
+            raise RuntimeError(f"{server} does not answer for {zone}:\n{logs}")
+
+    # -- configuration -------------------------------------------------------------------------
+
+    def _configure_parent(self) -> None:
+        soa = "@ 60 IN SOA ns.root.test. host.root.test. 1 60 60 3600 5\n@ 60 IN NS ns.root.test.\n"
+        root = f"{soa}ns.root.test. 60 IN A {PARENT}\ntest. 60 IN NS ns.root.test.\n"
+        for zone in REVERSE:
+            root += "".join(f"{zone}. 60 IN NS {name}.\n" for name in self._servers(zone))
+        test = f"{soa}ns.root.test. 60 IN A {PARENT}\n"
+        for zone in (*SITE_ZONES, *FAR):
+            test += "".join(f"{zone}. 60 IN NS {name}.\n" for name in self._servers(zone))
+        addresses = {"ns1": PRIMARY, "ns2": SECONDARY, "ns3": LAGGING}
+        test += "".join(f"{n}.servers.test. 60 IN A {a}\n" for n, a in addresses.items())
+        (self.folder / "root.zone").write_text(root)
+        (self.folder / "test.zone").write_text(test)
+        zones = "".join(
+            f"zone:\n  name: {name}\n  zonefile: {self.folder}/{file}.zone\n"
+            for name, file in ((".", "root"), ("test.", "test"))
+        )
+        (self.folder / "parent.conf").write_text(self._nsd("parent", PARENT) + zones)
+
+    def _servers(self, zone: str) -> tuple[str, ...]:
+        names = ("ns1.servers.test", "ns2.servers.test")
+        return (*names, "ns3.servers.test") if zone == "lag.test" else names
+
+    def _nsd(self, name: str, address: str) -> str:
+        return (
+            f"server:\n  ip-address: {address}\n  username: root\n  zonesdir: {self.folder}\n"
+            f'  database: ""\n  zonelistfile: {self.folder}/{name}.list\n'
+            f"  xfrdfile: {self.folder}/{name}.xfrd\n  xfrdir: {self.folder}\n"
+            f"  pidfile: {self.folder}/{name}.nsd\n  server-count: 1\n"
+            "remote-control:\n  control-enable: no\n"
+        )
+
+    def _configure_bind(self) -> None:
+        zones = (*SITE_ZONES, *REVERSE, *FAR)
+        text = (
+            f'options {{ directory "{self.folder}"; pid-file none; '
+            f'session-keyfile "{self.folder}/session.key"; '
+            f"listen-on {{ {PRIMARY}; }}; listen-on-v6 {{ none; }}; recursion no; "
+            "dnssec-validation no; allow-transfer { any; }; notify explicit; notify-delay 0; };\n"
+            "controls { };\n"
+        )
+        for zone in zones:
+            key = self.key_name(zone)
+            text += f'key "{key}" {{ algorithm {ALGORITHM}; secret "{self.secret(zone)}"; }};\n'
+            text += (
+                f'zone "{zone}" {{ type primary; file "{zone}.zone"; '
+                f"also-notify {{ {SECONDARY}; }}; "
+                f"update-policy {{ grant {key} zonesub any; }}; }};\n"
+            )
+            (self.folder / f"{zone}.zone").write_text(self._zone(zone))
+        (self.folder / "bind.conf").write_text(text)
+
+    def _zone(self, zone: str) -> str:
+        refresh = LAG if zone == "lag.test" else 10
+        text = f"$ORIGIN {zone}.\n$TTL 60\n"
+        text += f"@ IN SOA ns1.servers.test. hostmaster.{zone}. 1 {refresh} 5 3600 5\n"
+        text += "".join(f"@ IN NS {name}.\n" for name in self._servers(zone))
+        if zone in FAR:
+            text += f"@ IN MX 10 mx.{zone}.\nmx IN A {FAR[zone]}\n"
+        return text
+
+    def _configure_knot(self) -> None:
+        text = (
+            f'server:\n  listen: {SECONDARY}@53\n  rundir: "{self.folder}"\n'
+            f'  pidfile: "{self.folder}/knot.knot"\n  user: root\n'
+            f'database:\n  storage: "{self.folder}"\nlog:\n  - target: stderr\n    any: info\n'
+            f"remote:\n  - id: primary\n    address: {PRIMARY}@53\n    via: {SECONDARY}\n"
+            f"acl:\n  - id: notify\n    address: {PRIMARY}\n    action: notify\n"
+            f'template:\n  - id: default\n    storage: "{self.folder}"\n    master: primary\n'
+            "    acl: notify\n    zonefile-sync: -1\n    journal-content: all\nzone:\n"
+        )
+        text += "".join(f"  - domain: {zone}\n" for zone in (*SITE_ZONES, *REVERSE, *FAR))
+        (self.folder / "knot.conf").write_text(text)
+
+    def _configure_lagging(self) -> None:
+        zone = (
+            "zone:\n  name: lag.test\n  zonefile: lagging.lag.test.zone\n"
+            f"  request-xfr: AXFR {PRIMARY} NOKEY\n  allow-notify: 127.0.0.1 NOKEY\n"
+        )
+        (self.folder / "lagging.conf").write_text(self._nsd("lagging", LAGGING) + zone)
+
+    def _configure_unbound(self) -> None:
+        (self.folder / "hints").write_text(
+            f". 3600000 NS ns.root.test.\nns.root.test. 3600000 A {PARENT}\n"
+        )
+        local = "".join(
+            f'  local-zone: "{zone}" nodefault\n'
+            for zone in (
+                *("test.", "113.0.203.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa."),
+                "invalid.",
+            )
+        )
+        (self.folder / "unbound.conf").write_text(
+            f"server:\n  interface: {RESOLVER}\n  access-control: 0.0.0.0/0 allow\n"
+            f'  username: ""\n  chroot: ""\n  directory: "{self.folder}"\n'
+            f'  pidfile: "{self.folder}/unbound.unbound"\n  use-syslog: no\n  logfile: ""\n'
+            '  module-config: "iterator"\n  do-ip6: no\n  cache-max-negative-ttl: 5\n'
+            f"  outgoing-interface: {RESOLVER}\n  do-not-query-localhost: no\n"
+            f'  root-hints: "{self.folder}/hints"\n{local}'
+            "remote-control:\n  control-enable: no\n"
+        )

@@ -1,0 +1,106 @@
+"""The lab's network: one namespace that plays the Internet, with a bridge to the hosts."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.process import run
+
+RESOLVER = "198.51.100.55"
+RECEIVER = "198.51.100.25"
+GATEWAY = "203.0.113.1"
+SILENT = "198.51.100.57"  # drops what comes to port 25
+_SERVICES = (25, 53, 54, 55, 56, 57, 60, 80)
+_CLONE_NEWNET = 0x40000000
+
+
+def instance() -> str:
+    """Name of this lab instance (`PMAIL_LAB`)."""
+    return os.environ.get("PMAIL_LAB", "lab")
+
+
+def state() -> Path:
+    """Folder in RAM with everything of this instance."""
+    return Path("/dev/shm") / f"pmail-lab-{instance()}"
+
+
+def cache() -> Path:
+    """Folder outside the clone for what is slow to make."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("PMAIL_LAB_CACHE") or home / "pmail-deploy" / "lab")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The namespace that plays the Internet."""
+
+    @property
+    def name(self) -> str:
+        """Its namespace."""
+        return f"pmd-{instance()}"
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is up."""
+        return Path(f"/run/netns/{self.name}").exists()
+
+    def up(self) -> None:
+        """Make it; it has no way out."""
+        if self.exists:
+            return
+        state().mkdir(parents=True, exist_ok=True)
+        run("ip", "netns", "add", self.name)
+        self._ip("link", "set", "lo", "up")
+        self._ip("link", "add", "br0", "type", "bridge")
+        self._ip("addr", "add", f"{GATEWAY}/24", "dev", "br0")
+        for last in _SERVICES:
+            self._ip("addr", "add", f"198.51.100.{last}/24", "dev", "br0")
+        self._ip("-6", "addr", "add", "2001:db8:113::1/64", "dev", "br0", "nodad")
+        self._ip("link", "set", "br0", "up")
+        rules = (
+            "table inet lab {\n chain input {\n  type filter hook input priority 0;\n"
+            f"  ip daddr {SILENT} tcp dport 25 drop\n }}\n}}\n"
+        )
+        run("ip", "netns", "exec", self.name, "nft", "-f", "-", input=rules)
+        resolv = state() / "resolv.conf"
+        resolv.write_text(f"nameserver {RESOLVER}\noptions timeout:2 attempts:1\n")
+
+    def down(self) -> None:
+        """Remove it."""
+        run("ip", "netns", "del", self.name, check=False)
+
+    def _ip(self, *arguments: str) -> None:
+        run("ip", "-n", self.name, *arguments)
+
+    def inside(self, command: list[str]) -> list[str]:
+        """Return a command that runs in the namespace, with the lab's resolver."""
+        resolv = state() / "resolv.conf"
+        script = f'mount --bind {resolv} /etc/resolv.conf && exec ip netns exec {self.name} "$@"'
+        return ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "lab", *command]
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Sockets that this thread opens meanwhile are in the namespace."""
+        with entered(self.name):
+            yield
+
+
+@contextmanager
+def entered(namespace: str) -> Iterator[None]:
+    """Sockets that this thread opens meanwhile are in the network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
+    try:
+        if libc.setns(there, _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+        yield
+    finally:
+        libc.setns(home, _CLONE_NEWNET)
+        os.close(home)
+        os.close(there)
