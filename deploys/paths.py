@@ -21,7 +21,9 @@ def keys_dir() -> Path:
 
 def private_dir(path: Path) -> Path:
     """Make `path` (and what is missing above it) for the owner only, and return it."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.is_dir():
+        private_dir(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
     return path
 
 

@@ -19,6 +19,7 @@ from postmaster.report import Report, table
 from postmaster.settings import MailServer
 from probes import dns, fitness
 from probes.dns import Resolvers
+from probes.fitness import Exchange
 
 
 @operation()
@@ -40,26 +41,27 @@ def preflight(server: MailServer) -> Generator[FunctionCommand, None, None]:
 
 def examine(server: MailServer) -> tuple[Result, ...]:
     """Return all findings on the current host."""
-    script = fitness.script(server.primary, _exchanges(server))
+    script = fitness.script(_exchanges(server))
+    started = time.time()  # the script looks at the clock first, and waits for others then
     reply = read(host, script)
-    return checks.judge(fitness.parse(reply.stdout), server, time.time())
+    return checks.judge(fitness.parse(reply.stdout), server, started)
 
 
-def _exchanges(server: MailServer) -> tuple[tuple[str, str], ...]:
+def _exchanges(server: MailServer) -> tuple[Exchange, ...]:
     """One MX address for each domain that outbound port 25 is tried with.
 
     Looked up here: a bare host has no tool for it.
     """
     resolvers = Resolvers(server.resolvers)
 
-    def find(domain: str) -> tuple[str, str] | None:
+    def find(domain: str) -> Exchange | None:
         for name in dns.exchanges(dns.ask(domain, "MX", resolvers)):
             found = [each for each in dns.addresses(name, resolvers) if ":" not in each]
             if found:
-                return domain, found[0]
+                return Exchange(domain, name, found[0])
         return None
 
     if not server.preflight_mx_domains:
         return ()
     with ThreadPoolExecutor(8) as pool:
-        return tuple(pair for pair in pool.map(find, server.preflight_mx_domains) if pair)
+        return tuple(each for each in pool.map(find, server.preflight_mx_domains) if each)

@@ -163,7 +163,9 @@ def read_backup(path: Path) -> tuple[str, tuple[Change, ...]]:
 
 def private_folder(path: Path) -> None:
     """Make a folder (and those above it) that only its owner can enter."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.is_dir():
+        private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_private(path: Path, content: str) -> None:

@@ -136,8 +136,10 @@ class KeyStore:
         return self._write_about(domain, selector, origin, pem)
 
     def _prepare_folder(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Above the store there may be anything; the store itself is for its owner only.
+        self.root.parent.mkdir(parents=True, exist_ok=True)
         for each in (self.root, folder):
+            each.mkdir(mode=0o700, exist_ok=True)
             _refuse_open_mode(each)
 
     def _open(self, path: Path) -> bytes:

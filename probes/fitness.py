@@ -22,7 +22,10 @@ echo disk $(df -Pk /var/lib | awk 'NR==2 {print $4}')
 echo memory $(awk '/^MemTotal/ {print $2}' /proc/meminfo)
 echo clock $(date +%s)
 echo synced $(timedatectl show -p NTPSynchronized --value 2>/dev/null || echo unknown)
-if getent ahosts @name@ >/dev/null 2>&1; then echo resolver yes; else echo resolver no; fi
+for name in @names@; do
+    if getent ahosts "$name" >/dev/null 2>&1; then echo resolver yes; break; fi
+    echo resolver no
+done
 if command -v nft >/dev/null 2>&1; then
     printf 'table inet pmail_deploy_test {\n chain c { type nat hook output priority -100; }\n}\n' \
         | nft -c -f - 2>/dev/null && echo nat yes || echo nat no
@@ -34,7 +37,7 @@ ip -o addr show scope global | awk '{split($4, a, "/"); print "address", a[1]}'
 _CONNECT = r"""
 now() { date +%s%3N; }
 t=$(now)
-if out=$(timeout 10 bash -c 'exec 3<>/dev/tcp/@address@/25' 2>&1); then r=open
+if out=$(timeout 5 bash -c 'exec 3<>/dev/tcp/@address@/25' 2>&1); then r=open
 elif [ $? = 124 ]; then r=timeout
 else case $out in *refused*) r=refused;; *) r=unreachable;; esac; fi
 echo connect @domain@ @address@ $r $(( $(now) - t ))
@@ -85,12 +88,22 @@ class Fitness:
     outbound: tuple[Outbound, ...]
 
 
-def script(name: str, exchanges: tuple[tuple[str, str], ...]) -> str:
-    """Return the script. name: host name to resolve. exchanges: (domain, address of its MX)."""
-    parts = [_SCRIPT.replace("@name@", shlex.quote(name))]
-    for domain, address in exchanges:
-        quoted = _CONNECT.replace("@address@", address).replace("@domain@", domain)
-        parts.append(f"( {quoted} ) &\n")
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The first MX host of a domain, and its address."""
+
+    domain: str
+    name: str
+    address: str
+
+
+def script(exchanges: tuple[Exchange, ...]) -> str:
+    """Return the script. exchanges: resolved, and connected to on port 25."""
+    names = " ".join(shlex.quote(each.name) for each in exchanges)
+    parts = [_SCRIPT.replace("@names@", names)]
+    for each in exchanges:
+        connect = _CONNECT.replace("@address@", each.address).replace("@domain@", each.domain)
+        parts.append(f"( {connect} ) &\n")
     return "".join(parts) + "wait\nexit 0\n"
 
 

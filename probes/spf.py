@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import threading
 from dataclasses import dataclass
-from typing import Any
 
 import spftrace
 from spftrace.resolver import NOERROR, NXDOMAIN, SERVFAIL, TIMEOUT, BaseResolver
@@ -34,8 +33,13 @@ class SpfView:
     lookups: int
 
 
+# The check runs an event loop of its own. pyinfra works on several hosts at once in one thread
+# (gevent), and a thread can have only one running loop.
+_ONE_AT_A_TIME = threading.Lock()
+
+
 class _Resolver(BaseResolver):
-    """Asks our resolvers, without ever giving way to an event loop."""
+    """Asks our resolvers."""
 
     def __init__(self, resolvers: Resolvers) -> None:
         self._resolvers = resolvers
@@ -61,20 +65,9 @@ class _Resolver(BaseResolver):
 
 def check_host(address: str, domain: str, ehlo: str, resolvers: Resolvers) -> SpfView:
     """Return what a receiver makes of mail from `address` with this MAIL FROM domain and EHLO."""
-    checking = spftrace.acheck(address, f"postmaster@{domain}", ehlo, resolver=_Resolver(resolvers))
-    result = _finish(checking)
+    with _ONE_AT_A_TIME:
+        result = spftrace.check(
+            address, f"postmaster@{domain}", ehlo, resolver=_Resolver(resolvers)
+        )
     reason = result.explanation or "; ".join(result.warnings)
     return SpfView(address, domain, ehlo, result.result, reason, result.dns_terms_used)
-
-
-def _finish(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine that never waits.
-
-    An event loop would not do: pyinfra works on several hosts at once in one thread (gevent), and
-    a thread can have only one running loop.
-    """
-    try:
-        work.send(None)
-    except StopIteration as done:
-        return done.value
-    raise RuntimeError("the SPF check waits for something")

@@ -87,7 +87,7 @@ class Api:
         }
         lines = [f"{name} = {_quoted(value)}" for name, value in options.items()]
         # The connection stays on the host; whose certificate it is, is checked elsewhere.
-        lines += ["insecure", "silent", "show-error", "max-time = 20", 'noproxy = "*"']
+        lines += ["insecure", "silent", "show-error", "http1.1", "max-time = 20", 'noproxy = "*"']
         lines += ['header = "Content-Type: application/json"']
         reply = read(self.host, "curl --config -", stdin="\n".join(lines))
         return self._data(path, reply.ok, reply.stdout, reply.stderr)

@@ -279,10 +279,11 @@ def _restart(state: State, host: Host) -> bool:
 
 
 def _ready(host: Host) -> bool:
+    """Wait for the web server's pong, and for IMAP, which PMail opens last."""
     script = (
         f"for i in $(seq {_READY_WITHIN * 2}); do "
         f"curl -s --noproxy '*' --max-time 2 http://127.0.0.1:{layout.HTTP_PORT}/api/ping "
-        "| grep -q pong && exit 0; "
+        "| grep -q pong && ss -Hltn 'sport = :993' | grep -q . && exit 0; "
         "systemctl is-failed -q pmail && exit 1; sleep 0.5; done; exit 1"
     )
     return read(host, script, timeout=_READY_WITHIN * 3).ok
