@@ -15,7 +15,7 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from deploys import flow
 from deploys.paths import keys_dir
 from deploys.pmail_server import layout
-from deploys.remote import read
+from deploys.remote import Reply, read
 from deploys.tls_certificate import acme_dns, challenge_dns
 from deploys.tls_certificate.acme_dns import AcmeError
 from deploys.tls_certificate.renewal import Pair, due, problems
@@ -32,6 +32,7 @@ STOPGAP = f"{layout.TOOLS}/certificate-stopgap"
 HOOK = "/etc/letsencrypt/renewal-hooks/deploy/pmail-deploy"
 CA_BUNDLE = f"{layout.OWN}/acme-ca.pem"
 _LINEAGE = "pmail-deploy"
+_CERTBOT_LOG = "/var/log/letsencrypt/letsencrypt.log"
 _LIVE = f"/etc/letsencrypt/live/{_LINEAGE}"
 _CERTBOT_NOISE = ("Saving debug log", "Requesting a certificate", "Ask for help", "Account reg")
 
@@ -178,17 +179,23 @@ def _order_by_http(state: State, host: Host, server: MailServer) -> bool:
     """Order when certbot's own is due too: a run may have been killed after the order."""
     kept = current(host, f"{_LIVE}/fullchain.pem")
     if due(kept, server.certificate_names, datetime.now(UTC)) is not None:
-        reply = read(host, _certbot(server), timeout=600)
+        order = _certbot(server)
+        # A nonce that is not good any more is the server's wish to be asked again (RFC 8555 6.5);
+        # Debian 12's certbot breaks on it.
+        again = f"tail -n 80 {_CERTBOT_LOG} | grep -q ':badNonce' && {order}"
+        reply = read(host, f"{order} || {{ {again}; }} || {{ {again}; }}", timeout=900)
         if not reply.ok:
-            said = [
-                line
-                for line in (reply.stdout + "\n" + reply.stderr).splitlines()
-                if line.strip() and not line.startswith(_CERTBOT_NOISE)
-            ]
-            message = text("tls.acme.refused", reason="\n  ".join(said[-12:]))
-            return flow.refuse(state, host, message)
+            return flow.refuse(state, host, text("tls.acme.refused", reason=_said(host, reply)))
     script = f"{INSTALL} {_LIVE}/fullchain.pem {_LIVE}/privkey.pem"
     return _shell(state, host, script, text("tls.install_failed"))
+
+
+def _said(host: Host, reply: Reply) -> str:
+    """Why certbot failed: its own words, and the authority's from its log."""
+    lines = (reply.stdout + "\n" + reply.stderr).splitlines()
+    said = [line for line in lines if line.strip() and not line.startswith(_CERTBOT_NOISE)][-12:]
+    log = read(host, f'tail -n 200 {_CERTBOT_LOG} | grep -o \'"detail": ".*"\' | sort -u')
+    return "\n  ".join([*said, *log.stdout.splitlines()[-5:]])
 
 
 def _certbot(server: MailServer) -> str:

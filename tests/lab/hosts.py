@@ -135,13 +135,9 @@ class Host:
         if init:
             os.kill(init, signal.SIGKILL)
         self.daemon.stop(signal.SIGKILL)
-        for hierarchy in ("systemd", "unified", ""):
+        for hierarchy in ("systemd", "unified"):
             group = Path("/sys/fs/cgroup") / hierarchy / self.netns
-            for path in sorted(group.rglob("*"), reverse=True) if group.is_dir() else []:
-                if path.is_dir():
-                    path.rmdir()
-            if group.is_dir():
-                wait_for(lambda group=group: _removed(group), 3)  # type: ignore[misc]
+            wait_for(lambda group=group: _removed(group), 5)  # type: ignore[misc]
         run("umount", "-q", str(self.folder / "disk"), check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
         run("ip", "netns", "del", self.netns, check=False)
@@ -241,10 +237,13 @@ class Host:
 
 
 def _removed(group: Path) -> bool:
+    """Remove a cgroup, the deepest first; False while a process is still in it."""
+    folders = [path for path in group.rglob("*") if path.is_dir()] if group.is_dir() else []
     try:
-        group.rmdir()
-    except FileNotFoundError:
-        return True
+        for path in sorted(folders, reverse=True):
+            path.rmdir()
+        if group.is_dir():
+            group.rmdir()
     except OSError:
         return False
     return True

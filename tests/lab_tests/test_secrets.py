@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tests.lab_tests.site import Site
 
 pytestmark = pytest.mark.lab

@@ -1,0 +1,81 @@
+"""A certificate authority of the lab's own, for `tls = "files"`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Paths of a certificate chain, its key, and the authority's own certificate."""
+
+    chain: Path
+    key: Path
+    authority: Path
+
+
+def issue(folder: Path, names: tuple[str, ...], valid: timedelta = 90 * _DAY) -> Files:
+    """Issue a certificate for `names` by an authority made for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    subject = _name("Lab authority")
+    now = datetime.now(UTC)
+    authority = (
+        _builder(subject, subject, authority_key, now, 365 * _DAY)
+        .add_extension(x509.BasicConstraints(True, None), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    leaf = (
+        _builder(_name(names[0]), subject, key, now, valid)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+        )
+        .sign(authority_key, hashes.SHA256())
+    )
+    files = Files(folder / "chain.pem", folder / "key.pem", folder / "authority.pem")
+    files.chain.write_bytes(_pem(leaf) + _pem(authority))
+    files.authority.write_bytes(_pem(authority))
+    files.key.touch(0o600)
+    files.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return files
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    now: datetime,
+    valid: timedelta,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + valid)
+    )

@@ -1,0 +1,1 @@
+"""Tests on real servers: throwaway VPS, name servers, certificate authority, receiver."""

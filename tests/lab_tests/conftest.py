@@ -1,0 +1,53 @@
+"""The lab for a whole session, and a fresh site for each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import __main__ as lab
+from tests.lab.network import Network
+from tests.lab.operator import Operator
+from tests.lab.receiver import Receiver
+from tests.lab_tests.site import Site
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The lab needs root."""
+    if os.geteuid() != 0:
+        for item in items:
+            if item.get_closest_marker("lab"):
+                item.add_marker(pytest.mark.skip(reason="the lab needs root"))
+
+
+@pytest.fixture(scope="session")
+def the_lab() -> Iterator[None]:
+    """The lab, up for the whole session and gone afterwards."""
+    lab.down()
+    lab.up()
+    yield
+    lab.down()
+
+
+@pytest.fixture
+def new_site(the_lab: None, tmp_path: Path) -> Iterator[Site]:
+    """A site without servers, fresh zones, nothing received."""
+    site = Site(Operator(tmp_path / "site", Network().inside))
+    site.operator.folder.mkdir()
+    site.dns.up()
+    Receiver().up()
+    yield site
+    for server in site.servers:
+        server.host.stop()
+
+
+@pytest.fixture
+def running_site(new_site: Site) -> Site:
+    """A site with one server, deployed."""
+    new_site.add_server("example.test")
+    done = new_site.operator.run()
+    assert done.status == 0, done.output
+    return new_site

@@ -1,0 +1,311 @@
+"""One operator's site in the lab: its servers, zones and runs, and what tests ask of them."""
+
+from __future__ import annotations
+
+import imaplib
+import json
+import smtplib
+import ssl
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+
+from tests.lab import nameservers
+from tests.lab.certificates import issue
+from tests.lab.hosts import Host
+from tests.lab.nameservers import NameServers
+from tests.lab.network import RESOLVER, Network
+from tests.lab.operator import Operator
+from tests.lab.pebble import DIRECTORY, Pebble
+from tests.lab.process import wait_for
+from tests.lab.receiver import Receiver, Verdict
+from tests.pmail_binary import pmail_binary
+
+
+@dataclass
+class Server:
+    """A mail server of the site: its host, its primary domain and its inventory data."""
+
+    host: Host
+    domain: str
+    data: dict[str, object]
+
+    @property
+    def name(self) -> str:
+        """Its name in the inventory."""
+        return self.host.name
+
+    @property
+    def ip(self) -> str:
+        """Its IPv4 address."""
+        return self.host.ip
+
+
+@dataclass
+class Site:
+    """Everything of one operator, for one test."""
+
+    operator: Operator
+    dns: NameServers = field(default_factory=NameServers)
+    servers: list[Server] = field(default_factory=list)
+
+    def add_zone(self, zone: str) -> None:
+        """Put a zone into the inventory, published by TSIG."""
+        variable = "TSIG_" + zone.upper().replace(".", "_")
+        self.operator.secrets[variable] = self.dns.secret(zone)
+        self.operator.zones[zone] = {
+            "dns_provider": "rfc2136",
+            "dns_server": nameservers.PRIMARY,
+            "dns_key_name": self.dns.key_name(zone),
+            "dns_key_algorithm": nameservers.ALGORITHM,
+            "dns_key_secret_env": variable,
+        }
+
+    def add_server(
+        self,
+        domain: str,
+        *,
+        suite: str = "bookworm",
+        sudo: bool = False,
+        disk: str | None = None,
+        **data: object,
+    ) -> Server:
+        """Boot a fresh host and put it into the inventory, with its zone and its PTR."""
+        number = 10 + len(self.servers)
+        host = Host(f"vps{number}", f"203.0.113.{number}")
+        host.boot(suite, disk)
+        if sudo:
+            host = host.make_sudo_user("admin")
+        self.add_zone(domain)
+        self.dns.set_ptr(host.ip, f"smtp.{domain}")
+        settings = {**host.data(), **lab_settings(domain), **self.certificate(domain), **data}
+        server = Server(host, domain, settings)
+        self.operator.servers[host.name] = settings
+        self.servers.append(server)
+        return server
+
+    def certificate(self, domain: str, valid: timedelta = timedelta(days=90)) -> dict[str, object]:
+        """Settings for a certificate from files, the quickest way."""
+        names = tuple(f"{label}.{domain}" for label in ("mail", "smtp", "imap", "pop"))
+        files = issue(self.operator.folder / "tls" / domain, names, valid)
+        return {
+            "tls": "files",
+            "tls_cert_file": str(files.chain),
+            "tls_key_file": str(files.key),
+            "tls_trust_file": str(files.authority),
+        }
+
+    # -- what DNS says -------------------------------------------------------------------------
+
+    def records(self, zone: str) -> str:
+        """The whole zone."""
+        return self.dns.zone_text(zone)
+
+    def mx(self, domain: str) -> list[str]:
+        """MX values at the primary."""
+        return self.dns.records(domain, "MX")
+
+    def txt(self, owner: str) -> list[str]:
+        """TXT values at the primary, character-strings joined."""
+        return [value.strip('"').replace('" "', "") for value in self.dns.records(owner, "TXT")]
+
+    def foreign(self, zone: str, record: str) -> None:
+        """Put somebody else's record into a zone."""
+        self.dns.add(zone, record)
+
+    def watch_mx(self, server: Server) -> MxWatcher:
+        """Watch whether MX is ever there before its server answers."""
+        return MxWatcher(self, server)
+
+    # -- what servers show ---------------------------------------------------------------------
+
+    def tree(self, server: Server) -> dict[str, str]:
+        """What is on the host's disk beyond the fresh system."""
+        return server.host.tree()
+
+    def report(self, server: Server) -> list[dict[str, object]]:
+        """Results of the last verification of a server."""
+        latest = json.loads((self.operator.state / "reports" / "latest.json").read_text())
+        (found,) = [each for each in latest["reports"] if each["server"] == server.name]
+        results: list[dict[str, object]] = found["results"]
+        return results
+
+    def not_green(self, server: Server) -> list[dict[str, object]]:
+        """Results of the last verification that did not pass."""
+        return [result for result in self.report(server) if result["status"] != "pass"]
+
+    def starts(self, server: Server) -> int:
+        """How often PMail was started."""
+        journal = server.host.run("journalctl -u pmail --no-pager -q -o cat")
+        return journal.count("Started pmail.service")
+
+    def answers(self, server: Server, port: int) -> bool:
+        """Whether a port can be connected to from outside."""
+        probe = ["bash", "-c", f"exec 3<>/dev/tcp/{server.ip}/{port}"]
+        command = ["ip", "netns", "exec", Network().name, "timeout", "3", *probe]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+    def set_up_server_reachable(self, server: Server) -> bool:
+        """Whether PMail's set-up server answers on any port from outside."""
+        return any(_set_up_answers(server.ip, port) for port in (80, 8080))
+
+    def password(self, server: Server, account: str) -> str:
+        """The password that the deploy made for an account."""
+        path = self.operator.state / "passwords" / f"{server.name}-{account}"
+        return path.read_text().strip()
+
+    def can_log_in(self, server: Server, account: str) -> bool:
+        """Whether an account can log in by IMAP."""
+        with Network().entered():
+            client = imaplib.IMAP4_SSL(server.ip, 993, ssl_context=careless(), timeout=10)
+            try:
+                client.login(account, self.password(server, account))
+            except imaplib.IMAP4.error:
+                return False
+            finally:
+                client.shutdown()
+        return True
+
+    def watch_processes(self, server: Server) -> ProcessWatcher:
+        """Watch the arguments of all processes, on the host and here."""
+        return ProcessWatcher(server)
+
+    # -- breaking a run ------------------------------------------------------------------------
+
+    def when_printed(
+        self, run: subprocess.Popen[str], word: str, then: Callable[[], object]
+    ) -> str:
+        """Do something as soon as a running deploy starts an operation with `word` in its name.
+
+        Returns all that it printed.
+        """
+        printed, done = [], False
+        assert run.stdout
+        for line in run.stdout:
+            printed.append(line)
+            if not done and "Starting operation" in line and word in line:
+                done = True
+                then()
+        assert done, f"{word} was never reached:\n{''.join(printed)}"
+        return "".join(printed)
+
+
+def lab_settings(domain: str) -> dict[str, object]:
+    """Settings that every server of the lab needs."""
+    return {
+        "domains": [domain],
+        "pmail_source": str(pmail_binary().path),
+        "allow_private_address": True,
+        "resolvers": [RESOLVER],
+        "preflight_mx_domains": ["recv.test", "refused.test"],
+        "propagation_timeout": 60,
+    }
+
+
+def acme(method: str) -> dict[str, object]:
+    """Settings for a certificate from the lab's ACME authority."""
+    return {
+        "tls": method,
+        "tls_cert_file": None,
+        "tls_key_file": None,
+        "acme_directory": DIRECTORY,
+        "acme_ca_file": str(Pebble().api_ca),
+        "tls_trust_file": str(Pebble().root),
+    }
+
+
+def careless() -> ssl.SSLContext:
+    """A TLS context that accepts any certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def submit(site: Site, server: Server, to: str, account: str = "admin") -> Verdict:
+    """Submit a message over 465 as a mail program does; returns what the receiver found."""
+    message = EmailMessage()
+    message["From"], message["To"] = f"{account}@{server.domain}", to
+    message["Subject"], message["Date"] = "A message", formatdate()
+    message["Message-ID"] = make_msgid(domain=server.domain)
+    message.set_content("Hello.\r\n")
+    before = len(Receiver().verdicts())
+    with Network().entered():
+        client = smtplib.SMTP_SSL(
+            server.ip, 465, local_hostname="client.test", context=careless(), timeout=60
+        )
+        client.login(account, site.password(server, account))
+        client.send_message(message)
+        client.quit()
+    assert wait_for(lambda: len(Receiver().verdicts()) > before, 30), "nothing was received"
+    return Receiver().verdicts()[-1]
+
+
+def _set_up_answers(ip: str, port: int) -> bool:
+    body = json.dumps({"action": "get", "step": "password"}).encode()
+    request = urllib.request.Request(f"http://{ip}:{port}/api/setup", body)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with Network().entered():
+        try:
+            return b"errorNo" in opener.open(request, timeout=3).read()
+        except OSError:
+            return False
+
+
+class MxWatcher:
+    """Looks again and again: is MX there, does the server answer."""
+
+    def __init__(self, site: Site, server: Server) -> None:
+        self._site, self._server = site, server
+        self._seen: list[tuple[bool, bool]] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._ended.is_set():
+            mx = bool(self._site.mx(self._server.domain))
+            self._seen.append((mx, self._site.answers(self._server, 25)))
+            time.sleep(0.1)
+
+    def never_too_early(self) -> bool:
+        """End; whether MX was seen, and only while the server answered."""
+        self._ended.set()
+        self._thread.join()
+        with_mx = [answers for mx, answers in self._seen if mx]
+        return bool(with_mx) and all(with_mx)
+
+
+class ProcessWatcher:
+    """Collects the command lines of all processes, as anybody on the machines could."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self._seen = server, set[str]()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._ended.is_set():
+            # This machine sees the processes of its containers too.
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    self._seen.add(
+                        path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                    )
+                except OSError:
+                    continue
+            time.sleep(0.02)
+
+    def stop(self) -> str:
+        """End, and return all that was seen."""
+        self._ended.set()
+        self._thread.join()
+        return "\n".join(self._seen)
