@@ -199,7 +199,8 @@ class NameServers:
             f'options {{ directory "{self.folder}"; pid-file none; '
             f'session-keyfile "{self.folder}/session.key"; '
             f"listen-on {{ {PRIMARY}; }}; listen-on-v6 {{ none; }}; recursion no; "
-            "dnssec-validation no; allow-transfer { any; }; notify explicit; notify-delay 0; };\n"
+            "dnssec-validation no; allow-transfer { any; }; notify explicit; notify-delay 0; "
+            f"notify-source {PRIMARY}; }};\n"
             "controls { };\n"
         )
         for zone in zones:
@@ -223,13 +224,15 @@ class NameServers:
         return text
 
     def _configure_knot(self) -> None:
+        storage = self.folder / "knot"
+        storage.mkdir()
         text = (
             f'server:\n  listen: {SECONDARY}@53\n  rundir: "{self.folder}"\n'
             f'  pidfile: "{self.folder}/knot.knot"\n  user: root\n'
-            f'database:\n  storage: "{self.folder}"\nlog:\n  - target: stderr\n    any: info\n'
+            f'database:\n  storage: "{storage}"\nlog:\n  - target: stderr\n    any: info\n'
             f"remote:\n  - id: primary\n    address: {PRIMARY}@53\n    via: {SECONDARY}\n"
             f"acl:\n  - id: notify\n    address: {PRIMARY}\n    action: notify\n"
-            f'template:\n  - id: default\n    storage: "{self.folder}"\n    master: primary\n'
+            f'template:\n  - id: default\n    storage: "{storage}"\n    master: primary\n'
             "    acl: notify\n    zonefile-sync: -1\n    journal-content: all\nzone:\n"
         )
         text += "".join(f"  - domain: {zone}\n" for zone in (*SITE_ZONES, *REVERSE, *FAR))
