@@ -302,7 +302,6 @@ class ProcessWatcher:
                     )
                 except OSError:
                     continue
-                self._seen.add(words.decode("utf-8", "replace"))
             time.sleep(0.02)
 
     def stop(self) -> str:

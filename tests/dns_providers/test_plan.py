@@ -1,0 +1,303 @@
+"""The three-way plan: what is ours is changed, what is foreign is shown and left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dns_providers.base import Capabilities, Change
+from dns_providers.claims import Claim, ClaimMode
+from dns_providers.plan import Entry, Plan, PlanError, assert_inside, forgotten, plan, undo
+from dns_providers.rrset import MX, TXT, Address, RRKey, RRset, Value, key, owner_name, rrset
+from postmaster import spf
+from tests.fakes import MemoryProvider, memory
+
+LIMITS = Capabilities("zone", "native")
+OURS, FOREIGN = Address("203.0.113.10"), Address("192.0.2.1")
+HOST = "smtp.example.test"
+
+
+def claim(
+    owner: str = HOST,
+    rtype: str = "A",
+    *values: Value,
+    mode: ClaimMode = ClaimMode.EXCLUSIVE,
+    group: str = "addresses",
+    needed: bool = True,
+    ttl: int = 3600,
+) -> Claim:
+    wanted = frozenset(values or (OURS,))
+    return Claim(key(owner, rtype), mode, wanted, ttl, group, needed, "reason", "before-mx")
+
+
+def spf_claim(*addresses: str) -> Claim:
+    value = spf.fresh(addresses, "~all")
+    base = claim("example.test", "TXT", value, mode=ClaimMode.SINGLETON, group="spf")
+    return replace(base, singleton=spf.singleton(addresses, "~all"))
+
+
+def planned(
+    claims: list[Claim],
+    there: list[RRset],
+    entries: tuple[Entry, ...] = (),
+    replaced: frozenset[RRKey] = frozenset(),
+    limits: Capabilities = LIMITS,
+) -> Plan:
+    provider = memory(there)
+    snapshot = provider.read(frozenset(each.key.owner for each in claims) | {provider.zone})
+    known = {entry.key: entry for entry in entries}
+    return plan(claims, snapshot, known, replace=replaced, capabilities=limits)
+
+
+def entry(made: RRset, origin: str = "written", mode: ClaimMode = ClaimMode.EXCLUSIVE) -> Entry:
+    return Entry(made.key, made.values, made.ttl, origin, "addresses", mode)
+
+
+def test_what_is_absent_is_created() -> None:
+    made = planned([claim()], [])
+    assert [change.after for change in made.changes] == [rrset(HOST, "A", 3600, OURS)]
+    assert made.changes[0].before is None and made.entries[0].origin == "written"
+
+
+def test_an_equal_record_is_adopted_without_a_change() -> None:
+    made = planned([claim()], [rrset(HOST, "A", 60, OURS)])
+    assert made.changes == () and made.entries[0].origin == "adopted"
+
+
+def test_a_foreign_record_is_a_conflict_with_both_sides_shown() -> None:
+    made = planned([claim()], [rrset(HOST, "A", 60, FOREIGN)])
+    (conflict,) = made.conflicts
+    assert made.changes == () and made.blocked
+    assert conflict.there == (f"{HOST} 60 IN A 192.0.2.1",)
+    assert conflict.wanted == (f"{HOST} 3600 IN A 203.0.113.10",)
+
+
+def test_what_we_wrote_is_updated() -> None:
+    old = rrset(HOST, "A", 60, FOREIGN)
+    made = planned([claim()], [old], (entry(old),))
+    assert made.changes[0].before == old and made.conflicts == ()
+
+
+def test_what_we_adopted_may_be_changed_later() -> None:
+    old = rrset(HOST, "A", 60, FOREIGN)
+    made = planned([claim()], [old], (entry(old, "adopted"),))
+    assert len(made.changes) == 1
+
+
+def test_what_somebody_edited_after_us_is_a_conflict() -> None:
+    written = rrset(HOST, "A", 60, Address("203.0.113.99"))
+    made = planned([claim()], [rrset(HOST, "A", 60, FOREIGN)], (entry(written),))
+    assert made.conflicts[0].problem == "dns.conflict.edited"
+
+
+def test_only_the_record_that_is_named_may_be_replaced() -> None:
+    there = [rrset(HOST, "A", 60, FOREIGN), rrset("imap.example.test", "A", 60, FOREIGN)]
+    claims = [claim(group="one"), claim("imap.example.test", group="two")]
+    made = planned(claims, there, replaced=frozenset({key(HOST, "A")}))
+    assert [str(change.key) for change in made.changes] == ["smtp.example.test/A"]
+    assert [str(conflict.key) for conflict in made.conflicts] == ["imap.example.test/A"]
+
+
+def test_a_conflict_blocks_its_group_and_no_other() -> None:
+    there = [rrset(HOST, "A", 60, FOREIGN)]
+    claims = [claim(), claim("imap.example.test"), claim("pop.example.test", group="other")]
+    made = planned(claims, there)
+    assert [str(change.key) for change in made.changes] == ["pop.example.test/A"]
+
+
+def test_a_foreign_mx_is_a_conflict_also_beside_ours() -> None:
+    ours, theirs = (MX(10, owner_name(n)) for n in ("smtp.example.test", "mx.other.test"))
+    wanted = claim("example.test", "MX", ours, group="mx", needed=False)
+    made = planned([wanted], [rrset("example.test", "MX", 60, ours, theirs)])
+    assert len(made.conflicts) == 1 and not made.blocked
+
+
+def test_a_ttl_alone_is_no_change_unless_it_must_be() -> None:
+    there = [rrset(HOST, "A", 60, OURS)]
+    assert planned([claim()], there).changes == ()
+    (change,) = planned([replace(claim(), enforce_ttl=True)], there).changes
+    assert change.after is not None and change.after.ttl == 3600
+
+
+def test_a_providers_least_ttl_counts() -> None:
+    made = planned([claim(ttl=60)], [], limits=Capabilities("zone", "native", min_ttl=600))
+    assert made.changes[0].after is not None and made.changes[0].after.ttl == 600
+
+
+def test_a_member_is_added_beside_others_with_their_ttl() -> None:
+    wanted = claim("_acme-challenge.example.test", "TXT", TXT(b"new"), mode=ClaimMode.MEMBER)
+    there = rrset("_acme-challenge.example.test", "TXT", 77, TXT(b"old"))
+    (change,) = planned([wanted], [there]).changes
+    assert change.after == rrset(
+        "_acme-challenge.example.test", "TXT", 77, TXT(b"old"), TXT(b"new")
+    )
+
+
+def test_a_member_is_taken_away_and_others_stay() -> None:
+    owner = "_acme-challenge.example.test"
+    gone = replace(claim(owner, "TXT", mode=ClaimMode.MEMBER), values=frozenset())
+    mine = entry(rrset(owner, "TXT", 60, TXT(b"ours")), mode=ClaimMode.MEMBER)
+    both = rrset(owner, "TXT", 60, TXT(b"ours"), TXT(b"theirs"))
+    (change,) = planned([gone], [both], (mine,)).changes
+    assert change.after == rrset(owner, "TXT", 60, TXT(b"theirs"))
+    (last,) = planned([gone], [rrset(owner, "TXT", 60, TXT(b"ours"))], (mine,)).changes
+    assert last.after is None
+
+
+def test_spf_is_merged_and_foreign_txt_stays() -> None:
+    verification = TXT(b"google-site-verification=abc")
+    there = rrset("example.test", "TXT", 300, verification, TXT(b"v=spf1 mx -all"))
+    (change,) = planned([spf_claim("203.0.113.10")], [there]).changes
+    assert change.after == rrset(
+        "example.test", "TXT", 300, verification, TXT(b"v=spf1 mx ip4:203.0.113.10 -all")
+    )
+
+
+def test_two_spf_records_are_a_conflict() -> None:
+    there = rrset("example.test", "TXT", 300, TXT(b"v=spf1 mx -all"), TXT(b"v=spf1 a -all"))
+    (conflict,) = planned([spf_claim("203.0.113.10")], [there]).conflicts
+    assert conflict.problem == "dns.spf.several"
+
+
+def test_spf_terms_of_ours_go_when_the_address_changes() -> None:
+    there = rrset("example.test", "TXT", 300, TXT(b"v=spf1 mx ip4:203.0.113.10 -all"))
+    mine = replace(entry(there, mode=ClaimMode.SINGLETON), terms=("ip4:203.0.113.10",))
+    (change,) = planned([spf_claim("203.0.113.20")], [there], (mine,)).changes
+    assert change.after == rrset(
+        "example.test", "TXT", 300, TXT(b"v=spf1 mx ip4:203.0.113.20 -all")
+    )
+
+
+def test_an_alias_in_the_way_is_a_conflict() -> None:
+    from dns_providers.rrset import Target
+
+    alias = rrset(HOST, "CNAME", 60, Target(owner_name("elsewhere.test")))
+    assert planned([claim()], [alias]).conflicts[0].problem == "dns.conflict.alias"
+
+
+def test_a_name_below_a_delegation_is_a_conflict() -> None:
+    from dns_providers.rrset import Other
+
+    cut = rrset("sub.example.test", "NS", 60, Other(b"ns", "ns.other.test."))
+    made = planned([claim("mail.sub.example.test")], [cut])
+    assert made.conflicts[0].problem == "dns.conflict.delegated"
+
+
+def test_a_special_record_is_never_touched() -> None:
+    special = replace(rrset(HOST, "A", 60, FOREIGN), opaque=True)
+    made = planned([claim()], [special], replaced=frozenset({key(HOST, "A")}))
+    assert made.conflicts[0].problem == "dns.conflict.opaque"
+
+
+def test_an_apex_address_is_left_alone_with_a_note() -> None:
+    apex = replace(claim("example.test", group="apex", needed=False), only_if_free=True)
+    made = planned([apex], [rrset("example.test", "A", 60, FOREIGN)])
+    assert made.conflicts == () and made.changes == ()
+    assert [note.text for note in made.notes] == ["dns.note.left_alone"]
+
+
+def test_hiding_a_wildcard_is_noted() -> None:
+    made = planned([claim()], [rrset("*.example.test", "A", 60, FOREIGN)])
+    assert len(made.changes) == 1
+    assert [note.text for note in made.notes] == ["dns.note.hides_wildcard"]
+
+
+def test_a_value_longer_than_the_provider_takes_is_a_conflict() -> None:
+    wanted = claim(HOST, "TXT", TXT(b"x" * 600))
+    made = planned([wanted], [], limits=Capabilities("zone", "native", max_txt=512))
+    assert made.conflicts[0].problem == "dns.conflict.too_long"
+
+
+def test_what_is_no_longer_wanted_is_noted_and_left_alone() -> None:
+    old = rrset("old.example.test", "A", 60, OURS)
+    notes = forgotten([claim()], {old.key: entry(old)})
+    assert [str(note.key) for note in notes] == ["old.example.test/A"]
+
+
+@pytest.mark.parametrize("rtype", ["NS", "SOA", "DS"])
+def test_types_that_carry_the_zone_are_never_written(rtype: str) -> None:
+    change = Change(None, rrset("example.test", rtype, 60, TXT(b"x")), "group")
+    with pytest.raises(PlanError):
+        assert_inside([change], frozenset({change.key}))
+
+
+def test_a_name_that_is_not_claimed_is_never_written() -> None:
+    with pytest.raises(PlanError):
+        assert_inside([Change(None, rrset(HOST, "A", 60, OURS), "group")], frozenset())
+
+
+def test_undo_puts_back_and_leaves_what_was_edited_since() -> None:
+    before, after = rrset(HOST, "A", 60, FOREIGN), rrset(HOST, "A", 60, OURS)
+    change = Change(before, after, "addresses")
+    names = frozenset({change.key.owner})
+    back = undo([change], memory([after]).read(names))
+    assert [(each.before, each.after) for each in back.changes] == [(after, before)]
+    edited = memory([rrset(HOST, "A", 60, Address("198.51.100.7"))])
+    assert undo([change], edited.read(names)).conflicts != ()
+    assert undo([change], memory([before]).read(names)) == Plan()
+
+
+# -- whatever is there, nothing foreign is lost --------------------------------------------------
+
+owners = st.sampled_from(["example.test", HOST, "_dmarc.example.test", "other.example.test"])
+texts = st.sampled_from(
+    [b"v=spf1 mx -all", b"v=spf1 redirect=_spf.x", b"v=spf1", b"token=1", b"v=DMARC1; p=reject"]
+)
+values: dict[str, st.SearchStrategy[Value]] = {
+    "A": st.sampled_from([OURS, FOREIGN]),
+    "TXT": texts.map(TXT),
+    "MX": st.sampled_from([MX(10, owner_name(HOST)), MX(5, owner_name("mx.other.test"))]),
+}
+
+
+@st.composite
+def zones(draw: st.DrawFn) -> list[RRset]:
+    found: dict[RRKey, RRset] = {}
+    for owner, rtype in draw(st.sets(st.tuples(owners, st.sampled_from(list(values))))):
+        members = draw(st.sets(values[rtype], min_size=1, max_size=3))
+        made = rrset(owner, rtype, draw(st.sampled_from([60, 3600])), *members)
+        found[made.key] = made
+    return list(found.values())
+
+
+CLAIMS = [
+    claim(),
+    spf_claim("203.0.113.10"),
+    claim("_dmarc.example.test", "TXT", TXT(b"v=DMARC1; p=none"), group="dmarc", needed=False),
+    claim("example.test", "MX", MX(10, owner_name(HOST)), group="mx", needed=False),
+    claim("other.example.test", "TXT", TXT(b"proof"), mode=ClaimMode.MEMBER, group="acme"),
+]
+
+
+def carried_out(provider: MemoryProvider, entries: dict[RRKey, Entry]) -> Plan:
+    snapshot = provider.read(frozenset(each.key.owner for each in CLAIMS) | {provider.zone})
+    made = plan(CLAIMS, snapshot, entries, capabilities=LIMITS)
+    provider.apply(made.changes)
+    entries.update({each.key: each for each in made.entries})
+    return made
+
+
+@given(zones())
+def test_no_foreign_value_is_ever_changed_or_lost(there: list[RRset]) -> None:
+    provider = memory(there)
+    carried_out(provider, {})
+    for before in there:
+        after = provider.rrsets[before.key]
+        lost = {v for v in before.values - after.values if not spf.is_spf(v)}
+        assert lost == set()
+        for merged in (v for v in before.values - after.values if isinstance(v, TXT)):
+            kept = merged.data.split()
+            (now,) = [v for v in after.values if spf.is_spf(v) and isinstance(v, TXT)]
+            assert [word for word in now.data.split() if word in kept] == kept
+
+
+@given(zones())
+def test_a_second_plan_after_the_first_was_carried_out_is_empty(there: list[RRset]) -> None:
+    provider, entries = memory(there), dict[RRKey, Entry]()
+    first = carried_out(provider, entries)
+    second = carried_out(provider, entries)
+    assert second.changes == ()
+    assert {each.key for each in second.conflicts} == {each.key for each in first.conflicts}
