@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import IO
 
 from pyinfra import host, state
@@ -123,7 +124,7 @@ def _lock_site() -> bool:
     if _held:
         return True
     paths.private_dir(paths.state_dir())
-    stream = open(_lock_path(), "a")  # noqa: SIM115 (held until the process ends)
+    stream = paths.open_lock(Path(_lock_path()))  # held until the process ends
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 def state_dir() -> Path:
@@ -39,6 +40,11 @@ def write_private(path: Path, content: bytes) -> None:
     fresh.replace(path)
 
 
+def open_lock(path: Path) -> IO[str]:
+    """Open a lock file, made for its owner only."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+
+
 class Busy(Exception):
     """Another run holds the lock."""
 
@@ -52,7 +58,7 @@ class Busy(Exception):
 def locked(name: str) -> Iterator[None]:
     """Hold the lock `name` of this site. Raises Busy when another run has it."""
     path = private_dir(state_dir()) / f"{name}.lock"
-    with path.open("a") as stream:
+    with open_lock(path) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

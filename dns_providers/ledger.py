@@ -115,7 +115,8 @@ class Ledger:
         Several servers of one run may publish challenges in one zone at the same time.
         """
         private_folder(self.path.parent)
-        with self.path.with_suffix(".lock").open("a") as stream:
+        lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(lock, "r+") as stream:
             deadline = time.monotonic() + _LOCK_TIMEOUT
             while not _try_lock(stream):
                 if time.monotonic() > deadline:

@@ -71,7 +71,7 @@ def test_nothing_below_the_barrier_starts_before_every_host_is_there(tmp_path: P
 def test_a_failed_host_stops_all_others_also_when_the_user_says_go_on(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    done = run(tmp_path, *options, failing="@zone/two.test", answer="y\n\n\n\n\n")
+    done = run(tmp_path, *options, failing="@zone/two.test", answer="\n" * 6)
     assert done.status != 0
     assert done.steps == ("above @zone/one.test",)
 

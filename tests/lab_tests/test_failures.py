@@ -58,13 +58,9 @@ def test_dead_name_server(new_site: Site) -> None:
 def test_port_25_taken_names_the_process_and_changes_nothing(new_site: Site) -> None:
     site = new_site
     server = site.add_server("example.test")
-    server.host.run(
-        "systemd-run --unit=other-mta --property=StandardInput=null "
-        "perl -MIO::Socket::INET -e "
-        "'$s=IO::Socket::INET->new(LocalPort=>25,Listen=>5,ReuseAddr=>1); sleep'"
-    )
+    server.host.run("systemd-run --unit=other-mta systemd-socket-activate -l 25 /bin/cat")
     before = site.records("example.test")
-    refused(site, "25", "perl")
+    refused(site, "port 25 is taken by systemd-socket")
     assert site.records("example.test") == before
     server.host.run("systemctl stop other-mta")
     converges(site, server)
@@ -79,18 +75,22 @@ def test_wrong_sha256_names_both_sums(new_site: Site) -> None:
     converges(site, server)
 
 
-def test_disk_full_keeps_the_running_server(new_site: Site) -> None:
+def test_disk_full_while_the_configuration_is_written_keeps_the_running_server(
+    new_site: Site,
+) -> None:
     site = new_site
-    server = site.add_server("example.test", disk="180M")
+    server = site.add_server("example.test")
     assert site.operator.run().status == 0
-    site.add_zone("second.test")
-    server.data["domains"] = ["example.test", "second.test"]
-    server.host.run("dd if=/dev/zero of=/var/lib/filler bs=64k 2>/dev/null; sync; true")
-    done = site.operator.run()
-    assert done.status != 0, done.output
-    assert "Traceback" not in done.output
+    folder = "/etc/pmail-deploy/config"
+    server.host.run(
+        f"cp -a {folder} /root/kept && mount -t tmpfs -o size=64k,mode=750 full {folder} && "
+        f"chgrp pmail {folder} && cp -a /root/kept/. {folder}/ && rm -r /root/kept; "
+        f"dd if=/dev/zero of={folder}/filler bs=4k 2>/dev/null"
+    )
+    server.data["log_level"] = "warn"
+    refused(site, folder, "No space left on device")
     assert site.answers(server, 25)
-    server.host.run("rm /var/lib/filler")
+    server.host.run(f"umount {folder}")
     converges(site, server)
 
 
