@@ -7,7 +7,6 @@ all of them meet, so what stands below it relies on what stands above it, on wha
 from __future__ import annotations
 
 import fcntl
-import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import IO
@@ -35,8 +34,7 @@ def refuse_split_runs(arguments: list[str]) -> None:
 
 @operation()
 def begin() -> Generator[FunctionCommand, None, None]:
-    """Refuse a run that could break the order, and take this site's lock while it executes."""
-    refuse_split_runs(sys.argv)
+    """Take this site's lock while the run is carried out."""
     if state.is_executing and not _lock_site():
         message = text("flow.busy", path=str(_lock_path()))
         yield FunctionCommand(refuse, (message,), {})

@@ -174,6 +174,9 @@ def _zone(host: HostData, providers: Providers, reasons: _Reasons) -> ZoneSettin
     slug = values["dns_provider"]
     options: dict[str, str] = {}
     common = frozenset(setting.name for setting in ZONE_SETTINGS) | {"zone"}
+    if slug not in providers.names:
+        every = frozenset[str]().union(*map(providers.option_names, providers.names))
+        _say_unknown(host.data, common | every, reasons)
     if slug is None:
         if not any("dns_provider" in reason for reason in reasons.found[before:]):
             known = ", ".join(sorted(providers.names))

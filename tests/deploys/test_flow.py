@@ -43,11 +43,11 @@ class Run:
     steps: tuple[str, ...]
 
 
-def run(folder: Path, *options: str, failing: str = "", answer: str = "") -> Run:
+def run(folder: Path, *options: str, failing: str = "", answer: str = "", first: str = "") -> Run:
     journal = folder / "journal"
     (folder / "inventory.py").write_text(INVENTORY)
     head = f"JOURNAL = {str(journal)!r}\nFAILING = {failing!r}\n"
-    (folder / "run.py").write_text(head + DEPLOY)
+    (folder / "run.py").write_text(head + first + DEPLOY)
     done = subprocess.run(
         [sys.executable, "-m", "pyinfra", folder / "inventory.py", folder / "run.py", *options],
         cwd=REPOSITORY,
@@ -80,9 +80,17 @@ def test_a_failed_host_stops_all_others_also_when_the_user_says_go_on(
 def test_options_that_split_the_run_are_refused_before_anything_is_done(
     tmp_path: Path, option: str
 ) -> None:
-    done = run(tmp_path, "-y", option)
+    early = "import sys\nfrom deploys import flow\nflow.refuse_split_runs(sys.argv)\n"
+    done = run(tmp_path, "-y", option, first=early)
     assert done.status != 0
     assert option in done.output and done.steps == ()
+
+
+@pytest.mark.parametrize("option", ["--serial", "--no-wait"])
+def test_the_barrier_itself_notices_a_split_run(tmp_path: Path, option: str) -> None:
+    done = run(tmp_path, "-y", option)
+    assert done.status != 0
+    assert not [step for step in done.steps if step.startswith("below")]
 
 
 def test_a_second_run_on_the_same_site_is_refused_while_the_first_one_works(

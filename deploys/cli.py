@@ -1,0 +1,159 @@
+"""`pmail-deploy`: the same deploys with options, an exit status 0/1/2/3, and a file for reports."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploys.init_inventory import PROVIDER_OPTIONS, Answers, inventory_text
+from deploys.paths import state_dir
+from postmaster.messages import text
+from postmaster.report import statuses
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+_FAILED, _BAD_INPUT = 1, 2
+# What the site loader says first; then nothing has been changed.
+_BAD_INPUT_MARK = text("settings.mistakes", count=0).partition("0")[0]
+
+
+def _help(name: str) -> str:
+    return text(f"cli.{name}")
+
+
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every verb that runs a deploy."""
+    for option in (
+        click.option("-i", "--inventory", default="inventory.py", help=_help("inventory")),
+        click.option("--limit", multiple=True, help=_help("limit")),
+        click.option("--dry", is_flag=True, help=_help("dry")),
+        click.option("-y", "--yes", is_flag=True, help=_help("yes")),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group(help=_help("group"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pmail-deploy")
+def main() -> None:
+    """Run a verb."""
+
+
+def _run(deploy: str, inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> int:
+    """Run a deploy file with pyinfra; returns 0, 1 or 2."""
+    if not Path(inventory).is_file():
+        click.secho(text("cli.no_inventory", path=inventory), fg="red", err=True)
+        return _BAD_INPUT
+    command = [sys.executable, "-m", "pyinfra", str(Path(inventory).absolute()), deploy]
+    command += [word for each in limit for word in ("--limit", each)]
+    command += ["--dry"] if dry else ["-y"] if yes else []
+    # State and keys stay where the user is; pyinfra has to run where its configuration is.
+    keys = os.environ.get("PMAIL_KEYS") or "keys/store"
+    environment = {
+        **os.environ,
+        "PMAIL_STATE": str(state_dir()),
+        "PMAIL_KEYS": str(Path(keys).absolute()),
+    }
+    with subprocess.Popen(
+        command, cwd=_REPOSITORY, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        bad_input = False
+        for line in process.stderr:
+            bad_input = bad_input or _BAD_INPUT_MARK in line
+            click.echo(line, nl=False, err=True)
+    if process.returncode == 0:
+        return 0
+    return _BAD_INPUT if bad_input else _FAILED
+
+
+@main.command("deploy", help=_help("deploy"))
+@_options
+def deploy(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
+    """The whole job."""
+    sys.exit(_run("deploy.py", inventory, limit, dry, yes))
+
+
+@main.command("preflight", help=_help("preflight"))
+@_options
+def preflight(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
+    """Is every host fit."""
+    sys.exit(_run("deploys/preflight.py", inventory, limit, dry, True))
+
+
+@main.command("verify", help=_help("verify"))
+@_options
+@click.option("--json", "json_file", type=click.Path(dir_okay=False), help=_help("json"))
+def verify(
+    inventory: str, limit: tuple[str, ...], dry: bool, yes: bool, json_file: str | None
+) -> None:
+    """Is it all true."""
+    latest = state_dir() / "reports" / "latest.json"
+    before = latest.stat().st_mtime_ns if latest.exists() else 0
+    status = _run("deploys/verify.py", inventory, limit, dry, True)
+    made = latest.exists() and latest.stat().st_mtime_ns != before
+    if made and status in (0, _FAILED):
+        record = json.loads(latest.read_text("utf-8"))
+        status = statuses(record["reports"]) or status
+        if json_file:
+            Path(json_file).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    sys.exit(status)
+
+
+@main.command("tls", help=_help("tls"))
+@_options
+def tls(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
+    """Renew certificates."""
+    sys.exit(_run("deploys/tls.py", inventory, limit, dry, yes))
+
+
+@main.command("users", help=_help("users"))
+@_options
+def users(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
+    """Make mailboxes."""
+    sys.exit(_run("deploys/users.py", inventory, limit, dry, yes))
+
+
+@main.command("dns", help=_help("dns"))
+@_options
+def dns(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
+    """Publish records."""
+    sys.exit(_run("deploys/dns.py", inventory, limit, dry, yes))
+
+
+@main.command("init", help=_help("init"))
+@click.option("-o", "--output", default="inventory.py", help=_help("output"))
+@click.option("--host", prompt=text("cli.ask.host"))
+@click.option("--ssh-user", prompt=text("cli.ask.ssh_user"), default="root")
+@click.option("--domain", "domains", multiple=True)
+@click.option("--provider", type=click.Choice(sorted(PROVIDER_OPTIONS)), default=None)
+@click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help=_help("set"))
+def init(
+    output: str,
+    host: str,
+    ssh_user: str,
+    domains: tuple[str, ...],
+    provider: str | None,
+    options: tuple[str, ...],
+) -> None:
+    """Write a first inventory."""
+    path = Path(output)
+    if path.exists():
+        click.secho(text("cli.exists", path=output), fg="red", err=True)
+        sys.exit(_BAD_INPUT)
+    names = domains or tuple(click.prompt(text("cli.ask.domains")).split())
+    slug = provider or click.prompt(
+        text("cli.ask.provider"), type=click.Choice(sorted(PROVIDER_OPTIONS)), default="rfc2136"
+    )
+    given = dict(each.partition("=")[::2] for each in options)
+    for name in PROVIDER_OPTIONS[slug]:
+        if name not in given:
+            given[name] = click.prompt(name)
+    path.write_text(inventory_text(Answers(host, ssh_user, names, slug, tuple(given.items()))))
+    click.echo(text("cli.written", path=output))

@@ -1,0 +1,46 @@
+"""The text of a first inventory file, from a few answers; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# What must be asked for each provider; the rest has defaults.
+PROVIDER_OPTIONS: dict[str, tuple[str, ...]] = {
+    "rfc2136": ("dns_server", "dns_key_name", "dns_key_secret_env"),
+    "zonefile": ("zone_file",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the user said. host: address of the VPS. options: of the DNS provider."""
+
+    host: str
+    ssh_user: str
+    domains: tuple[str, ...]
+    provider: str
+    options: tuple[tuple[str, str], ...]
+
+
+def inventory_text(answers: Answers) -> str:
+    """Return an inventory file: one server, and a zone for each domain."""
+    domains = ", ".join(repr(domain) for domain in answers.domains)
+    options = "".join(f"    {name!r}: {value!r},\n" for name, value in answers.options)
+    zones = "".join(f'    ("@zone/{domain}", _dns),\n' for domain in answers.domains)
+    return (
+        '"""The servers and zones of this site; every setting is in README.md."""\n\n'
+        "mail_servers = [\n"
+        f"    ({answers.host!r}, {{\n"
+        f"        'ssh_user': {answers.ssh_user!r},\n"
+        f"        'domains': [{domains}],  # the primary one first\n"
+        "        'users': [],\n"
+        "    }),\n"
+        "]\n\n"
+        "_dns = {\n"
+        f"    'dns_provider': {answers.provider!r},\n"
+        f"{options}"
+        "}\n\n"
+        "zones = [\n"
+        f"{zones}"
+        "]\n"
+    )

@@ -1,0 +1,26 @@
+"""The command line."""
+
+TEXTS = {
+    "cli.group": "From a bare VPS and a domain to a PMail server whose mail is accepted.",
+    "cli.inventory": "Inventory file.",
+    "cli.limit": "Only this host or group; may be given several times.",
+    "cli.dry": "Show what would change, DNS records included, and change nothing.",
+    "cli.yes": "Do not ask.",
+    "cli.json": "Write the report to this file.",
+    "cli.output": "File to write; one that exists is never overwritten.",
+    "cli.set": "A setting of the DNS provider.",
+    "cli.deploy": "The whole job: preflight, keys, DNS, PMail, certificate, MX, report.",
+    "cli.preflight": "Is every host fit to become a mail server? Changes nothing.",
+    "cli.verify": "Is it all true, everywhere, now? Exit status 0 yes, 1 no, 2 bad input, 3 not known.",
+    "cli.tls": "Renew certificates that are due (daily from cron for tls = acme-dns).",
+    "cli.users": "Make the mailboxes that the inventory names.",
+    "cli.dns": "Publish all records but MX.",
+    "cli.init": "Write a first inventory.py.",
+    "cli.no_inventory": "there is no inventory {path}; write one with: pmail-deploy init",
+    "cli.exists": "{path} exists and is not overwritten; give another name with -o",
+    "cli.written": "{path} is written. Next: pmail-deploy deploy --dry",
+    "cli.ask.host": "Address of the VPS",
+    "cli.ask.ssh_user": "SSH user",
+    "cli.ask.domains": "Mail domains, the primary one first",
+    "cli.ask.provider": "DNS provider",
+}

@@ -1,0 +1,26 @@
+"""命令行。"""
+
+TEXTS = {
+    "cli.group": "从一台裸 VPS 和一个域名，到一台发信被接受的 PMail 服务器。",
+    "cli.inventory": "清单文件。",
+    "cli.limit": "仅限此主机或组；可多次给出。",
+    "cli.dry": "显示将要进行的更改（包括 DNS 记录），不作任何改动。",
+    "cli.yes": "不询问。",
+    "cli.json": "把报告写入此文件。",
+    "cli.output": "要写入的文件；已存在的文件从不覆盖。",
+    "cli.set": "DNS 服务商的一项设置。",
+    "cli.deploy": "全部工作：预检、密钥、DNS、PMail、证书、MX、报告。",
+    "cli.preflight": "每台主机是否适合作邮件服务器？不作任何改动。",
+    "cli.verify": "一切是否在各处、此刻都正确？退出状态 0 是，1 否，2 输入有误，3 未知。",
+    "cli.tls": "续期到期的证书（tls = acme-dns 时请由 cron 每日运行）。",
+    "cli.users": "创建清单中的邮箱。",
+    "cli.dns": "发布除 MX 外的所有记录。",
+    "cli.init": "写出第一份 inventory.py。",
+    "cli.no_inventory": "没有清单 {path}；可用以下命令生成：pmail-deploy init",
+    "cli.exists": "{path} 已存在，不会覆盖；请用 -o 指定其他名称",
+    "cli.written": "{path} 已写出。下一步：pmail-deploy deploy --dry",
+    "cli.ask.host": "VPS 的地址",
+    "cli.ask.ssh_user": "SSH 用户",
+    "cli.ask.domains": "邮件域名，主域名在前",
+    "cli.ask.provider": "DNS 服务商",
+}

@@ -1,0 +1,146 @@
+"""Publishing: killed at any point, the next run knows what is there; nothing is written twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dns_providers.base import Change, Rejected, Stale, Unreachable
+from dns_providers.ledger import Ledger, LedgerError, read_backup
+from dns_providers.publish import carry_out, carry_out_undo, mark_proven, prepare, unproven
+from dns_providers.rrset import rrset
+from tests.dns_providers.test_plan import FOREIGN, HOST, OURS, claim
+from tests.fakes import MemoryProvider, memory
+
+
+@dataclass
+class Killed(MemoryProvider):
+    """Dies at a write: before it is carried out, or after."""
+
+    after: bool = False
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        if self.after:
+            super().apply(changes)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_run_killed_at_the_write_is_resolved_by_reading(tmp_path: Path, after: bool) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(Killed(zone.rrsets, after=after), [claim()], ledger)
+    assert ledger.load().pending != ()
+
+    made = carry_out(zone, [claim()], ledger)
+
+    assert (made.changes == ()) is after
+    assert zone.rrsets[claim().key].values == {OURS}
+    state = ledger.load()
+    assert state.pending == () and state.entries[claim().key].origin == "written"
+
+
+def test_what_others_wrote_while_we_were_dead_is_foreign(tmp_path: Path) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(Killed(zone.rrsets), [claim()], ledger)
+    theirs = rrset(HOST, "A", 60, FOREIGN)
+    zone.rrsets[theirs.key] = theirs
+    made = carry_out(zone, [claim()], ledger)
+    assert made.blocked and zone.rrsets[theirs.key] == theirs
+
+
+def test_a_second_run_writes_nothing(tmp_path: Path) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    carry_out(zone, [claim()], ledger)
+    before = ledger.path.stat().st_mtime_ns
+    carry_out(zone, [claim()], ledger)
+    assert zone.writes == 1 and ledger.path.stat().st_mtime_ns == before
+
+
+@dataclass
+class Contested(MemoryProvider):
+    """Somebody else writes beside our record just before each of our first writes."""
+
+    times: int = 1
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        if self.times:
+            self.times -= 1
+            raise Stale("dns.error.stale", "stale", keys="x")
+        super().apply(changes)
+
+
+def test_a_change_that_somebody_was_faster_with_is_planned_anew(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, "example.test")
+    zone = Contested(memory().rrsets, times=2)
+    carry_out(zone, [claim()], ledger)
+    assert zone.rrsets[claim().key].values == {OURS}
+    with pytest.raises(Stale):
+        carry_out(Contested(memory().rrsets, times=9), [claim()], Ledger(tmp_path / "b", "z"))
+
+
+class Liar(MemoryProvider):
+    """Says yes and writes nothing."""
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        return
+
+
+def test_a_yes_that_is_not_true_is_found_out(tmp_path: Path) -> None:
+    with pytest.raises(Rejected) as error:
+        carry_out(Liar(memory().rrsets), [claim()], Ledger(tmp_path, "example.test"))
+    assert error.value.message_id == "dns.error.not_written"
+
+
+def test_a_zone_that_looks_empty_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(Rejected):
+        prepare(MemoryProvider({}), [claim()], Ledger(tmp_path, "example.test"))
+
+
+class Gone(MemoryProvider):
+    """Carries out the write, but its answer is lost."""
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        super().apply(changes)
+        raise Unreachable("dns.error.timeout", "timeout")
+
+
+def test_a_lost_answer_is_made_up_for_by_the_next_run(tmp_path: Path) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    with pytest.raises(Unreachable):
+        carry_out(Gone(zone.rrsets), [claim()], ledger)
+    assert carry_out(zone, [claim()], ledger).changes == ()
+    assert ledger.load().entries[claim().key].origin == "written"
+
+
+def test_a_backup_puts_back_what_was_there(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, "example.test")
+    old = rrset(HOST, "A", 60, FOREIGN)
+    zone = memory([old])
+    carry_out(zone, [claim()], ledger, frozenset({old.key}))
+    (backup,) = (tmp_path / "backups").iterdir()
+    name, changes = read_backup(backup)
+    assert name == "example.test" and backup.stat().st_mode & 0o077 == 0
+    carry_out_undo(zone, changes, ledger)
+    assert zone.rrsets[old.key] == old
+
+
+def test_a_damaged_ledger_is_told_and_nothing_is_written(tmp_path: Path) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    carry_out(zone, [claim()], ledger)
+    ledger.path.write_text("{")
+    with pytest.raises(LedgerError):
+        carry_out(zone, [claim("imap.example.test")], ledger)
+    assert zone.writes == 1
+
+
+def test_what_was_seen_everywhere_is_not_waited_for_again(tmp_path: Path) -> None:
+    ledger, made = Ledger(tmp_path, "example.test"), rrset(HOST, "A", 60, OURS)
+    assert unproven(ledger.load(), [made]) == (made,)
+    mark_proven(ledger, [made])
+    assert unproven(ledger.load(), [made]) == ()
+    assert unproven(ledger.load(), [rrset(HOST, "A", 60, FOREIGN)]) != ()

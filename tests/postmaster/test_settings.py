@@ -1,0 +1,132 @@
+"""The inventory is validated as a whole: every mistake is told, and told at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dns_providers.registry import PROVIDERS, option_names, option_problems
+from postmaster.parse import HostData, Providers, SettingsError, parse_site
+from postmaster.settings import Site, User
+
+ENVIRON = {"PMAIL_TSIG": "c2VjcmV0"}
+KNOWN = Providers(
+    frozenset(PROVIDERS),
+    option_names,
+    lambda slug, options: option_problems(slug, options, ENVIRON),
+)
+DNS = {
+    "dns_provider": "rfc2136",
+    "dns_server": "ns1.example.com",
+    "dns_key_name": "update",
+    "dns_key_secret_env": "PMAIL_TSIG",
+}
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PMAIL_LANG", "en")
+
+
+def zone(name: str, **data: Any) -> HostData:
+    return HostData(f"@zone/{name}", {**DNS, "zone": name, **data})
+
+
+def site(*zones: HostData, **data: Any) -> Site:
+    server = HostData("8.8.8.8", {"domains": ["example.com"], **data})
+    return parse_site([server], zones or (zone("example.com"),), KNOWN)
+
+
+def reasons(*zones: HostData, **data: Any) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as error:
+        site(*zones, **data)
+    return error.value.reasons
+
+
+def test_defaults_come_from_the_primary_domain_and_the_address() -> None:
+    (server,) = site().servers
+    assert (server.ipv4, server.web_host) == ("8.8.8.8", "mail.example.com")
+    assert server.mail_host == "smtp.example.com"
+    assert server.certificate_names == (
+        *("mail.example.com", "smtp.example.com", "imap.example.com", "pop.example.com"),
+    )
+
+
+def test_a_unicode_domain_becomes_a_labels() -> None:
+    found = site(zone("例子.com"), domains=["例子.com"])
+    assert found.servers[0].primary == "xn--fsqu00a.com" == found.zones[0].name
+
+
+def test_an_unknown_setting_is_told_with_the_nearest_right_one() -> None:
+    (reason,) = reasons(spam_filter_levle=2)
+    assert "spam_filter_levle" in reason and "spam_filter_level?" in reason
+
+
+def test_what_pyinfra_itself_understands_is_no_mistake() -> None:
+    assert site(ssh_user="root", ssh_hostname="8.8.8.8", _sudo=True)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    bad_zone = zone("example.com", dns_key_secret_env="NOT_SET", dns_port="x")
+    found = reasons(
+        bad_zone,
+        domains=["other.org", "co.uk"],
+        users=["Bob!", "bob", "bob"],
+        ipv4="10.0.0.1",
+        log_level="debug",
+        open_ports=[25],
+        tls="files",
+        tsl="x",
+    )
+    text = "\n".join(found)
+    for word in ("NOT_SET", "dns_port", "co.uk", "Bob!", "debug", "tsl"):
+        assert word in text, word
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "203.0.113.10", "127.0.0.1", "100.64.0.1"])
+def test_an_address_that_is_not_public_is_refused_unless_allowed(address: str) -> None:
+    assert address in reasons(ipv4=address)[0]
+    assert site(ipv4=address, allow_private_address=True)
+
+
+def test_a_domain_under_no_zone_is_refused() -> None:
+    assert "example.org" in reasons(domains=["example.com", "example.org"])[0]
+
+
+def test_a_domain_on_two_servers_is_refused() -> None:
+    servers = [
+        HostData(name, {"domains": domains, "ipv4": name})
+        for name, domains in (
+            ("8.8.8.8", ["example.com"]),
+            ("8.8.4.4", ["second.example.com", "example.com"]),
+        )
+    ]
+    with pytest.raises(SettingsError) as error:
+        parse_site(servers, [zone("example.com")], KNOWN)
+    assert any("example.com is on two servers" in each for each in error.value.reasons)
+
+
+def test_the_longest_zone_holds_a_domain() -> None:
+    found = site(zone("example.com"), zone("sub.example.com"), domains=["a.sub.example.com"])
+    assert found.servers[0].domains[0].zone == "sub.example.com"
+
+
+def test_a_secret_is_named_and_its_variable_must_be_set() -> None:
+    (reason,) = reasons(zone("example.com", dns_key_secret_env="NOT_SET"))
+    assert "NOT_SET" in reason
+
+
+def test_users_are_names_or_name_and_account() -> None:
+    (server,) = site(users=["bob", {"account": "alice", "name": "Alice"}]).servers
+    assert server.users == (User("bob", "bob"), User("alice", "Alice"))
+
+
+def test_a_selector_that_the_outbound_mode_cannot_use_is_refused() -> None:
+    assert "default" in reasons(dkim_selector="pm202611a")[0]
+
+
+def test_no_servers_and_no_zones_are_mistakes() -> None:
+    with pytest.raises(SettingsError) as error:
+        parse_site([], [], KNOWN)
+    assert len(error.value.reasons) == 2
