@@ -55,7 +55,7 @@ def test_files_with_secrets_are_readable_by_their_owner_only(running_site: Site)
     assert files
     assert [path for path in files if path.stat().st_mode & 0o077] == []
     listing = server.host.run(
-        "find /var/lib/pmail /etc/pmail-deploy -type f "
+        "find /var/lib/pmail /etc/pmail-deploy -type f -size +0 "
         r"\( -name 'dkim.priv' -o -name 'privkey.pem' -o -name 'config.json' -o -name '*.db' \) "
         "-perm /007"
     )
