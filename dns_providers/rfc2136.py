@@ -284,15 +284,16 @@ def _add_preconditions(update: dns.update.UpdateMessage, change: Change) -> None
 def _add_change(update: dns.update.UpdateMessage, change: Change) -> None:
     owner, rtype = change.key.owner, change.key.rtype
     before = change.before.values if change.before else frozenset()
-    if change.after is None:
-        for value in before:
-            update.delete(owner, to_rdata(value, rtype))
-        return
-    for value in before - change.after.values:
+    after = change.after.values if change.after else frozenset()
+    if change.before and change.after and change.before.ttl != change.after.ttl:
+        # Knot keeps the old TTL when a value that is there is added again, so all go and come.
+        gone, new = before, after
+    else:
+        gone, new = before - after, after - before
+    for value in gone:
         update.delete(owner, to_rdata(value, rtype))
-    same_ttl = change.before is not None and change.before.ttl == change.after.ttl
-    for value in change.after.values - before if same_ttl else change.after.values:
-        update.add(owner, change.after.ttl, to_rdata(value, rtype))
+    for value in new:
+        update.add(owner, change.after.ttl if change.after else 0, to_rdata(value, rtype))
 
 
 _TSIG_HINTS = {

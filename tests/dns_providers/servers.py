@@ -1,0 +1,122 @@
+"""Real name servers that take RFC 2136 updates, on loopback: BIND, Knot and PowerDNS."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import socket
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dns.message
+import dns.query
+
+from tests.lab.process import Daemon, run, wait_for
+
+ZONE = "example.test"
+OTHER_ZONE = "locked.test"  # served, but our key may not change it
+KEY = "update-key"
+ALGORITHM = "hmac-sha256"
+_ZONE_TEXT = """$ORIGIN {zone}.
+$TTL 300
+@ IN SOA ns.{zone}. host.{zone}. 1 60 60 3600 5
+@ IN NS ns.{zone}.
+ns IN A 127.0.0.1
+"""
+
+
+@dataclass(frozen=True)
+class NameServer:
+    """One running server."""
+
+    name: str
+    port: int
+    secret: str = field(repr=False)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(name: str, folder: Path) -> Iterator[NameServer]:
+    """One of `bind`, `knot`, `powerdns`, with two zones and a key for the first."""
+    server = NameServer(name, _free_port(), b64encode(secrets.token_bytes(32)).decode())
+    for zone in (ZONE, OTHER_ZONE):
+        (folder / f"{zone}.zone").write_text(_ZONE_TEXT.format(zone=zone))
+    command = {"bind": _bind, "knot": _knot, "powerdns": _powerdns}[name](server, folder)
+    daemon = Daemon(folder / "pid")
+    daemon.start(command, folder / "log")
+    try:
+        if not wait_for(lambda: _answers(server.port), 15):
+            raise RuntimeError((folder / "log").read_text()[-2000:])
+        yield server
+    finally:
+        daemon.stop()
+
+
+def _answers(port: int) -> bool:
+    try:
+        reply = dns.query.tcp(dns.message.make_query(ZONE, "SOA"), "127.0.0.1", 1, port)
+    except (OSError, dns.exception.DNSException, EOFError):
+        return False
+    return bool(reply.answer)
+
+
+def _bind(server: NameServer, folder: Path) -> list[str]:
+    (folder / "named.conf").write_text(
+        f'key "{KEY}" {{ algorithm {ALGORITHM}; secret "{server.secret}"; }};\n'
+        f'options {{ directory "{folder}"; pid-file none; session-keyfile "{folder}/s.key"; '
+        f"listen-on port {server.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; "
+        f'recursion no; dnssec-validation no; allow-transfer {{ key "{KEY}"; }}; }};\n'
+        "controls { };\n"
+        f'zone "{ZONE}" {{ type primary; file "{ZONE}.zone"; '
+        f"update-policy {{ grant {KEY} zonesub any; }}; }};\n"
+        f'zone "{OTHER_ZONE}" {{ type primary; file "{OTHER_ZONE}.zone"; }};\n'
+    )
+    return ["named", "-g", "-c", str(folder / "named.conf")]
+
+
+def _knot(server: NameServer, folder: Path) -> list[str]:
+    (folder / "knot.conf").write_text(
+        f'server:\n  listen: 127.0.0.1@{server.port}\n  rundir: "{folder}"\n'
+        f'  pidfile: "{folder}/knot.pid"\n  user: root\ndatabase:\n  storage: "{folder}"\n'
+        "log:\n  - target: stderr\n    any: info\n"
+        f"key:\n  - id: {KEY}\n    algorithm: {ALGORITHM}\n    secret: {server.secret}\n"
+        f"acl:\n  - id: update\n    key: {KEY}\n    action: [update, transfer]\n"
+        f'template:\n  - id: default\n    storage: "{folder}"\n    file: "%s.zone"\n'
+        "    zonefile-sync: -1\n    zonefile-load: whole\n"
+        f"zone:\n  - domain: {ZONE}\n    acl: update\n  - domain: {OTHER_ZONE}\n"
+    )
+    return ["knotd", "-c", str(folder / "knot.conf")]
+
+
+def _powerdns(server: NameServer, folder: Path) -> list[str]:
+    database = folder / "pdns.db"
+    schema = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql").read_text()
+    run("sqlite3", str(database), input=schema)
+    (folder / "pdns.conf").write_text(
+        f"launch=gsqlite3\ngsqlite3-database={database}\nlocal-address=127.0.0.1\n"
+        f"local-port={server.port}\nsocket-dir={folder}\ndnsupdate=yes\nallow-dnsupdate-from=\n"
+        "allow-axfr-ips=\ndisable-axfr=no\ncache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\n"
+        "zone-cache-refresh-interval=0\nguardian=no\ndaemon=no\ndisable-syslog=yes\n"
+    )
+    util = ["pdnsutil", f"--config-dir={folder}"]
+    for zone in (ZONE, OTHER_ZONE):
+        run(*util, "load-zone", zone, str(folder / f"{zone}.zone"))
+    run(*util, "import-tsig-key", KEY, ALGORITHM, server.secret)
+    for kind in ("TSIG-ALLOW-DNSUPDATE", "TSIG-ALLOW-AXFR"):
+        run(*util, "set-meta", ZONE, kind, KEY)
+    run(*util, "set-meta", ZONE, "ALLOW-DNSUPDATE-FROM", "127.0.0.0/8")
+    return ["pdns_server", f"--config-dir={folder}"]
+
+
+def there(name: str) -> bool:
+    """Whether this machine has the server."""
+    programs = {"bind": "named", "knot": "knotd", "powerdns": "pdns_server"}
+    return shutil.which(programs[name]) is not None

@@ -1,0 +1,101 @@
+"""RFC 2136 against real servers: the contract, and every way in which a server can say no."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dns_providers.base import AuthError, Change, ProviderError, Unreachable, ZoneNotFound
+from dns_providers.ledger import Ledger
+from dns_providers.publish import carry_out
+from dns_providers.rfc2136 import Rfc2136Provider, TsigKey
+from dns_providers.rrset import TXT, owner_name, rrset
+from tests.dns_providers import servers
+from tests.dns_providers.servers import ALGORITHM, KEY, OTHER_ZONE, ZONE, NameServer
+from tests.dns_providers.test_plan import claim
+from tests.provider_contract import ProviderContract
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(params=["bind", "knot", "powerdns"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NameServer]:
+    if not servers.there(request.param):
+        pytest.skip(f"{request.param} is not installed")
+    with servers.running(request.param, tmp_path) as running:
+        yield running
+
+
+def opened(server: NameServer, zone: str = ZONE, **key: str) -> Rfc2136Provider:
+    fields = {"name": KEY, "algorithm": ALGORITHM, "secret": server.secret, **key}
+    return Rfc2136Provider(owner_name(zone), "127.0.0.1", TsigKey(**fields), server.port, 5.0)
+
+
+class TestRfc2136(ProviderContract):
+    @pytest.fixture
+    def provider(self, server: NameServer) -> Rfc2136Provider:
+        return opened(server)
+
+
+WRONG = "d3JvbmcgLSB3cm9uZyAtIHdyb25nIC0gd3Jvbmc="
+
+
+@pytest.mark.parametrize(
+    "key", [{"secret": WRONG}, {"name": "nobody"}, {"algorithm": "hmac-sha512"}]
+)
+def test_a_wrong_key_is_refused_and_its_secret_is_not_shown(
+    server: NameServer, key: dict[str, str]
+) -> None:
+    provider = opened(server, **key)
+    for work in (
+        lambda: provider.read(frozenset({owner_name(ZONE)})),
+        lambda: provider.apply([Change(None, rrset(ZONE, "TXT", 60, TXT(b"x")), "test")]),
+    ):
+        with pytest.raises(AuthError) as error:
+            work()
+        shown = f"{error.value} {error.value.values} {provider!r}"
+        assert server.secret not in shown and WRONG not in shown
+
+
+def test_a_zone_that_is_not_served_is_told(server: NameServer) -> None:
+    with pytest.raises((ZoneNotFound, AuthError)) as error:
+        opened(server, "nowhere.test").read(frozenset({owner_name("nowhere.test")}))
+    assert "nowhere.test" in str(error.value)
+
+
+def test_a_zone_that_the_key_may_not_change_is_never_taken_for_changed(
+    server: NameServer, tmp_path: Path
+) -> None:
+    provider = opened(server, OTHER_ZONE)
+    with pytest.raises(ProviderError):
+        carry_out(provider, [claim(f"host.{OTHER_ZONE}")], Ledger(tmp_path, OTHER_ZONE))
+
+
+def test_without_zone_transfer_names_are_read_one_by_one(tmp_path: Path) -> None:
+    with servers.running("bind", tmp_path) as server:
+        provider = opened(server)
+        made = rrset(f"host.{ZONE}", "TXT", 60, TXT(b"x" * 3000))
+        cover = rrset(f"*.{ZONE}", "TXT", 60, TXT(b"wild"))
+        provider.apply([Change(None, made, "test"), Change(None, cover, "test")])
+        names = frozenset({made.key.owner, provider.zone})
+        whole = provider.read(names)
+        single = provider._read_queries("127.0.0.1", names)
+        assert single.rrsets == whole.rrsets
+        assert {each.key for each in single.covering} >= {cover.key}
+
+
+@pytest.mark.parametrize(("address", "port"), [("127.0.0.1", 9), ("no-such-host.invalid", 53)])
+def test_a_server_that_cannot_be_reached_is_told(address: str, port: int) -> None:
+    key = TsigKey(KEY, ALGORITHM, WRONG)
+    provider = Rfc2136Provider(owner_name(ZONE), address, key, port, 2.0)
+    with pytest.raises(Unreachable) as error:
+        provider.read(frozenset({owner_name(ZONE)}))
+    assert address in str(error.value)
+
+
+def test_a_key_shows_nothing_of_its_secret() -> None:
+    key = TsigKey(KEY, ALGORITHM, WRONG)
+    assert WRONG not in repr(key) and dataclasses.asdict(key)["secret"] == WRONG
