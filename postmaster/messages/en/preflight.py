@@ -21,7 +21,7 @@ TEXTS = {
     "preflight.port": "port {port} is taken by {process} (pid {pid})",
     "preflight.port.remedy": "stop {process} and keep it from starting, or take another machine (port {port}, pid {pid})",
     "preflight.port_mta": "port {port} is taken by the mail server {process} (pid {pid})",
-    "preflight.port_mta.remedy": "if nothing needs it: apt-get remove exim4-base postfix sendmail ({process}, port {port}, pid {pid})",
+    "preflight.port_mta.remedy": "PMail takes its place. If nothing needs it: systemctl disable --now exim4 (or postfix, sendmail), then run again ({process}, port {port}, pid {pid})",
     "preflight.disk": "{free} free",
     "preflight.disk_low": "only {free} free below /var/lib",
     "preflight.disk_low.remedy": "make room: PMail keeps all mail there (free now: {free})",

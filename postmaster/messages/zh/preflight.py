@@ -21,7 +21,7 @@ TEXTS = {
     "preflight.port": "端口 {port} 被 {process}（pid {pid}）占用",
     "preflight.port.remedy": "请停止 {process} 并禁止其启动，或换一台机器（端口 {port}，pid {pid}）",
     "preflight.port_mta": "端口 {port} 被邮件服务器 {process}（pid {pid}）占用",
-    "preflight.port_mta.remedy": "若无用途：apt-get remove exim4-base postfix sendmail（{process}，端口 {port}，pid {pid}）",
+    "preflight.port_mta.remedy": "PMail 将取而代之。若无用途：systemctl disable --now exim4（或 postfix、sendmail），然后重新运行（{process}，端口 {port}，pid {pid}）",
     "preflight.disk": "剩余 {free}",
     "preflight.disk_low": "/var/lib 仅剩 {free}",
     "preflight.disk_low.remedy": "请腾出空间：PMail 的所有邮件都存放于此（现剩 {free}）",
