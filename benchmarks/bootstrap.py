@@ -1,0 +1,64 @@
+"""How long the whole job takes, first and again, beside an empty pyinfra run on the same host.
+
+`python -m benchmarks.bootstrap [RUNS]`, as root, after `python -m tests.lab prepare`. Prints one
+line for each figure: minimum, median and maximum in seconds.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.lab import __main__ as lab
+from tests.lab.network import Network
+from tests.lab.operator import Operator
+from tests.lab_tests.site import Site
+
+EMPTY = '"""Nothing to do."""\n'
+
+
+def measure(runs: int) -> dict[str, list[float]]:
+    """Return seconds of each kind of run."""
+    found: dict[str, list[float]] = {"bootstrap": [], "no change": [], "empty pyinfra run": []}
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            site = Site(Operator(Path(folder) / "site", Network().inside))
+            site.operator.folder.mkdir()
+            site.dns.up()
+            server = site.add_server("example.test")
+            empty = Path(folder) / "empty.py"
+            empty.write_text(EMPTY)
+            found["bootstrap"].append(timed(site, "deploy.py"))
+            found["no change"].append(timed(site, "deploy.py"))
+            found["empty pyinfra run"].append(timed(site, str(empty)))
+            server.host.stop()
+    return found
+
+
+def timed(site: Site, deploy: str) -> float:
+    """Seconds that one run takes; it must end well."""
+    started = time.perf_counter()
+    done = site.operator.run(deploy)
+    assert done.status == 0, done.output
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure and print."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    lab.down()
+    lab.up()
+    try:
+        found = measure(runs)
+    finally:
+        lab.down()
+    for name, seconds in found.items():
+        low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
+        print(f"{name:20} {low:7.2f} {middle:7.2f} {high:7.2f}  ({len(seconds)} runs)")
+
+
+if __name__ == "__main__":
+    main()
