@@ -15,6 +15,7 @@ from tests.lab.process import Daemon, run, wait_for
 
 ADDRESS = "198.51.100.80"
 DIRECTORY = f"https://{ADDRESS}:14000/dir"
+REFUSED = "refused.example.test"  # a name that the authority gives no certificate for
 YEAR = 365 * 86400
 
 
@@ -62,6 +63,7 @@ class Pebble:
             "ocspResponderURL": "",
             "externalAccountBindingRequired": False,
             "certificateValidityPeriod": validity,
+            "domainBlocklist": [REFUSED],
         }
         (self.folder / "config.json").write_text(json.dumps({"pebble": settings}))
         command = ["pebble", "-config", str(self.folder / "config.json")]

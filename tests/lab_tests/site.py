@@ -47,6 +47,12 @@ class Server:
         """Its IPv4 address."""
         return self.host.ip
 
+    def answers(self, port: int) -> bool:
+        """Whether a port can be connected to from outside."""
+        probe = ["bash", "-c", f"exec 3<>/dev/tcp/{self.ip}/{port}"]
+        command = ["ip", "netns", "exec", Network().name, "timeout", "3", *probe]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
 
 @dataclass
 class Site:
@@ -145,12 +151,6 @@ class Site:
         """How often PMail was started."""
         journal = server.host.run("journalctl -u pmail --no-pager -q -o cat")
         return journal.count("Started pmail.service")
-
-    def answers(self, server: Server, port: int) -> bool:
-        """Whether a port can be connected to from outside."""
-        probe = ["bash", "-c", f"exec 3<>/dev/tcp/{server.ip}/{port}"]
-        command = ["ip", "netns", "exec", Network().name, "timeout", "3", *probe]
-        return subprocess.run(command, capture_output=True).returncode == 0
 
     def set_up_server_reachable(self, server: Server) -> bool:
         """Whether PMail's set-up server answers on any port from outside."""
@@ -272,7 +272,7 @@ class MxWatcher:
     def _watch(self) -> None:
         while not self._ended.is_set():
             mx = bool(self._site.mx(self._server.domain))
-            self._seen.append((mx, self._site.answers(self._server, 25)))
+            self._seen.append((mx, self._server.answers(25)))
             time.sleep(0.1)
 
     def never_too_early(self) -> bool:

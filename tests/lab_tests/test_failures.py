@@ -89,7 +89,7 @@ def test_disk_full_while_the_configuration_is_written_keeps_the_running_server(
     )
     server.data["log_level"] = "warn"
     refused(site, folder, "No space left on device")
-    assert site.answers(server, 25)
+    assert server.answers(25)
     server.host.run(f"umount {folder}")
     converges(site, server)
 
