@@ -44,7 +44,7 @@ RECEIVER = "mx.receiver.test"
 PORTS = (25, 465, 587, 110, 995, 993, 8080, 443)
 NOBODY = 65534
 CLONE_NEWNET = 0x40000000
-ADMIN_PASSWORD = "a long admin password"
+ADMIN_PASSWORD = "a-long-admin-password"  # PMail's POP3 reads no spaces
 
 USER_TABLE = """
 CREATE TABLE `user` (`id` INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, `account` TEXT NOT NULL,
