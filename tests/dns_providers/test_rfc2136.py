@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import dns.message
 import pytest
 
 from dns_providers.base import AuthError, Change, ProviderError, Unreachable, ZoneNotFound
@@ -58,6 +61,15 @@ def test_a_wrong_key_is_refused_and_its_secret_is_not_shown(
             work()
         shown = f"{error.value} {error.value.values} {provider!r}"
         assert server.secret not in shown and WRONG not in shown
+
+
+def test_a_wrong_clock_is_told(server: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    behind = SimpleNamespace(time=lambda: time.time() - 4000)
+    monkeypatch.setattr(dns.message, "time", behind)
+    with pytest.raises(AuthError) as error:
+        opened(server).read(frozenset({owner_name(ZONE)}))
+    assert error.value.message_id in ("dns.error.tsig_clock", "dns.error.tsig_unsigned")
+    assert "clock" in str(error.value)
 
 
 def test_a_zone_that_is_not_served_is_told(server: NameServer) -> None:

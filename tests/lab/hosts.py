@@ -11,6 +11,8 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +113,18 @@ class Host:
     def cut_ssh(self) -> None:
         """Break every SSH connection to it at once."""
         run("ip", "netns", "exec", Network().name, "ss", "-K", "dst", self.ip, "dport", "=", "22")
+
+    @contextmanager
+    def firewall(self, rule: str) -> Iterator[None]:
+        """An inbound rule before the host, as a cloud's firewall has it."""
+        nft = ["ip", "netns", "exec", self.netns, "nft"]
+        chain = "type filter hook input priority -50;"
+        rules = f"table inet cloud {{\n chain c {{\n  {chain}\n  {rule}\n }}\n}}\n"
+        run(*nft, "-f", "-", input=rules)
+        try:
+            yield
+        finally:
+            run(*nft, "delete", "table", "inet", "cloud")
 
     def tree(self) -> dict[str, str]:
         """What the deploy and the packages have written: path -> kind, mode, owner and sum."""

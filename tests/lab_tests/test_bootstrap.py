@@ -28,6 +28,9 @@ def test_a_bare_host_becomes_a_verified_server_and_a_second_run_changes_nothing(
     assert second.changed == 0, second.output
     assert site.tree(server) == before
 
+    exposure = server.host.run("systemd-analyze security pmail.service | tail -n 1")
+    assert float(exposure.split(":")[1].split()[0]) <= 1.5, exposure
+
     verdict = submit(site, server, to="someone@recv.test")
     assert (verdict.spf, verdict.dkim, verdict.dmarc) == ("pass", "pass", "pass")
 

@@ -55,6 +55,15 @@ def test_dead_name_server(new_site: Site) -> None:
     converges(site, server)
 
 
+def test_a_lagging_secondary_is_named_and_the_next_run_waits_for_it(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("lag.test", propagation_timeout=3)
+    refused(site, "ns3.servers.test", "198.51.100.56")
+    assert site.mx("lag.test") == []
+    server.data["propagation_timeout"] = 120
+    converges(site, server)
+
+
 def test_port_25_taken_names_the_process_and_changes_nothing(new_site: Site) -> None:
     site = new_site
     server = site.add_server("example.test")
@@ -134,6 +143,13 @@ def test_a_conflict_in_an_optional_group_lets_the_run_finish_and_ends_it_non_zer
     site.operator.zones["example.test"]["dns_replace"] = ["_dmarc.example.test/TXT"]
     converges(site, server)
 
+    (backup,) = [
+        path for path in (site.operator.state / "backups").iterdir() if foreign in path.read_text()
+    ]
+    undone = site.operator.run("deploys/dns.py", "-y", "--data", f"undo={backup}")
+    assert undone.status == 0, undone.output
+    assert site.txt("_dmarc.example.test") == [foreign]
+
 
 def test_a_foreign_spf_record_is_merged_and_a_foreign_txt_stays(new_site: Site) -> None:
     site = new_site
@@ -181,23 +197,28 @@ def test_killed_and_started_again(new_site: Site, word: str) -> None:
     assert site.can_log_in(server, "bob")
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "f=$(readlink -f /etc/pmail-deploy/config/current)/config.json; echo '{' > $f",
-        "f=$(readlink -f /etc/pmail-deploy/config/current)/config.json; : > $f",
-        "f=$(readlink -f /etc/pmail-deploy/config/current)/config.json; rm $f",
-        "f=$(readlink -f /etc/pmail-deploy/config/current)/config.json; chmod 600 $f",
-        "rm /etc/pmail-deploy/config/current",
-    ],
+MASTER = "$(readlink -f /etc/pmail-deploy/config/current)/config.json"
+DAMAGE = (
+    f"echo '{{' > {MASTER}",
+    f": > {MASTER}",
+    f"rm {MASTER}",
+    f"chmod 600 {MASTER}",
+    f"sed -i s/true/false/ {MASTER}",
+    "rm /etc/pmail-deploy/config/current",
+    "rm -f /var/lib/pmail/config/config.json; rm /etc/pmail-deploy/config/current",
 )
-def test_with_a_damaged_configuration_the_set_up_server_never_listens(
-    running_site: Site, damage: str
-) -> None:
+
+
+def test_with_a_damaged_configuration_the_set_up_server_never_listens(running_site: Site) -> None:
     site = running_site
     (server,) = site.servers
-    server.host.run(damage)
-    server.host.reboot()
-    assert not site.set_up_server_reachable(server)
-    assert "LISTEN" not in server.host.run("ss -Hltn 'sport = :8080 or sport = :80'")
+    for damage in DAMAGE:
+        server.host.run(damage)
+        server.host.reboot()
+        assert not site.set_up_server_reachable(server), damage
+        listening = server.host.run("ss -Hltn 'sport = :8080 or sport = :80'")
+        assert "LISTEN" not in listening, damage
+        again = site.operator.run()
+        assert again.status == 0, f"{damage}\n{again.output}"
+        assert server.answers(25)
     converges(site, server)

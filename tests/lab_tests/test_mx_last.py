@@ -56,3 +56,15 @@ def test_one_failing_host_keeps_every_mx_back_also_when_the_user_says_go_on(
     assert done.status != 0
     assert broken.name in done.output
     assert site.mx("example.test") == [] and site.mx("second.test") == []
+
+
+def test_a_cloud_firewall_before_port_25_keeps_mx_back(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    with server.host.firewall("tcp dport 25 drop"):
+        done = site.operator.run()
+        assert done.status != 0 and "security group" in done.output, done.output
+        assert site.mx("example.test") == []
+    again = site.operator.run()
+    assert again.status == 0, again.output
+    assert site.mx("example.test") == ["10 smtp.example.test."]
