@@ -14,6 +14,7 @@ from typing import Any
 
 from pyinfra.api import Host
 
+from deploys.errors import DeployError
 from deploys.pmail_server import layout
 from deploys.pmail_server.database import stored_password
 from deploys.remote import read
@@ -22,13 +23,8 @@ _PAGE_SIZE = 10000
 _AHEAD = 30  # seconds; PMail refuses a token 5 s after its time, and takes one before it
 
 
-class ApiError(Exception):
+class ApiError(DeployError):
     """PMail did not answer, or said no."""
-
-    def __init__(self, message_id: str, **values: str) -> None:
-        super().__init__(message_id)
-        self.message_id = message_id
-        self.values = values
 
 
 @dataclass(frozen=True, slots=True)

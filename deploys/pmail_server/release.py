@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploys.errors import DeployError
 from deploys.paths import state_dir, write_private
 from postmaster.settings import PmailSource
 
@@ -20,13 +21,8 @@ _ELF_MACHINE = {"amd64": 62, "arm64": 183}  # e_machine: EM_X86_64, EM_AARCH64
 _CHUNK = 1 << 20
 
 
-class ReleaseError(Exception):
+class ReleaseError(DeployError):
     """The binary could not be had, or is not the one that was expected."""
-
-    def __init__(self, message_id: str, **values: str) -> None:
-        super().__init__(message_id)
-        self.message_id = message_id
-        self.values = values
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from josepy.jwk import JWKRSA
 from josepy.util import ComparableRSAKey
 
+from deploys.errors import DeployError
 from deploys.paths import write_private
 from deploys.tls_certificate.renewal import Pair
 from postmaster.settings import TlsSettings
@@ -36,13 +37,8 @@ _KEY_BITS = 2048  # RSA: old mail servers cannot do ECDSA
 Published = Callable[[Mapping[str, str]], AbstractContextManager[None]]
 
 
-class AcmeError(Exception):
+class AcmeError(DeployError):
     """The order failed; nothing has been changed on the host."""
-
-    def __init__(self, message_id: str, **values: str) -> None:
-        super().__init__(message_id)
-        self.message_id = message_id
-        self.values = values
 
 
 @dataclass(frozen=True, slots=True)
