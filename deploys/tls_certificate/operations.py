@@ -34,7 +34,10 @@ CA_BUNDLE = f"{layout.OWN}/acme-ca.pem"
 _LINEAGE = "pmail-deploy"
 _CERTBOT_LOG = "/var/log/letsencrypt/letsencrypt.log"
 _LIVE = f"/etc/letsencrypt/live/{_LINEAGE}"
-_CERTBOT_NOISE = ("Saving debug log", "Requesting a certificate", "Ask for help", "Account reg")
+_CERTBOT_NOISE = (
+    *("Saving debug log", "Requesting a certificate", "Ask for help", "Account reg"),
+    *("An unexpected error", "AttributeError: can't set attribute", "Renewing an existing"),
+)
 
 
 def current(host: Host, path: str = layout.TLS_CHAIN) -> Certificate | None:

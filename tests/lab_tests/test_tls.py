@@ -115,7 +115,7 @@ def test_a_refused_order_says_why_and_changes_nothing(new_site: Site, method: st
     server.data["web_host"] = REFUSED
     done = site.operator.run("deploys/tls.py")
     assert done.status != 0 and "Traceback" not in done.output, done.output
-    assert "refused the order" in done.output and "blocklist" in done.output, done.output
+    assert "forbidden by policy" in done.output, done.output
     assert shown(server).fingerprint == before.fingerprint
     assert "_acme-challenge" not in site.records("example.test")
 
