@@ -66,5 +66,5 @@ def test_mistakes_in_the_inventory_are_bad_input_and_all_are_told(
     done = CliRunner().invoke(main, ["deploy", "-i", str(inventory), "-y"])
     said = done.output + capfd.readouterr().err
     assert done.exit_code == 2, said
-    assert "mail_servers" in said and "dns_provider is missing" in said
+    assert "mail_servers" in said and "did you mean dns_provider?" in said
     assert not (tmp_path / "state").exists()
