@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 from pathlib import Path
 
 import pytest
 
-from tests.lab_tests.site import Server, Site
+from tests.lab_tests.site import Site, converges
 
 pytestmark = pytest.mark.lab
-
-
-def converges(site: Site, *servers: Server) -> None:
-    """The next run ends well, and the one after it has nothing to do."""
-    done = site.operator.run()
-    assert done.status == 0, done.output
-    again = site.operator.run()
-    assert (again.status, again.changed) == (0, 0), again.output
-    for server in servers:
-        assert site.mx(server.domain) == [f"10 smtp.{server.domain}."]
 
 
 def refused(site: Site, *words: str) -> str:
@@ -161,40 +149,6 @@ def test_a_foreign_spf_record_is_merged_and_a_foreign_txt_stays(new_site: Site) 
         "google-site-verification=abc",
         f"v=spf1 ip4:192.0.2.9 ip4:{server.ip} -all",
     ]
-
-
-def test_ssh_cut_in_the_middle(new_site: Site) -> None:
-    site = new_site
-    server = site.add_server("example.test")
-    run = site.operator.start()
-    site.when_printed(run, "Install PMail", then=server.host.cut_ssh)
-    assert run.wait(timeout=300) != 0
-    converges(site, server)
-
-
-KILL_AT = (
-    "DKIM key",
-    "Publish records",
-    "Install PMail",
-    "Configure PMail",
-    "Certificate",
-    "First database",
-    "Start PMail",
-    "Mailboxes",
-    "Publish MX",
-)
-
-
-@pytest.mark.parametrize("word", KILL_AT)
-def test_killed_and_started_again(new_site: Site, word: str) -> None:
-    site = new_site
-    server = site.add_server("example.test", users=["bob"])
-    run = site.operator.start()
-    site.when_printed(run, word, then=lambda: os.killpg(run.pid, signal.SIGKILL))
-    run.wait(timeout=300)
-    assert not site.set_up_server_reachable(server)
-    converges(site, server)
-    assert site.can_log_in(server, "bob")
 
 
 MASTER = "$(readlink -f /etc/pmail-deploy/config/current)/config.json"
