@@ -7,8 +7,8 @@ import sys
 
 from pyinfra import host
 
-from deploys import dns_steps, flow
-from deploys.site import current_site, zone_of
+from deploys import dns_steps, flow, key_steps
+from deploys.site import current_site, server_of, zone_of
 from postmaster.desired import BEFORE_MX
 from postmaster.messages import text
 
@@ -16,6 +16,10 @@ flow.refuse_split_runs(sys.argv)
 site = current_site()
 
 flow.begin(name=text("flow.name.begin"))
+if "mail_servers" in host.groups and not host.data.get("undo"):
+    key_steps.dkim_keys(server_of(site, host))
+flow.barrier(name=text("flow.name.keys_ready"))
+
 if "zones" in host.groups:
     zone = zone_of(site, host)
     if backup := host.data.get("undo"):

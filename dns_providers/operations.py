@@ -73,7 +73,7 @@ def publish(
         return
     if unsolved is not None and state.is_executing:
         unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c, say)))
-    if plan.changes or coming or prepared.interrupted:
+    if plan.changes or prepared.interrupted or (coming and not state.is_executing):
         yield FunctionCommand(_publish, (opened, claims, ledger, replaced, gate, say), {})
         return
     if state.is_executing and not _in_ledger(plan, ledger):
