@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
-from deploys.init_inventory import PROVIDER_OPTIONS, Answers, inventory_text
-from deploys.paths import state_dir
+from deploys.init_inventory import Answers, inventory_text
+from deploys.paths import keys_dir, state_dir
+from dns_providers.registry import PROVIDERS, asked_for
 from postmaster.messages import text
 from postmaster.report import statuses
 
@@ -54,12 +55,8 @@ def _run(deploy: str, inventory: str, limit: tuple[str, ...], dry: bool, yes: bo
     command += [word for each in limit for word in ("--limit", each)]
     command += ["--dry"] if dry else ["-y"] if yes else []
     # State and keys stay where the user is; pyinfra has to run where its configuration is.
-    keys = os.environ.get("PMAIL_KEYS") or "keys/store"
-    environment = {
-        **os.environ,
-        "PMAIL_STATE": str(state_dir()),
-        "PMAIL_KEYS": str(Path(keys).absolute()),
-    }
+    folders = {"PMAIL_STATE": str(state_dir()), "PMAIL_KEYS": str(keys_dir())}
+    environment = {**os.environ, **folders}
     with subprocess.Popen(
         command, cwd=_REPOSITORY, env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -73,18 +70,20 @@ def _run(deploy: str, inventory: str, limit: tuple[str, ...], dry: bool, yes: bo
     return _BAD_INPUT if bad_input else _FAILED
 
 
-@main.command("deploy", help=_help("deploy"))
-@_options
-def deploy(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
-    """The whole job."""
-    sys.exit(_run("deploy.py", inventory, limit, dry, yes))
+def _verb(name: str, deploy: str, *, asks: bool = True) -> None:
+    """Add a verb that runs a deploy file. asks: it changes something, so the user says yes."""
+
+    @main.command(name, help=_help(name))
+    @_options
+    def run(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
+        sys.exit(_run(deploy, inventory, limit, dry, yes or not asks))
 
 
-@main.command("preflight", help=_help("preflight"))
-@_options
-def preflight(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
-    """Is every host fit."""
-    sys.exit(_run("deploys/preflight.py", inventory, limit, dry, True))
+_verb("deploy", "deploy.py")
+_verb("preflight", "deploys/preflight.py", asks=False)
+_verb("dns", "deploys/dns.py")
+_verb("users", "deploys/users.py")
+_verb("tls", "deploys/tls.py")
 
 
 @main.command("verify", help=_help("verify"))
@@ -106,33 +105,12 @@ def verify(
     sys.exit(status)
 
 
-@main.command("tls", help=_help("tls"))
-@_options
-def tls(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
-    """Renew certificates."""
-    sys.exit(_run("deploys/tls.py", inventory, limit, dry, yes))
-
-
-@main.command("users", help=_help("users"))
-@_options
-def users(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
-    """Make mailboxes."""
-    sys.exit(_run("deploys/users.py", inventory, limit, dry, yes))
-
-
-@main.command("dns", help=_help("dns"))
-@_options
-def dns(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
-    """Publish records."""
-    sys.exit(_run("deploys/dns.py", inventory, limit, dry, yes))
-
-
 @main.command("init", help=_help("init"))
 @click.option("-o", "--output", default="inventory.py", help=_help("output"))
 @click.option("--host", prompt=text("cli.ask.host"))
 @click.option("--ssh-user", prompt=text("cli.ask.ssh_user"), default="root")
 @click.option("--domain", "domains", multiple=True)
-@click.option("--provider", type=click.Choice(sorted(PROVIDER_OPTIONS)), default=None)
+@click.option("--provider", type=click.Choice(sorted(PROVIDERS)), default=None)
 @click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help=_help("set"))
 def init(
     output: str,
@@ -149,10 +127,10 @@ def init(
         sys.exit(_BAD_INPUT)
     names = domains or tuple(click.prompt(text("cli.ask.domains")).split())
     slug = provider or click.prompt(
-        text("cli.ask.provider"), type=click.Choice(sorted(PROVIDER_OPTIONS)), default="rfc2136"
+        text("cli.ask.provider"), type=click.Choice(sorted(PROVIDERS)), default="rfc2136"
     )
     given = dict(each.partition("=")[::2] for each in options)
-    for name in PROVIDER_OPTIONS[slug]:
+    for name in asked_for(slug):
         if name not in given:
             given[name] = click.prompt(name)
     path.write_text(inventory_text(Answers(host, ssh_user, names, slug, tuple(given.items()))))

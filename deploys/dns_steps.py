@@ -11,15 +11,14 @@ from pyinfra.api import OperationError
 from pyinfra.api.operation import OperationMeta
 
 from deploys import flow
-from deploys.paths import keys_dir, state_dir
+from deploys.paths import keys_dir, passphrase, state_dir
 from deploys.reachable_steps import not_answering
 from dns_providers import operations
 from dns_providers.base import Provider, ProviderError
-from dns_providers.claims import Claim
 from dns_providers.ledger import Ledger, read_backup
 from dns_providers.propagation import Network
 from dns_providers.registry import open_provider
-from dns_providers.rrset import RRKey, key
+from dns_providers.rrset import RRKey, key_from_text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStore
 from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired
@@ -29,7 +28,7 @@ from postmaster.settings import MailServer, Site, ZoneSettings
 
 def key_store() -> KeyStore:
     """Return this site's key store."""
-    return KeyStore(keys_dir(), os.environ.get("PMAIL_KEYS_PASSPHRASE") or None)
+    return KeyStore(keys_dir(), passphrase())
 
 
 def public_key(domain: str, selector: str) -> DkimPublicKey | None:
@@ -132,14 +131,12 @@ def _missing_keys(wanted: Desired) -> tuple[str, ...]:
 
 
 def _replaced(zone: ZoneSettings) -> frozenset[RRKey]:
-    pairs = (each.rpartition("/") for each in zone.dns_replace)
-    return frozenset(key(owner, rtype) for owner, _, rtype in pairs)
+    return frozenset(map(key_from_text, zone.dns_replace))
 
 
 def _not_ready(site: Site, zone: ZoneSettings) -> Iterable[str]:
     """Reasons why mail must not be sent to the zone's servers yet."""
-    claims: tuple[Claim, ...] = _wanted(site, zone).stage(MX_STAGE)
-    if not claims:
+    if not _wanted(site, zone).stage(MX_STAGE):
         return ()
     reasons = [not_answering(server) for server in servers_in(site, zone)]
     return [reason for reason in reasons if reason]

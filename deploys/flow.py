@@ -6,7 +6,6 @@ all of them meet, so what stands below it relies on what stands above it, on wha
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Generator
 from pathlib import Path
 from typing import IO
@@ -15,6 +14,7 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 
 from deploys import paths
+from dns_providers.private_files import lock_file, private_folder, try_lock
 from postmaster.messages import text
 
 _SPLIT_OPTIONS = ("--serial", "--no-wait")
@@ -113,19 +113,17 @@ def refuse(state: State, host: Host, message: str) -> bool:
     return False
 
 
-def _lock_path() -> str:
-    return str(paths.state_dir() / "site.lock")
+def _lock_path() -> Path:
+    return paths.state_dir() / "site.lock"
 
 
 def _lock_site() -> bool:
     """Take the site's lock for as long as this process lives."""
     if _held:
         return True
-    paths.private_dir(paths.state_dir())
-    stream = paths.open_lock(Path(_lock_path()))  # held until the process ends
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    private_folder(paths.state_dir())
+    stream = lock_file(_lock_path())  # held until the process ends
+    if not try_lock(stream):
         stream.close()
         return False
     _held.append(stream)

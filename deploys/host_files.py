@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from pyinfra import host
@@ -19,8 +19,6 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from deploys import flow
 from deploys.remote import read
 from postmaster.messages import text
-
-Content = str | Callable[[], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Wanted:
 @operation()
 def file(
     path: str,
-    content: Content,
+    content: str,
     owner: str = "root",
     group: str = "root",
     mode: str = "644",
@@ -47,17 +45,11 @@ def file(
     """Ensure a file with this content, owner and mode. Neither is ever shown.
 
     + path: absolute path on the host
-    + content: text, or a function giving it (None while the run has not made it yet)
+    + content: text
     + owner, group, mode: as for `install`
     + ours: text that a file already there must contain; else it is somebody else's
     """
-    known = content if isinstance(content, str) else content()
-    if known is None:
-        # Only while the run is prepared: what this file holds is made by the run itself.
-        host.log_styled(f"  + {path} ({text('host.made_by_this_run')})", fg="green")
-        yield FunctionCommand(flow.refuse, (text("host.no_content", path=path),), {})
-        return
-    wanted = Wanted(path, known.encode(), owner, group, mode, ours)
+    wanted = Wanted(path, content.encode(), owner, group, mode, ours)
     there = look(host, wanted)
     if there.foreign:
         yield from flow.fail(text("host.foreign", path=path))
@@ -66,7 +58,7 @@ def file(
         host.noop(text("host.file_right", path=path))
         return
     host.log_styled(f"  {'~' if there.exists else '+'} {path}", fg="green")
-    yield FunctionCommand(_install, (wanted,), {})
+    yield FunctionCommand(install_all, ((wanted,),), {})
 
 
 @operation()
@@ -85,21 +77,6 @@ def directory(
     host.log_styled(f"  {'~' if there.ok else '+'} {path}/", fg="green")
     script = f"install -d -o {owner} -g {group} -m {mode} {shlex.quote(path)}"
     yield FunctionCommand(run, (script, text("host.folder_failed", path=path)), {})
-
-
-@operation()
-def link(path: str, target: str) -> Generator[FunctionCommand, None, None]:
-    """Ensure a symbolic link, switched atomically.
-
-    + path: absolute path of the link
-    + target: what it points to
-    """
-    there = read(host, f"readlink {shlex.quote(path)}")
-    if there.stdout == target:
-        host.noop(text("host.link_right", path=path))
-        return
-    host.log_styled(f"  {'~' if there.ok else '+'} {path} -> {target}", fg="green")
-    yield FunctionCommand(run, (link_script(path, target), text("host.link_failed", path=path)), {})
 
 
 def link_script(path: str, target: str) -> str:
@@ -147,15 +124,18 @@ def install(host: Host, wanted: Wanted) -> str:
         f"sync {fresh}; mv -f {fresh} {path}; trap - EXIT"
     )
     reply = read(host, script, stdin=base64.b64encode(wanted.content).decode("ascii"), timeout=600)
-    return "" if reply.ok else (reply.stderr.strip() or text("host.no_reason"))
+    if reply.ok:
+        return ""
+    reason = reply.stderr.strip() or text("host.no_reason")
+    return text("host.file_failed", path=wanted.path, reason=reason)
 
 
-def _install(state: State, host: Host, wanted: Wanted) -> bool:
-    problem = install(host, wanted)
-    if problem:
-        message = text("host.file_failed", path=wanted.path, reason=problem)
-        host.log_styled(message, fg="red")
-    return not problem
+def install_all(state: State, host: Host, files: tuple[Wanted, ...]) -> bool:
+    """Put files in their places, in this order; the first that fails fails the host."""
+    for wanted in files:
+        if problem := install(host, wanted):
+            return flow.refuse(state, host, problem)
+    return True
 
 
 def run(state: State, host: Host, script: str, failure: str) -> bool:

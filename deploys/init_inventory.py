@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# What must be asked for each provider; the rest has defaults.
-PROVIDER_OPTIONS: dict[str, tuple[str, ...]] = {
-    "rfc2136": ("dns_server", "dns_key_name", "dns_key_secret_env"),
-    "zonefile": ("zone_file",),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Answers:

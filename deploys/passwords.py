@@ -7,7 +7,8 @@ import re
 import secrets
 from pathlib import Path
 
-from deploys.paths import state_dir, write_private
+from deploys.paths import file_name, state_dir
+from dns_providers.private_files import write_private
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that look alike
 _LENGTH = 20
@@ -25,7 +26,7 @@ def user_variable(account: str) -> str:
 
 def path(host: str, account: str) -> Path:
     """Where a password that we made is kept."""
-    return state_dir() / "passwords" / f"{host.replace('/', '_')}-{account}"
+    return state_dir() / "passwords" / f"{file_name(host)}-{account}"
 
 
 def known(host: str, account: str, variable: str) -> str | None:

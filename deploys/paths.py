@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from dns_providers.private_files import lock_file, private_folder, try_lock
 
 
 def state_dir() -> Path:
@@ -20,29 +20,14 @@ def keys_dir() -> Path:
     return Path(os.environ.get("PMAIL_KEYS") or "keys/store").absolute()
 
 
-def private_dir(path: Path) -> Path:
-    """Make `path` (and what is missing above it) for the owner only, and return it."""
-    if not path.is_dir():
-        private_dir(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-    return path
+def passphrase() -> str | None:
+    """Return what keys in the store are encrypted with: `PMAIL_KEYS_PASSPHRASE`, if it is set."""
+    return os.environ.get("PMAIL_KEYS_PASSPHRASE") or None
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, atomically and durably."""
-    private_dir(path.parent)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(path)
-
-
-def open_lock(path: Path) -> IO[str]:
-    """Open a lock file, made for its owner only."""
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+def file_name(host: str) -> str:
+    """Return an inventory name as part of a file's name."""
+    return host.replace("/", "_")
 
 
 class Busy(Exception):
@@ -57,10 +42,8 @@ class Busy(Exception):
 @contextmanager
 def locked(name: str) -> Iterator[None]:
     """Hold the lock `name` of this site. Raises Busy when another run has it."""
-    path = private_dir(state_dir()) / f"{name}.lock"
-    with open_lock(path) as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(path) from None
+    path = private_folder(state_dir()) / f"{name}.lock"
+    with lock_file(path) as stream:
+        if not try_lock(stream):
+            raise Busy(path)
         yield

@@ -11,14 +11,15 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, operation
 
 from deploys import flow
-from deploys.dns_steps import public_key
-from deploys.paths import locked, state_dir, write_private
+from deploys.dns_steps import ledger_of, public_key
+from deploys.paths import file_name, locked, state_dir
 from deploys.pmail_server import configure, layout
 from deploys.pmail_server.operations import admin_problem
 from deploys.remote import read
 from dns_providers import propagation
 from dns_providers.base import ProviderError
-from dns_providers.ledger import Ledger
+from dns_providers.operations import state_line
+from dns_providers.private_files import write_private
 from dns_providers.propagation import Expected, Network, ServerState, Verdict
 from dns_providers.rrset import name_text
 from keys.dkim import DkimPublicKey
@@ -83,7 +84,7 @@ def target(server: MailServer) -> Target:
     ehlo = mode.ehlo_names(server)
     domains = tuple(domain.name for domain in server.domains)
     return Target(
-        addresses=(server.ipv4, *([server.ipv6] if server.ipv6 else [])),
+        addresses=server.addresses,
         mail_host=server.mail_host,
         web_host=server.web_host,
         domains=domains,
@@ -125,7 +126,7 @@ def _zones(server: MailServer, site: Site) -> list[str]:
 def _zone_view(zone: str, server: MailServer, site: Site) -> ZoneView:
     network = Network(server.resolvers)
     try:
-        entries = Ledger(state_dir(), zone).load().entries
+        entries = ledger_of(zone).load().entries
         claims = desired(site, zone, public_key).claims
         delegation = propagation.delegation(zone, network)
     except (ProviderError, KeyStoreError) as error:
@@ -143,16 +144,8 @@ def _record_view(item: Expected, states: Iterable[ServerState]) -> RecordView:
     mine = [each for each in states if each.key == item.key]
     failures, silent = propagation.judge(mine)
     right = sum(each.verdict is Verdict.OK for each in mine)
-    return RecordView(item.key, right, tuple(map(_words, failures)), tuple(map(_words, silent)))
-
-
-def _words(seen: ServerState) -> str:
-    return text(
-        f"dns.verdict.{seen.verdict.value}",
-        server=seen.server,
-        address=seen.address,
-        key=str(seen.key),
-    )
+    wrong, mute = (tuple(state_line(each, text) for each in some) for some in (failures, silent))
+    return RecordView(item.key, right, wrong, mute)
 
 
 def _ask_resolvers(expected: list[Expected], server: MailServer) -> tuple[ResolverView, ...]:
@@ -192,7 +185,7 @@ def _keep(report: Report) -> None:
     """Keep the report, and put it among those of the last run."""
     record = to_record(report)
     folder = state_dir() / "reports"
-    name = f"{report.made:%Y%m%dT%H%M%SZ}-{report.server.replace('/', '_')}.json"
+    name = f"{report.made:%Y%m%dT%H%M%SZ}-{file_name(report.server)}.json"
     write_private(folder / name, _json(record))
     latest = folder / "latest.json"
     with locked("reports"):

@@ -6,22 +6,20 @@ killed in between is resolved by reading: the ledger never claims what is not th
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 from dns_providers.base import Change, ProviderError, Snapshot
 from dns_providers.claims import ClaimMode
 from dns_providers.plan import Entry
-from dns_providers.rrset import RRKey, RRset, Value, name_text, owner_name
+from dns_providers.private_files import lock_file, private_folder, try_lock, write_private
+from dns_providers.rrset import RRKey, Value, key_from_text, same_values
 from dns_providers.text import from_record, to_record, value_from_text, value_text
 
 VERSION = 1
@@ -64,18 +62,12 @@ def resolve(state: LedgerState, snapshot: Snapshot) -> LedgerState:
     entries = dict(state.entries)
     for intent in state.pending:
         live = snapshot.get(intent.change.key)
-        if _same(live, intent.change.after):
+        if same_values(live, intent.change.after):
             if intent.entry is None:
                 entries.pop(intent.change.key, None)
             else:
                 entries[intent.change.key] = intent.entry
     return LedgerState(entries, (), state.proven)
-
-
-def _same(live: RRset | None, wanted: RRset | None) -> bool:
-    if live is None or wanted is None:
-        return live is wanted
-    return live.values == wanted.values
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +107,9 @@ class Ledger:
         Several servers of one run may publish challenges in one zone at the same time.
         """
         private_folder(self.path.parent)
-        lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        with os.fdopen(lock, "r+") as stream:
+        with lock_file(self.path.with_suffix(".lock")) as stream:
             deadline = time.monotonic() + _LOCK_TIMEOUT
-            while not _try_lock(stream):
+            while not try_lock(stream):
                 if time.monotonic() > deadline:
                     raise LedgerError(
                         "dns.ledger.busy",
@@ -143,14 +134,6 @@ class Ledger:
         return path
 
 
-def _try_lock(stream: IO[str]) -> bool:
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def read_backup(path: Path) -> tuple[str, tuple[Change, ...]]:
     """Return zone and changes of a backup file. Raises LedgerError when it is none."""
     try:
@@ -162,30 +145,8 @@ def read_backup(path: Path) -> tuple[str, tuple[Change, ...]]:
         ) from None
 
 
-def private_folder(path: Path) -> None:
-    """Make a folder (and those above it) that only its owner can enter."""
-    if not path.is_dir():
-        private_folder(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-
-
-def write_private(path: Path, content: str) -> None:
-    """Write a file for the owner only; it is old or new, never half, also after a power cut."""
-    private_folder(path.parent)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
-
-
-def _dump(record: object) -> str:
-    return json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+def _dump(record: object) -> bytes:
+    return json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
 
 def _state_to(state: LedgerState) -> dict[str, object]:
@@ -199,7 +160,7 @@ def _state_to(state: LedgerState) -> dict[str, object]:
             }
             for intent in state.pending
         ],
-        "proven": {f"{name_text(k.owner)}/{k.rtype}": v for k, v in state.proven.items()},
+        "proven": {str(key): mark for key, mark in state.proven.items()},
     }
 
 
@@ -217,7 +178,7 @@ def _state_from(record: dict[str, object]) -> LedgerState:
     return LedgerState(
         {entry.key: entry for entry in entries},
         pending,
-        {_key_from(text): str(mark) for text, mark in proven.items()},
+        {key_from_text(text): str(mark) for text, mark in proven.items()},
     )
 
 
@@ -227,14 +188,9 @@ def _list(value: object) -> list[dict[str, object]]:
     return value
 
 
-def _key_from(text: str) -> RRKey:
-    owner, _, rtype = text.rpartition("/")
-    return RRKey(owner_name(owner), rtype)
-
-
 def _entry_to(entry: Entry) -> dict[str, object]:
     return {
-        "key": f"{name_text(entry.key.owner)}/{entry.key.rtype}",
+        "key": str(entry.key),
         "values": sorted(value_text(value, entry.key.rtype) for value in entry.values),
         "ttl": entry.ttl,
         "origin": entry.origin,
@@ -247,7 +203,7 @@ def _entry_to(entry: Entry) -> dict[str, object]:
 def _entry_from(record: object) -> Entry:
     if not isinstance(record, dict):
         raise ValueError("an entry is no object")
-    key = _key_from(record["key"])
+    key = key_from_text(record["key"])
     return Entry(
         key,
         frozenset(value_from_text(text, key.rtype) for text in record["values"]),

@@ -13,12 +13,19 @@ from pyinfra.api.operation import OperationMeta
 from dns_providers import propagation
 from dns_providers.base import Change, Provider, ProviderError
 from dns_providers.claims import Claim
-from dns_providers.ledger import Ledger, fingerprint, read_backup
+from dns_providers.ledger import Ledger, read_backup
 from dns_providers.plan import Conflict, Note, Plan, forgotten
 from dns_providers.plan import undo as plan_undo
 from dns_providers.propagation import Expected, Network, Outcome, Progress, ServerState
-from dns_providers.publish import carry_out, carry_out_undo, mark_proven, prepare, read
-from dns_providers.rrset import RRKey, RRset
+from dns_providers.publish import (
+    carry_out,
+    carry_out_undo,
+    mark_proven,
+    prepare,
+    read,
+    unproven,
+)
+from dns_providers.rrset import RRKey
 
 _REPORT_EVERY = 15.0
 
@@ -121,7 +128,6 @@ def undo(
     + backup: path of the backup file
     + ledger: the zone's ledger
     """
-
     try:
         changes = read_backup(Path(backup))[1]
         opened = provider()
@@ -236,12 +242,8 @@ def _unproven(claims: Iterable[Claim], ledger: Ledger) -> tuple[Expected, ...]:
     """What we published or adopted for these claims and no wait has seen everywhere yet."""
     known = ledger.load()
     keys = {claim.key for claim in claims}
-    return tuple(
-        Expected(entry.key, entry.values, entry.mode)
-        for entry in known.entries.values()
-        if entry.key in keys
-        and known.proven.get(entry.key) != fingerprint(entry.values, entry.key.rtype)
-    )
+    ours = (entry for entry in known.entries.values() if entry.key in keys)
+    return tuple(Expected(entry.key, entry.values, entry.mode) for entry in unproven(known, ours))
 
 
 def _wait(
@@ -268,7 +270,7 @@ def _wait(
         )
         _show_outcome(host, outcome, say)
         if outcome.ok:
-            mark_proven(ledger, (RRset(item.key, 0, item.values) for item in expected))
+            mark_proven(ledger, expected)
     except ProviderError as error:
         return _refuse(state, host, error_text(error, say))
     return outcome.ok
@@ -276,14 +278,15 @@ def _wait(
 
 def _show_outcome(host: Host, outcome: Outcome, say: Say) -> None:
     for silent in outcome.silent:
-        host.log_styled(f"  {_state_line(silent, say)}", fg="yellow")
+        host.log_styled(f"  {state_line(silent, say)}", fg="yellow")
     for failed in outcome.failures:
-        host.log_styled(f"  {_state_line(failed, say)}", fg="red")
+        host.log_styled(f"  {state_line(failed, say)}", fg="red")
     if not outcome.ok:
         host.log_styled(say("dns.not_visible"), fg="red")
 
 
-def _state_line(state: ServerState, say: Say) -> str:
+def state_line(state: ServerState, say: Say) -> str:
+    """Return what one server said of one record, in the user's language."""
     return say(
         f"dns.verdict.{state.verdict.value}",
         server=state.server,
@@ -324,5 +327,5 @@ class _Reporter:
                     "dns.verdict.all_ok", server=seen.server, address=seen.address
                 )
             else:
-                lines[where] = _state_line(seen, self._say)
+                lines[where] = state_line(seen, self._say)
         return lines

@@ -9,11 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-import dns.name
-
 from dns_providers.base import Capabilities, Change, Snapshot
 from dns_providers.claims import Claim, ClaimMode
-from dns_providers.rrset import TXT, RRKey, RRset, Value, name_text
+from dns_providers.rrset import (
+    TXT,
+    RRKey,
+    RRset,
+    Value,
+    ancestors,
+    name_text,
+    same_values,
+    wildcard_beside,
+)
 
 NEVER_WRITTEN = frozenset({"NS", "SOA", "DS", "DNSKEY", "CDS", "CDNSKEY"})
 
@@ -175,7 +182,7 @@ def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision 
     alias = context.snapshot.get(RRKey(claim.key.owner, "CNAME"))
     if alias is not None and claim.key.rtype != "CNAME":
         return _in_the_way(claim, alias, "dns.conflict.alias")
-    for ancestor in _ancestors(claim.key.owner, context.snapshot.zone):
+    for ancestor in ancestors(claim.key.owner, context.snapshot.zone):
         for rtype, problem in (("NS", "dns.conflict.delegated"), ("DNAME", "dns.conflict.dname")):
             cut = context.covering.get(RRKey(ancestor, rtype))
             if cut is not None and not (rtype == "DNAME" and ancestor == claim.key.owner):
@@ -199,7 +206,7 @@ def _in_the_way(claim: Claim, there: RRset, problem: str) -> _Decision:
 
 def _exclusive(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
     entry = context.entries.get(claim.key)
-    after = RRset(claim.key, _ttl(claim, live, context), claim.values)
+    after = RRset(claim.key, _ttl(claim, context), claim.values)
     if live is None:
         return _write(claim, None, after)
     if live.values == claim.values:
@@ -220,7 +227,7 @@ def _member(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
     if live is None:
         if not claim.values:
             return _Decision()
-        return _write(claim, None, RRset(claim.key, _ttl(claim, None, context), claim.values))
+        return _write(claim, None, RRset(claim.key, _ttl(claim, context), claim.values))
     # What we wrote earlier and no longer want goes; everything else stays with its own TTL.
     written = entry.values if entry is not None and entry.origin == "written" else frozenset()
     values = (live.values - (written - claim.values)) | claim.values
@@ -242,21 +249,14 @@ def _singleton(claim: Claim, live: RRset | None, context: _Context) -> _Decision
         problem = merged.problem or "dns.conflict.foreign"
         return _Decision(conflict=_conflict(claim, problem, live, merged.detail))
     values = (live_values - frozenset(same_kind)) | {merged.value}
-    origin = "written" if entry is None or entry.origin == "written" else "adopted"
-    if values == live_values and live is not None:
-        origin = entry.origin if entry else "adopted"
-    kept = Entry(
-        claim.key,
-        frozenset({merged.value}),
-        live.ttl if live else claim.ttl,
-        origin,
-        claim.group,
-        claim.mode,
-        merged.ours,
-    )
-    if live is not None and values == live_values:
+    right = live is not None and values == live_values
+    origin = entry.origin if entry else "adopted" if right else "written"
+    ttl = live.ttl if live else _ttl(claim, context)
+    value = frozenset({merged.value})
+    kept = Entry(claim.key, value, ttl, origin, claim.group, claim.mode, merged.ours)
+    if right:
         return _Decision(entry=kept)
-    after = RRset(claim.key, live.ttl if live else _ttl(claim, None, context), values)
+    after = RRset(claim.key, ttl, values)
     return _Decision(change=Change(live, after, claim.group, claim.reason), entry=kept)
 
 
@@ -282,26 +282,16 @@ def _conflict(
     return Conflict(claim.key, claim.group, claim.needed, problem, detail, there, wanted)
 
 
-def _ttl(claim: Claim, live: RRset | None, context: _Context) -> int:
+def _ttl(claim: Claim, context: _Context) -> int:
     limits = context.capabilities
-    wished = claim.ttl if live is None or claim.enforce_ttl else max(claim.ttl, 1)
-    return min(max(wished, limits.min_ttl), limits.max_ttl)
-
-
-def _ancestors(owner: dns.name.Name, zone: dns.name.Name) -> list[dns.name.Name]:
-    """`owner` and the names above it, down to but without the apex."""
-    names = []
-    while owner != zone and owner.is_subdomain(zone):
-        names.append(owner)
-        owner = owner.parent()
-    return names
+    return min(max(claim.ttl, limits.min_ttl), limits.max_ttl)
 
 
 def _wildcard_above(key: RRKey, context: _Context) -> str | None:
     if context.snapshot.at(key.owner):
         return None
-    for ancestor in _ancestors(key.owner, context.snapshot.zone):
-        wildcard = dns.name.Name((b"*", *ancestor.parent().labels))
+    for ancestor in ancestors(key.owner, context.snapshot.zone):
+        wildcard = wildcard_beside(ancestor)
         if any(rrset_key.owner == wildcard for rrset_key in context.covering):
             return name_text(wildcard)
     return None
@@ -322,15 +312,11 @@ def undo(done: Iterable[Change], snapshot: Snapshot) -> Plan:
     changes, conflicts = [], []
     for change in done:
         live = snapshot.get(change.key)
-        if _values(live) == _values(change.after):
+        if same_values(live, change.after):
             changes.append(Change(live, change.before, change.group, "dns.reason.undo"))
-        elif _values(live) != _values(change.before):
+        elif not same_values(live, change.before):
             there = live.lines() if live else ()
             wanted = change.before.lines() if change.before else ()
             problem = "dns.conflict.edited"
             conflicts.append(Conflict(change.key, change.group, False, problem, (), there, wanted))
     return Plan(tuple(changes), tuple(conflicts))
-
-
-def _values(rrset: RRset | None) -> frozenset[Value]:
-    return rrset.values if rrset else frozenset()

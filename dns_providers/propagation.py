@@ -123,8 +123,7 @@ class Outcome:
 class Network:
     """How name servers are reached; tests put a port and their own time in.
 
-    resolvers: addresses of recursive resolvers. roots: not asked by us; `parent` asks the
-    parent zone's servers found through the resolvers.
+    resolvers: addresses of recursive resolvers. use_ipv6: None finds out by itself.
     """
 
     resolvers: tuple[str, ...]

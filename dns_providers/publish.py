@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import dns.name
 
@@ -14,7 +15,7 @@ from dns_providers.base import Change, Provider, Rejected, Snapshot, Stale
 from dns_providers.claims import Claim
 from dns_providers.ledger import Intent, Ledger, LedgerState, fingerprint, resolve
 from dns_providers.plan import Plan, assert_inside, plan, undo
-from dns_providers.rrset import RRKey, RRset
+from dns_providers.rrset import RRKey, Value, same_values
 
 _ATTEMPTS = 3
 
@@ -105,17 +106,38 @@ def carry_out_undo(provider: Provider, changes: Iterable[Change], ledger: Ledger
         return planned
 
 
-def mark_proven(ledger: Ledger, rrsets: Iterable[RRset]) -> None:
-    """Remember that these RRsets were seen right on all servers."""
+class Valued(Protocol):
+    """Whatever says which values an RRset has: the RRset, a ledger's entry, an expectation."""
+
+    @property
+    def key(self) -> RRKey:
+        """Owner name and type."""
+        ...
+
+    @property
+    def values(self) -> frozenset[Value]:
+        """The values."""
+        ...
+
+
+V = TypeVar("V", bound=Valued)
+
+
+def mark_proven(ledger: Ledger, seen: Iterable[Valued]) -> None:
+    """Remember that these values were seen right on all servers."""
     with ledger.locked():
         state = ledger.load()
-        marks = {r.key: fingerprint(r.values, r.key.rtype) for r in rrsets}
+        marks = {each.key: fingerprint(each.values, each.key.rtype) for each in seen}
         ledger.save(replace(state, proven={**state.proven, **marks}))
 
 
-def unproven(state: LedgerState, rrsets: Iterable[RRset]) -> tuple[RRset, ...]:
-    """The RRsets that no propagation wait has seen everywhere as they are now."""
-    return tuple(r for r in rrsets if state.proven.get(r.key) != fingerprint(r.values, r.key.rtype))
+def unproven(state: LedgerState, candidates: Iterable[V]) -> tuple[V, ...]:
+    """Those whose values no propagation wait has seen everywhere."""
+    return tuple(
+        each
+        for each in candidates
+        if state.proven.get(each.key) != fingerprint(each.values, each.key.rtype)
+    )
 
 
 def _write(provider: Provider, prepared: Prepared, ledger: Ledger) -> None:
@@ -139,8 +161,7 @@ def _read_back(provider: Provider, changes: Iterable[Change]) -> None:
     written = tuple(changes)
     snapshot = read(provider, frozenset(change.key.owner for change in written))
     for change in written:
-        live = snapshot.get(change.key)
-        if (live.values if live else None) != (change.after.values if change.after else None):
+        if not same_values(snapshot.get(change.key), change.after):
             raise Rejected(
                 "dns.error.not_written",
                 f"{change.key}: the server accepted the change but does not show it; it may "

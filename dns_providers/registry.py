@@ -116,6 +116,13 @@ def option_names(slug: str) -> frozenset[str]:
     return frozenset(option.name for option in PROVIDERS[slug].options)
 
 
+def asked_for(slug: str) -> tuple[str, ...]:
+    """Return the options that must be given; of alternatives the first. Raises KeyError."""
+    spec = PROVIDERS[slug]
+    required = tuple(option.name for option in spec.options if option.required)
+    return (*required, *(group[0] for group in spec.one_of))
+
+
 def option_problems(
     slug: str, options: Mapping[str, str], environ: Mapping[str, str]
 ) -> tuple[tuple[str, dict[str, str]], ...]:

@@ -18,7 +18,6 @@ import dns.name
 import dns.query
 import dns.rcode
 import dns.rdataclass
-import dns.rdataset
 import dns.rdatatype
 import dns.tsig
 import dns.update
@@ -36,7 +35,14 @@ from dns_providers.base import (
     Unreachable,
     ZoneNotFound,
 )
-from dns_providers.rrset import RRKey, RRset, from_rdata, name_text, to_rdata
+from dns_providers.rrset import (
+    RRset,
+    ancestors,
+    from_rdataset,
+    name_text,
+    to_rdata,
+    wildcard_beside,
+)
 
 T = TypeVar("T")
 
@@ -204,9 +210,9 @@ class Rfc2136Provider:
         except dns.xfr.TransferError as error:
             raise _TransferRefused from error
         rrsets = {
-            RRKey(owner, dns.rdatatype.to_text(rdataset.rdtype)): _rrset(owner, rdataset)
+            rrset.key: rrset
             for owner, rdataset in zone.iterate_rdatasets()
-            if rdataset.rdtype not in _DNSSEC
+            if rdataset.rdtype not in _DNSSEC and (rrset := from_rdataset(owner, rdataset))
         }
         own = {key: rrset for key, rrset in rrsets.items() if key.owner in names}
         related = _related_names(names, self.zone)
@@ -243,7 +249,7 @@ class Rfc2136Provider:
         for section in (reply.answer, reply.authority):
             for found in section:
                 if found.name == owner and found.rdtype == kind:
-                    return _rrset(owner, found)
+                    return from_rdataset(owner, found)
         if not reply.flags & dns.flags.AA and not reply.authority:
             self._raise_rcode(dns.rcode.NOTAUTH)
         return None
@@ -260,17 +266,8 @@ _DNSSEC = frozenset(
 
 def _related_names(names: Iterable[dns.name.Name], zone: dns.name.Name) -> set[dns.name.Name]:
     """Ancestors of `names` inside the zone, the names themselves, and wildcards beside them."""
-    related = set()
-    for owner in names:
-        while owner.is_subdomain(zone) and owner != zone:
-            related |= {owner, dns.name.Name((b"*", *owner.parent().labels))}
-            owner = owner.parent()
-    return related
-
-
-def _rrset(owner: dns.name.Name, rdataset: dns.rdataset.Rdataset) -> RRset:
-    key = RRKey(owner, dns.rdatatype.to_text(rdataset.rdtype))
-    return RRset(key, rdataset.ttl, frozenset(from_rdata(rdata) for rdata in rdataset))
+    above = {ancestor for owner in names for ancestor in ancestors(owner, zone)}
+    return above | {wildcard_beside(ancestor) for ancestor in above}
 
 
 def _add_preconditions(update: dns.update.UpdateMessage, change: Change) -> None:

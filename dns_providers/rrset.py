@@ -13,10 +13,12 @@ from typing import TypeAlias
 import dns.name
 import dns.rdata
 import dns.rdataclass
+import dns.rdataset
 import dns.rdatatype
 import dns.rdtypes.ANY.CAA
 import dns.rdtypes.ANY.CNAME
 import dns.rdtypes.ANY.MX
+import dns.rdtypes.ANY.PTR
 import dns.rdtypes.ANY.TXT
 import dns.rdtypes.IN.A
 import dns.rdtypes.IN.AAAA
@@ -58,7 +60,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The value of a CNAME record."""
+    """The value of a CNAME or PTR record."""
 
     name: dns.name.Name
 
@@ -172,6 +174,12 @@ class RRset:
         )
 
 
+def key_from_text(text: str) -> RRKey:
+    """Return the key of `owner/TYPE`, as str() of a key gives it."""
+    owner, _, rtype = text.rpartition("/")
+    return key(owner, rtype)
+
+
 def rrset(owner: str, rtype: str, ttl: int, *values: Value) -> RRset:
     """Return an RRset for an owner name written in A-labels."""
     return RRset(key(owner, rtype), ttl, frozenset(values))
@@ -186,6 +194,8 @@ def to_rdata(value: Value, rtype: str) -> dns.rdata.Rdata:
             return dns.rdtypes.IN.A.A(cls, kind, address)
         case Address(address=address):
             return dns.rdtypes.IN.AAAA.AAAA(cls, kind, address)
+        case Target(name=name) if rtype == "PTR":
+            return dns.rdtypes.ANY.PTR.PTR(cls, kind, name)
         case Target(name=name):
             return dns.rdtypes.ANY.CNAME.CNAME(cls, kind, name)
         case TXT(data=data):
@@ -205,7 +215,7 @@ def from_rdata(rdata: dns.rdata.Rdata) -> Value:
     match rdata:
         case dns.rdtypes.IN.A.A(address=address) | dns.rdtypes.IN.AAAA.AAAA(address=address):
             return Address(address)
-        case dns.rdtypes.ANY.CNAME.CNAME(target=target):
+        case dns.rdtypes.ANY.CNAME.CNAME(target=target) | dns.rdtypes.ANY.PTR.PTR(target=target):
             return Target(target.canonicalize())
         case dns.rdtypes.ANY.TXT.TXT(strings=strings):
             return TXT(b"".join(strings))
@@ -216,6 +226,33 @@ def from_rdata(rdata: dns.rdata.Rdata) -> Value:
         case dns.rdtypes.ANY.CAA.CAA(flags=flags, tag=tag, value=data):
             return CAA(flags, tag.decode("ascii").lower(), data)
     return Other(rdata.to_digestable(dns.name.root) or b"", rdata.to_text())
+
+
+def from_rdataset(owner: dns.name.Name, rdataset: dns.rdataset.Rdataset) -> RRset:
+    """Return the RRset of an owner name and dnspython's rdataset."""
+    rrset_key = RRKey(owner, dns.rdatatype.to_text(rdataset.rdtype))
+    return RRset(rrset_key, rdataset.ttl, frozenset(from_rdata(rdata) for rdata in rdataset))
+
+
+def same_values(one: RRset | None, other: RRset | None) -> bool:
+    """Whether two RRsets hold the same values; absent equals absent only. TTLs do not count."""
+    if one is None or other is None:
+        return one is other
+    return one.values == other.values
+
+
+def ancestors(owner: dns.name.Name, zone: dns.name.Name) -> list[dns.name.Name]:
+    """Return `owner` and the names above it, down to but without the zone's apex."""
+    names = []
+    while owner != zone and owner.is_subdomain(zone):
+        names.append(owner)
+        owner = owner.parent()
+    return names
+
+
+def wildcard_beside(owner: dns.name.Name) -> dns.name.Name:
+    """Return the wildcard that would answer for `owner` (RFC 4592)."""
+    return dns.name.Name((b"*", *owner.parent().labels))
 
 
 def character_strings(data: bytes) -> tuple[bytes, ...]:

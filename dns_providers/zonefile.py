@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import dns.exception
 import dns.name
-import dns.rdatatype
 import dns.zone
 
 from dns_providers.base import (
@@ -26,7 +25,7 @@ from dns_providers.base import (
     ZoneNotFound,
 )
 from dns_providers.master_file import MasterFileError, edit, records
-from dns_providers.rrset import RRKey, RRset, from_rdata, name_text
+from dns_providers.rrset import RRKey, RRset, from_rdataset, name_text, same_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +114,8 @@ class ZoneFileProvider:
             zone = dns.zone.from_text(text, self.zone, relativize=False, check_origin=True)
         except (dns.exception.DNSException, MasterFileError, ValueError) as error:
             raise self._bad_file(error) from None
-        return {
-            RRKey(owner, dns.rdatatype.to_text(rdataset.rdtype)): RRset(
-                RRKey(owner, dns.rdatatype.to_text(rdataset.rdtype)),
-                rdataset.ttl,
-                frozenset(from_rdata(rdata) for rdata in rdataset),
-            )
-            for owner, rdataset in zone.iterate_rdatasets()
-        }
+        found = (from_rdataset(owner, rdataset) for owner, rdataset in zone.iterate_rdatasets())
+        return {rrset.key: rrset for rrset in found}
 
     def _bad_file(self, error: Exception) -> Rejected:
         zone = name_text(self.zone)
@@ -137,9 +130,7 @@ class ZoneFileProvider:
     def _check(self, text: str, changes: Sequence[Change]) -> None:
         live = self._rrsets(text)
         for change in changes:
-            there = live.get(change.key)
-            before = change.before
-            if (there.values if there else None) != (before.values if before else None):
+            if not same_values(live.get(change.key), change.before):
                 keys = str(change.key)
                 raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
 

@@ -24,8 +24,6 @@ class MissingKey:
     """A key record that will be published once its key is made."""
 
     owner: str
-    domain: str
-    selector: str
     ttl: int
 
 
@@ -65,7 +63,7 @@ def desired(site: Site, zone: str, public_key: PublicKeyOf) -> Desired:
                 continue
             public = public_key(signing.domain, signing.selector)
             if public is None:
-                missing.append(MissingKey(owner, signing.domain, signing.selector, ttl))
+                missing.append(MissingKey(owner, ttl))
             else:
                 claims.append(_dkim(owner, signing.domain, public))
     return Desired(tuple(replace(claim, ttl=ttl) for claim in claims), tuple(missing))
@@ -132,8 +130,7 @@ def _claim(
 
 
 def _addresses(server: MailServer) -> tuple[Address, ...]:
-    texts = (server.ipv4, server.ipv6) if server.ipv6 else (server.ipv4,)
-    return tuple(Address(text) for text in texts)
+    return tuple(map(Address, server.addresses))
 
 
 def _hosts(server: MailServer) -> Iterator[Claim]:
@@ -148,19 +145,17 @@ def _domain(server: MailServer, domain: str) -> Iterator[Claim]:
     for address in _addresses(server):
         yield _claim(domain, address.rtype, (address,), f"apex:{domain}", only_if_free=True)
     yield _spf(server, domain, domain)
-    rua = server.dmarc_rua or f"mailto:dmarc@{domain}"
-    policy = (dmarc.build(server.dmarc_policy, rua),)
-    yield _claim(dmarc.owner(domain), "TXT", policy, f"dmarc:{domain}")
+    policy = dmarc.build(server.dmarc_policy, server.dmarc_reports_to(domain))
+    yield _claim(dmarc.owner(domain), "TXT", (policy,), f"dmarc:{domain}")
     yield from _srv(server, domain)
     mx = (MX(MX_PREFERENCE, host),)
     yield _claim(domain, "MX", mx, f"mx:{domain}", stage=MX_STAGE)
 
 
 def _spf(server: MailServer, owner: str, domain: str) -> Claim:
-    addresses = tuple(str(address) for address in _addresses(server))
-    value = spf.fresh(addresses, server.spf_all)
+    value = spf.fresh(server.addresses, server.spf_all)
     claim = _claim(owner, "TXT", (value,), f"spf:{domain}", needed=True, mode=ClaimMode.SINGLETON)
-    return replace(claim, singleton=spf.singleton(addresses, server.spf_all))
+    return replace(claim, singleton=spf.singleton(server.addresses, server.spf_all))
 
 
 def _srv(server: MailServer, domain: str) -> Iterator[Claim]:

@@ -12,12 +12,14 @@ from postmaster.desired import clashes, zone_for
 from postmaster.messages import text
 from postmaster.outbound import MODES
 from postmaster.settings import (
+    CLOSABLE_PORTS,
     MailDomain,
     MailServer,
     PmailSource,
     Site,
     TlsSettings,
     ZoneSettings,
+    service_names,
 )
 from postmaster.settings_table import (
     SERVER_SETTINGS,
@@ -32,7 +34,6 @@ from postmaster.settings_table import (
 _RUN_DATA = frozenset({"undo"})
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
-_CLOSABLE_PORTS = (110, 587, 995)
 # Settings that are a field of MailServer under the same name.
 _SAME_NAME = (
     "ipv6",
@@ -209,11 +210,10 @@ def _name(value: Any, reasons: _Reasons) -> str | None:
 
 
 def _server(host: HostData, zones: list[str], reasons: _Reasons) -> MailServer | None:
-    before = len(reasons.found)
     _say_unknown(host.data, frozenset(s.name for s in SERVER_SETTINGS), reasons)
     values = _read(SERVER_SETTINGS, host.data, reasons)
     domains = _domains(host, values["domains"], zones, reasons)
-    ipv4 = values["ipv4"] or _own_address(host, values, reasons)
+    ipv4 = values["ipv4"] or _own_address(host, reasons)
     if not domains or ipv4 is None:
         return None
     web_host = values["web_host"] or f"mail.{domains[0].name}"
@@ -223,8 +223,6 @@ def _server(host: HostData, zones: list[str], reasons: _Reasons) -> MailServer |
     _check_users(values, reasons)
     _check_selector(values, reasons)
     tls = _tls(values, reasons)
-    if len(reasons.found) > before and values["outbound"] is None:
-        return None
     return _mail_server(host, domains, ipv4, web_host, tls, values)
 
 
@@ -271,7 +269,7 @@ def _domains(
     return tuple(domains)
 
 
-def _own_address(host: HostData, values: Mapping[str, Any], reasons: _Reasons) -> str | None:
+def _own_address(host: HostData, reasons: _Reasons) -> str | None:
     """The address that the host is reached at, where that is one."""
     for candidate in (host.data.get("ssh_hostname"), host.name):
         try:
@@ -294,14 +292,14 @@ def _check_addresses(ipv4: str, values: Mapping[str, Any], reasons: _Reasons) ->
 def _check_names(primary: str, web_host: str, zones: list[str], reasons: _Reasons) -> None:
     if zone_for(web_host, zones) is None:
         reasons.add("settings.web_host_zone", web_host=web_host, zones=", ".join(sorted(zones)))
-    if web_host in {f"{label}.{primary}" for label in ("smtp", "imap", "pop")}:
+    if web_host in service_names(primary):
         reasons.add("settings.web_host_taken", web_host=web_host)
 
 
 def _check_ports(values: Mapping[str, Any], reasons: _Reasons) -> None:
     for port in values["open_ports"]:
-        if port not in _CLOSABLE_PORTS:
-            choices = ", ".join(map(str, _CLOSABLE_PORTS))
+        if port not in CLOSABLE_PORTS:
+            choices = ", ".join(map(str, CLOSABLE_PORTS))
             reasons.add("settings.open_port", port=port, choices=choices)
 
 

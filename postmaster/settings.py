@@ -9,6 +9,14 @@ TlsMethod = Literal["acme-http", "acme-dns", "files"]
 SpfAll = Literal["~all", "-all", "?all"]
 DmarcPolicy = Literal["none", "quarantine", "reject"]
 
+# PMail listens on these whatever it is told; they stay closed unless asked for.
+CLOSABLE_PORTS = (110, 587, 995)
+
+
+def service_names(primary: str) -> tuple[str, ...]:
+    """Return the host names of the mail services, all below the primary domain."""
+    return tuple(f"{label}.{primary}" for label in ("smtp", "imap", "pop"))
+
 
 @dataclass(frozen=True, slots=True)
 class User:
@@ -108,8 +116,16 @@ class MailServer:
     @property
     def certificate_names(self) -> tuple[str, ...]:
         """Names in the certificate, the web host first."""
-        names = (self.web_host, *(f"{label}.{self.primary}" for label in ("smtp", "imap", "pop")))
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys((self.web_host, *service_names(self.primary))))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that it sends from, IPv4 first."""
+        return (self.ipv4, self.ipv6) if self.ipv6 else (self.ipv4,)
+
+    def dmarc_reports_to(self, domain: str) -> str:
+        """The `mailto:` address for a domain's DMARC reports."""
+        return self.dmarc_rua or f"mailto:dmarc@{domain}"
 
 
 @dataclass(frozen=True, slots=True)

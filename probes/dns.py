@@ -129,34 +129,7 @@ class Reverse:
 def reverse(address: str, resolvers: Resolvers) -> Reverse:
     """Look up PTR, and forward again (FCrDNS)."""
     owner = name_text(dns.reversename.from_address(str(ipaddress.ip_address(address))))
-    answer = ask_ptr(owner, resolvers)
-    names = tuple(sorted(_targets(answer)))
+    answer = ask(owner, "PTR", resolvers)
+    names = tuple(sorted(name_text(v.name) for v in answer.values if isinstance(v, Target)))
     forward = tuple((name, addresses(name, resolvers)) for name in names)
     return Reverse(address, answer.outcome, names, forward)
-
-
-def ask_ptr(owner: str, resolvers: Resolvers) -> Answer:
-    """Ask for PTR; its value has a CNAME's form."""
-    last = Answer(owner, "PTR", Outcome.TIMEOUT)
-    for resolver in resolvers.addresses:
-        query = dns.message.make_query(owner_name(owner), "PTR", use_edns=0, payload=1232)
-        try:
-            reply, _ = dns.query.udp_with_fallback(
-                query, resolver, timeout=resolvers.timeout, port=resolvers.port
-            )
-        except (OSError, dns.exception.DNSException):
-            continue
-        last = _answer(owner, "PTR", reply, resolver)
-        targets = frozenset(
-            Target(rdata.target.canonicalize())
-            for found in reply.answer
-            if found.rdtype == dns.rdatatype.PTR
-            for rdata in found
-        )
-        if last.outcome.known:
-            return Answer(owner, "PTR", last.outcome, targets, resolver)
-    return last
-
-
-def _targets(answer: Answer) -> list[str]:
-    return [name_text(value.name) for value in answer.values if isinstance(value, Target)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from typing import Literal
 
 PORTS = (25, 465, 587, 993, 995, 110, 80, 443, 8080)
 
@@ -42,8 +41,6 @@ elif [ $? = 124 ]; then r=timeout
 else case $out in *refused*) r=refused;; *) r=unreachable;; esac; fi
 echo connect @domain@ @address@ $r $(( $(now) - t ))
 """
-
-Reach = Literal["open", "refused", "timeout", "unreachable"]
 
 
 @dataclass(frozen=True, slots=True)

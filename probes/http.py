@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
-import ssl
 from dataclasses import dataclass
 
 from probes.tcp import TIMEOUT, Reach, reach_of
+from probes.tls import accepting_any
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,4 @@ def set_up_server(address: str, port: int, timeout: float = TIMEOUT) -> SetUpVie
 def _connection(address: str, port: int, timeout: float) -> http.client.HTTPConnection:
     if port != 443:
         return http.client.HTTPConnection(address, port, timeout=timeout)
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return http.client.HTTPSConnection(address, port, timeout=timeout, context=context)
+    return http.client.HTTPSConnection(address, port, timeout=timeout, context=accepting_any())

@@ -8,7 +8,7 @@ import ssl
 from dataclasses import dataclass
 
 from probes.tcp import TIMEOUT, Reach, reach_of
-from probes.tls import Certificate, TlsView, describe, reason_of, trusting
+from probes.tls import Certificate, TlsView, accepting_any, describe, reason_of, trusting
 
 _OUR_NAME = "probe.invalid"  # RFC 2606: never a name of somebody
 
@@ -72,11 +72,8 @@ def _look_tls(
 def _starttls_certificate(
     address: str, port: int, server_name: str, timeout: float
 ) -> Certificate | None:
-    context = trusting(None)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
     client = _connected(address, port, server_name, timeout)
-    client.starttls(context=context)
+    client.starttls(context=accepting_any())
     secure = client.sock
     der = secure.getpeercert(binary_form=True) if isinstance(secure, ssl.SSLSocket) else None
     client.quit()

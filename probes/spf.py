@@ -45,10 +45,7 @@ class _Resolver(BaseResolver):
         self._resolvers = resolvers
 
     async def _lookup(self, name: str, rtype: str) -> tuple[str, list[str]]:
-        if rtype == "PTR":
-            answer = dns.ask_ptr(name, self._resolvers)
-        else:
-            answer = dns.ask(name, rtype, self._resolvers)
+        answer = dns.ask(name, rtype, self._resolvers)
         texts = []
         for value in answer.values:
             match value:

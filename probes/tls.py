@@ -24,6 +24,15 @@ class Certificate:
     fingerprint: str
     self_signed: bool
 
+    @property
+    def lifetime(self) -> float:
+        """Days from its beginning to its end."""
+        return (self.not_after - self.not_before).total_seconds() / 86400
+
+    def covers(self, name: str) -> bool:
+        """Whether it is for a host name, by itself or by a wildcard (RFC 9525 section 6.3)."""
+        return name in self.names or "*." + name.partition(".")[2] in self.names
+
 
 @dataclass(frozen=True, slots=True)
 class TlsView:
@@ -68,6 +77,14 @@ def trusting(trust_file: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=trust_file)
 
 
+def accepting_any() -> ssl.SSLContext:
+    """Return a context that takes any certificate: to look at it, not to trust it."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def look(
     address: str,
     port: int,
@@ -94,10 +111,7 @@ def look(
 
 def handshake(raw: socket.socket, server_name: str) -> Certificate:
     """Return the certificate shown on a connected socket, whoever it is from. Raises OSError."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with raw, context.wrap_socket(raw, server_hostname=server_name) as secure:
+    with raw, accepting_any().wrap_socket(raw, server_hostname=server_name) as secure:
         der = secure.getpeercert(binary_form=True)
     if der is None:
         raise OSError("no certificate")

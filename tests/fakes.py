@@ -10,7 +10,7 @@ import dns.name
 
 from dns_providers.base import Capabilities, Change, Snapshot, Stale
 from dns_providers.rrset import Other as OtherValue
-from dns_providers.rrset import RRKey, RRset, owner_name, rrset
+from dns_providers.rrset import RRKey, RRset, owner_name, rrset, same_values
 
 ZONE = "example.test"
 
@@ -39,8 +39,7 @@ class MemoryProvider:
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out all changes or none."""
         for change in changes:
-            live, before = self.rrsets.get(change.key), change.before
-            if (live.values if live else None) != (before.values if before else None):
+            if not same_values(self.rrsets.get(change.key), change.before):
                 raise Stale("dns.error.stale", "stale", keys=str(change.key))
         for change in changes:
             self.rrsets.pop(change.key, None)

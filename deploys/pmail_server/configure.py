@@ -10,10 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deploys.pmail_server import layout
-from postmaster.settings import MailServer
-
-# PMail listens on these whatever it is told; they stay closed unless asked for.
-_CLOSABLE = (110, 587, 995)
+from postmaster.settings import CLOSABLE_PORTS, MailServer
 
 
 @cache
@@ -89,7 +86,7 @@ def firewall_unit() -> str:
 
 def closed_ports(server: MailServer) -> tuple[int, ...]:
     """Return the ports that are closed from outside."""
-    unwanted = (port for port in _CLOSABLE if port not in server.open_ports)
+    unwanted = (port for port in CLOSABLE_PORTS if port not in server.open_ports)
     return tuple(sorted((*unwanted, layout.HTTP_PORT)))
 
 

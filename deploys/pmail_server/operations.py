@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
+from pathlib import Path
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
@@ -13,10 +14,11 @@ from pyinfra.api.operation import OperationMeta
 
 from deploys import flow, host_files, passwords
 from deploys.host_files import link_script
-from deploys.paths import state_dir, write_private
+from deploys.paths import file_name, state_dir
 from deploys.pmail_server import configure, database, layout, release
 from deploys.pmail_server.api import Account, Api, ApiError
 from deploys.remote import read
+from dns_providers.private_files import write_private
 from keys.store import KeyStore, KeyStoreError
 from postmaster.messages import error_text, text
 from postmaster.outbound import SigningKey
@@ -84,7 +86,7 @@ def binary(server: MailServer) -> Commands:
         yield from flow.fail(text("host.architecture"))
         return
     try:
-        sha256 = _wanted_sum(server, arch)
+        sha256, path = _wanted_binary(server, arch)
     except release.ReleaseError as error:
         yield from flow.fail(error_text(error))
         return
@@ -99,15 +101,16 @@ def binary(server: MailServer) -> Commands:
         host.noop(text("host.binary_right", version=server.source.version))
         return
     host.log_styled(f"  ~ {layout.BINARY} -> {server.source.version} ({sha256[:12]})", fg="green")
-    yield FunctionCommand(_install_binary, (server, arch, folder, sha256), {})
+    yield FunctionCommand(_install_binary, (path, folder, sha256), {})
 
 
-def _wanted_sum(server: MailServer, arch: str) -> str | None:
-    """Sum of the binary; fetches it only while the run is carried out."""
+def _wanted_binary(server: MailServer, arch: str) -> tuple[str | None, Path | None]:
+    """Sum of the binary, and where it is; it is fetched only while the run is carried out."""
     if state.is_executing:
-        return release.obtain(server.source, arch, _progress(host)).sha256
+        found = release.obtain(server.source, arch, _progress(host))
+        return found.sha256, found.path
     known = release.known(server.source, arch)
-    return known.binary_sha256 if known else None
+    return (known.binary_sha256 if known else None), None
 
 
 def _progress(host: Host) -> Callable[[int, int], None]:
@@ -121,13 +124,7 @@ def _progress(host: Host) -> Callable[[int, int], None]:
     return report
 
 
-def _install_binary(
-    state: State, host: Host, server: MailServer, arch: str, folder: str, sha256: str
-) -> bool:
-    try:
-        path = release.obtain(server.source, arch, _progress(host)).path
-    except release.ReleaseError as error:
-        return flow.refuse(state, host, error_text(error))
+def _install_binary(state: State, host: Host, path: Path, folder: str, sha256: str) -> bool:
     packed = base64.b64encode(gzip.compress(path.read_bytes(), 6)).decode("ascii")
     fresh, final = f"{folder}/.pmail.new", f"{folder}/pmail"
     script = (
@@ -172,17 +169,15 @@ def _root_file(path: str, content: str) -> host_files.Wanted:
 
 
 def _install_configuration(
-    state: State, host: Host, folder: str, files: Iterable[host_files.Wanted]
+    state: State, host: Host, folder: str, files: tuple[host_files.Wanted, ...]
 ) -> bool:
-    made = read(host, f"install -d -o root -g {layout.USER} -m 750 {folder}")
-    problems = [] if made.ok else [made.stderr.strip()]
-    for wanted in files:
-        if not problems and (problem := host_files.install(host, wanted)):
-            problems.append(text("host.file_failed", path=wanted.path, reason=problem))
-    if not problems:
-        linked = read(host, link_script(layout.CONFIG_CURRENT, folder))
-        problems += [] if linked.ok else [linked.stderr.strip()]
-    return not problems or flow.refuse(state, host, "\n".join(problems))
+    make = f"install -d -o root -g {layout.USER} -m 750 {folder}"
+    link = link_script(layout.CONFIG_CURRENT, folder)
+    return (
+        host_files.run(state, host, make, text("host.folder_failed", path=folder))
+        and host_files.install_all(state, host, files)
+        and host_files.run(state, host, link, text("host.config_failed"))
+    )
 
 
 @operation()
@@ -203,16 +198,18 @@ def _install_database(state: State, host: Host, server: MailServer) -> bool:
     password = passwords.known_or_made(server.host, server.admin_account, variable)
     content = database.seeded(server.admin_account, password)
     user = layout.USER
-    problem = host_files.install(
-        host, host_files.Wanted(layout.DATABASE, content, user, user, "600")
-    )
-    if problem:
-        message = text("host.file_failed", path=layout.DATABASE, reason=problem)
-        return flow.refuse(state, host, message)
-    kept = passwords.path(server.host, server.admin_account)
+    wanted = host_files.Wanted(layout.DATABASE, content, user, user, "600")
+    if not host_files.install_all(state, host, (wanted,)):
+        return False
+    _tell_password(host, server, server.admin_account)
+    return True
+
+
+def _tell_password(host: Host, server: MailServer, account: str) -> None:
+    """Say where a password that we made is kept; one from the environment is the user's."""
+    kept = passwords.path(server.host, account)
     if kept.exists():
         host.log_styled(f"  {text('users.password_kept', path=str(kept))}", fg="cyan")
-    return True
 
 
 @operation()
@@ -390,9 +387,7 @@ def _change_mailboxes(
             password = passwords.known_or_made(server.host, user.account, variable)
             _remember(server, user.account)
             api.create(user.account, user.name, password)
-            kept = passwords.path(server.host, user.account)
-            if kept.exists():
-                host.log_styled(f"  {text('users.password_kept', path=str(kept))}", fg="cyan")
+            _tell_password(host, server, user.account)
         for account in back:
             api.set_disabled(account, False)
         for account in off:
@@ -404,13 +399,16 @@ def _change_mailboxes(
 
 def _ours(server: MailServer) -> frozenset[str]:
     """Mailboxes that we made, by our own record."""
-    path = state_dir() / "users" / f"{server.host.replace('/', '_')}.json"
+    path = _record(server)
     return frozenset(json.loads(path.read_text("utf-8"))) if path.exists() else frozenset()
 
 
+def _record(server: MailServer) -> Path:
+    return state_dir() / "users" / f"{file_name(server.host)}.json"
+
+
 def _remember(server: MailServer, account: str) -> None:
-    path = state_dir() / "users" / f"{server.host.replace('/', '_')}.json"
-    write_private(path, json.dumps(sorted(_ours(server) | {account})).encode() + b"\n")
+    write_private(_record(server), json.dumps(sorted(_ours(server) | {account})).encode() + b"\n")
 
 
 @operation()
@@ -444,13 +442,4 @@ def outgoing_key(store: KeyStore, key: SigningKey) -> Commands:
         return
     for each in wrong:
         host.log_styled(f"  ~ {each.path}", fg="green")
-    yield FunctionCommand(_install_files, (wrong,), {})
-
-
-def _install_files(state: State, host: Host, files: tuple[host_files.Wanted, ...]) -> bool:
-    for wanted in files:
-        problem = host_files.install(host, wanted)
-        if problem:
-            message = text("host.file_failed", path=wanted.path, reason=problem)
-            return flow.refuse(state, host, message)
-    return True
+    yield FunctionCommand(host_files.install_all, (wrong,), {})

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploys.errors import DeployError
-from deploys.paths import state_dir, write_private
+from deploys.paths import state_dir
+from dns_providers.private_files import write_private
 from postmaster.settings import PmailSource
 
 RELEASES = "https://github.com/Jinnrry/PMail/releases/download"
@@ -60,7 +61,7 @@ def known(source: PmailSource, arch: str) -> Known | None:
     if _is_path(where):
         # A local file says itself what it is.
         path = Path(where)
-        return _examine(where, path.read_bytes(), source, arch) if path.is_file() else None
+        return _examine(where, path.read_bytes(), source, arch)[0] if path.is_file() else None
     return _records().get(where)
 
 
@@ -73,24 +74,27 @@ def obtain(source: PmailSource, arch: str, progress: Callable[[int, int], None])
     recorded = None if _is_path(where) else _records().get(where)
     if recorded is not None:
         _enforce(where, recorded.file_sha256, source.sha256)
-        kept = _cache(recorded.binary_sha256)
-        if kept.is_file() and _sum(kept.read_bytes()) == recorded.binary_sha256:
-            return Release(source.version, recorded.binary_sha256, kept)
+        if _is_kept(recorded.binary_sha256):
+            sha256 = recorded.binary_sha256
+            return Release(source.version, sha256, _cache(sha256))
     data = _read(where) if _is_path(where) else _download(where, progress)
-    found = _examine(where, data, source, arch)
+    found, binary = _examine(where, data, source, arch)
     if recorded is not None:
         _enforce(where, found.file_sha256, recorded.file_sha256)
     kept = _cache(found.binary_sha256)
-    write_private(kept, _binary(where, data, arch))
+    if not _is_kept(found.binary_sha256):
+        write_private(kept, binary)
     if not _is_path(where):
         _record(where, found)
     return Release(source.version, found.binary_sha256, kept)
 
 
-def _examine(where: str, data: bytes, source: PmailSource, arch: str) -> Known:
+def _examine(where: str, data: bytes, source: PmailSource, arch: str) -> tuple[Known, bytes]:
+    """Sums of a source's file and of the binary in it, and that binary."""
     file_sha256 = _sum(data)
     _enforce(where, file_sha256, source.sha256)
-    return Known(file_sha256, _sum(_binary(where, data, arch)))
+    binary = _binary(where, data, arch)
+    return Known(file_sha256, _sum(binary)), binary
 
 
 def _enforce(where: str, found: str, wanted: str | None) -> None:
@@ -156,6 +160,12 @@ def _sum(data: bytes) -> str:
 
 def _cache(sha256: str) -> Path:
     return state_dir() / "downloads" / sha256
+
+
+def _is_kept(sha256: str) -> bool:
+    """Whether the binary with this sum is here, unharmed."""
+    kept = _cache(sha256)
+    return kept.is_file() and _sum(kept.read_bytes()) == sha256
 
 
 def _records_path() -> Path:

@@ -5,7 +5,6 @@ For hosts whose port 80 is closed. The challenge is published through the zone's
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -26,12 +25,13 @@ from josepy.jwk import JWKRSA
 from josepy.util import ComparableRSAKey
 
 from deploys.errors import DeployError
-from deploys.paths import write_private
+from deploys.paths import passphrase
 from deploys.tls_certificate.renewal import Pair
+from dns_providers.private_files import write_private
+from keys import dkim as rsa_keys
 from postmaster.settings import TlsSettings
 
 _ORDER_TIMEOUT = timedelta(minutes=5)
-_KEY_BITS = 2048  # RSA: old mail servers cannot do ECDSA
 
 # Publishes challenges (owner name -> TXT value), and takes them away when left.
 Published = Callable[[Mapping[str, str]], AbstractContextManager[None]]
@@ -55,33 +55,23 @@ class Account:
         """Return the account's key; made and kept at first use. Raises AcmeError."""
         if not self.path.exists():
             self._make()
-        password = self.passphrase.encode() if self.passphrase else None
-        data = self.path.read_bytes()
         try:
-            private = serialization.load_pem_private_key(
-                data, password if b"ENCRYPTED" in data else None
-            )
-        except (ValueError, TypeError):
+            private = rsa_keys.read(self.path.read_bytes(), self.passphrase)
+        except (rsa_keys.WrongPassphrase, rsa_keys.KeyFormatError):
             raise AcmeError("tls.acme.account_key", path=str(self.path)) from None
-        return JWKRSA(key=ComparableRSAKey(private))  # type: ignore[arg-type]
+        return JWKRSA(key=ComparableRSAKey(private))
 
     def _make(self) -> None:
-        private = rsa.generate_private_key(65537, _KEY_BITS)
-        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-        if self.passphrase:
-            encryption = serialization.BestAvailableEncryption(self.passphrase.encode())
-        pem = private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
-        )
-        write_private(self.path, pem)
+        pem = rsa_keys.make()
+        kept = rsa_keys.encrypted_pem(pem, self.passphrase) if self.passphrase else pem
+        write_private(self.path, kept)
 
 
 def account(keys: Path, directory: str) -> Account:
     """Return the account for a directory, kept in the key store."""
     name = (urlsplit(directory).netloc + urlsplit(directory).path).strip("/")
     safe = "".join(char if char.isalnum() or char in ".-" else "_" for char in name)
-    passphrase = os.environ.get("PMAIL_KEYS_PASSPHRASE") or None
-    return Account(keys / "acme" / f"{safe}.key", passphrase)
+    return Account(keys / "acme" / f"{safe}.key", passphrase())
 
 
 def order(
@@ -110,8 +100,8 @@ def _order(
 ) -> Pair:
     account_key = owner.key()
     client = _client(settings, account_key)
-    private = rsa.generate_private_key(65537, _KEY_BITS)
-    ordered = client.new_order(_request(private, names))
+    key = rsa_keys.make()  # RSA: old mail servers cannot do ECDSA
+    ordered = client.new_order(_request(rsa_keys.read(key), names))
     open_ones = {}
     proofs: dict[str, str] = {}
     for authorization in ordered.authorizations:
@@ -128,11 +118,6 @@ def _order(
             client.answer_challenge(challenge, response)
         deadline = datetime.now() + _ORDER_TIMEOUT
         finished = client.poll_and_finalize(ordered, deadline)
-    key = private.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
     return Pair(finished.fullchain_pem.encode("ascii"), key)
 
 

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from deploys.dns_steps import ledger_of, open_zone
 from deploys.tls_certificate.acme_dns import AcmeError
 from dns_providers import propagation
-from dns_providers.base import Provider, ProviderError
+from dns_providers.base import ProviderError
 from dns_providers.claims import Claim, ClaimMode
-from dns_providers.ledger import Ledger
 from dns_providers.propagation import Expected, Network
 from dns_providers.publish import carry_out
 from dns_providers.rrset import TXT, RRKey, key
@@ -71,9 +70,7 @@ def _publish(site: Site, server: MailServer, zone: str, values: Mapping[str, str
         _claim(key(owner, "TXT"), frozenset({TXT(value.encode("ascii"))}))
         for owner, value in values.items()
     ]
-    provider: Provider = open_zone(site.zone(zone))
-    ledger: Ledger = ledger_of(zone)
-    plan = carry_out(provider, claims, ledger)
+    plan = carry_out(open_zone(site.zone(zone)), claims, ledger_of(zone))
     if plan.conflicts:
         found = ", ".join(str(conflict.key) for conflict in plan.conflicts)
         raise AcmeError("tls.acme.conflict", records=found)

@@ -12,7 +12,7 @@ from pathlib import Path
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 
-from deploys import flow
+from deploys import flow, host_files
 from deploys.paths import keys_dir
 from deploys.pmail_server import layout
 from deploys.remote import Reply, read
@@ -60,12 +60,7 @@ def timer(unit: str) -> Commands:
         return
     host.log_styled(f"  ~ {unit}", fg="green")
     script = f"systemctl daemon-reload && systemctl enable -q --now {unit}"
-    yield FunctionCommand(_shell, (script, text("tls.timer_failed", unit=unit)), {})
-
-
-def _shell(state: State, host: Host, script: str, failure: str) -> bool:
-    reply = read(host, script)
-    return reply.ok or flow.refuse(state, host, f"{failure}\n{reply.stderr.strip()}")
+    yield FunctionCommand(host_files.run, (script, text("tls.timer_failed", unit=unit)), {})
 
 
 @operation()
@@ -190,7 +185,7 @@ def _order_by_http(state: State, host: Host, server: MailServer) -> bool:
         if not reply.ok:
             return flow.refuse(state, host, text("tls.acme.refused", reason=_said(host, reply)))
     script = f"{INSTALL} {_LIVE}/fullchain.pem {_LIVE}/privkey.pem"
-    return _shell(state, host, script, text("tls.install_failed"))
+    return host_files.run(state, host, script, text("tls.install_failed"))
 
 
 def _said(host: Host, reply: Reply) -> str:

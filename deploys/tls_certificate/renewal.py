@@ -28,8 +28,7 @@ def due(current: Certificate | None, names: tuple[str, ...], now: datetime) -> T
     if missing:
         return Text.of("tls.due.names", names=", ".join(missing))
     left = days_left(current, now)
-    lifetime = (current.not_after - current.not_before).total_seconds() / 86400
-    if left < min(_RENEW_DAYS, lifetime / 3):
+    if left < min(_RENEW_DAYS, current.lifetime / 3):
         return Text.of("tls.due.expires", days=f"{left:.1f}")
     return None
 
@@ -70,7 +69,7 @@ def problems(pair: Pair, names: tuple[str, ...], now: datetime) -> tuple[Text, .
         return tuple(found)
     if key is not None and key.public_key() != chain[0].public_key():
         found.append(Text.of("tls.files.mismatch"))
-    missing = [name for name in names if not _covers(certificate.names, name)]
+    missing = [name for name in names if not certificate.covers(name)]
     if missing:
         found.append(Text.of("tls.files.names", names=", ".join(missing)))
     left = days_left(certificate, now)
@@ -83,7 +82,3 @@ def problems(pair: Pair, names: tuple[str, ...], now: datetime) -> tuple[Text, .
             found.append(Text.of("tls.files.order"))
             break
     return tuple(found)
-
-
-def _covers(names: tuple[str, ...], wanted: str) -> bool:
-    return wanted in names or "*." + wanted.partition(".")[2] in names

@@ -17,15 +17,9 @@ from probes.server import DomainView, ServerView
 from probes.spf import SpfView
 
 
-def _result(
-    check: str, subject: str, status: Status, seen: Text, remedy: Text | None = None
-) -> Result:
-    return Result(check, subject, status, seen, remedy)
-
-
 def unanswered(check: str, answer: Answer, subject: str) -> Result:
     """DNS gave no answer: nothing is known."""
-    return _result(
+    return Result(
         check, subject, Status.UNKNOWN, Text.of("checks.dns.no_answer", name=answer.owner)
     )
 
@@ -37,17 +31,17 @@ def mx(view: DomainView, server: MailServer) -> Result:
         return unanswered("MX-07", view.mx, view.domain)
     names = exchanges(view.mx)
     if not names:
-        return _result("MX-07", view.domain, Status.FAIL, Text.of("checks.mx.none"), wanted)
-    ours = {server.ipv4, *([server.ipv6] if server.ipv6 else [])}
+        return Result("MX-07", view.domain, Status.FAIL, Text.of("checks.mx.none"), wanted)
+    ours = set(server.addresses)
     foreign = [name for name, found in view.mx_addresses if not set(found) & ours]
     hosts = ", ".join(names)
     if len(foreign) == len(names):
         seen = Text.of("checks.mx.foreign", hosts=hosts)
-        return _result("MX-07", view.domain, Status.FAIL, seen, wanted)
+        return Result("MX-07", view.domain, Status.FAIL, seen, wanted)
     if foreign:
         seen = Text.of("checks.mx.mixed", hosts=", ".join(foreign))
-        return _result("MX-07", view.domain, Status.WARN, seen, wanted)
-    return _result("MX-07", view.domain, Status.PASS, Text.of("checks.mx.ours", hosts=hosts))
+        return Result("MX-07", view.domain, Status.WARN, seen, wanted)
+    return Result("MX-07", view.domain, Status.PASS, Text.of("checks.mx.ours", hosts=hosts))
 
 
 def spf(view: SpfView) -> Result:
@@ -55,11 +49,11 @@ def spf(view: SpfView) -> Result:
     subject = f"{view.domain} {view.address}"
     seen = Text.of("checks.spf.result", result=view.result, ehlo=view.ehlo, reason=view.reason)
     if view.result == "pass":
-        return _result("SPF-03", subject, Status.PASS, seen)
+        return Result("SPF-03", subject, Status.PASS, seen)
     if view.result == "temperror":
-        return _result("SPF-03", subject, Status.UNKNOWN, seen)
+        return Result("SPF-03", subject, Status.UNKNOWN, seen)
     remedy = Text.of("checks.spf.remedy", domain=view.domain, term=address_term(view.address))
-    return _result("SPF-03", subject, Status.FAIL, seen, remedy)
+    return Result("SPF-03", subject, Status.FAIL, seen, remedy)
 
 
 def dmarc_checks(view: DomainView, server: MailServer) -> Iterator[Result]:
@@ -67,25 +61,25 @@ def dmarc_checks(view: DomainView, server: MailServer) -> Iterator[Result]:
     owner = dmarc.owner(view.domain)
     if not view.dmarc.outcome.known:
         yield unanswered("DMARC-01", view.dmarc, owner)
-        yield _result("DMARC-02", owner, Status.SKIP, Text.of("checks.skip.dmarc"))
+        yield Result("DMARC-02", owner, Status.SKIP, Text.of("checks.skip.dmarc"))
         return
-    rua = server.dmarc_rua or f"mailto:dmarc@{view.domain}"
-    record = dmarc.build(server.dmarc_policy, rua).data.decode("ascii")
+    wanted = dmarc.build(server.dmarc_policy, server.dmarc_reports_to(view.domain))
+    record = wanted.data.decode("ascii")
     remedy = Text.of("checks.dmarc.remedy", owner=owner, record=record)
     found = [data for data in texts(view.dmarc) if dmarc.is_dmarc(data)]
     if len(found) != 1:
         seen = Text.of("checks.dmarc.count", count=len(found))
-        yield _result("DMARC-01", owner, Status.FAIL, seen, remedy)
-        yield _result("DMARC-02", owner, Status.SKIP, Text.of("checks.skip.dmarc"))
+        yield Result("DMARC-01", owner, Status.FAIL, seen, remedy)
+        yield Result("DMARC-02", owner, Status.SKIP, Text.of("checks.skip.dmarc"))
         return
-    yield _result("DMARC-01", owner, Status.PASS, Text.of("checks.dmarc.count", count=1))
+    yield Result("DMARC-01", owner, Status.PASS, Text.of("checks.dmarc.count", count=1))
     try:
         policy = dmarc.parse(found[0]).policy
     except dmarc.DmarcSyntaxError as error:
         seen = Text.of("checks.dmarc.syntax", tag=str(error))
-        yield _result("DMARC-02", owner, Status.FAIL, seen, remedy)
+        yield Result("DMARC-02", owner, Status.FAIL, seen, remedy)
         return
-    yield _result("DMARC-02", owner, Status.PASS, Text.of("checks.dmarc.policy", policy=policy))
+    yield Result("DMARC-02", owner, Status.PASS, Text.of("checks.dmarc.policy", policy=policy))
 
 
 def dkim_check(
@@ -94,7 +88,7 @@ def dkim_check(
     """DKIM-06: the published key is the one that the server signs with."""
     subject = dkim.owner(selector, domain)
     if not host.reached or host.dkim is None:
-        return _result("DKIM-06", subject, Status.UNKNOWN, Text.of("checks.dkim.host_unseen"))
+        return Result("DKIM-06", subject, Status.UNKNOWN, Text.of("checks.dkim.host_unseen"))
     if not answer.outcome.known:
         return unanswered("DKIM-06", answer, subject)
     on_host = public_from_data(host.dkim)
@@ -102,21 +96,21 @@ def dkim_check(
     published = texts(answer)
     if len(published) != 1:
         seen = Text.of("checks.dkim.count", count=len(published))
-        return _result("DKIM-06", subject, Status.FAIL, seen, remedy)
+        return Result("DKIM-06", subject, Status.FAIL, seen, remedy)
     try:
         in_dns = public_from_data(dkim.public_data(published[0]))
     except (dkim.DkimSyntaxError, KeyFormatError) as error:
         seen = Text.of("checks.dkim.syntax", reason=str(error))
-        return _result("DKIM-06", subject, Status.FAIL, seen, remedy)
+        return Result("DKIM-06", subject, Status.FAIL, seen, remedy)
     if in_dns.fingerprint != on_host.fingerprint:
         if stored is not None and stored.fingerprint == in_dns.fingerprint:
             remedy = Text.of("checks.dkim.deploy")
         seen = Text.of(
             "checks.dkim.different", dns=in_dns.fingerprint[:16], host=on_host.fingerprint[:16]
         )
-        return _result("DKIM-06", subject, Status.FAIL, seen, remedy)
+        return Result("DKIM-06", subject, Status.FAIL, seen, remedy)
     seen = Text.of("checks.dkim.same", fingerprint=on_host.fingerprint[:16], bits=in_dns.bits)
-    return _result("DKIM-06", subject, Status.PASS, seen)
+    return Result("DKIM-06", subject, Status.PASS, seen)
 
 
 def rdns(view: Reverse, server: MailServer) -> Iterator[Result]:
@@ -124,26 +118,26 @@ def rdns(view: Reverse, server: MailServer) -> Iterator[Result]:
     remedy = Text.of("checks.rdns.remedy", address=view.address, host=_ptr_name(server))
     if not view.outcome.known:
         seen = Text.of("checks.dns.no_answer", name=view.address)
-        yield _result("RDNS-01", view.address, Status.UNKNOWN, seen)
-        yield _result("RDNS-02", view.address, Status.SKIP, Text.of("checks.skip.ptr"))
+        yield Result("RDNS-01", view.address, Status.UNKNOWN, seen)
+        yield Result("RDNS-02", view.address, Status.SKIP, Text.of("checks.skip.ptr"))
         return
     if not view.names:
-        yield _result("RDNS-01", view.address, Status.FAIL, Text.of("checks.rdns.none"), remedy)
-        yield _result("RDNS-02", view.address, Status.SKIP, Text.of("checks.skip.ptr"))
+        yield Result("RDNS-01", view.address, Status.FAIL, Text.of("checks.rdns.none"), remedy)
+        yield Result("RDNS-02", view.address, Status.SKIP, Text.of("checks.skip.ptr"))
         return
     names = ", ".join(view.names)
     seen = Text.of("checks.rdns.names", names=names)
     several = len(view.names) > 1
     status = Status.WARN if several else Status.PASS
-    yield _result("RDNS-01", view.address, status, seen, remedy if several else None)
+    yield Result("RDNS-01", view.address, status, seen, remedy if several else None)
     mine = ipaddress.ip_address(view.address)
     back = [name for name, found in view.forward if mine in map(ipaddress.ip_address, found)]
     if back:
         confirmed = Text.of("checks.rdns.confirmed", name=back[0])
-        yield _result("RDNS-02", view.address, Status.PASS, confirmed)
+        yield Result("RDNS-02", view.address, Status.PASS, confirmed)
         return
     missing = Text.of("checks.rdns.forward", name=view.names[0], address=view.address)
-    yield _result(
+    yield Result(
         "RDNS-02",
         view.address,
         Status.FAIL,

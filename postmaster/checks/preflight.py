@@ -126,11 +126,12 @@ def _nat(seen: Fitness, server: MailServer) -> Result:
 
 
 def _address(seen: Fitness, server: MailServer) -> Result:
-    wanted = [server.ipv4, *([server.ipv6] if server.ipv6 else [])]
-    missing = [address for address in wanted if address not in seen.addresses]
+    missing = [address for address in server.addresses if address not in seen.addresses]
     there = ", ".join(seen.addresses)
     if not missing:
-        return _result("PRE-11", server, Status.PASS, "address", address=", ".join(wanted))
+        return _result(
+            "PRE-11", server, Status.PASS, "address", address=", ".join(server.addresses)
+        )
     missing_text = ", ".join(missing)
     return _result("PRE-11", server, Status.WARN, "address_nat", address=missing_text, there=there)
 

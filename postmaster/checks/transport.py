@@ -24,17 +24,17 @@ def reachable(view: ServerView, server: MailServer) -> Iterator[Result]:
         seen = Text.of("checks.net.own_network")
         yield Result("NET-02", subject, Status.UNKNOWN, seen, required=False)
     else:
-        yield _open("NET-02", subject, smtp.reach)
+        yield _open(subject, smtp.reach)
     for each in view.tls:
-        yield _open("NET-02", f"{each.address}:{each.port}", each.reach)
+        yield _open(f"{each.address}:{each.port}", each.reach)
 
 
-def _open(check: str, subject: str, reach: Reach) -> Result:
+def _open(subject: str, reach: Reach) -> Result:
     port = subject.rpartition(":")[2]
     if reach is Reach.OPEN:
-        return Result(check, subject, Status.PASS, Text.of("checks.net.open"))
+        return Result("NET-02", subject, Status.PASS, Text.of("checks.net.open"))
     seen = Text.of(f"checks.net.{reach.value}")
-    return Result(check, subject, Status.FAIL, seen, Text.of("checks.net.remedy", port=port))
+    return Result("NET-02", subject, Status.FAIL, seen, Text.of("checks.net.remedy", port=port))
 
 
 def closed(view: ServerView, server: MailServer) -> Iterator[Result]:
@@ -93,7 +93,7 @@ def _certificate(view: TlsView, server: MailServer, now: datetime) -> Iterator[R
 
 
 def _names(view: TlsView, certificate: Certificate, server: MailServer, subject: str) -> Result:
-    missing = [name for name in server.certificate_names if not _covers(certificate.names, name)]
+    missing = [name for name in server.certificate_names if not certificate.covers(name)]
     if missing:
         seen = Text.of("checks.tls.names", missing=", ".join(missing))
         remedy = Text.of("checks.tls.deploy")
@@ -107,14 +107,9 @@ def _names(view: TlsView, certificate: Certificate, server: MailServer, subject:
     return Result("TLS-02", subject, Status.PASS, names)
 
 
-def _covers(names: tuple[str, ...], wanted: str) -> bool:
-    wildcard = "*." + wanted.partition(".")[2]
-    return wanted in names or wildcard in names
-
-
 def _time(certificate: Certificate, subject: str, now: datetime) -> Result:
     left = days_left(certificate, now)
-    lifetime = (certificate.not_after - certificate.not_before).total_seconds() / 86400
+    lifetime = certificate.lifetime
     # A certificate of a week is not late when it has a week left.
     warn_at, fail_at = min(_WARN_DAYS, lifetime / 4), min(_FAIL_DAYS, lifetime / 10)
     seen = Text.of("checks.tls.left", days=f"{left:.1f}", until=f"{certificate.not_after:%Y-%m-%d}")
