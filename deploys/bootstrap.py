@@ -9,6 +9,7 @@ import sys
 from pyinfra import host
 
 from deploys import dns_steps, flow, key_steps
+from deploys.outbound.steps import install_outbound, leave_outbound
 from deploys.pmail_server.steps import install_pmail, start_pmail
 from deploys.preflight_steps import preflight
 from deploys.reachable_steps import reachable
@@ -43,7 +44,9 @@ flow.barrier(name=text("flow.name.dns_visible"))
 if server:
     inputs = install_pmail(server)
     inputs += certificate_steps(server, site)
+    install_outbound(server, site)
     start_pmail(server, inputs)
+    leave_outbound(server)
     reachable(name=text("reach.name"), server=server)
 flow.barrier(name=text("flow.name.servers_up"))
 

@@ -11,29 +11,36 @@ from pyinfra.api import OperationError
 from pyinfra.api.operation import OperationMeta
 
 from deploys import flow
-from deploys.paths import keys_dir, passphrase, state_dir
+from deploys.paths import key_store, state_dir
 from deploys.reachable_steps import not_answering
 from dns_providers import operations
 from dns_providers.base import Provider, ProviderError
-from dns_providers.ledger import Ledger, read_backup
+from dns_providers.ledger import Ledger, fingerprint, read_backup
 from dns_providers.propagation import Network
 from dns_providers.registry import open_provider
-from dns_providers.rrset import RRKey, key_from_text
+from dns_providers.rrset import RRKey, key, key_from_text
 from keys.dkim import DkimPublicKey
-from keys.store import KeyStore
-from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired
+from postmaster import dkim
+from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired, zone_for
 from postmaster.messages import error_text, text
+from postmaster.outbound import SigningKey
 from postmaster.settings import MailServer, Site, ZoneSettings
-
-
-def key_store() -> KeyStore:
-    """Return this site's key store."""
-    return KeyStore(keys_dir(), passphrase())
 
 
 def public_key(domain: str, selector: str) -> DkimPublicKey | None:
     """Return the public part of a kept key, None when there is none. Raises KeyStoreError."""
     return key_store().public(domain, selector)
+
+
+def is_proven(site: Site, signing: SigningKey) -> bool:
+    """Whether a key's record, as its key is now, was seen on all authoritative servers."""
+    owner = key(dkim.owner(signing.selector, signing.domain), "TXT")
+    zone = zone_for(signing.domain, (each.name for each in site.zones))
+    public = public_key(signing.domain, signing.selector)
+    if zone is None or public is None:
+        return False
+    mark = fingerprint((dkim.record(public),), "TXT")
+    return ledger_of(zone).load().proven.get(owner) == mark
 
 
 def ledger_of(zone: str) -> Ledger:

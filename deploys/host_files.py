@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
 from pyinfra import host
@@ -49,16 +49,42 @@ def file(
     + owner, group, mode: as for `install`
     + ours: text that a file already there must contain; else it is somebody else's
     """
-    wanted = Wanted(path, content.encode(), owner, group, mode, ours)
-    there = look(host, wanted)
-    if there.foreign:
-        yield from flow.fail(text("host.foreign", path=path))
+    yield from ensure((Wanted(path, content.encode(), owner, group, mode, ours),))
+
+
+def ensure(
+    files: tuple[Wanted, ...], unwanted: tuple[str, ...] = ()
+) -> Generator[FunctionCommand, None, None]:
+    """Ensure files, written in this order, and that none of ours is at `unwanted` paths.
+
+    To be yielded from by an operation; ends it. All foreign files in the way are told at once.
+    """
+    there = look(host, files)
+    foreign = [w.path for w, found in zip(files, there, strict=True) if found.foreign]
+    if foreign:
+        yield from flow.fail("\n".join(text("host.foreign", path=path) for path in foreign))
         return
-    if there.right:
-        host.noop(text("host.file_right", path=path))
+    wrong = tuple(w for w, found in zip(files, there, strict=True) if not found.right)
+    gone = existing(host, unwanted)
+    if not wrong and not gone:
+        host.noop(text("host.file_right", path=", ".join(w.path for w in files)))
         return
-    host.log_styled(f"  {'~' if there.exists else '+'} {path}", fg="green")
-    yield FunctionCommand(install_all, ((wanted,),), {})
+    exists = {w.path for w, found in zip(files, there, strict=True) if found.exists}
+    for wanted in wrong:
+        mark = "~" if wanted.path in exists else "+"
+        host.log_styled(f"  {mark} {wanted.path}", fg="green")
+    for path in gone:
+        host.log_styled(f"  - {path}", fg="red")
+    yield FunctionCommand(install_all, (wrong, gone), {})
+
+
+def existing(host: Host, paths: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the paths that exist on the host."""
+    quoted = " ".join(map(shlex.quote, paths))
+    if not quoted:
+        return ()
+    script = f'for f in {quoted}; do [ ! -e "$f" ] || echo "$f"; done'
+    return tuple(read(host, script).stdout.splitlines())
 
 
 @operation()
@@ -94,16 +120,33 @@ class There:
     foreign: bool
 
 
-def look(host: Host, wanted: Wanted) -> There:
-    """Compare what is on the host with what is wanted: sum, owner, group and mode."""
+def look(host: Host, files: Iterable[Wanted]) -> tuple[There, ...]:
+    """Compare what is on the host with what is wanted: sum, owner, group and mode of each file."""
+    wanted = tuple(files)
+    script = "".join(f"echo @; {_look_script(each)}; " for each in wanted)
+    blocks: list[list[str]] = []
+    for line in read(host, script).stdout.splitlines():
+        if line == "@":
+            blocks.append([])
+        else:
+            blocks[-1].append(line)
+    # A host that broke off shows less: what was not seen counts as not there.
+    blocks += [[] for _ in wanted[len(blocks) :]]
+    return tuple(_compare(each, block) for each, block in zip(wanted, blocks, strict=True))
+
+
+def _look_script(wanted: Wanted) -> str:
     path = shlex.quote(wanted.path)
     script = (
-        f"[ -e {path} ] || [ -L {path} ] || exit 0; "
+        f"{{ [ ! -e {path} ] && [ ! -L {path} ]; }} || {{ "
         f"stat -c '%F|%U|%G|%a' {path}; sha256sum < {path} | cut -d' ' -f1; "
     )
     if wanted.ours is not None:
-        script += f"grep -qF {shlex.quote(wanted.ours)} {path} && echo ours || echo foreign"
-    lines = read(host, script).stdout.splitlines()
+        script += f"grep -qF {shlex.quote(wanted.ours)} {path} && echo ours || echo foreign; "
+    return script + "}"
+
+
+def _compare(wanted: Wanted, lines: list[str]) -> There:
     if not lines:
         return There(False, False, False)
     digest = hashlib.sha256(wanted.content).hexdigest()
@@ -117,7 +160,7 @@ def install(host: Host, wanted: Wanted) -> str:
     path, fresh = shlex.quote(wanted.path), shlex.quote(f"{wanted.path}.new")
     digest = hashlib.sha256(wanted.content).hexdigest()
     script = (
-        "umask 077; set -e; trap 'rm -f -- " + fresh + "' EXIT; "
+        f"set -e; umask 022; mkdir -p $(dirname {path}); umask 077; trap 'rm -f -- {fresh}' EXIT; "
         f"base64 -d > {fresh}; "
         f"echo '{digest}  '{fresh} | sha256sum --check --strict --status; "
         f"chown {wanted.owner}:{wanted.group} {fresh}; chmod {wanted.mode} {fresh}; "
@@ -130,11 +173,16 @@ def install(host: Host, wanted: Wanted) -> str:
     return text("host.file_failed", path=wanted.path, reason=reason)
 
 
-def install_all(state: State, host: Host, files: tuple[Wanted, ...]) -> bool:
-    """Put files in their places, in this order; the first that fails fails the host."""
+def install_all(
+    state: State, host: Host, files: tuple[Wanted, ...], gone: tuple[str, ...] = ()
+) -> bool:
+    """Put files in their places, in this order, then remove others; a failure fails the host."""
     for wanted in files:
         if problem := install(host, wanted):
             return flow.refuse(state, host, problem)
+    if gone:
+        script = f"rm -f -- {' '.join(map(shlex.quote, gone))}"
+        return run(state, host, script, text("host.remove_failed", path=", ".join(gone)))
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyinfra import host
 
-from deploys.dns_steps import key_store
+from deploys.paths import key_store
 from keys.operations import dkim_key
 from postmaster.messages import text
 from postmaster.outbound import mode_of
@@ -13,7 +13,8 @@ from postmaster.settings import MailServer
 
 def dkim_keys(server: MailServer) -> None:
     """Ensure every DKIM key that a server's outbound mode signs with."""
-    for key in host.loop(mode_of(server).signing_keys(server)):
+    mode = mode_of(server)
+    for key in host.loop(mode.signing_keys(server)):
         taken_in = server.dkim_key_file if key.domain == server.primary else None
         dkim_key(
             name=text("keys.name", domain=key.domain, selector=key.selector),
@@ -21,5 +22,6 @@ def dkim_keys(server: MailServer) -> None:
             domain=key.domain,
             selector=key.selector,
             source=taken_in,
+            remember=mode.fixed_selector is None,
             say=text,
         )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dns_providers.private_files import lock_file, private_folder, try_lock
+from keys.store import KeyStore
 
 
 def state_dir() -> Path:
@@ -23,6 +24,11 @@ def keys_dir() -> Path:
 def passphrase() -> str | None:
     """Return what keys in the store are encrypted with: `PMAIL_KEYS_PASSPHRASE`, if it is set."""
     return os.environ.get("PMAIL_KEYS_PASSPHRASE") or None
+
+
+def key_store() -> KeyStore:
+    """Return this site's key store."""
+    return KeyStore(keys_dir(), passphrase())
 
 
 def file_name(host: str) -> str:

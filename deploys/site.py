@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from functools import cache
 
 from pyinfra import inventory
 from pyinfra.api import Host, OperationError
 
+from deploys.paths import key_store
 from dns_providers.registry import PROVIDERS, option_names, option_problems
+from keys.dkim import dated_selector
 from postmaster.messages import text
 from postmaster.parse import HostData, Problems, Providers, SettingsError, parse_site
 from postmaster.settings import MailServer, Site, ZoneSettings
@@ -23,7 +26,7 @@ def current_site() -> Site:
     Raises OperationError with every mistake.
     """
     try:
-        return parse_site(_hosts("mail_servers"), _hosts("zones"), _providers())
+        return parse_site(_hosts("mail_servers"), _hosts("zones"), _providers(), _selector_of)
     except SettingsError as error:
         lines = "\n".join(f"  - {reason}" for reason in error.reasons)
         message = f"{text('settings.mistakes', count=len(error.reasons))}\n{lines}"
@@ -46,6 +49,11 @@ def zone_of(site: Site, host: Host) -> ZoneSettings:
 def _hosts(group: str) -> tuple[HostData, ...]:
     hosts: Iterable[Host] = inventory.get_group(group, ())
     return tuple(HostData(host.name, dict(host.data.dict())) for host in hosts)
+
+
+def _selector_of(domain: str) -> str:
+    """The selector in use; before the first key is made, the one that it will get."""
+    return key_store().current(domain) or dated_selector(datetime.now(UTC).date())
 
 
 def _providers() -> Providers:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -42,6 +43,11 @@ class DkimPublicKey:
     def record(self) -> str:
         """The TXT value of the key record (RFC 6376 section 3.6.1)."""
         return f"v=DKIM1; k={self.algorithm}; p={self.data}"
+
+
+def dated_selector(day: date) -> str:
+    """Return the selector that a key made on this day gets: `pm202611a`."""
+    return f"pm{day:%Y%m}a"
 
 
 def make(bits: int = BITS) -> bytes:

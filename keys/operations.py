@@ -21,7 +21,12 @@ class Say(Protocol):
 
 @operation()
 def dkim_key(
-    store: KeyStore, domain: str, selector: str, say: Say, source: str | None = None
+    store: KeyStore,
+    domain: str,
+    selector: str,
+    say: Say,
+    source: str | None = None,
+    remember: bool = False,
 ) -> Generator[FunctionCommand, None, None]:
     """Ensure that the store has a DKIM key; one that is there is never changed.
 
@@ -30,6 +35,7 @@ def dkim_key(
     + selector: selector
     + say: gives texts in the user's language
     + source: private key of an existing server to take in, instead of making one
+    + remember: the selector is data, so the store remembers that it is the domain's current one
     """
     path = store.path(domain, selector)
     try:
@@ -42,11 +48,13 @@ def dkim_key(
         yield from _fail(say(error.message_id, **error.values))
         return
     if there:
+        if remember and state.is_executing:
+            store.set_current(domain, selector)
         host.noop(say("keys.there", path=str(path)))
         return
     form = say("keys.encrypted" if store.passphrase else "keys.plain")
     host.log_styled(f"  + {path} ({form})", fg="green")
-    yield FunctionCommand(_make, (store, domain, selector, source, say), {})
+    yield FunctionCommand(_make, (store, domain, selector, source, remember, say), {})
 
 
 def _check_kept(store: KeyStore, domain: str, selector: str, source: str | None) -> None:
@@ -84,6 +92,7 @@ def _make(
     domain: str,
     selector: str,
     source: str | None,
+    remember: bool,
     say: Say,
 ) -> bool:
     try:
@@ -91,6 +100,8 @@ def _make(
             store.create(domain, selector)
         else:
             store.take_in(domain, selector, Path(source))
+        if remember:
+            store.set_current(domain, selector)
     except KeyStoreError as error:
         host.log_styled(say(error.message_id, **error.values), fg="red")
         return False

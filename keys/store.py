@@ -73,6 +73,19 @@ class KeyStore:
         """Whether there is a key."""
         return self.path(domain, selector).exists()
 
+    def current(self, domain: str) -> str | None:
+        """Return the selector of the key that a domain is signed with, None before its first."""
+        path = self._current(domain)
+        return path.read_text("ascii").strip() if path.exists() else None
+
+    def set_current(self, domain: str, selector: str) -> None:
+        """Remember the selector of the key that a domain is signed with."""
+        if self.current(domain) != selector:
+            _replace(self._current(domain), selector.encode("ascii") + b"\n")
+
+    def _current(self, domain: str) -> Path:
+        return self.root / domain / "current"
+
     def public(self, domain: str, selector: str) -> DkimPublicKey | None:
         """Return a key's public part, or None when there is no key. Needs no passphrase.
 

@@ -153,9 +153,10 @@ def _domain(server: MailServer, domain: str) -> Iterator[Claim]:
 
 
 def _spf(server: MailServer, owner: str, domain: str) -> Claim:
-    value = spf.fresh(server.addresses, server.spf_all)
+    terms = spf.our_terms(server.addresses, server.spf_include)
+    value = spf.fresh(terms, server.spf_all)
     claim = _claim(owner, "TXT", (value,), f"spf:{domain}", needed=True, mode=ClaimMode.SINGLETON)
-    return replace(claim, singleton=spf.singleton(server.addresses, server.spf_all))
+    return replace(claim, singleton=spf.singleton(terms, server.spf_all))
 
 
 def _srv(server: MailServer, domain: str) -> Iterator[Claim]:

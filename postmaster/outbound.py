@@ -5,7 +5,7 @@ Whatever depends on the mode asks its description; nothing tests its name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from postmaster.settings import MailServer
@@ -30,6 +30,10 @@ class OutboundMode:
     ehlo: "from-domain" (the bare From domain) or "mail-host".
     retries: temporary refusals are tried again.
     rotation: the DKIM rotation strategy that fits.
+    delivers: "pmail" itself, or "postfix" on the host, which PMail's port 25 is redirected to.
+    sends_from: whose address receivers see: the "server"'s, or a "provider"'s (then port 25 need
+    not be open outwards, and PTR and EHLO are the provider's).
+    dial_limit: milliseconds that a receiver may take to answer, or None.
     """
 
     name: str
@@ -39,14 +43,19 @@ class OutboundMode:
     ehlo: Literal["from-domain", "mail-host"]
     retries: bool
     rotation: Literal["fixed-selector", "dual-selector"]
+    delivers: Literal["pmail", "postfix"]
+    sends_from: Literal["server", "provider"]
+    dial_limit: int | None
 
     def signing_keys(self, server: MailServer) -> tuple[SigningKey, ...]:
         """The DKIM keys that mail of `server` is signed with."""
         names = tuple(domain.name for domain in server.domains)
-        selector = self.fixed_selector or server.dkim_selector
         if self.signs_every_domain:
-            return tuple(SigningKey(name, selector, (name,)) for name in names)
-        return (SigningKey(server.primary, selector, names),)
+            return tuple(SigningKey(name, self._selector(server, name), (name,)) for name in names)
+        return (SigningKey(server.primary, self._selector(server, server.primary), names),)
+
+    def _selector(self, server: MailServer, domain: str) -> str:
+        return self.fixed_selector or dict(server.selectors)[domain]
 
     def ehlo_names(self, server: MailServer) -> tuple[str, ...]:
         """The names the server greets receivers with."""
@@ -65,10 +74,28 @@ DIRECT = OutboundMode(
     ehlo="from-domain",
     retries=False,
     rotation="fixed-selector",
+    delivers="pmail",
+    sends_from="server",
+    dial_limit=2000,  # PMail utils/smtp/smtp.go
 )
 
-MODES: dict[str, OutboundMode] = {DIRECT.name: DIRECT}
-DEFAULT_MODE = DIRECT.name
+# PMail's port 25 redirected to Postfix and OpenDKIM on the same host.
+RELAY = OutboundMode(
+    name="relay",
+    signs_every_domain=True,
+    fixed_selector=None,
+    signer="opendkim",
+    ehlo="mail-host",
+    retries=True,
+    rotation="dual-selector",
+    delivers="postfix",
+    sends_from="server",
+    dial_limit=None,
+)
+SMARTHOST = replace(RELAY, name="smarthost", sends_from="provider")
+
+MODES: dict[str, OutboundMode] = {mode.name: mode for mode in (RELAY, SMARTHOST, DIRECT)}
+DEFAULT_MODE = RELAY.name
 
 
 def mode_of(server: MailServer) -> OutboundMode:

@@ -16,6 +16,7 @@ from postmaster.settings import (
     MailDomain,
     MailServer,
     PmailSource,
+    RelaySettings,
     Site,
     TlsSettings,
     ZoneSettings,
@@ -31,7 +32,7 @@ from postmaster.settings_table import (
 )
 
 # `--data` of a deploy reaches every host, beside its own data.
-_RUN_DATA = frozenset({"undo"})
+_RUN_DATA = frozenset({"undo", "queue_action", "queue_ids", "queue_json"})
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
 # Settings that are a field of MailServer under the same name.
@@ -45,6 +46,8 @@ _SAME_NAME = (
     "log_level",
     "open_ports",
     "spf_all",
+    "spf_include",
+    "dkim_keep_days",
     "dmarc_policy",
     "dmarc_rua",
     "caa",
@@ -55,7 +58,20 @@ _SAME_NAME = (
     "dkim_key_file",
 )
 
+# Settings that are a field of RelaySettings under the same name.
+_RELAY_NAMES = (
+    "retry_for",
+    "retry_after",
+    "delay_notice",
+    "rates",
+    "dane",
+    "dane_forward_to",
+    "dane_trust_anchor",
+    "mta_sts",
+)
+
 Problems = tuple[tuple[str, dict[str, str]], ...]
+SelectorOf = Callable[[str], str]
 OptionNames = Callable[[str], frozenset[str]]
 OptionProblems = Callable[[str, Mapping[str, str]], Problems]
 
@@ -97,12 +113,16 @@ class _Reasons:
 
 
 def parse_site(
-    servers: Sequence[HostData], zones: Sequence[HostData], providers: Providers
+    servers: Sequence[HostData],
+    zones: Sequence[HostData],
+    providers: Providers,
+    selector_of: SelectorOf,
 ) -> Site:
     """Return the site that an inventory describes.
 
-    zones: hosts named `@zone/<name>` with the zone's name in their data as `zone`. Raises
-    SettingsError with every reason.
+    zones: hosts named `@zone/<name>` with the zone's name in their data as `zone`. selector_of:
+    the DKIM selector in use for a domain, or the one that a first key gets. Raises SettingsError
+    with every reason.
     """
     found: list[str] = []
     known_zones = [
@@ -116,7 +136,7 @@ def parse_site(
     if not servers:
         found.append(text("settings.no_servers"))
     names = [zone.name for zone in known_zones]
-    parsed = [_server(each, names, _Reasons(found, each.name)) for each in servers]
+    parsed = [_server(each, names, selector_of, _Reasons(found, each.name)) for each in servers]
     known_servers = tuple(server for server in parsed if server is not None)
     domains = [domain.name for server in known_servers for domain in server.domains]
     _say_repeated(domains, "settings.domain_twice", found)
@@ -209,7 +229,9 @@ def _name(value: Any, reasons: _Reasons) -> str | None:
 # -- servers -----------------------------------------------------------------------------------
 
 
-def _server(host: HostData, zones: list[str], reasons: _Reasons) -> MailServer | None:
+def _server(
+    host: HostData, zones: list[str], selector_of: SelectorOf, reasons: _Reasons
+) -> MailServer | None:
     _say_unknown(host.data, frozenset(s.name for s in SERVER_SETTINGS), reasons)
     values = _read(SERVER_SETTINGS, host.data, reasons)
     domains = _domains(host, values["domains"], zones, reasons)
@@ -223,7 +245,10 @@ def _server(host: HostData, zones: list[str], reasons: _Reasons) -> MailServer |
     _check_users(values, reasons)
     _check_selector(values, reasons)
     tls = _tls(values, reasons)
-    return _mail_server(host, domains, ipv4, web_host, tls, values)
+    _check_relay(values, {domain.name for domain in domains}, reasons)
+    given = values["dkim_selector"]
+    selectors = tuple((each.name, given or selector_of(each.name)) for each in domains)
+    return _mail_server(host, domains, ipv4, web_host, tls, selectors, values)
 
 
 def _mail_server(
@@ -232,6 +257,7 @@ def _mail_server(
     ipv4: str,
     web_host: str,
     tls: TlsSettings,
+    selectors: tuple[tuple[str, str], ...],
     values: Mapping[str, Any],
 ) -> MailServer:
     source = PmailSource(
@@ -240,7 +266,6 @@ def _mail_server(
         values["pmail_mirror"],
         values["pmail_sha256"],
     )
-    mode = MODES[values["outbound"]]
     return MailServer(
         host=host.name,
         domains=domains,
@@ -248,7 +273,8 @@ def _mail_server(
         web_host=web_host,
         source=source,
         tls=tls,
-        dkim_selector=mode.fixed_selector or values["dkim_selector"] or "",
+        selectors=selectors,
+        relay=_relay(values),
         **{name: values[name] for name in _SAME_NAME},
     )
 
@@ -313,6 +339,35 @@ def _check_selector(values: Mapping[str, Any], reasons: _Reasons) -> None:
     mode, given = MODES[values["outbound"]], values["dkim_selector"]
     if given and mode.fixed_selector and given != mode.fixed_selector:
         reasons.add("settings.fixed_selector", mode=mode.name, selector=mode.fixed_selector)
+
+
+def _check_relay(values: Mapping[str, Any], domains: set[str], reasons: _Reasons) -> None:
+    """Settings of a mode that is not chosen are a mistake, so are those that it lacks."""
+    mode = MODES[values["outbound"]]
+    by_provider = mode.sends_from == "provider"
+    if by_provider and not values["smarthost"]:
+        reasons.add("settings.smarthost_missing", mode=mode.name)
+    for name in ("smarthost", "smarthosts"):
+        if values[name] and not by_provider:
+            reasons.add("settings.smarthost_unused", name=name, mode=mode.name)
+    if values["rates"] and (by_provider or mode.delivers != "postfix"):
+        reasons.add("settings.rates_unused", mode=mode.name)
+    for each in values["smarthosts"]:
+        if each.domain not in domains:
+            reasons.add("settings.smarthost_domain", domain=each.domain)
+    if values["delay_notice"] >= values["retry_for"]:
+        reasons.add("settings.delay_notice", notice=values["delay_notice"])
+    for name in ("dane_forward_to", "dane_trust_anchor"):
+        if values[name] and not values["dane"]:
+            reasons.add("settings.dane_unused", name=name)
+
+
+def _relay(values: Mapping[str, Any]) -> RelaySettings:
+    smarthosts = (values["smarthost"], *values["smarthosts"])
+    return RelaySettings(
+        smarthosts=tuple(each for each in smarthosts if each),
+        **{name: values[name] for name in _RELAY_NAMES},
+    )
 
 
 def _tls(values: Mapping[str, Any], reasons: _Reasons) -> TlsSettings:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from postmaster.receivers import Rate
+
 TlsMethod = Literal["acme-http", "acme-dns", "files"]
+TlsStart = Literal["implicit", "starttls"]
 SpfAll = Literal["~all", "-all", "?all"]
 DmarcPolicy = Literal["none", "quarantine", "reject"]
 
@@ -60,6 +63,46 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Smarthost:
+    """A provider that takes our mail for a password.
+
+    domain: the sender domain it is for, or None for all that have none of their own. tls:
+    "implicit" from the first octet, or "starttls"; the certificate is verified. The password is
+    named by an environment variable or a file, never held here. ca_file: PEM file of a private
+    authority, or None for the system's.
+    """
+
+    domain: str | None
+    host: str
+    port: int
+    tls: TlsStart
+    user: str
+    password_env: str | None
+    password_file: str | None
+    ca_file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """How Postfix delivers. retry_for, retry_after, delay_notice: seconds.
+
+    rates: a site's own numbers for receiver groups. dane: DANE by a validating resolver on the
+    host, which asks dane_forward_to (or the root servers) and trusts dane_trust_anchor (or the
+    root's key). mta_sts: MTA-STS policies are followed.
+    """
+
+    retry_for: int
+    retry_after: int
+    delay_notice: int
+    rates: tuple[Rate, ...]
+    smarthosts: tuple[Smarthost, ...]
+    dane: bool
+    dane_forward_to: tuple[str, ...]
+    dane_trust_anchor: str | None
+    mta_sts: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MailDomain:
     """A domain that a server receives and sends for (A-labels), and the zone it lives in."""
 
@@ -75,6 +118,8 @@ class MailServer:
     host: the inventory's name. domains[0] is the primary domain. ipv4, ipv6: public addresses.
     outbound: name of the outbound mode (see postmaster.outbound). dmarc_rua: mailto address or
     None for `dmarc@<domain>`. caa: CAs to allow, or empty for no CAA record.
+    selectors: (domain, DKIM selector) of keys whose selector is data. dkim_keep_days: how long a
+    key record stays after its key was last used. spf_include: domains whose SPF is included.
     propagation_timeout: seconds.
     """
 
@@ -93,8 +138,10 @@ class MailServer:
     log_level: str
     open_ports: tuple[int, ...]
     dkim_key_file: str | None
-    dkim_selector: str
+    selectors: tuple[tuple[str, str], ...]
+    dkim_keep_days: int
     spf_all: SpfAll
+    spf_include: tuple[str, ...]
     dmarc_policy: DmarcPolicy
     dmarc_rua: str | None
     caa: tuple[str, ...]
@@ -102,6 +149,7 @@ class MailServer:
     resolvers: tuple[str, ...]
     preflight_mx_domains: tuple[str, ...]
     propagation_timeout: int
+    relay: RelaySettings
 
     @property
     def primary(self) -> str:

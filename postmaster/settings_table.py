@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import idna
 from publicsuffixlist import PublicSuffixList
 
 from postmaster.outbound import DEFAULT_MODE, MODES
-from postmaster.settings import User
+from postmaster.receivers import RATE_NAMES, Rate, known
+from postmaster.settings import Smarthost, TlsStart, User
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 PMAIL_VERSION = "v2.9.7"
@@ -241,12 +242,81 @@ def replaceable(value: Any) -> str:
     return f"{owner.rstrip('.').lower()}/{rtype.upper()}"
 
 
+def rates(value: Any) -> tuple[Rate, ...]:
+    """A site's own numbers: `{"qq": {"delay": 20}}`."""
+    groups = [group.name for group in known()]
+    if not isinstance(value, dict) or not all(isinstance(row, dict) for row in value.values()):
+        raise BadValue("settings.bad.rates", value=value)
+    found = []
+    for group, row in value.items():
+        one_of(*groups)(group)
+        for name, given in row.items():
+            one_of(*RATE_NAMES)(name)
+            found.append(Rate(group, name, number(0 if name == "delay" else 1, 3600)(given)))
+    return tuple(found)
+
+
+_SMARTHOST = {
+    "host": host_name,
+    "port": number(1, 65535),
+    "tls": one_of("implicit", "starttls"),
+    "user": string,
+    "password_env": string,
+    "password_file": string,
+    "ca_file": file,
+}
+
+
+def smarthost(value: Any) -> Smarthost:
+    """A smarthost: `{"host": …, "user": …, "password_env": …}`, and what else it needs."""
+    if not isinstance(value, dict):
+        raise BadValue("settings.bad.smarthost", value=value)
+    unknown = sorted(str(name) for name in value if name not in _SMARTHOST)
+    if unknown:
+        raise BadValue("settings.bad.smarthost_unknown", names=", ".join(unknown))
+    read = {name: _SMARTHOST[name](given) for name, given in value.items() if given is not None}
+    missing = [name for name in ("host", "user") if name not in read]
+    if missing:
+        raise BadValue("settings.bad.smarthost_missing", names=", ".join(missing))
+    if ("password_env" in read) == ("password_file" in read):
+        raise BadValue("settings.bad.smarthost_password")
+    usual: TlsStart = "starttls" if read.get("port") in (25, 587) else "implicit"
+    tls: TlsStart = read.get("tls") or usual
+    return Smarthost(
+        domain=None,
+        host=read["host"],
+        port=read.get("port") or (465 if tls == "implicit" else 587),
+        tls=tls,
+        user=read["user"],
+        password_env=read.get("password_env"),
+        password_file=read.get("password_file"),
+        ca_file=read.get("ca_file"),
+    )
+
+
+def smarthosts(value: Any) -> tuple[Smarthost, ...]:
+    """Smarthosts of single sender domains: `{"example.org": {…}}`."""
+    if not isinstance(value, dict):
+        raise BadValue("settings.bad.smarthost", value=value)
+    return tuple(replace(smarthost(row), domain=host_name(name)) for name, row in value.items())
+
+
 SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("domains", "", sequence(mail_domain)),
     Setting("ipv4", "", address(4)),
     Setting("ipv6", "", address(6)),
     Setting("web_host", "mail.<primary>", host_name),
     Setting("outbound", DEFAULT_MODE, one_of(*MODES), DEFAULT_MODE),
+    Setting("smarthost", "", smarthost),
+    Setting("smarthosts", "{}", smarthosts, ()),
+    Setting("rates", "{}", rates, ()),
+    Setting("retry_for", "172800", number(60, 864000), 172800),
+    Setting("retry_after", "300", number(1, 3600), 300),
+    Setting("delay_notice", "14400", number(0, 864000), 14400),
+    Setting("dane", "False", boolean, False),
+    Setting("dane_forward_to", "[]", sequence(any_address), ()),
+    Setting("dane_trust_anchor", "", file),
+    Setting("mta_sts", "False", boolean, False),
     Setting("admin_account", "admin", account, "admin"),
     Setting("users", "[]", sequence(user), ()),
     Setting("disable_removed_users", "False", boolean, False),
@@ -266,7 +336,9 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("tls_key_file", "", string),
     Setting("dkim_key_file", "", string),
     Setting("dkim_selector", "", selector),
+    Setting("dkim_keep_days", "7", number(0, 365), 7),
     Setting("spf_all", "~all", one_of("~all", "-all", "?all"), "~all"),
+    Setting("spf_include", "[]", sequence(host_name), ()),
     Setting("dmarc_policy", "none", one_of("none", "quarantine", "reject"), "none"),
     Setting("dmarc_rua", "mailto:dmarc@<domain>", mailto),
     Setting("caa", "[]", sequence(issuer), ()),

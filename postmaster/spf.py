@@ -1,4 +1,4 @@
-"""SPF records (RFC 7208): parse, and merge our addresses into the one that is there."""
+"""SPF records (RFC 7208): parse, and merge our terms into the one that is there."""
 
 from __future__ import annotations
 
@@ -87,9 +87,14 @@ def address_term(address: str) -> str:
     return f"ip{parsed.version}:{parsed}"
 
 
-def fresh(addresses: Iterable[str], all_term: str) -> TXT:
-    """Return the record for a name that has none: the addresses, then `all_term` (`~all`)."""
-    return TXT(" ".join(("v=spf1", *map(address_term, addresses), all_term)).encode("ascii"))
+def our_terms(addresses: Iterable[str], includes: Iterable[str]) -> tuple[str, ...]:
+    """Return the terms for our addresses, and for those who send for us (`include:`)."""
+    return (*map(address_term, addresses), *(f"include:{name}" for name in includes))
+
+
+def fresh(terms: Iterable[str], all_term: str) -> TXT:
+    """Return the record for a name that has none: our terms, then `all_term` (`~all`)."""
+    return TXT(" ".join(("v=spf1", *terms, all_term)).encode("ascii"))
 
 
 def lookups(terms: Iterable[Term]) -> int:
@@ -98,17 +103,16 @@ def lookups(terms: Iterable[Term]) -> int:
 
 
 def merge(
-    there: tuple[bytes, ...], addresses: Iterable[str], all_term: str, ours: tuple[str, ...]
+    there: tuple[bytes, ...], wanted: tuple[str, ...], all_term: str, ours: tuple[str, ...]
 ) -> Merge:
-    """Merge our addresses into the SPF record that is there.
+    """Merge our terms into the SPF record that is there.
 
-    there: all SPF records of the name. addresses: those that send. all_term: used only for a new
-    record, an existing `all` is kept. ours: terms that we added earlier; those no longer wanted
-    go. The result's `problem` says why nothing can be merged.
+    there: all SPF records of the name. wanted: our terms. all_term: used only for a new record,
+    an existing `all` is kept. ours: terms that we added earlier; those no longer wanted go. The
+    result's `problem` says why nothing can be merged.
     """
-    wanted = tuple(address_term(address) for address in addresses)
     if not there:
-        return Merge(fresh(addresses, all_term), ours=wanted)
+        return Merge(fresh(wanted, all_term), ours=wanted)
     if len(there) > 1:
         return Merge(None, problem="dns.spf.several", detail=(("count", str(len(there))),))
     try:
@@ -129,8 +133,6 @@ def _obstacle(terms: tuple[Term, ...]) -> Merge | None:
         return Merge(None, problem="dns.spf.redirect", detail=(("term", redirect.text),))
     if [term.text for term in terms] == ["-all"]:
         return Merge(None, problem="dns.spf.parked")
-    if lookups(terms) > LOOKUP_LIMIT:
-        return Merge(None, problem="dns.spf.lookups", detail=(("count", str(lookups(terms))),))
     return None
 
 
@@ -152,18 +154,21 @@ def _merged(
     at = next(
         (i for i, term in enumerate(kept) if term.name == "all" or term.is_modifier), len(kept)
     )
-    return Merge(TXT(render([*kept[:at], *new, *kept[at:]])), ours=tuple(added))
+    merged = [*kept[:at], *new, *kept[at:]]
+    if lookups(merged) > LOOKUP_LIMIT:
+        return Merge(None, problem="dns.spf.lookups", detail=(("count", str(lookups(merged))),))
+    return Merge(TXT(render(merged)), ours=tuple(added))
 
 
 def _term(text: str) -> Term:
     return parse(f"v=spf1 {text}".encode("ascii"))[0]
 
 
-def singleton(addresses: tuple[str, ...], all_term: str) -> Singleton:
+def singleton(terms: tuple[str, ...], all_term: str) -> Singleton:
     """Return how an SPF claim finds and merges its value among the TXT of its name."""
 
     def merge_values(values: tuple[Value, ...], ours: tuple[str, ...]) -> Merge:
         there = tuple(value.data for value in values if isinstance(value, TXT))
-        return merge(there, addresses, all_term, ours)
+        return merge(there, terms, all_term, ours)
 
     return Singleton(is_spf, merge_values)

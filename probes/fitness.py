@@ -16,6 +16,15 @@ echo init $(cat /proc/1/comm)
 echo arch $(uname -m)
 ours=$(systemctl show -p MainPID --value pmail 2>/dev/null)
 echo ours ${ours:-0}
+if [ -e /usr/sbin/sendmail ] && ! grep -qs 'Managed by pmail-deploy' /etc/postfix/main.cf; then
+    mailer=$(dpkg -S /usr/sbin/sendmail 2>/dev/null | cut -d: -f1)
+    # Postfix without a configuration does nothing: an earlier run may have installed it.
+    [ "$mailer" = postfix ] && [ ! -e /etc/postfix/main.cf ] || echo mailer ${mailer:-sendmail}
+fi
+if dpkg -V opendkim 2>/dev/null | grep -q ' /etc/opendkim.conf$' \
+    && [ ! -e /etc/systemd/system/opendkim.service.d/pmail-deploy.conf ]
+then echo mailer opendkim; fi
+ss -Hltnp 2>/dev/null | awk '$4 ~ /:2525$/ {print "relay", $6}' | grep -v '"master"'
 ss -Hltnp 2>/dev/null | awk '{print "listen", $4, $6}'
 echo disk $(df -Pk /var/lib | awk 'NR==2 {print $4}')
 echo memory $(awk '/^MemTotal/ {print $2}' /proc/meminfo)
@@ -66,6 +75,7 @@ class Outbound:
 class Fitness:
     """What was seen of a host. Disk and memory in KiB, clock in Unix seconds, None: not seen.
 
+    mailers: packages of somebody else's mail system. relay_port: who else holds the relay's port.
     ours: pid of PMail under our unit, 0 when it does not run. addresses: on its interfaces.
     """
 
@@ -81,6 +91,8 @@ class Fitness:
     synced: str
     resolver: bool | None
     nat: str
+    mailers: tuple[str, ...]
+    relay_port: str
     addresses: tuple[str, ...]
     outbound: tuple[Outbound, ...]
 
@@ -107,11 +119,13 @@ def script(exchanges: tuple[Exchange, ...]) -> str:
 def parse(output: str) -> Fitness:
     """Return the observation in the script's output."""
     values: dict[str, str] = {}
-    listeners, addresses, outbound = [], [], []
+    listeners, addresses, outbound, mailers = [], [], [], []
     for line in output.splitlines():
         name, _, rest = line.partition(" ")
         if name == "listen":
             listeners += _listener(rest)
+        elif name == "mailer":
+            mailers.append(rest.strip())
         elif name == "address":
             addresses.append(rest.strip())
         elif name == "connect" and len(fields := rest.split()) == 4:
@@ -131,6 +145,8 @@ def parse(output: str) -> Fitness:
         synced=values.get("synced", ""),
         resolver={"yes": True, "no": False}.get(values.get("resolver", "")),
         nat=values.get("nat", "unknown"),
+        mailers=tuple(mailers),
+        relay_port=values.get("relay", ""),
         addresses=tuple(addresses),
         outbound=tuple(sorted(outbound, key=lambda each: each.domain)),
     )

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from deploys.outbound.layout import PORT
 from deploys.pmail_server import layout
+from deploys.templates import render
+from postmaster.outbound import mode_of
 from postmaster.settings import CLOSABLE_PORTS, MailServer
 
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+_HERE = Path(__file__).parent
 
 
 def config_json(server: MailServer) -> str:
@@ -58,30 +50,43 @@ def config_sum(content: str) -> str:
     return f"{hashlib.sha256(content.encode()).hexdigest()}  {layout.CONFIG_SEEN}\n"
 
 
-def unit() -> str:
+def unit(server: MailServer) -> str:
     """Return PMail's unit."""
-    return (
-        _templates()
-        .get_template("pmail.service.j2")
-        .render(
-            user=layout.USER,
-            root=layout.ROOT,
-            config_current=layout.CONFIG_CURRENT,
-            config_seen=layout.CONFIG_SEEN,
-            inputs=" ".join(layout.INPUTS),
-            stamp=layout.STAMP,
-            binary=layout.BINARY,
-            http_port=layout.HTTP_PORT,
-            data=layout.DATA,
-            plugins=layout.PLUGINS,
-        )
+    return render(
+        _HERE,
+        "pmail.service.j2",
+        relayed=_relayed(server),
+        user=layout.USER,
+        root=layout.ROOT,
+        config_current=layout.CONFIG_CURRENT,
+        config_seen=layout.CONFIG_SEEN,
+        inputs=" ".join(layout.INPUTS),
+        stamp=layout.STAMP,
+        binary=layout.BINARY,
+        http_port=layout.HTTP_PORT,
+        data=layout.DATA,
+        plugins=layout.PLUGINS,
     )
 
 
+def _relayed(server: MailServer) -> bool:
+    """Whether PMail's mail to others goes through Postfix on the same host."""
+    return mode_of(server).delivers == "postfix"
+
+
 def firewall_unit() -> str:
-    """Return the unit that loads our nftables table."""
-    template = _templates().get_template("pmail-deploy-firewall.service.j2")
-    return template.render(rules=layout.FIREWALL_RULES)
+    """Return the unit that holds our nftables table."""
+    return render(
+        _HERE,
+        "pmail-deploy-firewall.service.j2",
+        holder=layout.FIREWALL_HOLDER,
+        guard=layout.FIREWALL_GUARD,
+    )
+
+
+def firewall_holder() -> str:
+    """Return the program that owns our nftables table for as long as it lives."""
+    return render(_HERE, "hold-firewall.sh.j2", rules=layout.FIREWALL_RULES)
 
 
 def closed_ports(server: MailServer) -> tuple[int, ...]:
@@ -92,11 +97,26 @@ def closed_ports(server: MailServer) -> tuple[int, ...]:
 
 def firewall_version(server: MailServer) -> str:
     """Return what names these rules in the loaded table, to tell whether they are loaded."""
-    ports = ",".join(map(str, closed_ports(server)))
-    return hashlib.sha256(ports.encode()).hexdigest()[:12]
+    return hashlib.sha256(_rules(server, "").encode()).hexdigest()[:12]
 
 
 def firewall_rules(server: MailServer) -> str:
     """Return our nftables table."""
-    template = _templates().get_template("nftables.nft.j2")
-    return template.render(ports=closed_ports(server), version=firewall_version(server))
+    return _rules(server, firewall_version(server))
+
+
+def _rules(server: MailServer, version: str) -> str:
+    return render(
+        _HERE,
+        "nftables.nft.j2",
+        ports=closed_ports(server),
+        version=version,
+        relayed=_relayed(server),
+        user=layout.USER,
+        relay_port=PORT,
+    )
+
+
+def firewall_guard(server: MailServer) -> str:
+    """Return a second table, for the moment in which the first's owner has died."""
+    return render(_HERE, "guard.nft.j2", relayed=_relayed(server), user=layout.USER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import shlex
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from deploys.remote import read
 from dns_providers.private_files import write_private
 from keys.store import KeyStore, KeyStoreError
 from postmaster.messages import error_text, text
-from postmaster.outbound import SigningKey
+from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, User
 
 Commands = Generator[FunctionCommand, None, None]
@@ -32,10 +33,14 @@ _READY_WITHIN = 90  # seconds; PMail itself waits as long for its web server
 
 
 @operation()
-def packages(names: tuple[str, ...]) -> Commands:
+def packages(
+    names: tuple[str, ...], answers: tuple[str, ...] = (), afterwards: str = "true"
+) -> Commands:
     """Ensure Debian packages, asking nothing and upgrading nothing.
 
     + names: package names
+    + answers: to questions of theirs, lines for debconf-set-selections
+    + afterwards: shell command, run only when something was installed
     """
     query = (
         f"dpkg-query -W -f='${{Package}} ${{db:Status-Status}}\\n' {' '.join(names)} 2>/dev/null"
@@ -47,10 +52,14 @@ def packages(names: tuple[str, ...]) -> Commands:
         return
     for name in missing:
         host.log_styled(f"  + {name}", fg="green")
+    answer = "".join(f"echo {shlex.quote(line)} | debconf-set-selections; " for line in answers)
+    # Lists of the last hour will do; if they do not, they are fetched anew.
     install = (
-        "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq && apt-get install -y -qq "
-        "-o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "
-        f"--no-install-recommends {' '.join(missing)} </dev/null"
+        f"export DEBIAN_FRONTEND=noninteractive; {answer}"
+        "put() { apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "
+        f"-o Dpkg::Options::=--force-confold {' '.join(missing)} </dev/null; }}; "
+        "{ find /var/lib/apt/lists -name '*_Packages*' -mmin -60 | grep -q . && put; } || "
+        f"{{ apt-get update -qq && put; }} && {afterwards}"
     )
     failure = text("host.packages_failed", packages=" ".join(missing))
     yield FunctionCommand(host_files.run, (install, failure), {})
@@ -155,7 +164,8 @@ def configuration(server: MailServer) -> Commands:
         _root_file(f"{folder}/config.json", content),
         _root_file(f"{folder}/config.sha256", configure.config_sum(content)),
     )
-    wrong = [wanted for wanted in files if not host_files.look(host, wanted).right]
+    there = host_files.look(host, files)
+    wrong = [wanted for wanted, found in zip(files, there, strict=True) if not found.right]
     linked = read(host, f"readlink {layout.CONFIG_CURRENT}").stdout == folder
     if linked and not wrong:
         host.noop(text("host.config_right"))
@@ -213,26 +223,35 @@ def _tell_password(host: Host, server: MailServer, account: str) -> None:
 
 
 @operation()
-def firewall(server: MailServer) -> Commands:
-    """Ensure that our nftables table is loaded as its file says.
+def firewall(server: MailServer, unit_changes: OperationMeta) -> Commands:
+    """Ensure that our nftables tables are loaded as their files say.
+
+    PMail is stopped and started with the table: it never runs without.
 
     + server: the mail server
+    + unit_changes: the operation that writes the unit's file
     """
-    version = configure.firewall_version(server)
     unit = "pmail-deploy-firewall.service"
-    loaded = read(
+    guarded = mode_of(server).delivers == "postfix"
+    guard = "nft list table inet pmail_deploy_guard >/dev/null 2>&1"
+    held = read(
         host,
         f"systemctl is-enabled -q {unit} && systemctl is-active -q {unit} && "
-        f"nft list table inet pmail_deploy | grep -q 'input_{version} '",
-    )
-    if loaded.ok:
+        f"[ $(systemctl show -P NeedDaemonReload {unit}) = no ] && "
+        f"nft list table inet pmail_deploy | grep -q 'input_{configure.firewall_version(server)} '",
+    ).ok
+    right_guard = read(host, guard if guarded else f"! {guard}").ok
+    coming = not state.is_executing and unit_changes.will_change
+    if held and right_guard and not coming:
         host.noop(text("host.firewall_right"))
         return
     ports = ", ".join(map(str, configure.closed_ports(server)))
     host.log_styled(f"  ~ {text('host.firewall_closes', ports=ports)}", fg="green")
+    if guarded:
+        host.log_styled(f"  ~ {text('host.firewall_redirects')}", fg="green")
     script = (
         f"systemctl daemon-reload; systemctl enable -q {unit}; "
-        f"systemctl is-active -q {unit} && systemctl reload {unit} || systemctl restart {unit}"
+        f"systemctl {'reload' if held else 'restart'} {unit}"
     )
     yield FunctionCommand(host_files.run, (script, text("host.firewall_failed")), {})
 
@@ -432,14 +451,37 @@ def outgoing_key(store: KeyStore, key: SigningKey) -> Commands:
         message = text("host.no_content", path=layout.DKIM_PRIVATE)
         yield FunctionCommand(flow.refuse, (message,), {})
         return
-    wanted = (
-        _root_file(layout.DKIM_PUBLIC, public.record + "\n"),
-        _root_file(layout.DKIM_PRIVATE, pem.decode("ascii")),
+    yield from host_files.ensure(
+        (
+            _root_file(layout.DKIM_PUBLIC, public.record + "\n"),
+            _root_file(layout.DKIM_PRIVATE, pem.decode("ascii")),
+        )
     )
-    wrong = tuple(each for each in wanted if not host_files.look(host, each).right)
-    if not wrong:
-        host.noop(text("host.file_right", path=layout.DKIM_PRIVATE))
+
+
+# What stands in the public file of a key that never leaves the host.
+_OWN_KEY = "made on this host, never published"
+
+
+@operation()
+def own_key() -> Commands:
+    """Ensure a key of PMail's own, made on the host: it cannot start without one.
+
+    Its signature is removed on the way; a key of the store does not stay where it is not used.
+    """
+    private, public = layout.DKIM_PRIVATE, layout.DKIM_PUBLIC
+    right = f"regular file|root|{layout.USER}|640"
+    look = f"stat -c '%F|%U|%G|%a' {private} {public}; cat {public}"
+    if read(host, look).stdout.splitlines() == [right, right, _OWN_KEY]:
+        host.noop(text("host.file_right", path=private))
         return
-    for each in wrong:
-        host.log_styled(f"  ~ {each.path}", fg="green")
-    yield FunctionCommand(host_files.install_all, (wrong,), {})
+    host.log_styled(f"  ~ {private} ({_OWN_KEY})", fg="green")
+    # The public file comes last: with it the pair is known to be whole.
+    script = (
+        f"set -e; umask 077; rm -f {public}; openssl genrsa -out {private}.new 2048 2>/dev/null; "
+        f"echo '{_OWN_KEY}' > {public}.new; chown root:{layout.USER} {private}.new {public}.new; "
+        f"chmod 640 {private}.new {public}.new; sync {private}.new {public}.new; "
+        f"mv -f {private}.new {private}; mv -f {public}.new {public}"
+    )
+    failure = text("host.file_failed", path=private, reason="openssl")
+    yield FunctionCommand(host_files.run, (script, failure), {})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from pyinfra import host
+from pyinfra.api import FunctionCommand, operation
 from pyinfra.api.operation import OperationMeta
 
 from deploys import host_files
-from deploys.dns_steps import key_store
+from deploys.paths import key_store
 from deploys.pmail_server import configure, layout, operations
 from postmaster.messages import text
-from postmaster.outbound import SigningKey, mode_of
+from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 
 
@@ -21,43 +24,61 @@ def install_pmail(server: MailServer) -> tuple[OperationMeta, ...]:
     operations.packages(name=text("host.name.packages"), names=operations.PACKAGES)
     operations.system_user(name=text("host.name.user"), user=layout.USER, home=layout.ROOT)
     _folders()
-    key = _signing_key(server)
     return (
         operations.binary(name=text("host.name.binary"), server=server),
-        operations.outgoing_key(
-            name=text("host.name.key"),
-            store=key_store(),
-            key=key,
-        ),
+        _key(server),
         operations.configuration(name=text("host.name.config"), server=server),
         host_files.file(
             name=text("host.name.unit"),
             path=layout.UNIT,
-            content=configure.unit(),
+            content=configure.unit(server),
             ours=layout.MARK,
         ),
     )
 
 
+def _key(server: MailServer) -> OperationMeta:
+    """The key that PMail starts with: the published one where PMail itself signs."""
+    mode = mode_of(server)
+    if mode.signer != "pmail":
+        return operations.own_key(name=text("host.name.own_key"))
+    key = mode.signing_keys(server)[0]
+    return operations.outgoing_key(name=text("host.name.key"), store=key_store(), key=key)
+
+
 def start_pmail(server: MailServer, inputs: tuple[OperationMeta, ...]) -> None:
-    """Close the ports that are not wanted, run PMail with what is on the disk, and prove it."""
-    host_files.file(
-        name=text("host.name.rules"),
-        path=layout.FIREWALL_RULES,
-        content=configure.firewall_rules(server),
-        ours=layout.MARK,
-    )
-    host_files.file(
-        name=text("host.name.firewall_unit"),
-        path=layout.FIREWALL_UNIT,
-        content=configure.firewall_unit(),
-        ours=layout.MARK,
-    )
-    operations.firewall(name=text("host.name.firewall"), server=server)
+    """Load the rules, run PMail with what is on the disk, and prove it."""
     operations.first_database(name=text("host.name.database"), server=server)
+    unit = firewall_files(
+        name=text("host.name.rules"),
+        rules=configure.firewall_rules(server),
+        guard=configure.firewall_guard(server),
+    )
+    operations.firewall(name=text("host.name.firewall"), server=server, unit_changes=unit)
     operations.running(name=text("host.name.running"), server=server, inputs=inputs)
     operations.admin_works(name=text("host.name.admin"), server=server)
     operations.mailboxes(name=text("host.name.mailboxes"), server=server)
+
+
+@operation()
+def firewall_files(rules: str, guard: str) -> Generator[FunctionCommand, None, None]:
+    """Ensure the rules, the program that holds them, and its unit.
+
+    + rules: our nftables table
+    + guard: the table that stays when the first one's owner dies
+    """
+    contents = (
+        (layout.FIREWALL_RULES, rules, "644"),
+        (layout.FIREWALL_GUARD, guard, "644"),
+        (layout.FIREWALL_HOLDER, configure.firewall_holder(), "755"),
+        (layout.FIREWALL_UNIT, configure.firewall_unit(), "644"),
+    )
+    yield from host_files.ensure(
+        tuple(
+            host_files.Wanted(path, content.encode(), "root", "root", mode, layout.MARK)
+            for path, content, mode in contents
+        )
+    )
 
 
 def _folders() -> None:
@@ -77,8 +98,3 @@ def _folders() -> None:
         host_files.directory(
             name=text("host.name.folder", path=path), path=path, owner=owner, group=group, mode=mode
         )
-
-
-def _signing_key(server: MailServer) -> SigningKey:
-    """The one key that PMail itself signs with."""
-    return mode_of(server).signing_keys(server)[0]

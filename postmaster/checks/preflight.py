@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from postmaster.checks.results import Result, Status, Text
+from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 from probes.fitness import PORTS, Fitness, Outbound
 
@@ -13,7 +14,6 @@ _ARCHITECTURES = ("x86_64", "aarch64")
 _DISK_NEEDED, _DISK_WISHED = 100 * 1024, 1024 * 1024  # KiB
 _MEMORY_WISHED = 400 * 1024  # KiB
 _CLOCK_WRONG, _CLOCK_OFF = 60, 5  # seconds
-_PMAIL_DIAL = 2000  # milliseconds; PMail utils/smtp/smtp.go gives up after that
 _DOES_MAIL = ("master", "exim4", "exim", "sendmail", "smtpd")
 
 
@@ -27,6 +27,7 @@ def judge(seen: Fitness, server: MailServer, now: float) -> tuple[Result, ...]:
         _resolver(seen, server),
         _nat(seen, server),
         _address(seen, server),
+        *_mailers(seen, server),
         *_outbound(seen, server),
     )
 
@@ -121,7 +122,9 @@ def _nat(seen: Fitness, server: MailServer) -> Result:
     if seen.nat == "yes":
         return _result("PRE-10", server, Status.PASS, "nat")
     if seen.nat == "no":
-        return _result("PRE-10", server, Status.WARN, "no_nat")
+        needed = mode_of(server).delivers == "postfix"
+        status = Status.FAIL if needed else Status.WARN
+        return _result("PRE-10", server, status, "no_nat")
     return _result("PRE-10", server, Status.UNKNOWN, "nat_unseen")
 
 
@@ -136,7 +139,21 @@ def _address(seen: Fitness, server: MailServer) -> Result:
     return _result("PRE-11", server, Status.WARN, "address_nat", address=missing_text, there=there)
 
 
+def _mailers(seen: Fitness, server: MailServer) -> Iterator[Result]:
+    """Postfix or Exim of somebody else: never overwritten, and never removed by our packages."""
+    if mode_of(server).delivers != "postfix":
+        return
+    for name in seen.mailers:
+        yield _result("PRE-12", server, Status.FAIL, "mailer", name=name)
+    if seen.relay_port:
+        yield _result("PRE-12", server, Status.FAIL, "relay_port", process=seen.relay_port)
+    if not seen.mailers and not seen.relay_port:
+        yield _result("PRE-12", server, Status.PASS, "no_mailer")
+
+
 def _outbound(seen: Fitness, server: MailServer) -> Iterator[Result]:
+    if mode_of(server).sends_from == "provider":
+        return
     if not seen.outbound:
         yield _result("NET-01", server, Status.UNKNOWN, "outbound_unseen")
         return
@@ -150,7 +167,8 @@ def _outbound(seen: Fitness, server: MailServer) -> Iterator[Result]:
 
 def _one_outbound(each: Outbound, server: MailServer) -> Result:
     values = {"domain": each.domain, "address": each.address, "ms": each.milliseconds}
-    if each.reach == "open" and each.milliseconds < _PMAIL_DIAL:
+    limit = mode_of(server).dial_limit
+    if each.reach == "open" and (limit is None or each.milliseconds < limit):
         return _result("NET-01", server, Status.PASS, "outbound", **values)
     if each.reach == "open":
         return _result("NET-01", server, Status.WARN, "outbound_slow", **values)

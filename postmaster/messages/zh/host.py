@@ -49,4 +49,7 @@ TEXTS = {
     "host.release.short": "{location} 在 {found}/{size} 字节处中断；请重新运行",
     "host.release.read": "无法读取 {location}：{reason}",
     "host.release.records": "{path} 已损坏；请将其移走，校验和会重新记录",
+    "host.name.own_key": "PMail 启动用的密钥",
+    "host.firewall_redirects": "PMail 发往 25 端口的连接转到本机 Postfix，别无他路",
+    "host.remove_failed": "无法删除 {path}",
 }

@@ -1,0 +1,346 @@
+"""What Postfix, OpenDKIM and the resolver on the host are configured with; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.header import Header
+from pathlib import Path
+
+from deploys.outbound import layout
+from deploys.pmail_server.layout import MARK
+from deploys.templates import render
+from postmaster.messages import catalogue
+from postmaster.outbound import mode_of
+from postmaster.receivers import OTHERS, ReceiverGroup, groups
+from postmaster.settings import MailServer, Smarthost
+
+_HERE = Path(__file__).parent
+# PMail takes 30 MiB and builds a message anew: text may grow threefold as quoted-printable.
+MESSAGE_SIZE = 96 * 1024 * 1024
+_HEAD = f"# {MARK}: changes are overwritten.\n"
+# Retries slow down to this many times the first pause.
+_SLOWEST = 12
+RELAY_INPUTS = (
+    layout.MAIN_CF,
+    layout.MASTER_CF,
+    layout.SENDERS,
+    layout.RECEIVERS,
+    layout.TRANSPORT,
+    layout.SENDER_TRANSPORT,
+    layout.HEADER_CHECKS,
+    layout.BOUNCE,
+)
+DKIM_INPUTS = (layout.OPENDKIM_CONF, layout.KEY_TABLE, layout.SIGNING_TABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """From which addresses Postfix sends: None where the address is not the host's own.
+
+    ipv6: only where it has PTR and SPF; else receivers refuse what comes from there.
+    """
+
+    ipv4: str | None
+    ipv6: str | None
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        """Options of the smtp client: not global ones, so that PMail is heard on both families."""
+        found = [] if self.ipv6 else [("inet_protocols", "ipv4")]
+        found += [("smtp_bind_address", self.ipv4)] if self.ipv4 else []
+        found += [("smtp_bind_address6", self.ipv6)] if self.ipv6 else []
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A domain and the selector of the key that it is signed with on the host."""
+
+    domain: str
+    selector: str
+
+    @property
+    def name(self) -> str:
+        """The key's name in the signer's tables: its record's owner name."""
+        return f"{self.selector}._domainkey.{self.domain}"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A delivery service of master.cf."""
+
+    name: str
+    label: str
+    processes: str
+    options: tuple[tuple[str, str], ...]
+
+
+# -- Postfix -----------------------------------------------------------------------------------
+
+
+def main_cf(server: MailServer) -> str:
+    """Return main.cf."""
+    mode, relay = mode_of(server), server.relay
+    by_provider = mode.sends_from == "provider"
+    return render(
+        _HERE,
+        "main.cf.j2",
+        mode=mode.name,
+        mail_host=server.mail_host,
+        primary=server.primary,
+        message_size=MESSAGE_SIZE,
+        milter=layout.MILTER,
+        transport=layout.TRANSPORT,
+        default_transport=_next_hop(0, relay.smarthosts[0]) if by_provider else "smtp",
+        sender_transport=layout.SENDER_TRANSPORT if relay.smarthosts[1:] else None,
+        retry_for=relay.retry_for,
+        retry_after=relay.retry_after,
+        retry_at_most=relay.retry_after * _SLOWEST,
+        delay_notice=relay.delay_notice,
+        bounce=layout.BOUNCE,
+        dane=relay.dane,
+        mta_sts=relay.mta_sts,
+        groups=() if by_provider else tuple(map(_Limits, groups(relay.rates))),
+    )
+
+
+class _Limits:
+    """A receiver group as main.cf names it."""
+
+    def __init__(self, group: ReceiverGroup) -> None:
+        self.name = group.name
+        self.transport = _transport_of(group.name)
+        self.connections = group.connections
+        self.delay = group.delay
+        self.recipients = group.recipients
+
+
+def _transport_of(group: str) -> str:
+    return "smtp" if group == OTHERS else group
+
+
+def master_cf(server: MailServer, sending: Sending) -> str:
+    """Return master.cf."""
+    by_provider = mode_of(server).sends_from == "provider"
+    services = [Service("smtp", OTHERS, "-", sending.options())]
+    if by_provider:
+        services += [_smarthost(n, each) for n, each in enumerate(server.relay.smarthosts)]
+    else:
+        services += [
+            Service(group.name, group.name, str(group.connections), sending.options())
+            for group in groups(server.relay.rates)
+            if group.name != OTHERS
+        ]
+    by_receiver = f"check_recipient_mx_access,texthash:{layout.RECEIVERS}"
+    return render(
+        _HERE,
+        "master.cf.j2",
+        mode=mode_of(server).name,
+        port=layout.PORT,
+        senders=layout.SENDERS,
+        header_checks=layout.HEADER_CHECKS,
+        recipient_restrictions="permit" if by_provider else f"{by_receiver},permit",
+        services=services,
+    )
+
+
+def _smarthost(number: int, smarthost: Smarthost) -> Service:
+    ca_file = layout.ca_file(number) if smarthost.ca_file else "/etc/ssl/certs/ca-certificates.crt"
+    options = (
+        ("smtp_sasl_auth_enable", "yes"),
+        ("smtp_sasl_password_maps", f"texthash:{layout.password_file(number)}"),
+        ("smtp_sasl_security_options", "noanonymous"),
+        ("smtp_tls_security_level", "secure"),
+        ("smtp_tls_policy_maps", ""),
+        ("smtp_tls_CAfile", ca_file),
+        ("smtp_tls_wrappermode", "yes" if smarthost.tls == "implicit" else "no"),
+        ("smtp_dns_support_level", "enabled"),
+    )
+    return Service(f"smarthost{number}", f"smarthost{number}", "-", options)
+
+
+def _next_hop(number: int, smarthost: Smarthost) -> str:
+    return f"smarthost{number}:{smarthost_key(smarthost)}"
+
+
+def smarthost_key(smarthost: Smarthost) -> str:
+    """Return a smarthost as Postfix names it: its password is found by this."""
+    return f"[{smarthost.host}]:{smarthost.port}"
+
+
+def password_line(smarthost: Smarthost, password: str) -> str:
+    """Return the password file of a smarthost."""
+    return f"{_HEAD}{smarthost_key(smarthost)} {smarthost.user}:{password}\n"
+
+
+def senders(server: MailServer, signed: Iterable[Signed]) -> str:
+    """Return who may send: the server's domains that have a key, and nobody else."""
+    with_key = {each.domain for each in signed}
+    lines = [
+        f"{domain.name} OK"
+        if domain.name in with_key
+        else f"{domain.name} REJECT 5.7.1 {_no_key(domain.name)}"
+        for domain in server.domains
+    ]
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def _no_key(domain: str) -> str:
+    # PMail shows its user the first 128 octets of a reply, in ASCII.
+    return f"{domain} has no DKIM key here yet: run the deploy"
+
+
+def header_checks(server: MailServer, signed: Iterable[Signed]) -> str:
+    """Return what is taken out of PMail's messages, and what is refused.
+
+    PMail's own signature goes: its key is never published. It is known by domain and selector,
+    so that a forwarded message keeps the signatures of others. A From domain of ours without a
+    key would leave unsigned.
+    """
+    own = re.escape(server.primary)
+    with_key = {each.domain for each in signed}
+    lines = [rf"/^DKIM-Signature:.*[[:space:];]d={own};.*[[:space:]]s=default;/ IGNORE"]
+    lines += [
+        rf"/^From:.*@{re.escape(domain.name)}[[:space:]>]*$/ REJECT 5.7.1 {_no_key(domain.name)}"
+        for domain in server.domains
+        if domain.name not in with_key
+    ]
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def receivers(server: MailServer) -> str:
+    """Return the delivery service of each receiver group, by its MX hosts."""
+    lines = [
+        f"{mx} FILTER {group.name}:" for group in groups(server.relay.rates) for mx in group.mx
+    ]
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def transport(server: MailServer) -> str:
+    """Return where mail of special domains goes: our own to PMail, proofs to their sink."""
+    lines = [f"{domain.name} pmail:[127.0.0.1]:25" for domain in server.domains]
+    lines.append(f"{layout.PROOF_DOMAIN} smtp:[127.0.0.1]:{layout.PROOF_PORT}")
+    return _HEAD + "\n".join(lines) + "\n"
+
+
+def sender_transport(server: MailServer) -> str:
+    """Return the smarthost of each sender domain that has one of its own."""
+    lines = [
+        f"@{each.domain} {_next_hop(number, each)}"
+        for number, each in enumerate(server.relay.smarthosts)
+        if each.domain
+    ]
+    return _HEAD + "".join(f"{line}\n" for line in lines)
+
+
+def bounce(server: MailServer) -> str:
+    """Return the texts of notices to senders, each in English and Chinese (bounce(5))."""
+    return _HEAD + "\n".join(_notice(kind) for kind in ("failure", "delay", "success", "verify"))
+
+
+def _notice(kind: str) -> str:
+    texts = [catalogue(language) for language in ("en", "zh")]
+    subject = " / ".join(each[f"notice.{kind}.subject"] for each in texts)
+    encoded = Header(subject, "utf-8", maxlinelen=900).encode()
+    body = "\n\n".join(each[f"notice.{kind}.body"] for each in texts)
+    copy = "Postmaster-Subject: Postmaster copy: undelivered mail\n" if kind == "failure" else ""
+    copy = "Postmaster-Subject: Postmaster copy: delayed mail\n" if kind == "delay" else copy
+    head = f"Charset: utf-8\nFrom: MAILER-DAEMON (Mail Delivery System)\nSubject: {encoded}\n"
+    return f"{kind}_template = <<EOF\n{head}{copy}\n{body}\nEOF\n"
+
+
+def drop_in(unit: str) -> str:
+    """Return where our addition to a unit of Debian's is."""
+    return f"{layout.UNITS}/{unit}.d/{layout.DROP_IN}"
+
+
+def postfix_drop_in(server: MailServer, unit: str) -> str:
+    """Return what is added to Debian's unit of Postfix."""
+    return render(
+        _HERE,
+        "postfix-drop-in.j2",
+        dane=server.relay.dane,
+        resolver_unit=layout.RESOLVER_UNIT,
+        resolv_conf=layout.RESOLV_CONF,
+        drop_in=drop_in(unit),
+        inputs=" ".join(RELAY_INPUTS),
+        stamp=layout.RELAY_STAMP,
+    )
+
+
+# -- OpenDKIM ----------------------------------------------------------------------------------
+
+
+def opendkim_conf() -> str:
+    """Return the signer's configuration."""
+    return render(
+        _HERE,
+        "opendkim.conf.j2",
+        milter=layout.MILTER,
+        key_table=layout.KEY_TABLE,
+        signing_table=layout.SIGNING_TABLE,
+    )
+
+
+def opendkim_drop_in() -> str:
+    """Return what is added to Debian's unit of OpenDKIM."""
+    return render(
+        _HERE,
+        "opendkim-drop-in.j2",
+        conf=layout.OPENDKIM_CONF,
+        milter=layout.MILTER,
+        drop_in=drop_in(layout.OPENDKIM_UNIT),
+        inputs=" ".join(DKIM_INPUTS),
+        stamp=layout.DKIM_STAMP,
+    )
+
+
+def key_table(signed: Iterable[Signed]) -> str:
+    """Return OpenDKIM's KeyTable: name of a key -> domain, selector and file."""
+    lines = (
+        f"{each.name} {each.domain}:{each.selector}:{layout.key_file(each.domain, each.selector)}"
+        for each in signed
+    )
+    return _HEAD + "".join(f"{line}\n" for line in lines)
+
+
+def signing_table(signed: Iterable[Signed]) -> str:
+    """Return OpenDKIM's SigningTable: From domain -> name of its key."""
+    return _HEAD + "".join(f"{each.domain} {each.name}\n" for each in signed)
+
+
+def parse_key_table(text: str) -> tuple[Signed, ...]:
+    """Return what a KeyTable of ours says."""
+    found = []
+    for line in text.splitlines():
+        fields = line.partition(" ")[2].split(":")
+        if not line.startswith("#") and len(fields) == 3:
+            found.append(Signed(fields[0], fields[1]))
+    return tuple(found)
+
+
+# -- the resolver ------------------------------------------------------------------------------
+
+
+def resolver_conf(server: MailServer) -> str:
+    """Return unbound's configuration."""
+    return render(
+        _HERE,
+        "unbound.conf.j2",
+        address=layout.RESOLVER_ADDRESS,
+        anchor=layout.RESOLVER_ANCHOR
+        if server.relay.dane_trust_anchor
+        else "/usr/share/dns/root.key",
+        forward_to=server.relay.dane_forward_to,
+    )
+
+
+def resolver_unit() -> str:
+    """Return the resolver's unit."""
+    return render(_HERE, "resolver.service.j2", conf=layout.RESOLVER_CONF)
+
+
+def resolv_conf() -> str:
+    """Return /etc/resolv.conf as Postfix alone sees it."""
+    return f"{_HEAD}nameserver {layout.RESOLVER_ADDRESS}\noptions edns0 trust-ad\n"

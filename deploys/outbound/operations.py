@@ -1,0 +1,333 @@
+"""pyinfra operations for Postfix and OpenDKIM: configure, run what is on the disk, prove it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, State, operation
+from pyinfra.api.operation import OperationMeta
+
+from deploys import flow, host_files
+from deploys.host_files import Wanted
+from deploys.outbound import configure, layout, proof
+from deploys.outbound.configure import Sending, Signed
+from deploys.pmail_server.layout import MARK
+from deploys.remote import read
+from deploys.templates import render
+from keys.store import KeyStore, KeyStoreError
+from postmaster.messages import error_text, text
+from postmaster.outbound import SigningKey, mode_of
+from postmaster.settings import MailServer, Smarthost
+from probes import dns
+from probes.dns import Resolvers
+
+Commands = Generator[FunctionCommand, None, None]
+Proven = Callable[[SigningKey], bool]
+
+PACKAGES = ("postfix", "opendkim", "libsasl2-modules")
+# Debian's package asks what it should set up: nothing, we do.
+ANSWERS = ("postfix postfix/main_mailer_type select No configuration",)
+_SWITCH_WITHIN = 15  # seconds that a signer may take to read its tables anew
+# Debian 12 has a dummy postfix.service and the real thing as an instance.
+_POSTFIX_UNIT = (
+    "if grep -qs '^ExecStart=/bin/true' /lib/systemd/system/postfix.service; "
+    "then echo postfix@-.service; else echo postfix.service; fi"
+)
+
+
+def postfix_unit(host: Host) -> str:
+    """Return the unit that Postfix really runs as."""
+    return read(host, _POSTFIX_UNIT).stdout.strip() or "postfix.service"
+
+
+# -- the signer --------------------------------------------------------------------------------
+
+
+@operation()
+def signer(server: MailServer, store: KeyStore, proven: Proven) -> Commands:
+    """Ensure the signer's keys and tables, and who may send.
+
+    A key whose record is not proven on all authoritative servers is not used: its domain keeps
+    the key that it has, and one without any may not send.
+
+    + server: the mail server
+    + store: the key store
+    + proven: tells whether a key's record was seen everywhere
+    """
+    signed = _signed(server, proven)
+    try:
+        keys = _key_files(signed, store)
+    except KeyStoreError as error:
+        yield from flow.fail(error_text(error))
+        return
+    tables = (
+        _file(layout.OPENDKIM_CONF, configure.opendkim_conf()),
+        _file(layout.KEY_TABLE, configure.key_table(signed)),
+        _file(layout.SIGNING_TABLE, configure.signing_table(signed)),
+        _file(configure.drop_in(layout.OPENDKIM_UNIT), configure.opendkim_drop_in()),
+        _file(layout.SENDERS, configure.senders(server, signed)),
+        _file(layout.HEADER_CHECKS, configure.header_checks(server, signed)),
+    )
+    yield from host_files.ensure((*keys, *tables))
+
+
+def _signed(server: MailServer, proven: Proven) -> tuple[Signed, ...]:
+    """The key of each domain: the wanted one where it is proven, else the one that it has."""
+    there = {each.domain: each for each in _on_host(host)}
+    found = []
+    for key in mode_of(server).signing_keys(server):
+        wanted = Signed(key.domain, key.selector)
+        used = wanted if proven(key) else there.get(key.domain)
+        if used:
+            found.append(used)
+        if used != wanted and state.is_executing:
+            line = text("relay.not_proven", domain=key.domain, selector=key.selector)
+            host.log_styled(f"  {line}", fg="yellow")
+            flow.leave_unsolved(host.name, (line,))
+    # Before the first run nothing is proven yet, and this very run proves it.
+    if not state.is_executing:
+        return tuple(Signed(k.domain, k.selector) for k in mode_of(server).signing_keys(server))
+    return tuple(found)
+
+
+def _on_host(host: Host) -> tuple[Signed, ...]:
+    return configure.parse_key_table(read(host, f"cat {layout.KEY_TABLE} 2>/dev/null").stdout)
+
+
+def _key_files(signed: tuple[Signed, ...], store: KeyStore) -> tuple[Wanted, ...]:
+    """The private keys, for the signer only. Raises KeyStoreError."""
+    return tuple(
+        Wanted(
+            layout.key_file(each.domain, each.selector),
+            store.private_pem(each.domain, each.selector),
+            "opendkim",
+            "opendkim",
+            "600",
+        )
+        for each in signed
+        if store.exists(each.domain, each.selector)
+    )
+
+
+@operation()
+def unused_keys() -> Commands:
+    """Remove private keys from the host that its signer does not use any more."""
+    used = {layout.key_file(each.domain, each.selector) for each in _on_host(host)}
+    there = read(host, f"ls -1 {layout.DKIM}/*.key 2>/dev/null").stdout.split()
+    yield from host_files.ensure((), tuple(path for path in there if path not in used))
+
+
+def _file(path: str, content: str, mode: str = "644") -> Wanted:
+    return Wanted(path, content.encode(), "root", "root", mode, MARK)
+
+
+# -- Postfix -----------------------------------------------------------------------------------
+
+
+@operation()
+def postfix(server: MailServer) -> Commands:
+    """Ensure Postfix's configuration; a foreign one is never overwritten.
+
+    + server: the mail server
+    """
+    sending = _sending(host, server)
+    unit = postfix_unit(host)
+    files = [
+        _file(layout.MAIN_CF, configure.main_cf(server)),
+        _file(layout.MASTER_CF, configure.master_cf(server, sending)),
+        _file(layout.RECEIVERS, configure.receivers(server)),
+        _file(layout.TRANSPORT, configure.transport(server)),
+        _file(layout.SENDER_TRANSPORT, configure.sender_transport(server)),
+        _file(layout.BOUNCE, configure.bounce(server)),
+        _file(configure.drop_in(unit), configure.postfix_drop_in(server, unit)),
+    ]
+    # Debian's own master.cf, installed a moment ago and never started, is nobody's.
+    if not host_files.existing(host, (layout.MAIN_CF,)):
+        files[1] = Wanted(layout.MASTER_CF, files[1].content, "root", "root", "644")
+    try:
+        files += _smarthost_files(host, server)
+    except _NoPassword as error:
+        yield from flow.fail(str(error))
+        return
+    yield from host_files.ensure(tuple(files), _unused_passwords(server))
+
+
+def _sending(host: Host, server: MailServer) -> Sending:
+    """The addresses to send from: those of the host's own, IPv6 only where it is known for it."""
+    script = "ip -o addr show scope global | awk '{split($4, a, \"/\"); print a[1]}'"
+    own = read(host, script).stdout.split()
+    ipv4 = server.ipv4 if server.ipv4 in own else None
+    if server.ipv6 is None or server.ipv6 not in own:
+        return Sending(ipv4, None)
+    seen = dns.reverse(server.ipv6, Resolvers(server.resolvers))
+    known = any(server.ipv6 in found for _, found in seen.forward)
+    if not known and state.is_executing:
+        line = text("relay.no_ipv6", address=server.ipv6, host=server.mail_host)
+        host.log_styled(f"  {line}", fg="yellow")
+    return Sending(ipv4, server.ipv6 if known else None)
+
+
+class _NoPassword(Exception):
+    """A smarthost's password is neither here nor on the host."""
+
+
+def _smarthost_files(host: Host, server: MailServer) -> list[Wanted]:
+    """Passwords (for root only) and authorities of smarthosts. Raises _NoPassword."""
+    files = []
+    for number, smarthost in enumerate(server.relay.smarthosts):
+        path = layout.password_file(number)
+        password = _password(smarthost)
+        if password is not None:
+            content = configure.password_line(smarthost, password).encode()
+            files.append(Wanted(path, content, "root", "root", "600", MARK))
+        elif not _same_account(host, path, smarthost):
+            source = smarthost.password_env or smarthost.password_file
+            raise _NoPassword(text("relay.no_password", host=smarthost.host, source=source))
+        if smarthost.ca_file:
+            content = Path(smarthost.ca_file).read_bytes()
+            files.append(Wanted(layout.ca_file(number), content, "root", "root", "644"))
+    return files
+
+
+def _password(smarthost: Smarthost) -> str | None:
+    if smarthost.password_env:
+        return os.environ.get(smarthost.password_env) or None
+    path = Path(smarthost.password_file or "").expanduser()
+    if not path.is_file():
+        return None
+    if path.stat().st_mode & 0o077:
+        raise _NoPassword(text("relay.password_exposed", path=str(path)))
+    return path.read_text("utf-8").strip("\r\n")
+
+
+def _same_account(host: Host, path: str, smarthost: Smarthost) -> bool:
+    """Whether the host has a password of this very account from an earlier run."""
+    known = read(host, f"grep -v '^#' {path} 2>/dev/null | cut -d: -f1-2").stdout.strip()
+    return known == f"{configure.smarthost_key(smarthost)} {smarthost.user}"
+
+
+def _unused_passwords(server: MailServer) -> tuple[str, ...]:
+    there = read(host, f"ls -1 {layout.RELAY}/smarthost-* 2>/dev/null").stdout.split()
+    used = len(server.relay.smarthosts)
+    wanted = {name(n) for n in range(used) for name in (layout.password_file, layout.ca_file)}
+    return tuple(path for path in there if path not in wanted)
+
+
+# -- the resolver ------------------------------------------------------------------------------
+
+
+@operation()
+def resolver(server: MailServer) -> Commands:
+    """Ensure the configuration of the validating resolver that Postfix alone asks.
+
+    + server: the mail server
+    """
+    anchor = server.relay.dane_trust_anchor
+    files = [
+        _file(layout.RESOLVER_CONF, configure.resolver_conf(server)),
+        _file(layout.RESOLV_CONF, configure.resolv_conf()),
+        _file(f"{layout.UNITS}/{layout.RESOLVER_UNIT}", configure.resolver_unit()),
+    ]
+    if anchor:
+        content = Path(anchor).read_bytes()
+        files.append(Wanted(layout.RESOLVER_ANCHOR, content, "root", "root", "644"))
+    yield from host_files.ensure(tuple(files))
+
+
+# -- running -----------------------------------------------------------------------------------
+
+
+@operation()
+def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
+    """Ensure that signer and Postfix run with what is on the disk now, and prove it.
+
+    Reloads where that is enough: no message waits for it. The proof is a message of each domain
+    that goes the whole way and is verified.
+
+    + server: the mail server
+    + inputs: operations that may change what they read
+    """
+    unit = postfix_unit(host)
+    resolver_unit = layout.RESOLVER_UNIT if server.relay.dane else ""
+    units = " ".join(each for each in (layout.OPENDKIM_UNIT, resolver_unit, unit) if each)
+    stamps = (layout.DKIM_STAMP, layout.RELAY_STAMP)
+    read_by_them = " ".join(f"{stamp} {stamp}.start" for stamp in stamps)
+    right = read(
+        host,
+        f"systemctl is-active -q {units} && systemctl is-enabled -q opendkim postfix && "
+        f"sha256sum --check --strict --status {read_by_them}",
+    ).ok
+    coming = not state.is_executing and any(each.will_change for each in inputs)
+    if right and not coming:
+        host.noop(text("relay.running"))
+        return
+    host.log_styled(f"  ~ {text('relay.restart')}", fg="green")
+    yield FunctionCommand(_run, (server, unit), {})
+
+
+def _run(state: State, host: Host, server: MailServer, unit: str) -> bool:
+    script = render(
+        Path(__file__).parent,
+        "start-relay.sh.j2",
+        units=((layout.OPENDKIM_UNIT, layout.DKIM_STAMP), (unit, layout.RELAY_STAMP)),
+        postfix=unit,
+        resolver=layout.RESOLVER_UNIT if server.relay.dane else None,
+        mark=layout.MODE_MARK,
+        mode=mode_of(server).name,
+    )
+    started = read(host, script, timeout=300)
+    if not started.ok:
+        journal = read(host, f"journalctl -u {unit} -u opendkim -n 30 --no-pager -o cat").stdout
+        lines = (started.stderr + "\n" + journal).splitlines()
+        return flow.refuse(state, host, "\n".join([text("relay.not_started"), *lines[-20:]]))
+    return _proven(state, host)
+
+
+def _proven(state: State, host: Host) -> bool:
+    """Send a message of each domain through signer and Postfix, until all are signed right.
+
+    A reload takes effect some time after the command has ended.
+    """
+    signed = _on_host(host)
+    deadline = time.monotonic() + _SWITCH_WITHIN
+    while True:
+        messages = proof.made(host, tuple(each.domain for each in signed))
+        wrong = [each for each in signed if not proof.signed_by(messages, each)]
+        if not wrong:
+            return True
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    names = ", ".join(each.name for each in wrong)
+    journal = read(host, "journalctl -t opendkim -n 15 --no-pager -o cat").stdout.splitlines()
+    return flow.refuse(state, host, "\n".join([text("relay.not_signed", keys=names), *journal]))
+
+
+# -- leaving -----------------------------------------------------------------------------------
+
+
+@operation()
+def retired() -> Commands:
+    """Stop Postfix and the signer where another mode had them, once nothing waits in the queue."""
+    unit = postfix_unit(host)
+    ours = f"grep -qsF '{MARK}' {layout.MAIN_CF}"
+    if not read(host, f"{ours} && systemctl is-active -q {unit}").ok:
+        host.noop(text("relay.not_there"))
+        return
+    waiting = read(host, "postqueue -j 2>/dev/null | grep -c queue_id").stdout.strip()
+    if waiting not in ("", "0"):
+        # Signed already; Postfix goes on trying, and a later run stops it.
+        host.log_styled(f"  {text('relay.still_waiting', count=waiting)}", fg="yellow")
+        host.noop(text("relay.still_waiting", count=waiting))
+        return
+    host.log_styled(f"  - {text('relay.stopped')}", fg="red")
+    script = (
+        f"systemctl disable -q --now postfix opendkim; systemctl stop {unit}; "
+        f"systemctl disable -q --now {layout.RESOLVER_UNIT} 2>/dev/null; "
+        f"rm -f {layout.MODE_MARK} {layout.DKIM}/*.key {layout.RELAY}/*.password"
+    )
+    yield FunctionCommand(host_files.run, (script, text("relay.not_stopped")), {})

@@ -1,0 +1,84 @@
+"""Proof by a message: from each domain through signer and Postfix into a sink on the host.
+
+It goes the way that PMail's mail goes (same listener, signer and delivery client) and is read
+where another server would receive it, so it shows the signature and the greeting as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from email.utils import formatdate
+
+from pyinfra.api import Host
+
+from deploys.outbound import layout
+from deploys.outbound.configure import Signed
+from deploys.remote import read
+from probes.proof import Proof, parse, signatures
+
+_WITHIN = 20  # seconds for all messages to arrive
+
+_SCRIPT = r"""
+umask 077
+work=$(mktemp -d /tmp/pmail-deploy-proof.XXXXXX) || exit 1
+trap 'kill $sink 2>/dev/null; rm -rf "$work"' EXIT
+mkdir "$work/received"; chown nobody "$work/received"; chmod 711 "$work"
+smtp-sink -u nobody -d "$work/received/m." 127.0.0.1:@port@ 20 2>/dev/null &
+sink=$!
+while read -r domain message; do
+    printf %s "$message" | base64 -d > "$work/message"
+    curl -s --noproxy '*' --max-time 15 --mail-from "postmaster@$domain" \
+        --mail-rcpt "proof@@sink_domain@" --upload-file "$work/message" \
+        smtp://127.0.0.1:@relay@/@sink_domain@ || echo "refused $domain $?"
+done
+for i in $(seq @tries@); do
+    [ "$(ls "$work/received" | wc -l)" -lt @count@ ] || break
+    sleep 0.1
+done
+for file in "$work"/received/*; do [ -f "$file" ] && echo "got $(base64 -w0 < "$file")"; done
+exit 0
+"""
+
+
+def made(host: Host, domains: tuple[str, ...]) -> tuple[Proof, ...]:
+    """Send a message of each domain; returns those that arrived, as they were received."""
+    if not domains:
+        return ()
+    mark = secrets.token_hex(8)
+    script = (
+        _SCRIPT.replace("@port@", str(layout.PROOF_PORT))
+        .replace("@relay@", str(layout.PORT))
+        .replace("@sink_domain@", layout.PROOF_DOMAIN)
+        .replace("@tries@", str(_WITHIN * 10))
+        .replace("@count@", str(len(domains)))
+    )
+    lines = (f"{domain} {_message(domain, mark)}" for domain in domains)
+    reply = read(host, script, stdin="\n".join(lines) + "\n", timeout=120)
+    found = (line.removeprefix("got ") for line in reply.stdout.splitlines() if "got " in line)
+    messages = (parse(base64.b64decode(each)) for each in found)
+    return tuple(each for each in messages if mark.encode() in each.message)
+
+
+def _message(domain: str, mark: str) -> str:
+    lines = (
+        f"From: postmaster@{domain}",
+        f"To: proof@{layout.PROOF_DOMAIN}",
+        "Subject: proof of signature",
+        f"Date: {formatdate()}",
+        f"Message-ID: <{mark}@{domain}>",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
+        "",
+        "This message proves that the server signs; it never leaves it.",
+        "",
+    )
+    return base64.b64encode("\r\n".join(lines).encode()).decode("ascii")
+
+
+def signed_by(messages: tuple[Proof, ...], wanted: Signed) -> bool:
+    """Whether the message of a domain arrived with exactly the signature of this key."""
+    found = [each for each in messages if each.domain == wanted.domain]
+    return bool(found) and all(
+        signatures(each.message) == ((wanted.domain, wanted.selector),) for each in found
+    )

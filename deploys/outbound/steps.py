@@ -1,0 +1,52 @@
+"""The outbound steps on a mail server: before PMail's mail comes this way, and after it left."""
+
+from __future__ import annotations
+
+from deploys.dns_steps import is_proven
+from deploys.outbound import operations
+from deploys.paths import key_store
+from deploys.pmail_server.operations import packages
+from postmaster.messages import text
+from postmaster.outbound import mode_of
+from postmaster.settings import MailServer, Site
+
+_RESOLVER_PACKAGES = ("unbound", "dns-root-data")
+_MTA_STS_PACKAGES = ("postfix-mta-sts-resolver",)
+# Debian starts a resolver of its own; ours is another, for Postfix alone.
+_NO_OTHER_RESOLVER = "systemctl disable -q --now unbound"
+
+
+def install_outbound(server: MailServer, site: Site) -> None:
+    """Run what the server's outbound mode needs, proven, before PMail's mail comes this way."""
+    if mode_of(server).delivers != "postfix":
+        return
+    packages(
+        name=text("relay.name.packages"), names=operations.PACKAGES, answers=operations.ANSWERS
+    )
+    inputs = []
+    if server.relay.dane:
+        packages(
+            name=text("relay.name.resolver_packages"),
+            names=_RESOLVER_PACKAGES,
+            afterwards=_NO_OTHER_RESOLVER,
+        )
+        inputs.append(operations.resolver(name=text("relay.name.resolver"), server=server))
+    if server.relay.mta_sts:
+        packages(name=text("relay.name.mta_sts"), names=_MTA_STS_PACKAGES)
+    inputs.append(
+        operations.signer(
+            name=text("relay.name.signer"),
+            server=server,
+            store=key_store(),
+            proven=lambda key: is_proven(site, key),
+        )
+    )
+    inputs.append(operations.postfix(name=text("relay.name.postfix"), server=server))
+    operations.running(name=text("relay.name.running"), server=server, inputs=tuple(inputs))
+    operations.unused_keys(name=text("relay.name.unused_keys"))
+
+
+def leave_outbound(server: MailServer) -> None:
+    """Stop what another outbound mode had, once it has nothing left to do."""
+    if mode_of(server).delivers != "postfix":
+        operations.retired(name=text("relay.name.retired"))
