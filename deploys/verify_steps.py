@@ -12,6 +12,8 @@ from pyinfra.api import FunctionCommand, Host, operation
 
 from deploys import flow
 from deploys.dns_steps import ledger_of, public_key
+from deploys.outbound import layout as outbound_layout
+from deploys.outbound import look
 from deploys.paths import file_name, locked, state_dir
 from deploys.pmail_server import configure, layout
 from deploys.pmail_server.operations import admin_problem
@@ -25,7 +27,7 @@ from dns_providers.rrset import name_text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
 from postmaster import dkim
-from postmaster.checks import dns_records, service, transport
+from postmaster.checks import dns_records, relay, service, transport
 from postmaster.checks import propagation as propagation_checks
 from postmaster.checks.propagation import RecordView, ResolverView, ZoneView
 from postmaster.checks.results import Result, Status
@@ -75,6 +77,7 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
         *dns_records.all_checks(view, server, on_host, stored),
         *transport.all_checks(view, server),
         *service.all_checks(on_host, server),
+        *relay.all_checks(look.relay_view(host, server), server),
     )
 
 
@@ -99,7 +102,17 @@ def target(server: MailServer) -> Target:
 
 def host_view(host: Host, server: MailServer) -> HostView:
     """Return what the host itself shows."""
-    script = host_probe.script(layout.STAMP, layout.DKIM_PRIVATE)
+    mode = mode_of(server)
+    keys = [
+        (
+            dkim.owner(key.selector, key.domain),
+            layout.DKIM_PRIVATE
+            if mode.signer == "pmail"
+            else outbound_layout.key_file(key.domain, key.selector),
+        )
+        for key in mode.signing_keys(server)
+    ]
+    script = host_probe.script(layout.STAMP, keys)
     reply = read(host, script)
     if not reply.ok:
         return HostView(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 SCRIPT = """
@@ -9,9 +10,11 @@ export LC_ALL=C
 systemctl is-active -q pmail && echo active=yes || echo active=no
 if sha256sum --check --strict --status {stamp} 2>/dev/null; then echo current=yes
 elif [ -e {stamp} ]; then echo current=no; fi
-p=$(openssl pkey -in {key} -pubout -outform DER 2>/dev/null | base64 -w0)
-[ -n "$p" ] && echo dkim=$p
-exit 0
+key() {{
+    p=$(openssl pkey -in $2 -pubout -outform DER 2>/dev/null | base64 -w0)
+    [ -z "$p" ] || echo "key $1 $p"
+}}
+{keys}
 """
 
 
@@ -19,20 +22,25 @@ exit 0
 class HostView:
     """What the host shows. None: could not be seen.
 
-    active: PMail runs. current: it has read what is on the disk now. dkim: base64 of the public
-    part of the key on the host. login: why the admin cannot log in, empty when he can.
+    active: PMail runs. current: it has read what is on the disk now. dkim: owner name of a key's
+    record -> base64 of the public part of the key on the host. login: why the admin cannot log
+    in, empty when he can.
     """
 
     reached: bool
     active: bool | None = None
     current: bool | None = None
-    dkim: str | None = None
+    dkim: tuple[tuple[str, str], ...] = ()
     login: str | None = None
 
 
-def script(stamp: str, key: str) -> str:
-    """Return the shell script that looks; the private key does not leave the host."""
-    return SCRIPT.format(stamp=stamp, key=key)
+def script(stamp: str, keys: Iterable[tuple[str, str]]) -> str:
+    """Return the shell script that looks; the private keys do not leave the host.
+
+    keys: owner name of the record, and path of the private key.
+    """
+    lines = "\n".join(f"key {owner} {path}" for owner, path in keys)
+    return SCRIPT.format(stamp=stamp, keys=lines)
 
 
 def parse(output: str, login: str | None) -> HostView:
@@ -42,9 +50,16 @@ def parse(output: str, login: str | None) -> HostView:
         True,
         _flag(lines.get("active")),
         _flag(lines.get("current")),
-        lines.get("dkim"),
+        tuple(_keys(output)),
         login,
     )
+
+
+def _keys(output: str) -> Iterator[tuple[str, str]]:
+    for line in output.splitlines():
+        fields = line.split()
+        if len(fields) == 3 and fields[0] == "key":
+            yield fields[1], fields[2]
 
 
 def _flag(value: str | None) -> bool | None:

@@ -87,11 +87,12 @@ def dkim_check(
 ) -> Result:
     """DKIM-06: the published key is the one that the server signs with."""
     subject = dkim.owner(selector, domain)
-    if not host.reached or host.dkim is None:
+    key_data = dict(host.dkim).get(subject)
+    if not host.reached or key_data is None:
         return Result("DKIM-06", subject, Status.UNKNOWN, Text.of("checks.dkim.host_unseen"))
     if not answer.outcome.known:
         return unanswered("DKIM-06", answer, subject)
-    on_host = public_from_data(host.dkim)
+    on_host = public_from_data(key_data)
     remedy = Text.of("checks.dkim.remedy", owner=subject, record=on_host.record)
     published = texts(answer)
     if len(published) != 1:

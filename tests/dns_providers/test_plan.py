@@ -34,9 +34,9 @@ def claim(
 
 
 def spf_claim(*addresses: str) -> Claim:
-    value = spf.fresh(addresses, "~all")
+    value = spf.fresh(spf.our_terms(addresses, ()), "~all")
     base = claim("example.test", "TXT", value, mode=ClaimMode.SINGLETON, group="spf")
-    return replace(base, singleton=spf.singleton(addresses, "~all"))
+    return replace(base, singleton=spf.singleton(spf.our_terms(addresses, ()), "~all"))
 
 
 def planned(

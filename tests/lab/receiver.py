@@ -76,6 +76,21 @@ class Handler:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._greylisted: set[tuple[str, str]] = set()
+
+    async def handle_RCPT(
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        """Answer as the recipient's name says: `greylist@` at the second time, `refuse@` never."""
+        local = address.partition("@")[0]
+        if local == "refuse":
+            return "550 5.1.1 no such user here"
+        seen = (envelope.mail_from, address)
+        if local == "greylist" and seen not in self._greylisted:
+            self._greylisted.add(seen)
+            return "451 4.7.1 Greylisted, try again later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """Check in a thread: the libraries wait for DNS."""

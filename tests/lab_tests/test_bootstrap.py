@@ -10,13 +10,19 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.mark.parametrize(
-    ("suite", "sudo", "tls"), [("bookworm", False, "acme-http"), ("trixie", True, "acme-dns")]
+    ("suite", "sudo", "tls", "outbound"),
+    [
+        ("bookworm", False, "acme-http", "relay"),
+        ("trixie", True, "acme-dns", "relay"),
+        ("trixie", False, "acme-http", "direct"),
+    ],
 )
 def test_a_bare_host_becomes_a_verified_server_and_a_second_run_changes_nothing(
-    new_site: Site, suite: str, sudo: bool, tls: str
+    new_site: Site, suite: str, sudo: bool, tls: str, outbound: str
 ) -> None:
     site = new_site
-    server = site.add_server("example.test", suite=suite, sudo=sudo, **acme(tls))
+    data = {**acme(tls), "outbound": outbound}
+    server = site.add_server("example.test", suite=suite, sudo=sudo, **data)
 
     first = site.operator.run()
     assert first.status == 0, first.output

@@ -108,7 +108,8 @@ def test_dmarc_is_there_once_and_parses(
 
 def dkim_result(published: str, on_host: str | None = PUBLIC.data) -> Result:
     found = answer("default._domainkey.example.com", "TXT", TXT(published.encode()))
-    view = HostView(True, dkim=on_host)
+    owner = "default._domainkey.example.com"
+    view = HostView(True, dkim=((owner, on_host),) if on_host else ())
     return dns_records.dkim_check(found, "example.com", "default", view, PUBLIC)
 
 
@@ -193,8 +194,8 @@ def test_a_closed_port_25_is_unknown_where_our_own_network_is_closed(server: Mai
 
 
 def test_a_service_that_has_not_read_its_key_fails(server: MailServer) -> None:
-    seen = host.parse("active=yes\ncurrent=no\ndkim=abc=", "")
-    assert seen.dkim == "abc="
+    seen = host.parse("active=yes\ncurrent=no\nkey default._domainkey.a.test abc=", "")
+    assert seen.dkim == (("default._domainkey.a.test", "abc="),)
     statuses = [result.status for result in service.all_checks(seen, server)]
     assert statuses == [Status.FAIL, Status.PASS]
 
@@ -269,11 +270,13 @@ def test_a_fit_host_has_nothing_in_the_way(server: MailServer) -> None:
         ("clock 990", "PRE-08", Status.WARN),
         ("synced no", "PRE-08", Status.WARN),
         ("resolver no", "PRE-09", Status.FAIL),
-        ("nat no", "PRE-10", Status.WARN),
+        ("nat no", "PRE-10", Status.FAIL),
+        ("mailer exim4-daemon-light", "PRE-12", Status.FAIL),
+        ('relay users:(("nc",pid=7,fd=3))', "PRE-12", Status.FAIL),
         ("nat unknown", "PRE-10", Status.UNKNOWN),
         ("connect 163.com 192.0.2.2 refused 9", "NET-01", Status.WARN),
         ("connect 163.com 192.0.2.2 timeout 5000", "NET-01", Status.WARN),
-        ("connect 163.com 192.0.2.2 open 2500", "NET-01", Status.WARN),
+        ("connect 163.com 192.0.2.2 open 2500", "NET-01", Status.PASS),
     ],
 )
 def test_each_finding_stops_or_warns(

@@ -24,7 +24,7 @@ def lines(found: Site, name: str) -> set[str]:
 
 
 def test_one_domain_needs_these_records_and_no_others() -> None:
-    assert lines(site(), "example.com") == {
+    assert lines(site(outbound="direct"), "example.com") == {
         "mail.example.com/A 8.8.8.8",
         "smtp.example.com/A 8.8.8.8",
         "imap.example.com/A 8.8.8.8",
@@ -47,10 +47,24 @@ def test_only_mx_waits_for_the_server() -> None:
 
 
 def test_a_second_domain_in_its_own_zone_points_at_the_primarys_mail_host() -> None:
-    both = site(zone("example.com"), zone("other.org"), domains=["example.com", "other.org"])
+    domains = ["example.com", "other.org"]
+    both = site(zone("example.com"), zone("other.org"), domains=domains, outbound="direct")
     found = lines(both, "other.org")
     assert "other.org/MX 10 smtp.example.com." in found
     assert not any("_domainkey" in line or line.startswith("smtp.") for line in found)
+
+
+def test_with_the_relay_every_domain_has_a_key_record_of_its_own() -> None:
+    both = site(zone("example.com"), zone("other.org"), domains=["example.com", "other.org"])
+    for domain in ("example.com", "other.org"):
+        keys_of = [line for line in lines(both, domain) if "_domainkey" in line]
+        assert [line.partition("/")[0] for line in keys_of] == [f"pm202611a._domainkey.{domain}"]
+
+
+def test_who_sends_for_us_is_included_in_spf() -> None:
+    found = lines(site(spf_include=["spf.provider.example"]), "example.com")
+    record = 'example.com/TXT "v=spf1 ip4:8.8.8.8 include:spf.provider.example ~all"'
+    assert record in found
 
 
 def test_ipv6_is_published_only_when_it_is_set() -> None:
@@ -68,7 +82,7 @@ def test_caa_comes_on_request_only() -> None:
 
 def test_a_key_that_is_not_made_yet_is_told() -> None:
     found = desired(site(), "example.com", lambda domain, selector: None)
-    assert [missing.owner for missing in found.missing_keys] == ["default._domainkey.example.com"]
+    assert [missing.owner for missing in found.missing_keys] == ["pm202611a._domainkey.example.com"]
 
 
 def test_two_servers_that_want_one_name_differently_clash() -> None:
@@ -76,7 +90,7 @@ def test_two_servers_that_want_one_name_differently_clash() -> None:
         HostData("8.8.8.8", {"domains": ["example.com"]}),
         HostData("8.8.4.4", {"domains": ["second.example.com"]}),
     ]
-    found = parse_site(servers, [zone("example.com")], PROVIDERS)
+    found = parse_site(servers, [zone("example.com")], PROVIDERS, lambda domain: "pm202611a")
     first, second = found.servers
     taken = replace(second, web_host=first.web_host)
     assert [str(clash.key) for clash in clashes(Site((first, taken), found.zones))] == [

@@ -16,6 +16,12 @@ KNOWN = Providers(
     option_names,
     lambda slug, options: option_problems(slug, options, ENVIRON),
 )
+
+
+def SELECTOR(domain: str) -> str:
+    return "pm202611a"
+
+
 DNS = {
     "dns_provider": "rfc2136",
     "dns_server": "ns1.example.com",
@@ -35,7 +41,7 @@ def zone(name: str, **data: Any) -> HostData:
 
 def site(*zones: HostData, **data: Any) -> Site:
     server = HostData("8.8.8.8", {"domains": ["example.com"], **data})
-    return parse_site([server], zones or (zone("example.com"),), KNOWN)
+    return parse_site([server], zones or (zone("example.com"),), KNOWN, SELECTOR)
 
 
 def reasons(*zones: HostData, **data: Any) -> tuple[str, ...]:
@@ -103,7 +109,7 @@ def test_a_domain_on_two_servers_is_refused() -> None:
         )
     ]
     with pytest.raises(SettingsError) as error:
-        parse_site(servers, [zone("example.com")], KNOWN)
+        parse_site(servers, [zone("example.com")], KNOWN, SELECTOR)
     assert any("example.com is on two servers" in each for each in error.value.reasons)
 
 
@@ -123,10 +129,30 @@ def test_users_are_names_or_name_and_account() -> None:
 
 
 def test_a_selector_that_the_outbound_mode_cannot_use_is_refused() -> None:
-    assert "default" in reasons(dkim_selector="pm202611a")[0]
+    assert "default" in reasons(dkim_selector="pm202611a", outbound="direct")[0]
 
 
 def test_no_servers_and_no_zones_are_mistakes() -> None:
     with pytest.raises(SettingsError) as error:
-        parse_site([], [], KNOWN)
+        parse_site([], [], KNOWN, SELECTOR)
     assert len(error.value.reasons) == 2
+
+
+def test_a_smarthost_needs_its_mode_its_user_and_one_source_of_the_password() -> None:
+    account = {"host": "smtp.provider.example", "user": "u", "password_env": "P"}
+    (server,) = site(outbound="smarthost", smarthost=account).servers
+    (smarthost,) = server.relay.smarthosts
+    assert (smarthost.port, smarthost.tls) == (465, "implicit")
+    assert "smarthost" in reasons(outbound="smarthost")[0]
+    assert "smarthost" in reasons(smarthost=account)[0]
+    both = {**account, "password_file": "/x"}
+    assert "password" in reasons(outbound="smarthost", smarthost=both)[0]
+
+
+def test_rates_are_of_known_groups_and_only_for_the_relay() -> None:
+    (server,) = site(rates={"qq": {"delay": 20}}).servers
+    assert [(rate.group, rate.name, rate.value) for rate in server.relay.rates] == [
+        ("qq", "delay", 20)
+    ]
+    assert "gmial" in reasons(rates={"gmial": {"delay": 1}})[0]
+    assert "rates" in reasons(rates={"qq": {"delay": 1}}, outbound="direct")[0]

@@ -10,20 +10,21 @@ from dns_providers.rrset import TXT
 from postmaster import spf
 
 OURS = ("203.0.113.10",)
+OUR_TERMS = spf.our_terms(OURS, ())
 
 
 def merged(record: str, ours: tuple[str, ...] = (), addresses: tuple[str, ...] = OURS) -> str:
-    found = spf.merge((record.encode(),), addresses, "~all", ours)
+    found = spf.merge((record.encode(),), spf.our_terms(addresses, ()), "~all", ours)
     assert isinstance(found.value, TXT), found
     return found.value.data.decode()
 
 
 def problem(*records: str) -> str | None:
-    return spf.merge(tuple(each.encode() for each in records), OURS, "~all", ()).problem
+    return spf.merge(tuple(each.encode() for each in records), OUR_TERMS, "~all", ()).problem
 
 
 def test_a_name_without_spf_gets_addresses_and_all() -> None:
-    found = spf.merge((), ("203.0.113.10", "2001:db8::1"), "~all", ())
+    found = spf.merge((), spf.our_terms(("203.0.113.10", "2001:db8::1"), ()), "~all", ())
     assert found.value == TXT(b"v=spf1 ip4:203.0.113.10 ip6:2001:db8::1 ~all")
     assert found.ours == ("ip4:203.0.113.10", "ip6:2001:db8::1")
 
@@ -52,7 +53,7 @@ def test_a_term_of_ours_that_is_no_longer_wanted_goes() -> None:
 
 
 def test_a_term_that_was_there_before_us_stays() -> None:
-    found = spf.merge((b"v=spf1 ip4:203.0.113.10 -all",), OURS, "~all", ())
+    found = spf.merge((b"v=spf1 ip4:203.0.113.10 -all",), OUR_TERMS, "~all", ())
     assert found.ours == ()
     assert merged("v=spf1 ip4:203.0.113.10 -all", addresses=("203.0.113.20",)) == (
         "v=spf1 ip4:203.0.113.10 ip4:203.0.113.20 -all"

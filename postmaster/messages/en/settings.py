@@ -46,7 +46,7 @@ TEXTS = {
     "settings.meaning.ipv4": "the server's public IPv4 address; default: the address in the inventory",
     "settings.meaning.ipv6": "its public IPv6 address, only if mail may be sent over IPv6 (PTR needed)",
     "settings.meaning.web_host": "name of the web mail and administration",
-    "settings.meaning.outbound": "outbound mode; `direct`: PMail delivers itself",
+    "settings.meaning.outbound": "outbound mode; `relay`: Postfix and OpenDKIM on the host deliver, sign and retry; `smarthost`: they deliver through a provider with a password; `direct`: PMail delivers itself",
     "settings.meaning.admin_account": "account of the administrator; mail to unknown recipients lands there",
     "settings.meaning.users": 'mailboxes: `"bob"` or `{"account": "bob", "name": "Bob"}`',
     "settings.meaning.disable_removed_users": "disable mailboxes that we made and the inventory no longer names",

@@ -46,7 +46,7 @@ TEXTS = {
     "settings.meaning.ipv4": "服务器的公网 IPv4 地址；默认：清单中的地址",
     "settings.meaning.ipv6": "其公网 IPv6 地址，仅当允许经 IPv6 发信时填写（需要 PTR）",
     "settings.meaning.web_host": "网页邮箱和管理界面的名称",
-    "settings.meaning.outbound": "出站模式；`direct`：由 PMail 自行投递",
+    "settings.meaning.outbound": "出站模式；`relay`：由主机上的 Postfix 和 OpenDKIM 投递、签名并重试；`smarthost`：它们经服务商凭密码投递；`direct`：PMail 自行投递",
     "settings.meaning.admin_account": "管理员账户；发给未知收件人的邮件归入其中",
     "settings.meaning.users": '邮箱：`"bob"` 或 `{"account": "bob", "name": "Bob"}`',
     "settings.meaning.disable_removed_users": "停用由我们创建而清单中不再有的邮箱",

@@ -1,0 +1,100 @@
+"""Checks of the relay: redirect, listeners, a signed message of each domain, greeting, queue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from postmaster.checks.results import Result, Status, Text
+from postmaster.outbound import mode_of
+from postmaster.settings import MailServer
+from probes.relay import RelayView
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+
+def all_checks(
+    view: RelayView | None, server: MailServer, now: float | None = None
+) -> Iterator[Result]:
+    """OUT-01 redirect, OUT-02 listeners, DKIM-18 signatures, EHLO-03 greeting, OUT-03 queue."""
+    if view is None:
+        return
+    if not view.reached:
+        for check in ("OUT-01", "OUT-02", "OUT-03"):
+            yield Result(check, server.host, Status.UNKNOWN, Text.of("checks.host.unseen"))
+        return
+    yield _redirect(view, server)
+    yield _listeners(view, server)
+    for domain in server.domains:
+        yield _signature(view, domain.name)
+    if mode_of(server).sends_from == "server":
+        yield _greeting(view, server)
+    yield _queue(view, server, time.time() if now is None else now)
+
+
+def _redirect(view: RelayView, server: MailServer) -> Result:
+    remedy = Text.of("checks.relay.deploy")
+    if view.round:
+        seen = Text.of("checks.relay.round", ports=", ".join(map(str, view.round)))
+        return Result("OUT-01", server.host, Status.FAIL, seen, remedy)
+    if not view.redirect.startswith(f"220 {server.mail_host}"):
+        seen = Text.of("checks.relay.no_redirect")
+        return Result("OUT-01", server.host, Status.FAIL, seen, remedy)
+    return Result("OUT-01", server.host, Status.PASS, Text.of("checks.relay.redirect"))
+
+
+def _listeners(view: RelayView, server: MailServer) -> Result:
+    remedy = Text.of("checks.relay.deploy")
+    outside = [address for address in view.listeners if address not in _LOOPBACK]
+    if outside:
+        seen = Text.of("checks.relay.outside", addresses=", ".join(outside))
+        return Result("OUT-02", server.host, Status.FAIL, seen, remedy)
+    if not view.listeners:
+        return Result("OUT-02", server.host, Status.FAIL, Text.of("checks.relay.silent"), remedy)
+    seen = Text.of("checks.relay.loopback", addresses=", ".join(view.listeners))
+    return Result("OUT-02", server.host, Status.PASS, seen)
+
+
+def _signature(view: RelayView, domain: str) -> Result:
+    remedy = Text.of("checks.relay.sign")
+    found = [signatures for message, signatures in view.proofs if message.domain == domain]
+    if not found:
+        seen = Text.of("checks.relay.no_proof")
+        return Result("DKIM-18", domain, Status.FAIL, seen, remedy)
+    ours = [each for each in found[0] if each.domain == domain]
+    if not ours:
+        return Result("DKIM-18", domain, Status.FAIL, Text.of("checks.relay.unsigned"), remedy)
+    if bad := next((each for each in ours if not each.valid), None):
+        seen = Text.of("checks.relay.bad", selector=bad.selector, reason=bad.reason)
+        return Result("DKIM-18", domain, Status.FAIL, seen, remedy)
+    seen = Text.of("checks.relay.signed", selector=ours[0].selector)
+    return Result("DKIM-18", domain, Status.PASS, seen)
+
+
+def _greeting(view: RelayView, server: MailServer) -> Result:
+    names = sorted({message.ehlo for message, _ in view.proofs})
+    if not names:
+        return Result("EHLO-03", server.host, Status.SKIP, Text.of("checks.relay.no_proof"))
+    if names != [server.mail_host]:
+        seen = Text.of("checks.relay.ehlo_other", names=", ".join(names), host=server.mail_host)
+        return Result("EHLO-03", server.host, Status.FAIL, seen, Text.of("checks.relay.deploy"))
+    return Result("EHLO-03", server.host, Status.PASS, Text.of("checks.relay.ehlo", name=names[0]))
+
+
+def _queue(view: RelayView, server: MailServer, now: float) -> Result:
+    waiting = [each for each in view.waiting if each.queue != "hold"]
+    if not waiting:
+        return Result("OUT-03", server.host, Status.PASS, Text.of("checks.relay.queue_empty"))
+    oldest = min(waiting, key=lambda each: each.since)
+    minutes = int(now - oldest.since) // 60
+    values = {
+        "count": len(waiting),
+        "minutes": minutes,
+        "recipient": oldest.recipient,
+        "reason": oldest.reason or "-",
+    }
+    late = server.relay.delay_notice and now - oldest.since > server.relay.delay_notice
+    if late:
+        seen, remedy = Text.of("checks.relay.queue", **values), Text.of("checks.relay.queue_late")
+        return Result("OUT-03", server.host, Status.WARN, seen, remedy)
+    return Result("OUT-03", server.host, Status.PASS, Text.of("checks.relay.queue", **values))

@@ -1,0 +1,93 @@
+"""What the relay on the host shows: redirect, listeners, queue; the script, and its output."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from probes.proof import Proof, Signature
+
+# As the pmail user: an address that nobody has (RFC 5737) answers only where the redirect is.
+_SCRIPT = r"""
+export LC_ALL=C
+timeout 5 runuser -u @user@ -- bash -c 'exec 3<>/dev/tcp/192.0.2.1/25; head -n 1 <&3' 2>/dev/null \
+    | sed 's/^/redirect /'
+for port in 465 587; do
+    timeout 5 runuser -u @user@ -- bash -c "exec 3<>/dev/tcp/192.0.2.1/$port" 2>/dev/null
+    echo "round $port $?"
+done
+ss -Hltn 'sport = :@port@' | awk '{print "listen", $4}'
+echo queue; postqueue -j 2>/dev/null
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message in the queue for one recipient: why, since when (Unix seconds)."""
+
+    queue_id: str
+    queue: str
+    since: int
+    sender: str
+    recipient: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelayView:
+    """What was seen. redirect: what PMail's user is greeted with at any port 25.
+
+    round: ports at which PMail's user gets past the relay. listeners: addresses of the relay's
+    port. proofs: a message of each domain as it arrived, with its signatures.
+    """
+
+    reached: bool
+    redirect: str = ""
+    round: tuple[int, ...] = ()
+    listeners: tuple[str, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    proofs: tuple[tuple[Proof, tuple[Signature, ...]], ...] = field(default=())
+
+
+def script(user: str, port: int) -> str:
+    """Return the script that looks."""
+    return _SCRIPT.replace("@user@", user).replace("@port@", str(port))
+
+
+def parse(output: str, proofs: tuple[tuple[Proof, tuple[Signature, ...]], ...] = ()) -> RelayView:
+    """Return the observation in the script's output."""
+    head, _, queue = output.partition("\nqueue")
+    redirect, past, listeners = "", [], []
+    for line in head.splitlines():
+        name, _, rest = line.partition(" ")
+        if name == "redirect":
+            redirect = rest
+        elif name == "round" and rest.endswith(" 0"):
+            past.append(int(rest.split()[0]))
+        elif name == "listen":
+            listeners.append(rest.rpartition(":")[0].strip("[]"))
+    return RelayView(True, redirect, tuple(past), tuple(listeners), waiting(queue), proofs)
+
+
+def waiting(lines: str) -> tuple[Waiting, ...]:
+    """Return what `postqueue -j` lists, one entry for each recipient."""
+    found: list[Waiting] = []
+    for line in lines.splitlines():
+        if line.startswith("{"):
+            found += _entries(json.loads(line))
+    return tuple(found)
+
+
+def _entries(record: dict[str, Any]) -> list[Waiting]:
+    return [
+        Waiting(
+            record["queue_id"],
+            record["queue_name"],
+            int(record["arrival_time"]),
+            record["sender"],
+            each["address"],
+            each.get("delay_reason", ""),
+        )
+        for each in record["recipients"]
+    ]

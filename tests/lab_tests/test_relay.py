@@ -1,0 +1,120 @@
+"""Outbound by Postfix and OpenDKIM: signed for every domain, retried, and never gone round."""
+
+from __future__ import annotations
+
+import smtplib
+
+import pytest
+
+from tests.lab.process import wait_for
+from tests.lab.receiver import Receiver
+from tests.lab_tests.site import Server, Site, send, submit
+
+pytestmark = pytest.mark.lab
+GOOD = ("pass", "pass", "pass")
+
+
+@pytest.fixture
+def relayed(new_site: Site) -> tuple[Site, Server]:
+    """A server with two domains that delivers through the relay, with short retries."""
+    site = new_site
+    site.add_zone("second.test")
+    server = site.add_server(
+        "example.test",
+        domains=["example.test", "second.test"],
+        outbound="relay",
+        retry_after=2,
+    )
+    done = site.operator.run()
+    assert done.status == 0, done.output
+    return site, server
+
+
+def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: tuple[Site, Server]) -> None:
+    site, server = relayed
+    assert site.not_green(server) == []
+    for domain in ("example.test", "second.test"):
+        verdict = submit(site, server, to="someone@recv.test", domain=domain)
+        assert (verdict.spf, verdict.dkim, verdict.dmarc) == GOOD
+        assert verdict.ehlo == "smtp.example.test"
+        assert f"d={domain};" in verdict.message and "s=default" not in verdict.message
+
+    # Other people's firewall work leaves the redirect alone, and PMail running.
+    starts = site.starts(server)
+    for command in ("nft flush ruleset", "systemctl restart nftables"):
+        server.host.run(command)
+        verdict = submit(site, server, to="someone@recv.test")
+        assert (verdict.ehlo, verdict.dkim) == ("smtp.example.test", "pass"), command
+    assert site.starts(server) == starts
+
+    # The owner of the table dies: PMail does not run without it, and is back with it.
+    server.host.run("pkill -9 -x nft")
+    assert wait_for(lambda: site.starts(server) > starts and server.answers(465), 30)
+    assert submit(site, server, to="someone@recv.test").dkim == "pass"
+
+    # Other users of the host have nothing signed; from outside there is nothing to reach.
+    probe = "timeout 3 runuser -u nobody -- bash -c 'exec 3<>/dev/tcp/127.0.0.1/2525' 2>&1"
+    assert "refused" in server.host.run(probe)
+    assert not server.answers(2525)
+
+    # Signer dead, then Postfix dead: refused for now, not unsigned; mail still comes in.
+    before = len(Receiver().verdicts())
+    for unit in ("opendkim", "'postfix@-' postfix"):
+        server.host.run(f"systemctl stop {unit}")
+        with pytest.raises(smtplib.SMTPResponseException) as refused:
+            send(site, server, to="someone@recv.test")
+        assert 400 <= refused.value.smtp_code < 500
+        assert server.answers(25)
+        server.host.run(f"systemctl start {unit}")
+    assert len(Receiver().verdicts()) == before
+    assert submit(site, server, to="someone@recv.test").dkim == "pass"
+
+
+def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
+    relayed: tuple[Site, Server],
+) -> None:
+    site, server = relayed
+    verdict = submit(site, server, to="greylist@recv.test")
+    assert (verdict.spf, verdict.dkim, verdict.dmarc) == GOOD
+
+    send(site, server, to="refuse@recv.test")
+    journal = "journalctl --no-pager -q -o cat"
+    assert wait_for(
+        lambda: (
+            "sender non-delivery notification" in server.host.run(journal)
+            and "relay=127.0.0.1[127.0.0.1]:25" in server.host.run(journal)
+        ),
+        30,
+    )
+    # Nobody but the server's own domains may send.
+    with pytest.raises(smtplib.SMTPResponseException) as refused:
+        send(site, server, to="someone@recv.test", domain="third.test")
+    assert refused.value.smtp_code >= 500
+
+
+def test_the_mode_is_changed_both_ways_and_every_message_stays_signed(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test")
+    for mode in ("direct", "relay", "direct"):
+        server.data["outbound"] = mode
+        done = site.operator.run()
+        assert done.status == 0, done.output
+        assert site.not_green(server) == []
+        verdict = submit(site, server, to="someone@recv.test")
+        assert (verdict.spf, verdict.dkim, verdict.dmarc) == GOOD, mode
+        again = site.operator.run()
+        assert (again.status, again.changed) == (0, 0), again.output
+    running = server.host.run("systemctl is-active opendkim 'postfix@-'")
+    assert "\nactive" not in f"\n{running}"
+
+
+def test_a_mail_system_of_somebody_else_is_found_and_left_alone(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test", outbound="relay")
+    server.host.run("mkdir -p /etc/postfix; echo 'myhostname = theirs' > /etc/postfix/main.cf")
+    server.host.run("printf '#!/bin/sh\\n' > /usr/sbin/sendmail; chmod 755 /usr/sbin/sendmail")
+    before = site.records("example.test")
+    done = site.operator.run()
+    assert done.status != 0 and "a mail system that is not ours" in done.output, done.output
+    assert site.records("example.test") == before
+    assert "theirs" in server.host.run("cat /etc/postfix/main.cf")
