@@ -14,6 +14,7 @@ import click
 
 from deploys.init_inventory import Answers, inventory_text
 from deploys.paths import keys_dir, state_dir
+from deploys.queue_actions import ACTIONS
 from dns_providers.registry import PROVIDERS, asked_for
 from postmaster.messages import text
 from postmaster.report import statuses
@@ -46,13 +47,21 @@ def main() -> None:
     """Run a verb."""
 
 
-def _run(deploy: str, inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> int:
-    """Run a deploy file with pyinfra; returns 0, 1 or 2."""
+def _run(
+    deploy: str,
+    inventory: str,
+    limit: tuple[str, ...],
+    dry: bool,
+    yes: bool,
+    data: tuple[str, ...] = (),
+) -> int:
+    """Run a deploy file with pyinfra; returns 0, 1 or 2. data: `name=value` for the deploy."""
     if not Path(inventory).is_file():
         click.secho(text("cli.no_inventory", path=inventory), fg="red", err=True)
         return _BAD_INPUT
     command = [sys.executable, "-m", "pyinfra", str(Path(inventory).absolute()), deploy]
     command += [word for each in limit for word in ("--limit", each)]
+    command += [word for each in data for word in ("--data", each)]
     command += ["--dry"] if dry else ["-y"] if yes else []
     # State and keys stay where the user is; pyinfra has to run where its configuration is.
     folders = {"PMAIL_STATE": str(state_dir()), "PMAIL_KEYS": str(keys_dir())}
@@ -103,6 +112,27 @@ def verify(
         if json_file:
             Path(json_file).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n")
     sys.exit(status)
+
+
+@main.command("queue", help=_help("queue"))
+@_options
+@click.option("--json", "as_json", is_flag=True, help=_help("queue_json"))
+@click.argument("action", type=click.Choice(ACTIONS), default="list")
+@click.argument("ids", nargs=-1)
+def queue(
+    inventory: str,
+    limit: tuple[str, ...],
+    dry: bool,
+    yes: bool,
+    as_json: bool,
+    action: str,
+    ids: tuple[str, ...],
+) -> None:
+    """What waits, and why."""
+    more = ("queue_json=1",) if as_json else ()
+    data = (f"queue_action={action}", f"queue_ids={','.join(ids)}", *more)
+    asks = action == "delete"
+    sys.exit(_run("deploys/queue.py", inventory, limit, dry, yes or not asks, data))
 
 
 @main.command("init", help=_help("init"))

@@ -47,7 +47,6 @@ _SAME_NAME = (
     "open_ports",
     "spf_all",
     "spf_include",
-    "dkim_keep_days",
     "dmarc_policy",
     "dmarc_rua",
     "caa",

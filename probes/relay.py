@@ -91,3 +91,13 @@ def _entries(record: dict[str, Any]) -> list[Waiting]:
         )
         for each in record["recipients"]
     ]
+
+
+def next_tries(listing: str) -> dict[str, int]:
+    """Return when each deferred message is tried next (Unix seconds), by queue id.
+
+    listing: `queue-id seconds` of the files in Postfix's deferred queue: qmgr(8) keeps the time
+    of the next attempt as their time of modification.
+    """
+    rows = (line.split() for line in listing.splitlines())
+    return {row[0]: int(float(row[1])) for row in rows if len(row) == 2}

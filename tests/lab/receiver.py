@@ -83,6 +83,8 @@ class Handler:
     ) -> str:
         """Answer as the recipient's name says: `greylist@` at the second time, `refuse@` never."""
         local = address.partition("@")[0]
+        if local == "later":
+            return "451 4.3.2 Not yet"
         if local == "refuse":
             return "550 5.1.1 no such user here"
         seen = (envelope.mail_from, address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import smtplib
 
 import pytest
@@ -76,6 +77,24 @@ def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
     site, server = relayed
     verdict = submit(site, server, to="greylist@recv.test")
     assert (verdict.spf, verdict.dkim, verdict.dmarc) == GOOD
+
+    # What waits is listed with the receiver's words; a named message is taken out.
+    send(site, server, to="later@recv.test")
+    assert wait_for(lambda: "Not yet" in server.host.run("postqueue -j"), 30)
+    listed = site.operator.run("deploys/queue.py", "-y", "--data", "queue_json=1")
+    assert listed.status == 0 and "Not yet" in listed.output, listed.output
+    lines = [line for line in listed.output.splitlines() if '"queue":' in line]
+    record = json.loads(lines[0][lines[0].index("{") :])
+    (entry,) = record["queue"]
+    assert (entry["recipient"], entry["sender"]) == ("later@recv.test", "admin@example.test")
+    assert entry["next_try"] >= entry["since"]
+    data = ("--data", "queue_action=delete", "--data", "queue_ids=ABCDEF")
+    unknown = site.operator.run("deploys/queue.py", "-y", *data)
+    assert unknown.status != 0 and "ABCDEF" in unknown.output
+    data = ("--data", "queue_action=delete", "--data", f"queue_ids={entry['queue_id']}")
+    deleted = site.operator.run("deploys/queue.py", "-y", *data)
+    assert deleted.status == 0, deleted.output
+    assert "later@recv.test" not in server.host.run("postqueue -j")
 
     send(site, server, to="refuse@recv.test")
     journal = "journalctl --no-pager -q -o cat"

@@ -10,7 +10,6 @@ TEXTS = {
     "relay.name.running": "Start the relay and prove it by signed messages",
     "relay.name.unused_keys": "Private keys that are used no more",
     "relay.name.retired": "Relay of an earlier outbound mode",
-    "relay.name.retire_keys": "Key records that are used no more",
     "relay.running": "signer and Postfix run with what is on the disk",
     "relay.restart": "(re)load signer and Postfix, prove signatures",
     "relay.not_started": "signer or Postfix did not start. Their last words:",
@@ -23,6 +22,4 @@ TEXTS = {
     "relay.still_waiting": "{count} messages still wait in Postfix's queue; it goes on trying, and is stopped by the first run that finds the queue empty",
     "relay.stopped": "Postfix and OpenDKIM are stopped, their queue is empty",
     "relay.not_stopped": "Postfix and OpenDKIM could not be stopped",
-    "relay.key_waits": "{owner} stays until {until}: mail signed with it may still be verified",
-    "relay.key_retired": "{owner} is used no more and was removed",
 }

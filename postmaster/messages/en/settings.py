@@ -98,6 +98,5 @@ TEXTS = {
     "settings.meaning.dane_forward_to": "resolvers that the validating one asks; without: the root servers",
     "settings.meaning.dane_trust_anchor": "file with another trust anchor than the root's key",
     "settings.meaning.mta_sts": "MTA-STS: follow the policies of receivers (postfix-mta-sts-resolver)",
-    "settings.meaning.dkim_keep_days": "days that a key record stays in DNS after its key was last used",
     "settings.meaning.spf_include": "domains whose SPF is included, such as a smarthost's",
 }

@@ -23,4 +23,6 @@ TEXTS = {
     "cli.ask.ssh_user": "SSH 用户",
     "cli.ask.domains": "邮件域名，主域名在前",
     "cli.ask.provider": "DNS 服务商",
+    "cli.queue": "哪些邮件在等待投递，以及原因；按编号重试、挂起、放行或删除。",
+    "cli.queue_json": "以 JSON 列出",
 }

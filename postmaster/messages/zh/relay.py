@@ -10,7 +10,6 @@ TEXTS = {
     "relay.name.running": "启动中继，并用签名邮件验证",
     "relay.name.unused_keys": "不再使用的私钥",
     "relay.name.retired": "之前出站模式留下的中继",
-    "relay.name.retire_keys": "不再使用的密钥记录",
     "relay.running": "签名程序和 Postfix 已按磁盘上的配置运行",
     "relay.restart": "（重新）加载签名程序和 Postfix，并验证签名",
     "relay.not_started": "签名程序或 Postfix 未能启动。最后的日志：",
@@ -23,6 +22,4 @@ TEXTS = {
     "relay.still_waiting": "Postfix 队列里还有 {count} 封邮件；它会继续投递，队列清空后的下一次运行会将它停止",
     "relay.stopped": "Postfix 和 OpenDKIM 已停止，队列已空",
     "relay.not_stopped": "无法停止 Postfix 和 OpenDKIM",
-    "relay.key_waits": "{owner} 保留到 {until}：用它签名的邮件可能仍需验证",
-    "relay.key_retired": "{owner} 不再使用，已删除",
 }

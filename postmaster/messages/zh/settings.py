@@ -98,6 +98,5 @@ TEXTS = {
     "settings.meaning.dane_forward_to": "验证型解析器转发到的解析器；不设则从根服务器查询",
     "settings.meaning.dane_trust_anchor": "信任锚文件，用于替代根密钥",
     "settings.meaning.mta_sts": "MTA-STS：遵守收件方的策略（postfix-mta-sts-resolver）",
-    "settings.meaning.dkim_keep_days": "密钥停用后其 DNS 记录保留的天数",
     "settings.meaning.spf_include": "SPF 中要 include 的域名，例如 smarthost 的",
 }

@@ -1,0 +1,22 @@
+"""What waits, and why: `pyinfra inventory.py deploys/queue.py`.
+
+`--data queue_action=retry --data queue_ids=ID,ID` acts on named messages (retry, hold, release,
+delete); `--data queue_json=1` lists as JSON.
+"""
+
+from pyinfra import host
+
+from deploys.queue_steps import queue
+from deploys.site import current_site, server_of
+from postmaster.messages import text
+
+site = current_site()
+
+if "mail_servers" in host.groups:
+    queue(
+        name=text("queue.name"),
+        server=server_of(site, host),
+        action=str(host.data.get("queue_action") or "list"),
+        ids=tuple(filter(None, str(host.data.get("queue_ids") or "").split(","))),
+        as_json=bool(host.data.get("queue_json")),
+    )

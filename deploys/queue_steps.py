@@ -1,0 +1,107 @@
+"""The queue of a server's relay for people: what waits, why, and what to do with it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator
+from datetime import datetime
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, operation
+
+from deploys import flow, host_files
+from deploys.queue_actions import ACTIONS, COMMANDS
+from deploys.remote import read
+from postmaster.messages import text
+from postmaster.outbound import mode_of
+from postmaster.settings import MailServer
+from probes.relay import Waiting, next_tries, waiting
+
+# Postfix's queue ids, short or long; nothing else gets into a command.
+_QUEUE_ID = re.compile(r"[A-Za-z0-9]{6,20}")
+# A message that is not waiting for a receiver is tried when its file says so.
+_LOOK = (
+    "postqueue -j 2>/dev/null; echo @; "
+    "find /var/spool/postfix/deferred -type f -printf '%f %T@\\n' 2>/dev/null"
+)
+
+
+@operation()
+def queue(
+    server: MailServer, action: str, ids: tuple[str, ...], as_json: bool
+) -> Generator[FunctionCommand, None, None]:
+    """Show what waits in a server's queue, or do something with named messages.
+
+    + server: the mail server
+    + action: list, retry, hold, release or delete
+    + ids: queue ids of the messages
+    + as_json: list as JSON
+    """
+    if mode_of(server).delivers != "postfix":
+        host.noop(text("queue.none"))
+        return
+    if problem := _problem(action, ids):
+        yield from flow.fail(problem)
+        return
+    entries, tries = _look()
+    if action == "list":
+        if state.is_executing:
+            host.log(_json(entries, tries) if as_json else _table(entries, tries))
+        host.noop(text("queue.listed", count=len(entries)))
+        return
+    there = {each.queue_id for each in entries}
+    if missing := [each for each in ids if each not in there]:
+        yield from flow.fail(text("queue.unknown", ids=", ".join(missing)))
+        return
+    for each in ids:
+        host.log_styled(f"  {action} {each}", fg="green")
+    script = " && ".join(COMMANDS[action].format(id=each) for each in ids)
+    yield FunctionCommand(host_files.run, (script, text("queue.failed", action=action)), {})
+
+
+def _problem(action: str, ids: tuple[str, ...]) -> str | None:
+    if action not in ACTIONS:
+        return text("queue.action", action=action, actions=", ".join(ACTIONS))
+    if action != "list" and not ids:
+        return text("queue.no_ids", action=action)
+    bad = [each for each in ids if not _QUEUE_ID.fullmatch(each)]
+    return text("queue.bad_ids", ids=", ".join(bad)) if bad else None
+
+
+def _look() -> tuple[tuple[Waiting, ...], dict[str, int]]:
+    listed, _, files = read(host, _LOOK).stdout.partition("@\n")
+    return waiting(listed), next_tries(files)
+
+
+def _table(entries: tuple[Waiting, ...], tries: dict[str, int]) -> str:
+    if not entries:
+        return text("queue.empty")
+    lines = []
+    for each in sorted(entries, key=lambda entry: entry.since):
+        when = text("queue.now") if each.queue == "active" else _time(tries.get(each.queue_id))
+        lines.append(
+            f"{each.queue_id}  {_time(each.since)}  {each.sender or '<>'} -> {each.recipient}"
+        )
+        lines.append("    " + text("queue.why", queue=each.queue, next=when, reason=each.reason))
+    return "\n".join(lines)
+
+
+def _time(moment: int | None) -> str:
+    return f"{datetime.fromtimestamp(moment):%Y-%m-%d %H:%M:%S}" if moment else "-"
+
+
+def _json(entries: tuple[Waiting, ...], tries: dict[str, int]) -> str:
+    rows = [
+        {
+            "queue_id": each.queue_id,
+            "queue": each.queue,
+            "since": each.since,
+            "next_try": tries.get(each.queue_id),
+            "sender": each.sender,
+            "recipient": each.recipient,
+            "reason": each.reason,
+        }
+        for each in entries
+    ]
+    return json.dumps({"version": 1, "server": host.name, "queue": rows}, ensure_ascii=False)

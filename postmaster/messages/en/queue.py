@@ -1,0 +1,15 @@
+"""The queue."""
+
+TEXTS = {
+    "queue.name": "The queue",
+    "queue.none": "this outbound mode has no queue",
+    "queue.listed": "{count} recipients wait",
+    "queue.empty": "nothing waits",
+    "queue.now": "now",
+    "queue.why": "{queue}, next try {next}: {reason}",
+    "queue.action": "{action} is none of: {actions}",
+    "queue.no_ids": "{action} needs the ids of messages (queue_ids); the list shows them",
+    "queue.bad_ids": "no queue ids: {ids}",
+    "queue.unknown": "not in the queue (any more): {ids}",
+    "queue.failed": "could not {action}",
+}

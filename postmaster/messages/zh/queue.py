@@ -1,0 +1,15 @@
+"""The queue."""
+
+TEXTS = {
+    "queue.name": "队列",
+    "queue.none": "该出站模式没有队列",
+    "queue.listed": "{count} 个收件人在等待",
+    "queue.empty": "队列为空",
+    "queue.now": "现在",
+    "queue.why": "{queue}，下次尝试 {next}：{reason}",
+    "queue.action": "{action} 不是以下之一：{actions}",
+    "queue.no_ids": "{action} 需要邮件编号（queue_ids），列表中可见",
+    "queue.bad_ids": "不是队列编号：{ids}",
+    "queue.unknown": "队列中没有（或已不在）：{ids}",
+    "queue.failed": "无法执行 {action}",
+}
