@@ -14,7 +14,6 @@ pytestmark = pytest.mark.lab
     [
         ("bookworm", False, "acme-http", "relay"),
         ("trixie", True, "acme-dns", "relay"),
-        ("trixie", False, "acme-http", "direct"),
     ],
 )
 def test_a_bare_host_becomes_a_verified_server_and_a_second_run_changes_nothing(
