@@ -85,7 +85,7 @@ class Host:
             if pid is None:
                 return None
             pid = _child(pid)
-            if pid is not None and Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+            if pid is not None and _name(pid) == "systemd":
                 return pid
         return None
 
@@ -264,8 +264,20 @@ def _removed(group: Path) -> bool:
 
 
 def _child(pid: int) -> int | None:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """Its first child; None where it has none or has ended meanwhile."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return None
     return int(children[0]) if children else None
+
+
+def _name(pid: int) -> str:
+    """Its name; empty when it has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _describe(path: Path) -> str:
