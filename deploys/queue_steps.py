@@ -38,7 +38,7 @@ def queue(
     + ids: queue ids of the messages
     + as_json: list as JSON
     """
-    if mode_of(server).delivers != "postfix":
+    if not mode_of(server).relayed:
         host.noop(text("queue.none"))
         return
     if problem := _problem(action, ids):

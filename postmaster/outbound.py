@@ -47,6 +47,11 @@ class OutboundMode:
     sends_from: Literal["server", "provider"]
     dial_limit: int | None
 
+    @property
+    def relayed(self) -> bool:
+        """Whether PMail's mail to others goes through Postfix on the same host."""
+        return self.delivers == "postfix"
+
     def signing_keys(self, server: MailServer) -> tuple[SigningKey, ...]:
         """The DKIM keys that mail of `server` is signed with."""
         names = tuple(domain.name for domain in server.domains)

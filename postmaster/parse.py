@@ -349,7 +349,7 @@ def _check_relay(values: Mapping[str, Any], domains: set[str], reasons: _Reasons
     for name in ("smarthost", "smarthosts"):
         if values[name] and not by_provider:
             reasons.add("settings.smarthost_unused", name=name, mode=mode.name)
-    if values["rates"] and (by_provider or mode.delivers != "postfix"):
+    if values["rates"] and (by_provider or not mode.relayed):
         reasons.add("settings.rates_unused", mode=mode.name)
     for each in values["smarthosts"]:
         if each.domain not in domains:

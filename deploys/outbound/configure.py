@@ -11,9 +11,10 @@ from pathlib import Path
 from deploys.outbound import layout
 from deploys.pmail_server.layout import MARK
 from deploys.templates import render
+from postmaster import dkim
 from postmaster.messages import catalogue
 from postmaster.outbound import mode_of
-from postmaster.receivers import OTHERS, ReceiverGroup, groups
+from postmaster.receivers import OTHERS, groups
 from postmaster.settings import MailServer, Smarthost
 
 _HERE = Path(__file__).parent
@@ -63,7 +64,7 @@ class Signed:
     @property
     def name(self) -> str:
         """The key's name in the signer's tables: its record's owner name."""
-        return f"{self.selector}._domainkey.{self.domain}"
+        return dkim.owner(self.selector, self.domain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,11 @@ class Service:
     label: str
     processes: str
     options: tuple[tuple[str, str], ...]
+
+
+def _table(lines: Iterable[str]) -> str:
+    """Return a file of ours with these lines."""
+    return _HEAD + "".join(f"{line}\n" for line in lines)
 
 
 # -- Postfix -----------------------------------------------------------------------------------
@@ -101,19 +107,10 @@ def main_cf(server: MailServer) -> str:
         bounce=layout.BOUNCE,
         dane=relay.dane,
         mta_sts=relay.mta_sts,
-        groups=() if by_provider else tuple(map(_Limits, groups(relay.rates))),
+        groups=()
+        if by_provider
+        else [(_transport_of(each.name), each) for each in groups(relay.rates)],
     )
-
-
-class _Limits:
-    """A receiver group as main.cf names it."""
-
-    def __init__(self, group: ReceiverGroup) -> None:
-        self.name = group.name
-        self.transport = _transport_of(group.name)
-        self.connections = group.connections
-        self.delay = group.delay
-        self.recipients = group.recipients
 
 
 def _transport_of(group: str) -> str:
@@ -183,7 +180,7 @@ def senders(server: MailServer, signed: Iterable[Signed]) -> str:
         else f"{domain.name} REJECT 5.7.1 {_no_key(domain.name)}"
         for domain in server.domains
     ]
-    return _HEAD + "\n".join(lines) + "\n"
+    return _table(lines)
 
 
 def _no_key(domain: str) -> str:
@@ -206,7 +203,7 @@ def header_checks(server: MailServer, signed: Iterable[Signed]) -> str:
         for domain in server.domains
         if domain.name not in with_key
     ]
-    return _HEAD + "\n".join(lines) + "\n"
+    return _table(lines)
 
 
 def receivers(server: MailServer) -> str:
@@ -214,14 +211,14 @@ def receivers(server: MailServer) -> str:
     lines = [
         f"{mx} FILTER {group.name}:" for group in groups(server.relay.rates) for mx in group.mx
     ]
-    return _HEAD + "\n".join(lines) + "\n"
+    return _table(lines)
 
 
 def transport(server: MailServer) -> str:
     """Return where mail of special domains goes: our own to PMail, proofs to their sink."""
     lines = [f"{domain.name} pmail:[127.0.0.1]:25" for domain in server.domains]
     lines.append(f"{layout.PROOF_DOMAIN} smtp:[127.0.0.1]:{layout.PROOF_PORT}")
-    return _HEAD + "\n".join(lines) + "\n"
+    return _table(lines)
 
 
 def sender_transport(server: MailServer) -> str:
@@ -231,7 +228,7 @@ def sender_transport(server: MailServer) -> str:
         for number, each in enumerate(server.relay.smarthosts)
         if each.domain
     ]
-    return _HEAD + "".join(f"{line}\n" for line in lines)
+    return _table(lines)
 
 
 def bounce(server: MailServer) -> str:
@@ -302,12 +299,12 @@ def key_table(signed: Iterable[Signed]) -> str:
         f"{each.name} {each.domain}:{each.selector}:{layout.key_file(each.domain, each.selector)}"
         for each in signed
     )
-    return _HEAD + "".join(f"{line}\n" for line in lines)
+    return _table(lines)
 
 
 def signing_table(signed: Iterable[Signed]) -> str:
     """Return OpenDKIM's SigningTable: From domain -> name of its key."""
-    return _HEAD + "".join(f"{each.domain} {each.name}\n" for each in signed)
+    return _table(f"{each.domain} {each.name}" for each in signed)
 
 
 def parse_key_table(text: str) -> tuple[Signed, ...]:

@@ -17,7 +17,7 @@ from probes.relay import RelayView
 
 def relay_view(host: Host, server: MailServer) -> RelayView | None:
     """Return what the relay shows, or None where the outbound mode has none."""
-    if mode_of(server).delivers != "postfix":
+    if not mode_of(server).relayed:
         return None
     reply = read(host, relay.script(USER, layout.PORT))
     if not reply.ok:

@@ -18,7 +18,7 @@ _NO_OTHER_RESOLVER = "systemctl disable -q --now unbound"
 
 def install_outbound(server: MailServer, site: Site) -> None:
     """Run what the server's outbound mode needs, proven, before PMail's mail comes this way."""
-    if mode_of(server).delivers != "postfix":
+    if not mode_of(server).relayed:
         return
     packages(
         name=text("relay.name.packages"), names=operations.PACKAGES, answers=operations.ANSWERS
@@ -48,5 +48,5 @@ def install_outbound(server: MailServer, site: Site) -> None:
 
 def leave_outbound(server: MailServer) -> None:
     """Stop what another outbound mode had, once it has nothing left to do."""
-    if mode_of(server).delivers != "postfix":
+    if not mode_of(server).relayed:
         operations.retired(name=text("relay.name.retired"))

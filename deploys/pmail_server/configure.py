@@ -55,7 +55,7 @@ def unit(server: MailServer) -> str:
     return render(
         _HERE,
         "pmail.service.j2",
-        relayed=_relayed(server),
+        relayed=mode_of(server).relayed,
         user=layout.USER,
         root=layout.ROOT,
         config_current=layout.CONFIG_CURRENT,
@@ -67,11 +67,6 @@ def unit(server: MailServer) -> str:
         data=layout.DATA,
         plugins=layout.PLUGINS,
     )
-
-
-def _relayed(server: MailServer) -> bool:
-    """Whether PMail's mail to others goes through Postfix on the same host."""
-    return mode_of(server).delivers == "postfix"
 
 
 def firewall_unit() -> str:
@@ -111,7 +106,7 @@ def _rules(server: MailServer, version: str) -> str:
         "nftables.nft.j2",
         ports=closed_ports(server),
         version=version,
-        relayed=_relayed(server),
+        relayed=mode_of(server).relayed,
         user=layout.USER,
         relay_port=PORT,
     )
@@ -119,4 +114,4 @@ def _rules(server: MailServer, version: str) -> str:
 
 def firewall_guard(server: MailServer) -> str:
     """Return a second table, for the moment in which the first's owner has died."""
-    return render(_HERE, "guard.nft.j2", relayed=_relayed(server), user=layout.USER)
+    return render(_HERE, "guard.nft.j2", relayed=mode_of(server).relayed, user=layout.USER)

@@ -232,7 +232,7 @@ def firewall(server: MailServer, unit_changes: OperationMeta) -> Commands:
     + unit_changes: the operation that writes the unit's file
     """
     unit = "pmail-deploy-firewall.service"
-    guarded = mode_of(server).delivers == "postfix"
+    guarded = mode_of(server).relayed
     guard = "nft list table inet pmail_deploy_guard >/dev/null 2>&1"
     held = read(
         host,

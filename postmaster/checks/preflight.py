@@ -122,7 +122,7 @@ def _nat(seen: Fitness, server: MailServer) -> Result:
     if seen.nat == "yes":
         return _result("PRE-10", server, Status.PASS, "nat")
     if seen.nat == "no":
-        needed = mode_of(server).delivers == "postfix"
+        needed = mode_of(server).relayed
         status = Status.FAIL if needed else Status.WARN
         return _result("PRE-10", server, status, "no_nat")
     return _result("PRE-10", server, Status.UNKNOWN, "nat_unseen")
@@ -141,7 +141,7 @@ def _address(seen: Fitness, server: MailServer) -> Result:
 
 def _mailers(seen: Fitness, server: MailServer) -> Iterator[Result]:
     """Postfix or Exim of somebody else: never overwritten, and never removed by our packages."""
-    if mode_of(server).delivers != "postfix":
+    if not mode_of(server).relayed:
         return
     for name in seen.mailers:
         yield _result("PRE-12", server, Status.FAIL, "mailer", name=name)
