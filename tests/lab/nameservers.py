@@ -3,7 +3,7 @@
 198.51.100.60  NSD      root and test.: the delegations
 198.51.100.53  BIND     primary of all zones, TSIG updates, NOTIFY to Knot
 198.51.100.54  Knot     secondary of all zones
-198.51.100.56  NSD      secondary of lag.test only, without NOTIFY: it lags
+198.51.100.56  NSD      secondary of lag.test only: it lags until a test makes it look
 198.51.100.55  unbound  recursive resolver from the root down
 """
 
@@ -11,12 +11,16 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import threading
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import dns.message
 import dns.name
+import dns.opcode
 import dns.query
 import dns.rdatatype
 import dns.reversename
@@ -35,7 +39,7 @@ FAR = {  # domains of others: one that takes mail, and two whose port 25 is no g
     "refused.test": PRIMARY,
     "silent.test": SILENT,
 }
-LAG = 20  # seconds between two looks of the lagging secondary
+LAG = 1800  # seconds between two looks of the lagging secondary by itself: longer than any test
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,26 @@ class NameServers:
         update.replace(owner, 60, "PTR", f"{name}.")
         self._send(update)
 
+    @contextmanager
+    def lagging_looks_every(self, seconds: float) -> Iterator[None]:
+        """Meanwhile the lagging secondary asks the primary for news at this interval."""
+        ended = threading.Event()
+
+        def notify() -> None:
+            while not ended.wait(seconds):
+                query = dns.message.make_query("lag.test", "SOA", use_edns=False)
+                query.set_opcode(dns.opcode.NOTIFY)
+                with Network().entered():
+                    dns.query.udp(query, LAGGING, timeout=3)
+
+        thread = threading.Thread(target=notify, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
     def _update(self, zone: str) -> dns.update.UpdateMessage:
         name = dns.name.from_text(self.key_name(zone))
         key = dns.tsig.Key(name, self.secret(zone), ALGORITHM)
@@ -241,7 +265,7 @@ class NameServers:
     def _configure_lagging(self) -> None:
         zone = (
             "zone:\n  name: lag.test\n  zonefile: lagging.lag.test.zone\n"
-            f"  request-xfr: AXFR {PRIMARY} NOKEY\n  allow-notify: 127.0.0.1 NOKEY\n"
+            f"  request-xfr: AXFR {PRIMARY} NOKEY\n  allow-notify: 0.0.0.0/0 NOKEY\n"
         )
         (self.folder / "lagging.conf").write_text(self._nsd("lagging", LAGGING) + zone)
 

@@ -49,7 +49,8 @@ def test_a_lagging_secondary_is_named_and_the_next_run_waits_for_it(new_site: Si
     refused(site, "ns3.servers.test", "198.51.100.56")
     assert site.mx("lag.test") == []
     server.data["propagation_timeout"] = 120
-    converges(site, server)
+    with site.dns.lagging_looks_every(15):
+        converges(site, server)
 
 
 def test_port_25_taken_names_the_process_and_changes_nothing(new_site: Site) -> None:
