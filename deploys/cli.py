@@ -117,6 +117,7 @@ def verify(
 @main.command("queue", help=_help("queue"))
 @_options
 @click.option("--json", "as_json", is_flag=True, help=_help("queue_json"))
+@click.option("--hours", type=click.IntRange(1, 8760), default=24, help=_help("queue_hours"))
 @click.argument("action", type=click.Choice(ACTIONS), default="list")
 @click.argument("ids", nargs=-1)
 def queue(
@@ -125,12 +126,18 @@ def queue(
     dry: bool,
     yes: bool,
     as_json: bool,
+    hours: int,
     action: str,
     ids: tuple[str, ...],
 ) -> None:
     """What waits, and why."""
     more = ("queue_json=1",) if as_json else ()
-    data = (f"queue_action={action}", f"queue_ids={','.join(ids)}", *more)
+    data = (
+        f"queue_action={action}",
+        f"queue_ids={','.join(ids)}",
+        f"queue_hours={hours}",
+        *more,
+    )
     asks = action == "delete"
     sys.exit(_run("deploys/queue.py", inventory, limit, dry, yes or not asks, data))
 

@@ -11,6 +11,7 @@ from pyinfra import host
 from pyinfra.api import FunctionCommand, operation
 
 from deploys import flow
+from deploys.outbound import smarthosts
 from deploys.remote import read
 from postmaster.checks import preflight as checks
 from postmaster.checks.results import Result, Status
@@ -44,7 +45,8 @@ def examine(server: MailServer) -> tuple[Result, ...]:
     script = fitness.script(_exchanges(server))
     started = time.time()  # the script looks at the clock first, and waits for others then
     reply = read(host, script)
-    return checks.judge(fitness.parse(reply.stdout), server, started)
+    seen = checks.judge(fitness.parse(reply.stdout), server, started)
+    return (*seen, *smarthosts.findings(host, server))
 
 
 def _exchanges(server: MailServer) -> tuple[Exchange, ...]:

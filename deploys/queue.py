@@ -1,7 +1,8 @@
 """What waits, and why: `pyinfra inventory.py deploys/queue.py`.
 
 `--data queue_action=retry --data queue_ids=ID,ID` acts on named messages (retry, hold, release,
-delete); `--data queue_json=1` lists as JSON.
+delete); `--data queue_action=deliveries` shows what became of the mail of the last 24 hours (or
+`queue_hours`), with the receivers' words; `--data queue_json=1` shows as JSON.
 """
 
 from pyinfra import host
@@ -18,5 +19,6 @@ if "mail_servers" in host.groups:
         server=server_of(site, host),
         action=str(host.data.get("queue_action") or "list"),
         ids=tuple(filter(None, str(host.data.get("queue_ids") or "").split(","))),
+        hours=int(host.data.get("queue_hours") or 24),
         as_json=bool(host.data.get("queue_json")),
     )

@@ -1,4 +1,4 @@
-"""What can be done with messages that wait, and the commands of Postfix that do it."""
+"""What can be shown of messages, done with those that wait, and Postfix's commands for it."""
 
 from __future__ import annotations
 
@@ -8,4 +8,5 @@ COMMANDS = {
     "release": "postsuper -H {id}",
     "delete": "postsuper -d {id}",
 }
-ACTIONS = ("list", *COMMANDS)
+SHOWN = ("list", "deliveries")
+ACTIONS = (*SHOWN, *COMMANDS)

@@ -1,21 +1,24 @@
-"""The queue of a server's relay for people: what waits, why, and what to do with it."""
+"""A server's outbound mail for people: what waits and why, what became of it, what to do."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Generator
+from dataclasses import asdict
 from datetime import datetime
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 
 from deploys import flow, host_files
-from deploys.queue_actions import ACTIONS, COMMANDS
+from deploys.outbound.look import deliveries
+from deploys.queue_actions import ACTIONS, COMMANDS, SHOWN
 from deploys.remote import read
 from postmaster.messages import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
+from probes.delivery import Delivery
 from probes.relay import Waiting, next_tries, waiting
 
 # Postfix's queue ids, short or long; nothing else gets into a command.
@@ -29,14 +32,15 @@ _LOOK = (
 
 @operation()
 def queue(
-    server: MailServer, action: str, ids: tuple[str, ...], as_json: bool
+    server: MailServer, action: str, ids: tuple[str, ...], as_json: bool, hours: int
 ) -> Generator[FunctionCommand, None, None]:
     """Show what waits in a server's queue, or do something with named messages.
 
     + server: the mail server
-    + action: list, retry, hold, release or delete
+    + action: list, deliveries, retry, hold, release or delete
     + ids: queue ids of the messages
-    + as_json: list as JSON
+    + as_json: show as JSON
+    + hours: how far back deliveries are shown
     """
     if not mode_of(server).relayed:
         host.noop(text("queue.none"))
@@ -44,10 +48,14 @@ def queue(
     if problem := _problem(action, ids):
         yield from flow.fail(problem)
         return
+    if action == "deliveries":
+        found = deliveries(host, hours)
+        _show(_deliveries_json(found) if as_json else _deliveries_table(found))
+        host.noop(text("queue.delivered", count=len(found)))
+        return
     entries, tries = _look()
     if action == "list":
-        if state.is_executing:
-            host.log(_json(entries, tries) if as_json else _table(entries, tries))
+        _show(_json(entries, tries) if as_json else _table(entries, tries))
         host.noop(text("queue.listed", count=len(entries)))
         return
     there = {each.queue_id for each in entries}
@@ -63,10 +71,15 @@ def queue(
 def _problem(action: str, ids: tuple[str, ...]) -> str | None:
     if action not in ACTIONS:
         return text("queue.action", action=action, actions=", ".join(ACTIONS))
-    if action != "list" and not ids:
+    if action not in SHOWN and not ids:
         return text("queue.no_ids", action=action)
     bad = [each for each in ids if not _QUEUE_ID.fullmatch(each)]
     return text("queue.bad_ids", ids=", ".join(bad)) if bad else None
+
+
+def _show(lines: str) -> None:
+    if state.is_executing:
+        host.log(lines)
 
 
 def _look() -> tuple[tuple[Waiting, ...], dict[str, int]]:
@@ -105,3 +118,23 @@ def _json(entries: tuple[Waiting, ...], tries: dict[str, int]) -> str:
         for each in entries
     ]
     return json.dumps({"version": 1, "server": host.name, "queue": rows}, ensure_ascii=False)
+
+
+def _deliveries_table(found: tuple[Delivery, ...]) -> str:
+    if not found:
+        return text("queue.none_delivered")
+    lines = []
+    for each in found:
+        where = each.receiver or "-"
+        encrypted = each.tls or text("queue.clear")
+        lines.append(
+            f"{_time(int(each.time))}  {each.queue_id}  {each.status}  "
+            f"{each.sender or '<>'} -> {each.recipient}  ({where}, {encrypted})"
+        )
+        lines.append(f"    {each.text}")
+    return "\n".join(lines)
+
+
+def _deliveries_json(found: tuple[Delivery, ...]) -> str:
+    rows = [asdict(each) for each in found]
+    return json.dumps({"version": 1, "server": host.name, "deliveries": rows}, ensure_ascii=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -77,7 +78,7 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
         *dns_records.all_checks(view, server, on_host, stored),
         *transport.all_checks(view, server),
         *service.all_checks(on_host, server),
-        *relay.all_checks(look.relay_view(host, server), server),
+        *relay.all_checks(look.relay_view(host, server), server, view.reverse),
     )
 
 
@@ -93,6 +94,7 @@ def target(server: MailServer) -> Target:
         domains=domains,
         ehlo_names=ehlo if len(ehlo) == len(domains) else ehlo * len(domains),
         dkim_owners=tuple(dkim.owner(k.selector, k.domain) for k in mode.signing_keys(server)),
+        spf_includes=server.spf_include,
         closed_ports=configure.closed_ports(server),
         far_domains=server.preflight_mx_domains,
         trust_file=server.tls.trust_file,
@@ -116,7 +118,8 @@ def host_view(host: Host, server: MailServer) -> HostView:
     reply = read(host, script)
     if not reply.ok:
         return HostView(False)
-    return host_probe.parse(reply.stdout, admin_problem(host, server) or "")
+    now = time.time()
+    return host_probe.parse(reply.stdout, admin_problem(host, server) or "", now)
 
 
 def _stored_keys(server: MailServer) -> dict[tuple[str, str], DkimPublicKey | None]:

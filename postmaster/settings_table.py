@@ -256,11 +256,19 @@ def rates(value: Any) -> tuple[Rate, ...]:
     return tuple(found)
 
 
+def login_name(value: Any) -> str:
+    """A user name at a smarthost: Postfix's password file parts it from the password by `:`."""
+    name = string(value)
+    if ":" in name or any(char.isspace() for char in name):
+        raise BadValue("settings.bad.login_name", value=value)
+    return name
+
+
 _SMARTHOST = {
     "host": host_name,
     "port": number(1, 65535),
     "tls": one_of("implicit", "starttls"),
-    "user": string,
+    "user": login_name,
     "password_env": string,
     "password_file": string,
     "ca_file": file,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 SCRIPT = """
 export LC_ALL=C
+echo clock=$(date +%s)
 systemctl is-active -q pmail && echo active=yes || echo active=no
 if sha256sum --check --strict --status {stamp} 2>/dev/null; then echo current=yes
 elif [ -e {stamp} ]; then echo current=no; fi
@@ -24,7 +25,7 @@ class HostView:
 
     active: PMail runs. current: it has read what is on the disk now. dkim: owner name of a key's
     record -> base64 of the public part of the key on the host. login: why the admin cannot log
-    in, empty when he can.
+    in, empty when he can. clock: how far the host's clock is ahead of ours, seconds.
     """
 
     reached: bool
@@ -32,6 +33,7 @@ class HostView:
     current: bool | None = None
     dkim: tuple[tuple[str, str], ...] = ()
     login: str | None = None
+    clock: float | None = None
 
 
 def script(stamp: str, keys: Iterable[tuple[str, str]]) -> str:
@@ -43,8 +45,8 @@ def script(stamp: str, keys: Iterable[tuple[str, str]]) -> str:
     return SCRIPT.format(stamp=stamp, keys=lines)
 
 
-def parse(output: str, login: str | None) -> HostView:
-    """Return the observation in the script's output."""
+def parse(output: str, login: str | None, now: float) -> HostView:
+    """Return the observation in the script's output. now: our clock, Unix seconds."""
     lines = dict(line.partition("=")[::2] for line in output.splitlines() if "=" in line)
     return HostView(
         True,
@@ -52,6 +54,7 @@ def parse(output: str, login: str | None) -> HostView:
         _flag(lines.get("current")),
         tuple(_keys(output)),
         login,
+        float(lines["clock"]) - now if lines.get("clock", "").isdigit() else None,
     )
 
 

@@ -6,13 +6,17 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from probes.delivery import Delivery
 from probes.proof import Proof, Signature
 
 # As the pmail user: an address that nobody has (RFC 5737) answers only where the redirect is.
 _SCRIPT = r"""
 export LC_ALL=C
+counted() { nft list chain inet pmail_deploy to_relay 2>/dev/null | grep -o 'packets [0-9]*'; }
+echo "before $(counted)"
 timeout 5 runuser -u @user@ -- bash -c 'exec 3<>/dev/tcp/192.0.2.1/25; head -n 1 <&3' 2>/dev/null \
     | sed 's/^/redirect /'
+echo "after $(counted)"
 for port in 465 587; do
     timeout 5 runuser -u @user@ -- bash -c "exec 3<>/dev/tcp/192.0.2.1/$port" 2>/dev/null
     echo "round $port $?"
@@ -38,16 +42,21 @@ class Waiting:
 class RelayView:
     """What was seen. redirect: what PMail's user is greeted with at any port 25.
 
-    round: ports at which PMail's user gets past the relay. listeners: addresses of the relay's
-    port. proofs: a message of each domain as it arrived, with its signatures.
+    counted: our table's counter has seen that. round: ports at which PMail's user gets past the
+    relay. listeners: addresses of the relay's port. proofs: a message of each domain as it
+    arrived, with its signatures. deliveries: of late, the oldest first. logins: smarthost, and
+    the exit status of curl(1) for it.
     """
 
     reached: bool
     redirect: str = ""
+    counted: bool = False
     round: tuple[int, ...] = ()
     listeners: tuple[str, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     proofs: tuple[tuple[Proof, tuple[Signature, ...]], ...] = field(default=())
+    deliveries: tuple[Delivery, ...] = ()
+    logins: tuple[tuple[str, int], ...] = ()
 
 
 def script(user: str, port: int) -> str:
@@ -55,19 +64,23 @@ def script(user: str, port: int) -> str:
     return _SCRIPT.replace("@user@", user).replace("@port@", str(port))
 
 
-def parse(output: str, proofs: tuple[tuple[Proof, tuple[Signature, ...]], ...] = ()) -> RelayView:
+def parse(output: str) -> RelayView:
     """Return the observation in the script's output."""
     head, _, queue = output.partition("\nqueue")
     redirect, past, listeners = "", [], []
+    counts: dict[str, str] = {}
     for line in head.splitlines():
         name, _, rest = line.partition(" ")
         if name == "redirect":
             redirect = rest
         elif name == "round" and rest.endswith(" 0"):
             past.append(int(rest.split()[0]))
+        elif name in ("before", "after"):
+            counts[name] = rest
         elif name == "listen":
             listeners.append(rest.rpartition(":")[0].strip("[]"))
-    return RelayView(True, redirect, tuple(past), tuple(listeners), waiting(queue), proofs)
+    raised = counts.get("after", "") != counts.get("before")
+    return RelayView(True, redirect, raised, tuple(past), tuple(listeners), waiting(queue))
 
 
 def waiting(lines: str) -> tuple[Waiting, ...]:

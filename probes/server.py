@@ -27,9 +27,10 @@ class Target:
     """What to look at: addresses, names and ports of a mail server.
 
     ehlo_names: greeting name for each domain, in the domains' order. dkim_owners: owner names of
-    the key records. closed_ports: those that should not be reachable. far_domains: domains whose
-    MX is tried when port 25 looks closed, to tell our own network's fault. trust_file: PEM file
-    of the authority that certificates come from, or None for the system's.
+    the key records. spf_includes: domains whose SPF ours includes. closed_ports: those that should
+    not be reachable. far_domains: domains whose MX is tried when port 25 looks closed, to tell our
+    own network's fault. trust_file: PEM file of the authority that certificates come from, or None
+    for the system's.
     """
 
     addresses: tuple[str, ...]
@@ -38,6 +39,7 @@ class Target:
     domains: tuple[str, ...]
     ehlo_names: tuple[str, ...]
     dkim_owners: tuple[str, ...]
+    spf_includes: tuple[str, ...]
     closed_ports: tuple[int, ...]
     far_domains: tuple[str, ...]
     trust_file: str | None
@@ -62,6 +64,7 @@ class ServerView:
     domains: tuple[DomainView, ...]
     mail_host_spf: tuple[SpfView, ...]
     dkim: tuple[Answer, ...]
+    spf_includes: tuple[Answer, ...]
     reverse: tuple[Reverse, ...]
     smtp: SmtpView
     tls: tuple[TlsView, ...]
@@ -85,6 +88,7 @@ def observe(target: Target) -> ServerView:
             for each in target.addresses
         ]
         dkim = [start(dns.ask, owner, "TXT", resolvers) for owner in target.dkim_owners]
+        includes = [start(dns.ask, name, "TXT", resolvers) for name in target.spf_includes]
         reverse = [start(dns.reverse, each, resolvers) for each in target.addresses]
         mail = start(smtp.look, address, 25, target.mail_host, target.trust_file)
         secure = [
@@ -99,6 +103,7 @@ def observe(target: Target) -> ServerView:
             _all(domains),
             _all(host_spf),
             _all(dkim),
+            _all(includes),
             _all(reverse),
             seen,
             _all(secure),

@@ -23,7 +23,7 @@ MESSAGE_SIZE = 96 * 1024 * 1024
 _HEAD = f"# {MARK}: changes are overwritten.\n"
 # Retries slow down to this many times the first pause.
 _SLOWEST = 12
-RELAY_INPUTS = (
+_RELAY_INPUTS = (
     layout.MAIN_CF,
     layout.MASTER_CF,
     layout.SENDERS,
@@ -252,6 +252,19 @@ def drop_in(unit: str) -> str:
     return f"{layout.UNITS}/{unit}.d/{layout.DROP_IN}"
 
 
+def _relay_inputs(server: MailServer) -> tuple[str, ...]:
+    """What Postfix reads: it has to be reloaded when one of them changes."""
+    accounts = [
+        path
+        for number, smarthost in enumerate(server.relay.smarthosts)
+        for path in (
+            layout.password_file(number),
+            *((layout.ca_file(number),) if smarthost.ca_file else ()),
+        )
+    ]
+    return (*_RELAY_INPUTS, *accounts)
+
+
 def postfix_drop_in(server: MailServer, unit: str) -> str:
     """Return what is added to Debian's unit of Postfix."""
     return render(
@@ -261,7 +274,7 @@ def postfix_drop_in(server: MailServer, unit: str) -> str:
         resolver_unit=layout.RESOLVER_UNIT,
         resolv_conf=layout.RESOLV_CONF,
         drop_in=drop_in(unit),
-        inputs=" ".join(RELAY_INPUTS),
+        inputs=" ".join(_relay_inputs(server)),
         stamp=layout.RELAY_STAMP,
     )
 

@@ -1,6 +1,9 @@
-"""Look at the relay on a host, and have a message of each domain go through it."""
+"""Look at the relay on a host: a message of each domain goes through it, smarthosts are tried."""
 
 from __future__ import annotations
+
+import shlex
+from dataclasses import replace
 
 from pyinfra.api import Host
 
@@ -8,11 +11,14 @@ from deploys.outbound import layout, proof
 from deploys.pmail_server.layout import USER
 from deploys.remote import read
 from postmaster.outbound import mode_of
-from postmaster.settings import MailServer
-from probes import relay
+from postmaster.settings import MailServer, Smarthost
+from probes import delivery, relay
+from probes.delivery import Delivery
 from probes.dns import Resolvers
 from probes.proof import verified
 from probes.relay import RelayView
+
+_HOURS = 24  # of deliveries that the checks look at
 
 
 def relay_view(host: Host, server: MailServer) -> RelayView | None:
@@ -24,6 +30,38 @@ def relay_view(host: Host, server: MailServer) -> RelayView | None:
         return RelayView(False)
     resolvers = Resolvers(server.resolvers)
     messages = proof.made(host, tuple(domain.name for domain in server.domains))
-    return relay.parse(
-        reply.stdout, tuple((each, verified(each.message, resolvers)) for each in messages)
+    return replace(
+        relay.parse(reply.stdout),
+        proofs=tuple((each, verified(each.message, resolvers)) for each in messages),
+        deliveries=deliveries(host, _HOURS),
+        logins=_logins(host, server),
+    )
+
+
+def deliveries(host: Host, hours: int) -> tuple[Delivery, ...]:
+    """Return what Postfix's journal tells of the last hours, the oldest first."""
+    return delivery.parse(read(host, delivery.script(hours)).stdout.splitlines())
+
+
+def _logins(host: Host, server: MailServer) -> tuple[tuple[str, int], ...]:
+    """Log in at each smarthost as Postfix does; the exit status of curl(1) for each."""
+    if mode_of(server).sends_from != "provider":
+        return ()
+    found = []
+    for number, smarthost in enumerate(server.relay.smarthosts):
+        status = read(host, _login_script(number, smarthost)).stdout.strip()
+        found.append((smarthost.host, int(status) if status.isdigit() else -1))
+    return tuple(found)
+
+
+def _login_script(number: int, smarthost: Smarthost) -> str:
+    scheme = "smtps" if smarthost.tls == "implicit" else "smtp"
+    url = f"{scheme}://{smarthost.host}:{smarthost.port}"
+    authority = f"--cacert {layout.ca_file(number)}" if smarthost.ca_file else ""
+    return (
+        # The password goes from file to curl by a pipe, as no argument.
+        f"sed -n 's/^\\[[^ ]* //p' {layout.password_file(number)} "
+        '| sed \'s/[\\\\"]/\\\\&/g; s/.*/user = "&"/\' '
+        f"| curl -s -o /dev/null --noproxy '*' --max-time 20 --ssl-reqd {authority} "
+        f"-X NOOP -K - {shlex.quote(url)}; echo $?"
     )

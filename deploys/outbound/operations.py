@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -13,7 +12,7 @@ from pyinfra.api.operation import OperationMeta
 
 from deploys import flow, host_files
 from deploys.host_files import Wanted
-from deploys.outbound import configure, layout, proof
+from deploys.outbound import configure, layout, proof, smarthosts
 from deploys.outbound.configure import Sending, Signed
 from deploys.pmail_server.layout import MARK
 from deploys.remote import read
@@ -21,7 +20,7 @@ from deploys.templates import render
 from keys.store import KeyStore, KeyStoreError
 from postmaster.messages import error_text, text
 from postmaster.outbound import SigningKey, mode_of
-from postmaster.settings import MailServer, Smarthost
+from postmaster.settings import MailServer
 from probes import dns
 from probes.dns import Resolvers
 
@@ -148,12 +147,9 @@ def postfix(server: MailServer) -> Commands:
     # Debian's own master.cf, installed a moment ago and never started, is nobody's.
     if not host_files.existing(host, (layout.MAIN_CF,)):
         files[1] = Wanted(layout.MASTER_CF, files[1].content, "root", "root", "644")
-    try:
-        files += _smarthost_files(host, server)
-    except _NoPassword as error:
-        yield from flow.fail(str(error))
-        return
-    yield from host_files.ensure(tuple(files), _unused_passwords(server))
+    # Passwords that are missing were told by the preflight.
+    files += smarthosts.files(server)
+    yield from host_files.ensure(tuple(files), smarthosts.unused(host, server))
 
 
 def _sending(host: Host, server: MailServer) -> Sending:
@@ -169,52 +165,6 @@ def _sending(host: Host, server: MailServer) -> Sending:
         line = text("relay.no_ipv6", address=server.ipv6, host=server.mail_host)
         host.log_styled(f"  {line}", fg="yellow")
     return Sending(ipv4, server.ipv6 if known else None)
-
-
-class _NoPassword(Exception):
-    """A smarthost's password is neither here nor on the host."""
-
-
-def _smarthost_files(host: Host, server: MailServer) -> list[Wanted]:
-    """Passwords (for root only) and authorities of smarthosts. Raises _NoPassword."""
-    files = []
-    for number, smarthost in enumerate(server.relay.smarthosts):
-        path = layout.password_file(number)
-        password = _password(smarthost)
-        if password is not None:
-            content = configure.password_line(smarthost, password).encode()
-            files.append(Wanted(path, content, "root", "root", "600", MARK))
-        elif not _same_account(host, path, smarthost):
-            source = smarthost.password_env or smarthost.password_file
-            raise _NoPassword(text("relay.no_password", host=smarthost.host, source=source))
-        if smarthost.ca_file:
-            content = Path(smarthost.ca_file).read_bytes()
-            files.append(Wanted(layout.ca_file(number), content, "root", "root", "644"))
-    return files
-
-
-def _password(smarthost: Smarthost) -> str | None:
-    if smarthost.password_env:
-        return os.environ.get(smarthost.password_env) or None
-    path = Path(smarthost.password_file or "").expanduser()
-    if not path.is_file():
-        return None
-    if path.stat().st_mode & 0o077:
-        raise _NoPassword(text("relay.password_exposed", path=str(path)))
-    return path.read_text("utf-8").strip("\r\n")
-
-
-def _same_account(host: Host, path: str, smarthost: Smarthost) -> bool:
-    """Whether the host has a password of this very account from an earlier run."""
-    known = read(host, f"grep -v '^#' {path} 2>/dev/null | cut -d: -f1-2").stdout.strip()
-    return known == f"{configure.smarthost_key(smarthost)} {smarthost.user}"
-
-
-def _unused_passwords(server: MailServer) -> tuple[str, ...]:
-    there = read(host, f"ls -1 {layout.RELAY}/smarthost-* 2>/dev/null").stdout.split()
-    used = len(server.relay.smarthosts)
-    wanted = {name(n) for n in range(used) for name in (layout.password_file, layout.ca_file)}
-    return tuple(path for path in there if path not in wanted)
 
 
 # -- the resolver ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import acme.client
@@ -32,9 +33,24 @@ from keys import dkim as rsa_keys
 from postmaster.settings import TlsSettings
 
 _ORDER_TIMEOUT = timedelta(minutes=5)
+_NONCE_TRIES = 5
 
 # Publishes challenges (owner name -> TXT value), and takes them away when left.
 Published = Callable[[Mapping[str, str]], AbstractContextManager[None]]
+
+
+class Network(acme.client.ClientNetwork):
+    """Asks again with a fresh nonce where the authority wants that (RFC 8555 section 6.5)."""
+
+    def post(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """POST as the library does, which tries twice; several clients at once need more."""
+        for _ in range(_NONCE_TRIES - 1):
+            try:
+                return super().post(*args, **kwargs)
+            except acme.messages.Error as error:
+                if error.code != "badNonce":
+                    raise
+        return super().post(*args, **kwargs)
 
 
 class AcmeError(DeployError):
@@ -122,7 +138,7 @@ def _order(
 
 
 def _client(settings: TlsSettings, key: JWKRSA) -> acme.client.ClientV2:
-    network = acme.client.ClientNetwork(key, user_agent="pmail-deploy")
+    network = Network(key, user_agent="pmail-deploy")
     if settings.ca_file:
         network.verify_ssl = settings.ca_file  # type: ignore[assignment]  # as `requests` takes it
     directory = acme.client.ClientV2.get_directory(settings.directory, network)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from keys.dkim import DkimPublicKey, KeyFormatError, public_from_data
 from postmaster import dkim, dmarc
+from postmaster import spf as spf_records
 from postmaster.checks.results import Result, Status, Text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
@@ -54,6 +55,18 @@ def spf(view: SpfView) -> Result:
         return Result("SPF-03", subject, Status.UNKNOWN, seen)
     remedy = Text.of("checks.spf.remedy", domain=view.domain, term=address_term(view.address))
     return Result("SPF-03", subject, Status.FAIL, seen, remedy)
+
+
+def spf_include(answer: Answer) -> Result:
+    """SPF-07: a domain that our SPF includes has one SPF record; else ours is an error."""
+    if not answer.outcome.known:
+        return unanswered("SPF-07", answer, answer.owner)
+    found = [value for value in answer.values if spf_records.is_spf(value)]
+    seen = Text.of("checks.spf.include", count=len(found))
+    if len(found) == 1:
+        return Result("SPF-07", answer.owner, Status.PASS, seen)
+    remedy = Text.of("checks.spf.include_remedy", name=answer.owner)
+    return Result("SPF-07", answer.owner, Status.FAIL, seen, remedy)
 
 
 def dmarc_checks(view: DomainView, server: MailServer) -> Iterator[Result]:
@@ -116,6 +129,10 @@ def dkim_check(
 
 def rdns(view: Reverse, server: MailServer) -> Iterator[Result]:
     """RDNS-01: the address has one PTR name; RDNS-02: that name points back (FCrDNS)."""
+    if mode_of(server).sends_from == "provider":
+        for check in ("RDNS-01", "RDNS-02"):
+            yield Result(check, view.address, Status.SKIP, Text.of("checks.skip.provider"))
+        return
     remedy = Text.of("checks.rdns.remedy", address=view.address, host=_ptr_name(server))
     if not view.outcome.known:
         seen = Text.of("checks.dns.no_answer", name=view.address)
@@ -167,6 +184,8 @@ def all_checks(
         yield from dmarc_checks(each, server)
     for result in view.mail_host_spf:
         yield spf(result)
+    for answer in view.spf_includes:
+        yield spf_include(answer)
     keys = mode_of(server).signing_keys(server)
     for signing, answer in zip(keys, view.dkim, strict=True):
         key = stored.get((signing.domain, signing.selector))

@@ -1,4 +1,4 @@
-"""Checks of the relay: redirect, listeners, a signed message of each domain, greeting, queue."""
+"""Checks of the relay: redirect, listeners, signatures, greeting, queue, smarthosts, encryption."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ from collections.abc import Iterator
 from postmaster.checks.results import Result, Status, Text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
+from probes.dns import Reverse
 from probes.relay import RelayView
 
+# What curl(1) says of a login.
+_CURL = {6: "unreachable", 7: "unreachable", 28: "unreachable", 60: "certificate", 67: "refused"}
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 def all_checks(
-    view: RelayView | None, server: MailServer, now: float | None = None
+    view: RelayView | None,
+    server: MailServer,
+    reverse: tuple[Reverse, ...],
+    now: float | None = None,
 ) -> Iterator[Result]:
-    """OUT-01 redirect, OUT-02 listeners, DKIM-18 signatures, EHLO-03 greeting, OUT-03 queue."""
+    """OUT-01 redirect, OUT-02 listeners, DKIM-18 signatures, EHLO-03 greeting, OUT-03 queue,
+    OUT-04 smarthost login, OUT-05 encryption.
+    """
     if view is None:
         return
     if not view.reached:
@@ -28,8 +36,11 @@ def all_checks(
     for domain in server.domains:
         yield _signature(view, domain.name)
     if mode_of(server).sends_from == "server":
-        yield _greeting(view, server)
+        yield _greeting(view, server, reverse)
     yield _queue(view, server, time.time() if now is None else now)
+    for name, status in view.logins:
+        yield _login(name, status)
+    yield from _encryption(view, server)
 
 
 def _redirect(view: RelayView, server: MailServer) -> Result:
@@ -40,6 +51,8 @@ def _redirect(view: RelayView, server: MailServer) -> Result:
     if not view.redirect.startswith(f"220 {server.mail_host}"):
         seen = Text.of("checks.relay.no_redirect")
         return Result("OUT-01", server.host, Status.FAIL, seen, remedy)
+    if not view.counted:
+        return Result("OUT-01", server.host, Status.FAIL, Text.of("checks.relay.uncounted"), remedy)
     return Result("OUT-01", server.host, Status.PASS, Text.of("checks.relay.redirect"))
 
 
@@ -71,13 +84,19 @@ def _signature(view: RelayView, domain: str) -> Result:
     return Result("DKIM-18", domain, Status.PASS, seen)
 
 
-def _greeting(view: RelayView, server: MailServer) -> Result:
+def _greeting(view: RelayView, server: MailServer, reverse: tuple[Reverse, ...]) -> Result:
     names = sorted({message.ehlo for message, _ in view.proofs})
     if not names:
         return Result("EHLO-03", server.host, Status.SKIP, Text.of("checks.relay.no_proof"))
     if names != [server.mail_host]:
         seen = Text.of("checks.relay.ehlo_other", names=", ".join(names), host=server.mail_host)
         return Result("EHLO-03", server.host, Status.FAIL, seen, Text.of("checks.relay.deploy"))
+    others = [each for each in reverse if each.outcome.known and names[0] not in each.names]
+    if others:
+        ptr = ", ".join(f"{each.address} {' '.join(each.names) or '-'}" for each in others)
+        seen = Text.of("checks.relay.ehlo_ptr", name=names[0], ptr=ptr)
+        remedy = Text.of("checks.relay.ehlo_ptr_remedy", name=names[0])
+        return Result("EHLO-03", server.host, Status.WARN, seen, remedy)
     return Result("EHLO-03", server.host, Status.PASS, Text.of("checks.relay.ehlo", name=names[0]))
 
 
@@ -98,3 +117,29 @@ def _queue(view: RelayView, server: MailServer, now: float) -> Result:
         seen, remedy = Text.of("checks.relay.queue", **values), Text.of("checks.relay.queue_late")
         return Result("OUT-03", server.host, Status.WARN, seen, remedy)
     return Result("OUT-03", server.host, Status.PASS, Text.of("checks.relay.queue", **values))
+
+
+def _login(smarthost: str, status: int) -> Result:
+    if status == 0:
+        return Result("OUT-04", smarthost, Status.PASS, Text.of("checks.relay.login"))
+    reason = _CURL.get(status, "other")
+    seen = Text.of(f"checks.relay.login_{reason}", status=status)
+    remedy = Text.of(f"checks.relay.login_{reason}_remedy", host=smarthost)
+    return Result("OUT-04", smarthost, Status.FAIL, seen, remedy)
+
+
+def _encryption(view: RelayView, server: MailServer) -> Iterator[Result]:
+    """Clear text is no fault where nothing else is offered; a failed handshake is worth a look."""
+    sent = [each for each in view.deliveries if each.outside and each.status == "sent"]
+    if not sent:
+        return
+    clear = sorted({each.receiver for each in sent if not each.tls})
+    failed = sorted({each.receiver for each in sent if each.handshake_failed})
+    counts = {"count": len(sent), "encrypted": sum(bool(each.tls) for each in sent)}
+    if failed:
+        seen = Text.of("checks.relay.tls_failed", **counts, hosts=", ".join(failed))
+        remedy = Text.of("checks.relay.tls_failed_remedy")
+        yield Result("OUT-05", server.host, Status.WARN, seen, remedy)
+        return
+    seen = Text.of("checks.relay.tls", **counts, clear=", ".join(clear) or "-")
+    yield Result("OUT-05", server.host, Status.PASS, seen)

@@ -1,4 +1,4 @@
-"""Checks of PMail on its host: it runs with what is on the disk now, and the admin can log in."""
+"""Checks of PMail on its host: it runs with what is on the disk, login works, clock is right."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from postmaster.checks.results import Result, Status, Text
 from postmaster.settings import MailServer
 from probes.host import HostView
 
+_CLOCK_WRONG, _CLOCK_OFF = 60, 5  # seconds
+
 
 def all_checks(view: HostView, server: MailServer) -> Iterator[Result]:
-    """DKIM-07: keys and configuration are loaded; HOST-01: login."""
+    """DKIM-07: keys and configuration are loaded; HOST-01: login; HOST-02: clock."""
     yield _loaded(view, server)
     yield _login(view, server)
+    yield _clock(view, server)
 
 
 def _loaded(view: HostView, server: MailServer) -> Result:
@@ -39,3 +42,15 @@ def _login(view: HostView, server: MailServer) -> Result:
         return Result("HOST-01", server.host, Status.FAIL, seen, remedy)
     seen = Text.of("checks.host.login", account=server.admin_account)
     return Result("HOST-01", server.host, Status.PASS, seen)
+
+
+def _clock(view: HostView, server: MailServer) -> Result:
+    """Signatures and certificates are of a time; receivers distrust those of another."""
+    if view.clock is None:
+        return Result("HOST-02", server.host, Status.UNKNOWN, Text.of("checks.host.unseen"))
+    off = abs(view.clock)
+    seen = Text.of("checks.host.clock", seconds=f"{off:.0f}")
+    if off <= _CLOCK_OFF:
+        return Result("HOST-02", server.host, Status.PASS, seen)
+    status = Status.FAIL if off > _CLOCK_WRONG else Status.WARN
+    return Result("HOST-02", server.host, status, seen, Text.of("checks.host.clock_remedy"))

@@ -1,7 +1,8 @@
-"""A certificate authority of the lab's own, for `tls = "files"`."""
+"""A certificate authority of the lab's own: for `tls = "files"`, and for receivers far away."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.lab.network import state
+
+_RECEIVER_NAMES = ("mx.secure", "mx.sts", "mx.good.dane", "mta-sts.sts", "mta-sts.badsts")
 _DAY = timedelta(days=1)
 
 
@@ -53,6 +57,28 @@ def issue(folder: Path, names: tuple[str, ...], valid: timedelta = 90 * _DAY) ->
         )
     )
     return files
+
+
+def receiver_files() -> Files:
+    """The certificate of the receiver that does all right; made once for each instance."""
+    folder = state() / "receiver-tls"
+    if not (folder / "key.pem").exists():
+        issue(folder, tuple(f"{name}.test" for name in _RECEIVER_NAMES))
+    return Files(folder / "chain.pem", folder / "key.pem", folder / "authority.pem")
+
+
+def stranger_files() -> Files:
+    """A certificate for another name, by an authority that nobody knows, long expired."""
+    return issue(state() / "stranger-tls", ("stranger.test",), -30 * _DAY)
+
+
+def tlsa(files: Files) -> str:
+    """The TLSA record of a certificate: DANE-EE, its public key, SHA-256 (RFC 7672)."""
+    leaf = x509.load_pem_x509_certificates(files.chain.read_bytes())[0]
+    public = leaf.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return f"3 1 1 {hashlib.sha256(public).hexdigest()}"
 
 
 def _name(text: str) -> x509.Name:

@@ -27,18 +27,39 @@ import dns.reversename
 import dns.tsig
 import dns.update
 
-from tests.lab.network import RECEIVER, RESOLVER, SILENT, Network, state
+from tests.lab.certificates import receiver_files, tlsa
+from tests.lab.network import (
+    BROKEN,
+    RECEIVER,
+    RECEIVER_V6,
+    RESOLVER,
+    SECURE,
+    SILENT,
+    UNTRUSTED,
+    Network,
+    state,
+)
 from tests.lab.process import Daemon, run, wait_for
 
 PARENT, PRIMARY, SECONDARY, LAGGING = (f"198.51.100.{last}" for last in (60, 53, 54, 56))
 ALGORITHM = "hmac-sha256"
 SITE_ZONES = ("example.test", "second.test", "third.test", "lag.test")
 REVERSE = ("113.0.203.in-addr.arpa", "3.1.1.0.8.b.d.0.1.0.0.2.ip6.arpa")
-FAR = {  # domains of others: one that takes mail, and two whose port 25 is no good
-    "recv.test": RECEIVER,
-    "refused.test": PRIMARY,
-    "silent.test": SILENT,
+FAR: dict[str, tuple[str, ...]] = {  # domains of others, and the addresses of their MX hosts
+    "recv.test": (RECEIVER,),
+    "refused.test": (PRIMARY,),
+    "silent.test": (SILENT,),
+    "secure.test": (SECURE,),
+    "broken.test": (BROKEN,),
+    "untrusted.test": (UNTRUSTED,),
+    "six.test": (RECEIVER_V6,),
+    "three.test": (SILENT, PRIMARY, RECEIVER),  # the first dead, the second refusing
+    "qq.com": (RECEIVER,),  # the lab's own: its root is not the Internet's
+    "provider.test": (RECEIVER,),
+    "sts.test": (SECURE,),
+    "badsts.test": (UNTRUSTED,),
 }
+SIGNED = "dane.test"  # with DNSSEC, an island: its key is nobody's delegation
 LAG = 1800  # seconds between two looks of the lagging secondary by itself: longer than any test
 
 
@@ -192,8 +213,12 @@ class NameServers:
         for zone in REVERSE:
             root += "".join(f"{zone}. 60 IN NS {name}.\n" for name in self._servers(zone))
         test = f"{soa}ns.root.test. 60 IN A {PARENT}\n"
-        for zone in (*SITE_ZONES, *FAR):
-            test += "".join(f"{zone}. 60 IN NS {name}.\n" for name in self._servers(zone))
+        for zone in (*SITE_ZONES, *FAR, SIGNED):
+            lines = "".join(f"{zone}. 60 IN NS {name}.\n" for name in self._servers(zone))
+            if zone.endswith(".test"):
+                test += lines
+            else:
+                root += lines
         addresses = {"ns1": PRIMARY, "ns2": SECONDARY, "ns3": LAGGING}
         test += "".join(f"{n}.servers.test. 60 IN A {a}\n" for n, a in addresses.items())
         (self.folder / "root.zone").write_text(root)
@@ -236,6 +261,11 @@ class NameServers:
                 f"update-policy {{ grant {key} zonesub any; }}; }};\n"
             )
             (self.folder / f"{zone}.zone").write_text(self._zone(zone))
+        (self.folder / f"{SIGNED}.zone").write_text(self._signed_zone())
+        text += (
+            f'zone "{SIGNED}" {{ type primary; file "{SIGNED}.zone"; key-directory "."; '
+            f"dnssec-policy default; inline-signing yes; also-notify {{ {SECONDARY}; }}; }};\n"
+        )
         (self.folder / "bind.conf").write_text(text)
 
     def _zone(self, zone: str) -> str:
@@ -243,9 +273,26 @@ class NameServers:
         text = f"$ORIGIN {zone}.\n$TTL 60\n"
         text += f"@ IN SOA ns1.servers.test. hostmaster.{zone}. 1 {refresh} 5 3600 5\n"
         text += "".join(f"@ IN NS {name}.\n" for name in self._servers(zone))
-        if zone in FAR:
-            text += f"@ IN MX 10 mx.{zone}.\nmx IN A {FAR[zone]}\n"
+        for number, address in enumerate(FAR.get(zone, ())):
+            host = f"mx{number or ''}"
+            rtype = "AAAA" if ":" in address else "A"
+            text += f"@ IN MX {10 + number} {host}.{zone}.\n{host} IN {rtype} {address}\n"
+        if zone in ("sts.test", "badsts.test"):
+            text += f'_mta-sts IN TXT "v=STSv1; id=1"\nmta-sts IN A {SECURE}\n'
         return text
+
+    def _signed_zone(self) -> str:
+        """A receiver whose certificate is the one that DNSSEC names, and one whose is not."""
+        text, data = self._zone(SIGNED), tlsa(receiver_files())
+        for name, address in (("good", SECURE), ("bad", UNTRUSTED)):
+            text += f"{name} IN MX 10 mx.{name}\nmx.{name} IN A {address}\n"
+            text += f"_25._tcp.mx.{name} IN TLSA {data}\n"
+        return text
+
+    def trust_anchor(self) -> str:
+        """The key that the signed zone is verified with, as a DNSKEY record."""
+        (key,) = [each for each in self.records(SIGNED, "DNSKEY") if each.startswith("257 ")]
+        return f"{SIGNED}. 60 IN DNSKEY {key}\n"
 
     def _configure_knot(self) -> None:
         storage = self.folder / "knot"
@@ -259,7 +306,7 @@ class NameServers:
             f'template:\n  - id: default\n    storage: "{storage}"\n    master: primary\n'
             "    acl: notify\n    zonefile-sync: -1\n    journal-content: all\nzone:\n"
         )
-        text += "".join(f"  - domain: {zone}\n" for zone in (*SITE_ZONES, *REVERSE, *FAR))
+        text += "".join(f"  - domain: {zone}\n" for zone in (*SITE_ZONES, *REVERSE, *FAR, SIGNED))
         (self.folder / "knot.conf").write_text(text)
 
     def _configure_lagging(self) -> None:

@@ -12,10 +12,14 @@ from pathlib import Path
 from tests.lab.process import run
 
 RESOLVER = "198.51.100.55"
-RECEIVER = "198.51.100.25"
+RECEIVER = "198.51.100.25"  # a receiver that speaks no TLS
+SECURE = "198.51.100.26"  # one with a certificate of the lab's authority; policies too, on 443
+BROKEN = "198.51.100.27"  # one whose every TLS handshake fails
+UNTRUSTED = "198.51.100.28"  # one with somebody's certificate for another name
+RECEIVER_V6 = "2001:db8:113::25"  # one on IPv6 only
 GATEWAY = "203.0.113.1"
 SILENT = "198.51.100.57"  # drops what comes to port 25
-_SERVICES = (25, 53, 54, 55, 56, 57, 60, 80)
+_SERVICES = (25, 26, 27, 28, 53, 54, 55, 56, 57, 60, 80)
 _CLONE_NEWNET = 0x40000000
 
 
@@ -60,7 +64,8 @@ class Network:
         self._ip("addr", "add", f"{GATEWAY}/24", "dev", "br0")
         for last in _SERVICES:
             self._ip("addr", "add", f"198.51.100.{last}/24", "dev", "br0")
-        self._ip("-6", "addr", "add", "2001:db8:113::1/64", "dev", "br0", "nodad")
+        for address in ("2001:db8:113::1", RECEIVER_V6):
+            self._ip("-6", "addr", "add", f"{address}/64", "dev", "br0", "nodad")
         self._ip("link", "set", "br0", "up")
         rules = (
             "table inet lab {\n chain input {\n  type filter hook input priority 0;\n"

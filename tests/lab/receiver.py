@@ -1,28 +1,48 @@
-"""A receiving mail server that checks SPF, DKIM and DMARC, and writes down what it found.
+"""Receiving mail servers that check SPF, DKIM and DMARC, and write down what they found.
 
-Started inside the lab as `python -m tests.lab.receiver ADDRESS FILE`: one JSON line a message.
+Started inside the lab as `python -m tests.lab.receiver FILE`: one JSON line a message. What they
+do wrong depends on the address (no TLS, broken TLS, a stranger's certificate) and on the
+recipient's name; see `Handler.handle_RCPT`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import http.server
 import json
 import re
+import ssl
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.lab.network import RECEIVER, Network, state
+from tests.lab.certificates import Files, receiver_files, stranger_files
+from tests.lab.network import (
+    BROKEN,
+    RECEIVER,
+    RECEIVER_V6,
+    SECURE,
+    UNTRUSTED,
+    Network,
+    state,
+)
 from tests.lab.process import Daemon, run, wait_for
+
+_HOUR = 6  # seconds that the lab's hour has
+_HANGS = 3600.0
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a receiver found of one message."""
+    """What a receiver found of one message. at: its address. tls: whether it was encrypted."""
 
+    at: str
+    tls: bool
     sender: str
+    recipients: list[str]
     ehlo: str
     peer: str
     spf: str
@@ -30,28 +50,39 @@ class Verdict:
     dmarc: str
     message: str
 
+    @property
+    def message_id(self) -> str:
+        """Its Message-ID, without brackets."""
+        found = re.search(r"^message-id:\s*<([^>]+)>", self.message, re.IGNORECASE | re.MULTILINE)
+        return found[1] if found else ""
+
 
 @dataclass(frozen=True)
 class Receiver:
-    """The receiver of one lab instance; takes mail for everybody at recv.test."""
+    """The receivers of one lab instance; they take mail for everybody."""
 
     @property
     def file(self) -> Path:
-        """Where it writes its verdicts."""
+        """Where they write their verdicts."""
         return state() / "received.jsonl"
 
     @property
     def daemon(self) -> Daemon:
-        """Its process."""
+        """Their process."""
         return Daemon(state() / "receiver.pid")
 
     def up(self) -> None:
-        """Start it, with nothing received yet."""
+        """Start them, with nothing received yet."""
         self.daemon.stop()
         self.file.write_text("")
+        _memory(self.file).unlink(missing_ok=True)
+        self.restart()
+
+    def restart(self) -> None:
+        """End them, whatever they are doing, and start them again."""
+        self.daemon.stop()
         here = str(Path(__file__).parents[2])
-        module = [sys.executable, "-m", "tests.lab.receiver", RECEIVER, str(self.file)]
-        command = Network().inside(module)
+        command = Network().inside([sys.executable, "-m", "tests.lab.receiver", str(self.file)])
         self.daemon.start(command, state() / "receiver.log", {"PYTHONPATH": here})
         greeting = ["bash", "-c", f"exec 3<>/dev/tcp/{RECEIVER}/25"]
         probe = ["ip", "netns", "exec", Network().name, *greeting]
@@ -60,7 +91,8 @@ class Receiver:
 
     def verdicts(self) -> list[Verdict]:
         """All messages so far, in their order."""
-        return [Verdict(**json.loads(line)) for line in self.file.read_text().splitlines()]
+        lines = self.file.read_text().splitlines()
+        return [Verdict(**json.loads(line)) for line in lines if line.endswith("}")]
 
 
 def _succeeds(command: list[str]) -> bool:
@@ -71,36 +103,66 @@ def _succeeds(command: list[str]) -> bool:
     return True
 
 
+def _memory(file: Path) -> Path:
+    """Where receivers keep, over restarts, whom they have seen first and when."""
+    return file.with_suffix(".seen")
+
+
 class Handler:
     """Checks each message as a receiver does, and takes it."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._greylisted: set[tuple[str, str]] = set()
+    def __init__(self, file: Path, address: str) -> None:
+        self._file, self._address = file, address
 
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
-        """Answer as the recipient's name says: `greylist@` at the second time, `refuse@` never."""
-        local = address.partition("@")[0]
-        if local == "later":
+        """Answer as the recipient's name says.
+
+        refuse: never. later: not yet, always. greylist: at the second time. hour: after the
+        lab's hour. drop: the connection breaks at the first time. hang: no answer at the first.
+        """
+        local = re.match(r"[a-z]*", address)
+        kind = local[0] if local else ""
+        if kind == "later":
             return "451 4.3.2 Not yet"
-        if local == "refuse":
+        if kind == "refuse":
             return "550 5.1.1 no such user here"
-        seen = (envelope.mail_from, address)
-        if local == "greylist" and seen not in self._greylisted:
-            self._greylisted.add(seen)
+        age = self._age(f"{envelope.mail_from} {address}")
+        if kind == "greylist" and age is None:
             return "451 4.7.1 Greylisted, try again later"
+        if kind == "hour" and (age is None or age < _HOUR):
+            return "450 4.2.1 This mailbox takes nothing more in this hour"
+        if kind == "drop" and age is None:
+            server.transport.abort()
+        if kind == "hang" and age is None:
+            await asyncio.sleep(_HANGS)
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    def _age(self, who: str) -> float | None:
+        """Seconds since this sender and recipient were seen first; None when this is the first."""
+        memory = _memory(self._file)
+        for line in memory.read_text().splitlines() if memory.exists() else ():
+            moment, _, known = line.partition(" ")
+            if known == who:
+                return time.time() - float(moment)
+        with memory.open("a") as file:
+            file.write(f"{time.time()} {who}\n")
+        return None
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """Check in a thread: the libraries wait for DNS."""
         peer, ehlo = session.peer[0], session.host_name
         work = asyncio.get_running_loop().run_in_executor
-        verdict = await work(None, examine, peer, ehlo, envelope.mail_from, envelope.content)
+        found = await work(None, examine, peer, ehlo, envelope.mail_from, envelope.content)
+        about = {
+            "at": self._address,
+            "tls": session.ssl is not None,
+            "recipients": envelope.rcpt_tos,
+        }
         with self._file.open("a") as file:
-            file.write(json.dumps(verdict) + "\n")
+            file.write(json.dumps({**about, **found}) + "\n")
         return "250 OK"
 
 
@@ -134,12 +196,47 @@ def _result(header: str, name: str) -> str:
     return found[1] if found else "none"
 
 
+def context(files: Files | None) -> ssl.SSLContext:
+    """A server's TLS; without a certificate every handshake fails."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if files:
+        made.load_cert_chain(files.chain, files.key)
+    return made
+
+
+class Policies(http.server.BaseHTTPRequestHandler):
+    """The MTA-STS policy of any `mta-sts.<domain>`: its only MX host, by verified TLS."""
+
+    def do_GET(self) -> None:
+        """Give the policy (RFC 8461 section 3.2)."""
+        domain = self.headers.get("Host", "").removeprefix("mta-sts.")
+        policy = f"version: STSv1\nmode: enforce\nmx: mx.{domain}\nmax_age: 86400\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", str(len(policy)))
+        self.end_headers()
+        self.wfile.write(policy)
+
+
 def main() -> None:
     """Receive until ended."""
     from aiosmtpd.controller import Controller
 
-    address, file = sys.argv[1], Path(sys.argv[2])
-    Controller(Handler(file), hostname=address, port=25).start()
+    file = Path(sys.argv[1])
+    secure = context(receiver_files())
+    receivers: dict[str, ssl.SSLContext | None] = {
+        SECURE: secure,
+        BROKEN: context(None),
+        UNTRUSTED: context(stranger_files()),
+        RECEIVER_V6: None,
+        RECEIVER: None,  # the last: who waits for it has waited for all
+    }
+    web = http.server.ThreadingHTTPServer((SECURE, 443), Policies)
+    web.socket = secure.wrap_socket(web.socket, server_side=True)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    for address, tls in receivers.items():
+        handler = Handler(file, address)
+        Controller(handler, hostname=address, port=25, tls_context=tls).start()
     while True:
         time.sleep(3600)
 

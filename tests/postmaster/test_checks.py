@@ -141,7 +141,7 @@ def certificate(days: float = 60, lifetime: float = 90, names: tuple[str, ...] =
 def view(**changes: object) -> ServerView:
     tls = TlsView("8.8.8.8", 465, "smtp.example.com", Reach.OPEN, certificate(), True)
     smtp = SmtpView("8.8.8.8", 25, Reach.OPEN, "220 hi", True, False, replace(tls, port=25))
-    made = ServerView((), (), (), (), smtp, (tls,), ())
+    made = ServerView((), (), (), (), (), smtp, (tls,), ())
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -194,10 +194,38 @@ def test_a_closed_port_25_is_unknown_where_our_own_network_is_closed(server: Mai
 
 
 def test_a_service_that_has_not_read_its_key_fails(server: MailServer) -> None:
-    seen = host.parse("active=yes\ncurrent=no\nkey default._domainkey.a.test abc=", "")
+    seen = host.parse(
+        "active=yes\ncurrent=no\nkey default._domainkey.a.test abc=\nclock=100", "", 98
+    )
     assert seen.dkim == (("default._domainkey.a.test", "abc="),)
     statuses = [result.status for result in service.all_checks(seen, server)]
-    assert statuses == [Status.FAIL, Status.PASS]
+    assert statuses == [Status.FAIL, Status.PASS, Status.PASS]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "status"),
+    [(0.0, Status.PASS), (-30.0, Status.WARN), (61.0, Status.FAIL), (None, Status.UNKNOWN)],
+)
+def test_a_clock_that_is_off_is_told(
+    server: MailServer, ahead: float | None, status: Status
+) -> None:
+    results = service.all_checks(HostView(True, True, True, login="", clock=ahead), server)
+    assert {result.check: result.status for result in results}["HOST-02"] is status
+
+
+@pytest.mark.parametrize(
+    ("records", "status"),
+    [
+        ((TXT(b"v=spf1 -all"), TXT(b"hello")), Status.PASS),
+        ((), Status.FAIL),
+        ((TXT(b"v=spf1 -all"), TXT(b"v=spf1 ~all")), Status.FAIL),
+    ],
+)
+def test_an_included_domain_must_have_exactly_one_spf_record(
+    records: tuple[TXT, ...], status: Status
+) -> None:
+    result = dns_records.spf_include(answer("spf.provider.test", "TXT", *records))
+    assert result.status is status
 
 
 def test_the_exit_status_says_fail_before_unknown() -> None:

@@ -12,10 +12,12 @@ from deploys.outbound.configure import Sending, Signed
 from postmaster.checks import relay as checks
 from postmaster.checks.results import Status
 from postmaster.receivers import Rate, group_of, groups
+from probes.dns import Outcome, Reverse
 from probes.proof import Proof, Signature, parse, signatures
 from probes.relay import RelayView, next_tries, waiting
 from probes.relay import parse as parse_relay
 from tests.postmaster.test_settings import site, zone
+from tests.probes.test_delivery import delivered
 
 SERVER = site(zone("example.com"), zone("other.org"), domains=["example.com", "other.org"]).servers[
     0
@@ -79,12 +81,15 @@ def proof_of(domain: str, valid: bool = True) -> tuple[Proof, tuple[Signature, .
 
 
 def judged(view: RelayView) -> dict[str, Status]:
-    return {f"{r.check} {r.subject}": r.status for r in checks.all_checks(view, SERVER, 10_000)}
+    found = checks.all_checks(view, SERVER, (PTR,), 10_000)
+    return {f"{r.check} {r.subject}": r.status for r in found}
 
 
+PTR = Reverse("8.8.8.8", Outcome.ANSWER, ("smtp.example.com",))
 GOOD = RelayView(
     True,
     "220 smtp.example.com ESMTP",
+    True,
     (),
     ("127.0.0.1", "::1"),
     (),
@@ -94,13 +99,14 @@ GOOD = RelayView(
 
 def test_a_good_relay_passes() -> None:
     assert set(judged(GOOD).values()) == {Status.PASS}
-    assert not list(checks.all_checks(None, SERVER))
+    assert not list(checks.all_checks(None, SERVER, ()))
 
 
 @pytest.mark.parametrize(
     ("changes", "failing"),
     [
         ({"redirect": "220 mx.elsewhere.example ESMTP"}, "OUT-01 8.8.8.8"),
+        ({"counted": False}, "OUT-01 8.8.8.8"),
         ({"round": (587,)}, "OUT-01 8.8.8.8"),
         ({"listeners": ("127.0.0.1", "0.0.0.0")}, "OUT-02 8.8.8.8"),
         ({"listeners": ()}, "OUT-02 8.8.8.8"),
@@ -109,11 +115,29 @@ def test_a_good_relay_passes() -> None:
             {"proofs": (proof_of("example.com", False), proof_of("other.org"))},
             "DKIM-18 example.com",
         ),
+        ({"logins": (("out.provider.test", 67),)}, "OUT-04 out.provider.test"),
+        ({"logins": (("out.provider.test", 60),)}, "OUT-04 out.provider.test"),
+        ({"logins": (("out.provider.test", 8),)}, "OUT-04 out.provider.test"),
     ],
 )
 def test_each_fault_of_the_relay_fails_its_check(changes: dict[str, object], failing: str) -> None:
     found = judged(replace(GOOD, **changes))  # type: ignore[arg-type]
     assert [name for name, status in found.items() if status is Status.FAIL] == [failing]
+
+
+def test_a_greeting_that_is_not_the_ptr_name_is_a_warning() -> None:
+    other = replace(PTR, names=("vps123.hoster.test",))
+    (result,) = [r for r in checks.all_checks(GOOD, SERVER, (other,), 0) if r.check == "EHLO-03"]
+    assert result.status is Status.WARN
+
+
+def test_clear_text_is_a_warning_only_where_a_handshake_failed() -> None:
+    clear = delivered()
+    assert judged(replace(GOOD, deliveries=(clear,)))["OUT-05 8.8.8.8"] is Status.PASS
+    failed = replace(clear, handshake_failed=True)
+    assert judged(replace(GOOD, deliveries=(clear, failed)))["OUT-05 8.8.8.8"] is Status.WARN
+    inside = replace(failed, address="127.0.0.1")
+    assert "OUT-05 8.8.8.8" not in judged(replace(GOOD, deliveries=(inside,)))
 
 
 def test_what_waits_is_read_with_its_reason_and_next_try() -> None:
@@ -128,8 +152,9 @@ def test_what_waits_is_read_with_its_reason_and_next_try() -> None:
     assert (entry.queue_id, entry.recipient, entry.reason) == ("ABC123", "b@qq.com", "451 later")
     assert next_tries("ABC123 1795618785.25\n") == {"ABC123": 1795618785}
     seen = parse_relay(
-        "redirect 220 x\nround 465 1\nround 587 0\nlisten 127.0.0.1:2525\nlisten [::1]:2525\n"
+        "before packets 3\nredirect 220 x\nafter packets 4\nround 465 1\nround 587 0\n"
+        "listen 127.0.0.1:2525\nlisten [::1]:2525\n"
         f"queue\n{json.dumps(record)}"
     )
     assert (seen.round, seen.listeners) == ((587,), ("127.0.0.1", "::1"))
-    assert seen.waiting == (entry,)
+    assert seen.waiting == (entry,) and seen.counted

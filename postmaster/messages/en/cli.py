@@ -23,6 +23,7 @@ TEXTS = {
     "cli.ask.ssh_user": "SSH user",
     "cli.ask.domains": "Mail domains, the primary one first",
     "cli.ask.provider": "DNS provider",
-    "cli.queue": "What waits to be delivered, and why; retry, hold, release or delete messages by their ids.",
-    "cli.queue_json": "list as JSON",
+    "cli.queue_hours": "how many hours back deliveries are shown",
+    "cli.queue": "What waits to be delivered, and why; what became of mail (deliveries); retry, hold, release or delete messages by their ids.",
+    "cli.queue_json": "show as JSON",
 }

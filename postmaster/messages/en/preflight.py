@@ -66,4 +66,9 @@ TEXTS = {
     "preflight.relay_port": "port 2525 on loopback is taken: {process}",
     "preflight.relay_port.remedy": "stop it, or set outbound to direct ({process})",
     "preflight.no_mailer": "no other mail system in the way",
+    "preflight.password": "the password of {user} is known",
+    "preflight.no_password": "the password of {user} is neither here nor on the host",
+    "preflight.no_password.remedy": "put it into {source}",
+    "preflight.password_exposed": "{source} can be read by others",
+    "preflight.password_exposed.remedy": "run: chmod 600 {source}",
 }

@@ -12,4 +12,7 @@ TEXTS = {
     "queue.bad_ids": "no queue ids: {ids}",
     "queue.unknown": "not in the queue (any more): {ids}",
     "queue.failed": "could not {action}",
+    "queue.delivered": "{count} deliveries and attempts",
+    "queue.none_delivered": "nothing was delivered or tried",
+    "queue.clear": "in clear text",
 }

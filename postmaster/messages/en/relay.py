@@ -16,8 +16,6 @@ TEXTS = {
     "relay.not_signed": "a message through the relay was not signed with {keys}. The signer's last words:",
     "relay.not_proven": "{domain}: selector {selector} was not seen on all authoritative servers yet, so it is not used. Run the deploy without --limit.",
     "relay.no_ipv6": "{address} has no PTR name that points back to it, so mail leaves over IPv4 only. Set its PTR to {host} to use IPv6.",
-    "relay.no_password": "the password for {host} is not here: {source} is not set or not there",
-    "relay.password_exposed": "{path} can be read by others; run: chmod 600 {path}",
     "relay.not_there": "there is none",
     "relay.still_waiting": "{count} messages still wait in Postfix's queue; it goes on trying, and is stopped by the first run that finds the queue empty",
     "relay.stopped": "Postfix and OpenDKIM are stopped, their queue is empty",

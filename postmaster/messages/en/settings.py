@@ -99,4 +99,5 @@ TEXTS = {
     "settings.meaning.dane_trust_anchor": "file with another trust anchor than the root's key",
     "settings.meaning.mta_sts": "MTA-STS: follow the policies of receivers (postfix-mta-sts-resolver)",
     "settings.meaning.spf_include": "domains whose SPF is included, such as a smarthost's",
+    "settings.bad.login_name": "{value!r} is no user name: it has a colon or a space",
 }

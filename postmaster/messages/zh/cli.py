@@ -23,6 +23,7 @@ TEXTS = {
     "cli.ask.ssh_user": "SSH 用户",
     "cli.ask.domains": "邮件域名，主域名在前",
     "cli.ask.provider": "DNS 服务商",
-    "cli.queue": "哪些邮件在等待投递，以及原因；按编号重试、挂起、放行或删除。",
-    "cli.queue_json": "以 JSON 列出",
+    "cli.queue_hours": "显示最近多少小时的投递",
+    "cli.queue": "哪些邮件在等待投递、为什么；投递结果（deliveries）；按编号重试、暂停、放行或删除。",
+    "cli.queue_json": "以 JSON 显示",
 }

@@ -66,4 +66,9 @@ TEXTS = {
     "preflight.relay_port": "本机 2525 端口被占用：{process}",
     "preflight.relay_port.remedy": "请停止它，或把 outbound 设为 direct（{process}）",
     "preflight.no_mailer": "没有其他邮件系统",
+    "preflight.password": "已有 {user} 的密码",
+    "preflight.no_password": "本机和主机上都没有 {user} 的密码",
+    "preflight.no_password.remedy": "请把它放入 {source}",
+    "preflight.password_exposed": "{source} 可被他人读取",
+    "preflight.password_exposed.remedy": "请运行：chmod 600 {source}",
 }

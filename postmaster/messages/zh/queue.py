@@ -12,4 +12,7 @@ TEXTS = {
     "queue.bad_ids": "不是队列编号：{ids}",
     "queue.unknown": "队列中没有（或已不在）：{ids}",
     "queue.failed": "无法执行 {action}",
+    "queue.delivered": "{count} 次投递及尝试",
+    "queue.none_delivered": "没有投递或尝试",
+    "queue.clear": "明文",
 }

@@ -16,8 +16,6 @@ TEXTS = {
     "relay.not_signed": "经过中继的邮件没有用 {keys} 签名。签名程序最后的日志：",
     "relay.not_proven": "{domain}：选择器 {selector} 尚未在所有权威服务器上出现，因此不使用。请不带 --limit 运行部署。",
     "relay.no_ipv6": "{address} 没有指回自身的 PTR，因此只用 IPv4 发信。要使用 IPv6，请把它的 PTR 设为 {host}。",
-    "relay.no_password": "找不到 {host} 的密码：{source} 未设置或不存在",
-    "relay.password_exposed": "{path} 可被他人读取；请运行：chmod 600 {path}",
     "relay.not_there": "没有",
     "relay.still_waiting": "Postfix 队列里还有 {count} 封邮件；它会继续投递，队列清空后的下一次运行会将它停止",
     "relay.stopped": "Postfix 和 OpenDKIM 已停止，队列已空",

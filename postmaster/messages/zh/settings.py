@@ -99,4 +99,5 @@ TEXTS = {
     "settings.meaning.dane_trust_anchor": "信任锚文件，用于替代根密钥",
     "settings.meaning.mta_sts": "MTA-STS：遵守收件方的策略（postfix-mta-sts-resolver）",
     "settings.meaning.spf_include": "SPF 中要 include 的域名，例如 smarthost 的",
+    "settings.bad.login_name": "{value!r} 不是用户名：其中有冒号或空格",
 }

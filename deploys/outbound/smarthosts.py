@@ -1,0 +1,87 @@
+"""Smarthosts' passwords and authorities: where they come from, and what the host has of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pyinfra.api import Host
+
+from deploys.host_files import Wanted
+from deploys.outbound import configure, layout
+from deploys.pmail_server.layout import MARK
+from deploys.remote import read
+from postmaster.checks.results import Result, Status, Text
+from postmaster.outbound import mode_of
+from postmaster.settings import MailServer, Smarthost
+
+
+def findings(host: Host, server: MailServer) -> tuple[Result, ...]:
+    """PRE-13: each smarthost's password is here, for its owner only, or on the host already."""
+    if mode_of(server).sends_from != "provider":
+        return ()
+    return tuple(
+        _finding(host, number, smarthost)
+        for number, smarthost in enumerate(server.relay.smarthosts)
+    )
+
+
+def _finding(host: Host, number: int, smarthost: Smarthost) -> Result:
+    values = {"source": _source(smarthost), "user": smarthost.user}
+    id, status = "password", Status.PASS
+    if _exposed(smarthost):
+        id, status = "password_exposed", Status.FAIL
+    elif _password(smarthost) is None and not _same_account(host, number, smarthost):
+        id, status = "no_password", Status.FAIL
+    remedy = None if status is Status.PASS else Text.of(f"preflight.{id}.remedy", **values)
+    seen = Text.of(f"preflight.{id}", **values)
+    return Result("PRE-13", smarthost.host, status, seen, remedy, False)
+
+
+def files(server: MailServer) -> list[Wanted]:
+    """Passwords (for root only) and authorities, as far as they are here."""
+    found = []
+    for number, smarthost in enumerate(server.relay.smarthosts):
+        password = _password(smarthost)
+        if password is not None:
+            content = configure.password_line(smarthost, password).encode()
+            path = layout.password_file(number)
+            found.append(Wanted(path, content, "root", "root", "600", MARK))
+        if smarthost.ca_file:
+            authority = Path(smarthost.ca_file).read_bytes()
+            found.append(Wanted(layout.ca_file(number), authority, "root", "root", "644"))
+    return found
+
+
+def unused(host: Host, server: MailServer) -> tuple[str, ...]:
+    """Return paths on the host that no smarthost of the settings has."""
+    there = read(host, f"ls -1 {layout.RELAY}/smarthost-* 2>/dev/null").stdout.split()
+    wanted = set()
+    for number, smarthost in enumerate(server.relay.smarthosts):
+        wanted.add(layout.password_file(number))
+        if smarthost.ca_file:
+            wanted.add(layout.ca_file(number))
+    return tuple(path for path in there if path not in wanted)
+
+
+def _source(smarthost: Smarthost) -> str:
+    return smarthost.password_env or smarthost.password_file or ""
+
+
+def _exposed(smarthost: Smarthost) -> bool:
+    path = Path(smarthost.password_file or "").expanduser()
+    return bool(smarthost.password_file) and path.is_file() and bool(path.stat().st_mode & 0o077)
+
+
+def _password(smarthost: Smarthost) -> str | None:
+    if smarthost.password_env:
+        return os.environ.get(smarthost.password_env) or None
+    path = Path(smarthost.password_file or "").expanduser()
+    return path.read_text("utf-8").strip("\r\n") or None if path.is_file() else None
+
+
+def _same_account(host: Host, number: int, smarthost: Smarthost) -> bool:
+    """Whether the host has a password of this very account from an earlier run."""
+    path = layout.password_file(number)
+    known = read(host, f"grep -v '^#' {path} 2>/dev/null | cut -d: -f1-2").stdout.strip()
+    return known == f"{configure.smarthost_key(smarthost)} {smarthost.user}"
