@@ -53,6 +53,7 @@ flow.barrier(name=text("flow.name.servers_up"))
 if zone:
     mx_published = dns_steps.publish_mx(site, zone)
     dns_steps.wait_until_visible(site, zone, MX_STAGE, mx_published)
+    dns_steps.retire_keys(site, zone)
 flow.barrier(name=text("flow.name.mx_published"))
 
 if server:

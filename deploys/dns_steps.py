@@ -23,7 +23,7 @@ from keys.dkim import DkimPublicKey
 from postmaster import dkim
 from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired, zone_for
 from postmaster.messages import error_text, text
-from postmaster.outbound import SigningKey
+from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, Site, ZoneSettings
 
 
@@ -98,6 +98,27 @@ def wait_until_visible(
         zone=zone.name,
         published=published,
         say=text,
+    )
+
+
+def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
+    """Take out key records that no message needs any more: another selector signs since long."""
+    servers = servers_in(site, zone)
+    days = max((server.dkim_keep_days for server in servers), default=0)
+    return operations.retire(
+        name=text("dns.name.retire"),
+        provider=lambda: open_zone(zone),
+        all_claims=lambda: _wanted(site, zone).claims,
+        ledger=ledger_of(zone.name),
+        say=text,
+        group="dkim",
+        keep=days * 86400,
+        # The signer uses a key from the moment that it is proven.
+        ready=lambda: all(
+            is_proven(site, signing)
+            for server in servers
+            for signing in mode_of(server).signing_keys(server)
+        ),
     )
 
 

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,11 +40,16 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """What a zone's ledger holds. `proven` are fingerprints of RRsets seen on all servers."""
+    """What a zone's ledger holds.
+
+    proven: fingerprints of RRsets seen on all servers. unused: RRsets that wait for their removal,
+    and since when nothing needs them (Unix seconds).
+    """
 
     entries: Mapping[RRKey, Entry] = field(default_factory=dict)
     pending: tuple[Intent, ...] = ()
     proven: Mapping[RRKey, str] = field(default_factory=dict)
+    unused: Mapping[RRKey, int] = field(default_factory=dict)
 
 
 def fingerprint(values: Iterable[Value], rtype: str) -> str:
@@ -67,7 +72,7 @@ def resolve(state: LedgerState, snapshot: Snapshot) -> LedgerState:
                 entries.pop(intent.change.key, None)
             else:
                 entries[intent.change.key] = intent.entry
-    return LedgerState(entries, (), state.proven)
+    return replace(state, entries=entries, pending=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,7 @@ def _state_to(state: LedgerState) -> dict[str, object]:
             for intent in state.pending
         ],
         "proven": {str(key): mark for key, mark in state.proven.items()},
+        "unused": {str(key): since for key, since in state.unused.items()},
     }
 
 
@@ -172,13 +178,14 @@ def _state_from(record: dict[str, object]) -> LedgerState:
         Intent(_change_from(item["change"]), _entry_from(item["entry"]) if item["entry"] else None)
         for item in _list(record["pending"])
     )
-    proven = record["proven"]
-    if not isinstance(proven, dict):
-        raise ValueError("proven is no object")
+    proven, unused = record["proven"], record.get("unused", {})
+    if not isinstance(proven, dict) or not isinstance(unused, dict):
+        raise ValueError("proven or unused is no object")
     return LedgerState(
         {entry.key: entry for entry in entries},
         pending,
         {key_from_text(text): str(mark) for text, mark in proven.items()},
+        {key_from_text(text): int(since) for text, since in unused.items()},
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -14,13 +16,14 @@ from dns_providers import propagation
 from dns_providers.base import Change, Provider, ProviderError
 from dns_providers.claims import Claim
 from dns_providers.ledger import Ledger, read_backup
-from dns_providers.plan import Conflict, Note, Plan, forgotten
+from dns_providers.plan import Conflict, Note, Plan, forgotten, unused_since, withdrawals
 from dns_providers.plan import undo as plan_undo
 from dns_providers.propagation import Expected, Network, Outcome, Progress, ServerState
 from dns_providers.publish import (
     carry_out,
     carry_out_undo,
     mark_proven,
+    mark_unused,
     prepare,
     read,
     unproven,
@@ -119,6 +122,53 @@ def wait_until_visible(
 
 
 @operation()
+def retire(
+    provider: OpenProvider,
+    all_claims: Claims,
+    ledger: Ledger,
+    say: Say,
+    group: str,
+    keep: int,
+    ready: Callable[[], bool],
+) -> Generator[FunctionCommand, None, None]:
+    """Take out records that nothing has needed for long enough; only what we wrote.
+
+    + provider: opens the zone's provider
+    + all_claims: claims of every stage: what is needed
+    + ledger: the zone's ledger
+    + group: kind of claim group ("dkim")
+    + keep: seconds that a record stays after its last use
+    + ready: whether what replaces them is in use by now
+    """
+    if state.is_executing and not ready():
+        host.noop(say("dns.not_retired_yet"))
+        return
+    now = int(time.time())
+    try:
+        known = ledger.load()
+        unused = unused_since(all_claims(), known.entries, known.unused, group, now)
+        due = tuple(key for key, since in unused.items() if now - since >= keep)
+        claims = withdrawals(due, known.entries)
+        prepared = prepare(provider(), claims, ledger) if claims else None
+    except ProviderError as error:
+        yield from _fail(error_text(error, say))
+        return
+    for key, since in unused.items():
+        if key not in due:
+            day = datetime.fromtimestamp(since + keep, UTC).date()
+            _log(say("dns.note.retiring", key=str(key), day=day), "cyan")
+    if state.is_executing:
+        mark_unused(ledger, unused)
+    if prepared is None:
+        host.noop(say("dns.none_retired"))
+        return
+    _show(prepared.plan, prepared.plan.notes, (), say)
+    yield FunctionCommand(
+        _publish, (provider(), lambda: claims, ledger, frozenset(), None, say), {}
+    )
+
+
+@operation()
 def undo(
     provider: OpenProvider, backup: str, ledger: Ledger, say: Say
 ) -> Generator[FunctionCommand, None, None]:
@@ -182,7 +232,8 @@ def _log(line: str, colour: str) -> None:
 
 def _in_ledger(plan: Plan, ledger: Ledger) -> bool:
     entries = ledger.load().entries
-    return all(entries.get(entry.key) == entry for entry in plan.entries)
+    known = all(entries.get(entry.key) == entry for entry in plan.entries)
+    return known and not plan.released & entries.keys()
 
 
 def _fail(message: str) -> Generator[FunctionCommand, None, None]:

@@ -72,12 +72,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to change, what stands in the way, what to know, and what the ledger shall hold."""
+    """What to change, what stands in the way, what to know, what the ledger shall hold.
+
+    released: what the ledger shall forget.
+    """
 
     changes: tuple[Change, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     notes: tuple[Note, ...] = ()
     entries: tuple[Entry, ...] = ()
+    released: frozenset[RRKey] = frozenset()
 
     @property
     def blocked(self) -> bool:
@@ -93,6 +97,7 @@ class _Decision:
     conflict: Conflict | None = None
     note: Note | None = None
     entry: Entry | None = None
+    released: RRKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,7 @@ def plan(
         conflicts=tuple(decision.conflict for _, decision in decisions if decision.conflict),
         notes=tuple(decision.note for _, decision in decisions if decision.note),
         entries=tuple(decision.entry for decision in free if decision.entry),
+        released=frozenset(decision.released for decision in free if decision.released),
     )
     assert_inside(result.changes, frozenset(claim.key for claim in wanted))
     return result
@@ -224,18 +230,26 @@ def _exclusive(claim: Claim, live: RRset | None, context: _Context) -> _Decision
 
 def _member(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
     entry = context.entries.get(claim.key)
-    if live is None:
-        if not claim.values:
-            return _Decision()
-        return _write(claim, None, RRset(claim.key, _ttl(claim, context), claim.values))
     # What we wrote earlier and no longer want goes; everything else stays with its own TTL.
     written = entry.values if entry is not None and entry.origin == "written" else frozenset()
+    if not claim.values:
+        return _withdrawn(claim, live, written)
+    if live is None:
+        return _write(claim, None, RRset(claim.key, _ttl(claim, context), claim.values))
     values = (live.values - (written - claim.values)) | claim.values
     if values == live.values:
         return _satisfied(claim, live, entry)
-    if not values:
-        return _Decision(change=Change(live, None, claim.group, claim.reason))
     return _write(claim, live, replace(live, values=values))
+
+
+def _withdrawn(claim: Claim, live: RRset | None, written: frozenset[Value]) -> _Decision:
+    """Take out what we wrote and nothing else; the ledger forgets the RRset."""
+    left = live.values - written if live else frozenset()
+    if live is None or left == live.values:
+        return _Decision(released=claim.key)
+    after = replace(live, values=left) if left else None
+    change = Change(live, after, claim.group, claim.reason)
+    return _Decision(change=change, released=claim.key)
 
 
 def _singleton(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
@@ -303,7 +317,46 @@ def forgotten(claims: Iterable[Claim], entries: Entries) -> tuple[Note, ...]:
     return tuple(
         Note(entry.key, "dns.note.no_longer_wanted")
         for entry in entries.values()
-        if entry.key not in wanted and entry.origin == "written"
+        if entry.key not in wanted
+        and entry.origin == "written"
+        # Keys of signatures go by themselves, once no message needs them any more.
+        and not entry.group.startswith("dkim:")
+    )
+
+
+def unused_since(
+    wanted: Iterable[Claim], entries: Entries, known: Mapping[RRKey, int], group: str, now: int
+) -> dict[RRKey, int]:
+    """Return since when each RRset of ours of a kind of group is not needed (Unix seconds).
+
+    wanted: claims of every stage. known: what an earlier run found. group: "dkim" for all groups
+    `dkim:…`. Only what we wrote ourselves; what was adopted is somebody's.
+    """
+    keys = {claim.key for claim in wanted}
+    return {
+        entry.key: known.get(entry.key, now)
+        for entry in entries.values()
+        if entry.group.partition(":")[0] == group
+        and entry.origin == "written"
+        and entry.key not in keys
+    }
+
+
+def withdrawals(due: Iterable[RRKey], entries: Entries) -> tuple[Claim, ...]:
+    """Return claims that take out what we wrote at these keys."""
+    return tuple(
+        Claim(
+            key,
+            ClaimMode.MEMBER,
+            frozenset(),
+            entries[key].ttl,
+            entries[key].group,
+            needed=False,
+            reason="dns.reason.retired",
+            stage="retired",
+        )
+        for key in due
+        if key in entries
     )
 
 

@@ -5,7 +5,7 @@ Free of pyinfra, so that operations, the ACME challenge and the tests go the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -131,6 +131,14 @@ def mark_proven(ledger: Ledger, seen: Iterable[Valued]) -> None:
         ledger.save(replace(state, proven={**state.proven, **marks}))
 
 
+def mark_unused(ledger: Ledger, unused: Mapping[RRKey, int]) -> None:
+    """Remember since when RRsets wait for their removal; nothing in the zone changes."""
+    with ledger.locked():
+        state = ledger.load()
+        if state.unused != unused:
+            ledger.save(replace(state, unused=dict(unused)))
+
+
 def unproven(state: LedgerState, candidates: Iterable[V]) -> tuple[V, ...]:
     """Those whose values no propagation wait has seen everywhere."""
     return tuple(
@@ -150,8 +158,16 @@ def _write(provider: Provider, prepared: Prepared, ledger: Ledger) -> None:
         provider.apply(changes)
         _read_back(provider, changes)
     removed = {change.key for change in changes if change.key not in entries}
+    removed |= prepared.plan.released
     kept = {key: entry for key, entry in known.entries.items() if key not in removed}
-    settled = LedgerState({**kept, **entries}, (), known.proven)
+    settled = replace(
+        known,
+        entries={**kept, **entries},
+        pending=(),
+        # What comes back later has to be seen everywhere anew.
+        proven={key: mark for key, mark in known.proven.items() if key not in removed},
+        unused={key: since for key, since in known.unused.items() if key not in removed},
+    )
     if settled != ledger.load():
         ledger.save(settled)
 

@@ -45,6 +45,7 @@ _SAME_NAME = (
     "spam_filter_level",
     "log_level",
     "open_ports",
+    "dkim_keep_days",
     "spf_all",
     "spf_include",
     "dmarc_policy",

@@ -118,7 +118,8 @@ class MailServer:
     host: the inventory's name. domains[0] is the primary domain. ipv4, ipv6: public addresses.
     outbound: name of the outbound mode (see postmaster.outbound). dmarc_rua: mailto address or
     None for `dmarc@<domain>`. caa: CAs to allow, or empty for no CAA record.
-    selectors: (domain, DKIM selector) of keys whose selector is data. spf_include: domains whose
+    selectors: (domain, DKIM selector) of keys whose selector is data. dkim_keep_days: how long a
+    key record stays published after its last use. spf_include: domains whose
     SPF is included.
     propagation_timeout: seconds.
     """
@@ -139,6 +140,7 @@ class MailServer:
     open_ports: tuple[int, ...]
     dkim_key_file: str | None
     selectors: tuple[tuple[str, str], ...]
+    dkim_keep_days: int
     spf_all: SpfAll
     spf_include: tuple[str, ...]
     dmarc_policy: DmarcPolicy

@@ -344,6 +344,7 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("tls_key_file", "", string),
     Setting("dkim_key_file", "", string),
     Setting("dkim_selector", "", selector),
+    Setting("dkim_keep_days", "7", number(0, 365), 7),
     Setting("spf_all", "~all", one_of("~all", "-all", "?all"), "~all"),
     Setting("spf_include", "[]", sequence(host_name), ()),
     Setting("dmarc_policy", "none", one_of("none", "quarantine", "reject"), "none"),

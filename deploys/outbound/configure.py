@@ -40,11 +40,13 @@ DKIM_INPUTS = (layout.OPENDKIM_CONF, layout.KEY_TABLE, layout.SIGNING_TABLE)
 class Sending:
     """From which addresses Postfix sends: None where the address is not the host's own.
 
-    ipv6: only where it has PTR and SPF; else receivers refuse what comes from there.
+    ipv6: only where it has PTR and SPF; else receivers refuse what comes from there. pmail: the
+    host's own address at which PMail is handed bounces.
     """
 
     ipv4: str | None
     ipv6: str | None
+    pmail: str
 
     def options(self) -> tuple[tuple[str, str], ...]:
         """Options of the smtp client: not global ones, so that PMail is heard on both families."""
@@ -214,9 +216,14 @@ def receivers(server: MailServer) -> str:
     return _table(lines)
 
 
-def transport(server: MailServer) -> str:
-    """Return where mail of special domains goes: our own to PMail, proofs to their sink."""
-    lines = [f"{domain.name} pmail:[127.0.0.1]:25" for domain in server.domains]
+def transport(server: MailServer, sending: Sending) -> str:
+    """Return where mail of special domains goes: our own to PMail, proofs to their sink.
+
+    Not to PMail at 127.0.0.1: Postfix takes that for itself, and PMail would find that SPF does
+    not pass for a sender of its own domains, and throw the bounce away (PMail
+    listen/smtp_server/read_content.go).
+    """
+    lines = [f"{domain.name} pmail:[{sending.pmail}]:25" for domain in server.domains]
     lines.append(f"{layout.PROOF_DOMAIN} smtp:[127.0.0.1]:{layout.PROOF_PORT}")
     return _table(lines)
 

@@ -12,7 +12,9 @@ from tests.lab import __main__ as lab
 from tests.lab.network import Network
 from tests.lab.operator import Operator
 from tests.lab.receiver import Receiver
-from tests.lab_tests.site import Site
+from tests.lab_tests.site import Server, Site
+
+Relayed = tuple[Site, Server]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,3 +53,19 @@ def running_site(new_site: Site) -> Site:
     done = new_site.operator.run()
     assert done.status == 0, done.output
     return new_site
+
+
+@pytest.fixture
+def relayed(new_site: Site) -> Relayed:
+    """A server with two domains that delivers through the relay, with short retries."""
+    server = add_relayed(new_site)
+    done = new_site.operator.run()
+    assert done.status == 0, done.output
+    return new_site, server
+
+
+def add_relayed(site: Site, **data: object) -> Server:
+    """Add such a server; not deployed yet."""
+    site.add_zone("second.test")
+    domains = ["example.test", "second.test"]
+    return site.add_server("example.test", domains=domains, outbound="relay", retry_after=2, **data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import imaplib
 import json
 import smtplib
@@ -257,6 +259,28 @@ def send(
         client.login(account, site.password(server, account))
         client.send_message(message)
         client.quit()
+
+
+def inbox(site: Site, server: Server, account: str = "admin") -> str:
+    """All messages in an account's inbox, decoded as far as a person would read them."""
+    with Network().entered():
+        client = imaplib.IMAP4_SSL(server.ip, 993, ssl_context=careless(), timeout=10)
+        try:
+            client.login(account, site.password(server, account))
+            client.select("INBOX", readonly=True)
+            numbers = client.search(None, "ALL")[1][0].split()
+            raw = [client.fetch(n.decode(), "(RFC822)")[1][0][1] for n in numbers]  # type: ignore[index]
+        finally:
+            client.shutdown()
+    return "\n".join(map(_readable, raw))  # type: ignore[arg-type]
+
+
+def _readable(raw: bytes) -> str:
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    parts = [part for part in message.walk() if part.get_content_maintype() in ("text", "message")]
+    bodies = [part.get_payload(decode=True) or str(part).encode() for part in parts]
+    head = "\n".join(f"{name}: {value}" for name, value in message.items())
+    return head + "\n" + "\n".join(b.decode("utf-8", "replace") for b in bodies)  # type: ignore[union-attr]
 
 
 def converges(site: Site, *servers: Server) -> None:

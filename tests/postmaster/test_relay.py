@@ -54,9 +54,9 @@ def test_a_domain_without_a_key_may_not_send() -> None:
 
 
 def test_a_host_without_ipv6_for_mail_sends_over_ipv4_only() -> None:
-    master = configure.master_cf(SERVER, Sending("8.8.8.8", None))
+    master = configure.master_cf(SERVER, Sending("8.8.8.8", None, "8.8.8.8"))
     assert "-o inet_protocols=ipv4" in master and "smtp_bind_address=8.8.8.8" in master
-    both = configure.master_cf(SERVER, Sending("8.8.8.8", "2001:db8::1"))
+    both = configure.master_cf(SERVER, Sending("8.8.8.8", "2001:db8::1", "8.8.8.8"))
     assert "inet_protocols" not in both
 
 

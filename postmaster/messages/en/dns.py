@@ -105,4 +105,9 @@ TEXTS = {
     "dns.name.publish_mx": "Publish MX",
     "dns.name.wait": "Wait until every name server shows them",
     "dns.name.undo": "Put records back",
+    "dns.name.retire": "Take out key records that are used no more",
+    "dns.not_retired_yet": "the keys that replace them are not in use everywhere yet",
+    "dns.none_retired": "none is due",
+    "dns.note.retiring": "{key}: signs nothing any more; receivers may still need it for mail on its way, so it is taken out after {day}",
+    "dns.reason.retired": "signs nothing any more",
 }

@@ -100,4 +100,5 @@ TEXTS = {
     "settings.meaning.mta_sts": "MTA-STS: follow the policies of receivers (postfix-mta-sts-resolver)",
     "settings.meaning.spf_include": "domains whose SPF is included, such as a smarthost's",
     "settings.bad.login_name": "{value!r} is no user name: it has a colon or a space",
+    "settings.meaning.dkim_keep_days": "days that a DKIM record stays published after its last use; receivers may verify late",
 }

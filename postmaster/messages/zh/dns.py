@@ -95,4 +95,9 @@ TEXTS = {
     "dns.name.publish_mx": "发布 MX",
     "dns.name.wait": "等待所有名称服务器显示记录",
     "dns.name.undo": "恢复记录",
+    "dns.name.retire": "删除不再使用的密钥记录",
+    "dns.not_retired_yet": "替代它们的密钥尚未全部启用",
+    "dns.none_retired": "没有到期的",
+    "dns.note.retiring": "{key}：已不再用于签名；收件方可能仍需用它验证途中的邮件，{day} 之后删除",
+    "dns.reason.retired": "已不再用于签名",
 }

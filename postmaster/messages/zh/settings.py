@@ -100,4 +100,5 @@ TEXTS = {
     "settings.meaning.mta_sts": "MTA-STS：遵守收件方的策略（postfix-mta-sts-resolver）",
     "settings.meaning.spf_include": "SPF 中要 include 的域名，例如 smarthost 的",
     "settings.bad.login_name": "{value!r} 不是用户名：其中有冒号或空格",
+    "settings.meaning.dkim_keep_days": "DKIM 记录停用后继续发布的天数；收件方可能延迟验证",
 }
