@@ -31,6 +31,7 @@ _RELAY_INPUTS = (
     layout.TRANSPORT,
     layout.SENDER_TRANSPORT,
     layout.HEADER_CHECKS,
+    layout.BOUNCE_CHECKS,
     layout.BOUNCE,
 )
 DKIM_INPUTS = (layout.OPENDKIM_CONF, layout.KEY_TABLE, layout.SIGNING_TABLE)
@@ -40,13 +41,11 @@ DKIM_INPUTS = (layout.OPENDKIM_CONF, layout.KEY_TABLE, layout.SIGNING_TABLE)
 class Sending:
     """From which addresses Postfix sends: None where the address is not the host's own.
 
-    ipv6: only where it has PTR and SPF; else receivers refuse what comes from there. pmail: the
-    host's own address at which PMail is handed bounces.
+    ipv6: only where it has PTR and SPF; else receivers refuse what comes from there.
     """
 
     ipv4: str | None
     ipv6: str | None
-    pmail: str
 
     def options(self) -> tuple[tuple[str, str], ...]:
         """Options of the smtp client: not global ones, so that PMail is heard on both families."""
@@ -139,6 +138,7 @@ def master_cf(server: MailServer, sending: Sending) -> str:
         port=layout.PORT,
         senders=layout.SENDERS,
         header_checks=layout.HEADER_CHECKS,
+        bounce_checks=layout.BOUNCE_CHECKS,
         recipient_restrictions="permit" if by_provider else f"{by_receiver},permit",
         services=services,
     )
@@ -208,6 +208,16 @@ def header_checks(server: MailServer, signed: Iterable[Signed]) -> str:
     return _table(lines)
 
 
+def bounce_checks() -> str:
+    """Return what is changed in bounces, before they are signed: their kind of multipart.
+
+    PMail shows the text of multipart/mixed; of multipart/report it makes an attachment without a
+    name (PMail dto/parsemail/email.go).
+    """
+    report = r"/^Content-Type: multipart\/report;.*boundary=\"([^\"]+)\"/"
+    return _table([f'{report} REPLACE Content-Type: multipart/mixed; boundary="$1"'])
+
+
 def receivers(server: MailServer) -> str:
     """Return the delivery service of each receiver group, by its MX hosts."""
     lines = [
@@ -216,14 +226,9 @@ def receivers(server: MailServer) -> str:
     return _table(lines)
 
 
-def transport(server: MailServer, sending: Sending) -> str:
-    """Return where mail of special domains goes: our own to PMail, proofs to their sink.
-
-    Not to PMail at 127.0.0.1: Postfix takes that for itself, and PMail would find that SPF does
-    not pass for a sender of its own domains, and throw the bounce away (PMail
-    listen/smtp_server/read_content.go).
-    """
-    lines = [f"{domain.name} pmail:[{sending.pmail}]:25" for domain in server.domains]
+def transport(server: MailServer) -> str:
+    """Return where mail of special domains goes: our own to PMail, proofs to their sink."""
+    lines = [f"{domain.name} pmail:[{layout.PMAIL}]:25" for domain in server.domains]
     lines.append(f"{layout.PROOF_DOMAIN} smtp:[127.0.0.1]:{layout.PROOF_PORT}")
     return _table(lines)
 
@@ -322,9 +327,15 @@ def key_table(signed: Iterable[Signed]) -> str:
     return _table(lines)
 
 
-def signing_table(signed: Iterable[Signed]) -> str:
-    """Return OpenDKIM's SigningTable: From domain -> name of its key."""
-    return _table(f"{each.domain} {each.name}" for each in signed)
+def signing_table(server: MailServer, signed: Iterable[Signed]) -> str:
+    """Return OpenDKIM's SigningTable: From domain -> name of its key.
+
+    Bounces are from the mail host, and signed for the primary domain, which is above it.
+    """
+    by_domain = {each.domain: each.name for each in signed}
+    if server.primary in by_domain:
+        by_domain.setdefault(server.mail_host, by_domain[server.primary])
+    return _table(f"{domain} {name}" for domain, name in by_domain.items())
 
 
 def parse_key_table(text: str) -> tuple[Signed, ...]:

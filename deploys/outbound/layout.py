@@ -5,6 +5,7 @@ from __future__ import annotations
 from deploys.pmail_server.layout import OWN
 
 PORT = 2525  # Postfix, on loopback, for PMail alone
+PMAIL = "127.0.0.2"  # where PMail takes bounces: 127.0.0.1 is what Postfix takes for itself
 PROOF_PORT = 2526  # a sink that takes proof messages, only while one is made
 PROOF_DOMAIN = "proof.invalid"  # RFC 2606: nobody's
 
@@ -16,6 +17,7 @@ RECEIVERS = f"{RELAY}/receivers"
 TRANSPORT = f"{RELAY}/transport"
 SENDER_TRANSPORT = f"{RELAY}/sender_transport"
 HEADER_CHECKS = f"{RELAY}/header_checks"
+BOUNCE_CHECKS = f"{RELAY}/bounce_checks"
 BOUNCE = f"{RELAY}/bounce.cf"
 RESOLV_CONF = f"{RELAY}/resolv.conf"
 MODE_MARK = "/var/lib/pmail-deploy-relay"  # the mode that waiting mail was routed in

@@ -30,7 +30,6 @@ Proven = Callable[[SigningKey], bool]
 PACKAGES = ("postfix", "opendkim", "libsasl2-modules")
 # Debian's package asks what it should set up: nothing, we do.
 ANSWERS = ("postfix postfix/main_mailer_type select No configuration",)
-_LOOPBACK = "127.0.0.2"  # one that Postfix does not take for itself
 _SWITCH_WITHIN = 15  # seconds that a signer may take to read its tables anew
 # Debian 12 has a dummy postfix.service and the real thing as an instance.
 _POSTFIX_UNIT = (
@@ -67,7 +66,7 @@ def signer(server: MailServer, store: KeyStore, proven: Proven) -> Commands:
     tables = (
         _file(layout.OPENDKIM_CONF, configure.opendkim_conf()),
         _file(layout.KEY_TABLE, configure.key_table(signed)),
-        _file(layout.SIGNING_TABLE, configure.signing_table(signed)),
+        _file(layout.SIGNING_TABLE, configure.signing_table(server, signed)),
         _file(configure.drop_in(layout.OPENDKIM_UNIT), configure.opendkim_drop_in()),
         _file(layout.SENDERS, configure.senders(server, signed)),
         _file(layout.HEADER_CHECKS, configure.header_checks(server, signed)),
@@ -140,8 +139,9 @@ def postfix(server: MailServer) -> Commands:
         _file(layout.MAIN_CF, configure.main_cf(server)),
         _file(layout.MASTER_CF, configure.master_cf(server, sending)),
         _file(layout.RECEIVERS, configure.receivers(server)),
-        _file(layout.TRANSPORT, configure.transport(server, sending)),
+        _file(layout.TRANSPORT, configure.transport(server)),
         _file(layout.SENDER_TRANSPORT, configure.sender_transport(server)),
+        _file(layout.BOUNCE_CHECKS, configure.bounce_checks()),
         _file(layout.BOUNCE, configure.bounce(server)),
         _file(configure.drop_in(unit), configure.postfix_drop_in(server, unit)),
     ]
@@ -158,16 +158,14 @@ def _sending(host: Host, server: MailServer) -> Sending:
     script = "ip -o addr show scope global | awk '{split($4, a, \"/\"); print a[1]}'"
     own = read(host, script).stdout.split()
     ipv4 = server.ipv4 if server.ipv4 in own else None
-    # Behind the provider's NAT the host has a private address, which PMail trusts.
-    pmail = ipv4 or next((each for each in own if ":" not in each), _LOOPBACK)
     if server.ipv6 is None or server.ipv6 not in own:
-        return Sending(ipv4, None, pmail)
+        return Sending(ipv4, None)
     seen = dns.reverse(server.ipv6, Resolvers(server.resolvers))
     known = any(server.ipv6 in found for _, found in seen.forward)
     if not known and state.is_executing:
         line = text("relay.no_ipv6", address=server.ipv6, host=server.mail_host)
         host.log_styled(f"  {line}", fg="yellow")
-    return Sending(ipv4, server.ipv6 if known else None, pmail)
+    return Sending(ipv4, server.ipv6 if known else None)
 
 
 # -- the resolver ------------------------------------------------------------------------------

@@ -54,10 +54,17 @@ def test_a_domain_without_a_key_may_not_send() -> None:
 
 
 def test_a_host_without_ipv6_for_mail_sends_over_ipv4_only() -> None:
-    master = configure.master_cf(SERVER, Sending("8.8.8.8", None, "8.8.8.8"))
+    master = configure.master_cf(SERVER, Sending("8.8.8.8", None))
     assert "-o inet_protocols=ipv4" in master and "smtp_bind_address=8.8.8.8" in master
-    both = configure.master_cf(SERVER, Sending("8.8.8.8", "2001:db8::1", "8.8.8.8"))
+    both = configure.master_cf(SERVER, Sending("8.8.8.8", "2001:db8::1"))
     assert "inet_protocols" not in both
+
+
+def test_bounces_are_signed_for_the_primary_domain_and_not_from_a_domain_of_pmails() -> None:
+    """PMail takes what comes by SMTP from its own domains for forged, and hides it."""
+    assert "myorigin = $myhostname" in configure.main_cf(SERVER)
+    table = configure.signing_table(SERVER, SIGNED).splitlines()
+    assert "smtp.example.com pm202611a._domainkey.example.com" in table
 
 
 def test_notices_are_in_both_languages() -> None:
