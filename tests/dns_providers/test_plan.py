@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from dns_providers.base import Capabilities, Change
 from dns_providers.claims import Claim, ClaimMode
-from dns_providers.plan import Entry, Plan, PlanError, assert_inside, forgotten, plan, undo
+from dns_providers.plan import (
+    Entry,
+    Plan,
+    PlanError,
+    assert_inside,
+    forgotten,
+    plan,
+    undo,
+    unused_since,
+    withdrawals,
+)
 from dns_providers.rrset import MX, TXT, Address, RRKey, RRset, Value, key, owner_name, rrset
 from postmaster import spf
 from tests.fakes import MemoryProvider, memory
@@ -215,6 +225,34 @@ def test_what_is_no_longer_wanted_is_noted_and_left_alone() -> None:
     old = rrset("old.example.test", "A", 60, OURS)
     notes = forgotten([claim()], {old.key: entry(old)})
     assert [str(note.key) for note in notes] == ["old.example.test/A"]
+
+
+def test_keys_of_signatures_are_not_noted_as_forgotten_they_retire() -> None:
+    old = rrset(HOST, "TXT", 60, TXT(b"v=DKIM1; p=AA"))
+    made = replace(entry(old), group="dkim:example.test")
+    assert forgotten([], {old.key: made}) == ()
+    assert unused_since([], {old.key: made}, {}, "dkim", 100) == {old.key: 100}
+    assert unused_since([], {old.key: made}, {old.key: 40}, "dkim", 100) == {old.key: 40}
+    adopted = replace(made, origin="adopted")
+    assert unused_since([], {old.key: adopted}, {}, "dkim", 100) == {}
+    wanted = replace(claim(HOST, "TXT", TXT(b"v=DKIM1; p=AA")))
+    assert unused_since([wanted], {old.key: made}, {old.key: 40}, "dkim", 100) == {}
+
+
+def test_what_retires_is_what_we_wrote_and_nothing_beside_it() -> None:
+    ours, theirs = TXT(b"v=DKIM1; p=AA"), TXT(b"theirs")
+    old = rrset(HOST, "TXT", 60, ours)
+    known = (entry(old),)
+    (withdrawal,) = withdrawals([old.key], {old.key: known[0]})
+    alone = planned([withdrawal], [old], known)
+    assert [change.after for change in alone.changes] == [None]
+    beside = planned([withdrawal], [rrset(HOST, "TXT", 60, ours, theirs)], known)
+    assert [c.after.values for c in beside.changes if c.after] == [frozenset({theirs})]
+    edited = planned([withdrawal], [rrset(HOST, "TXT", 60, theirs)], known)
+    gone = planned([withdrawal], [], known)
+    assert edited.changes == gone.changes == ()
+    for made in (alone, beside, edited, gone):
+        assert made.released == frozenset({old.key}) and made.entries == ()
 
 
 @pytest.mark.parametrize("rtype", ["NS", "SOA", "DS"])

@@ -10,7 +10,15 @@ import pytest
 
 from dns_providers.base import Change, Rejected, Stale, Unreachable
 from dns_providers.ledger import Ledger, LedgerError, read_backup
-from dns_providers.publish import carry_out, carry_out_undo, mark_proven, prepare, unproven
+from dns_providers.plan import withdrawals
+from dns_providers.publish import (
+    carry_out,
+    carry_out_undo,
+    mark_proven,
+    mark_unused,
+    prepare,
+    unproven,
+)
 from dns_providers.rrset import rrset
 from tests.dns_providers.test_plan import FOREIGN, HOST, OURS, claim
 from tests.fakes import MemoryProvider, memory
@@ -136,6 +144,20 @@ def test_a_damaged_ledger_is_told_and_nothing_is_written(tmp_path: Path) -> None
     with pytest.raises(LedgerError):
         carry_out(zone, [claim("imap.example.test")], ledger)
     assert zone.writes == 1
+
+
+def test_what_retired_is_forgotten_and_has_to_be_seen_anew_when_it_comes_back(
+    tmp_path: Path,
+) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    carry_out(zone, [claim()], ledger)
+    mark_proven(ledger, ledger.load().entries.values())
+    mark_unused(ledger, {claim().key: 100})
+    assert ledger.load().unused == {claim().key: 100}
+    carry_out(zone, withdrawals([claim().key], ledger.load().entries), ledger)
+    left = ledger.load()
+    assert claim().key not in zone.rrsets
+    assert (left.entries, left.proven, left.unused) == ({}, {}, {})
 
 
 def test_what_was_seen_everywhere_is_not_waited_for_again(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keys.store import KeyStore
+
 REPOSITORY = Path(__file__).parents[2]
 _STATUS = re.compile(
     r"^\s*\[(?P<host>[^\]]+)\]\s+(?P<status>Success|No changes|Error)", re.MULTILINE
@@ -69,6 +71,12 @@ class Operator:
     def inventory(self) -> Path:
         """The inventory file."""
         return self.folder / "inventory.py"
+
+    def new_key(self, domain: str, selector: str) -> None:
+        """Make another key, to be used from the next run on."""
+        store = KeyStore(self.keys)
+        store.create(domain, selector)
+        store.set_current(domain, selector)
 
     def write_inventory(self) -> None:
         """Write the inventory as a user would: one self-contained file of data."""

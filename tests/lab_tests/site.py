@@ -6,13 +6,18 @@ import email
 import email.policy
 import imaplib
 import json
+import poplib
+import re
+import secrets
 import smtplib
 import ssl
 import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import EmailMessage
@@ -23,7 +28,7 @@ from tests.lab import nameservers
 from tests.lab.certificates import issue
 from tests.lab.hosts import Host
 from tests.lab.nameservers import NameServers
-from tests.lab.network import RESOLVER, Network
+from tests.lab.network import RESOLVER, Network, entered
 from tests.lab.operator import Operator
 from tests.lab.pebble import DIRECTORY, Pebble
 from tests.lab.process import wait_for
@@ -244,12 +249,17 @@ def submit(
 
 
 def send(
-    site: Site, server: Server, to: str, account: str = "admin", domain: str | None = None
+    site: Site,
+    server: Server,
+    to: str,
+    account: str = "admin",
+    domain: str | None = None,
+    subject: str = "A message",
 ) -> None:
     """Submit a message over 465. Raises smtplib.SMTPException when it is refused."""
     message = EmailMessage()
     message["From"], message["To"] = f"{account}@{domain or server.domain}", to
-    message["Subject"], message["Date"] = "A message", formatdate()
+    message["Subject"], message["Date"] = subject, formatdate()
     message["Message-ID"] = make_msgid(domain=server.domain)
     message.set_content("Hello.\r\n")
     with Network().entered():
@@ -263,24 +273,65 @@ def send(
 
 def inbox(site: Site, server: Server, account: str = "admin") -> str:
     """All messages in an account's inbox, decoded as far as a person would read them."""
-    with Network().entered():
-        client = imaplib.IMAP4_SSL(server.ip, 993, ssl_context=careless(), timeout=10)
+    # By POP3 from the host itself: from outside it is closed, and the stand-in's IMAP shows none.
+    with entered(server.host.netns):
+        client = poplib.POP3_SSL("127.0.0.1", 995, context=careless(), timeout=10)
         try:
-            client.login(account, site.password(server, account))
-            client.select("INBOX", readonly=True)
-            numbers = client.search(None, "ALL")[1][0].split()
-            raw = [client.fetch(n.decode(), "(RFC822)")[1][0][1] for n in numbers]  # type: ignore[index]
+            client.user(account)
+            client.pass_(site.password(server, account))
+            numbers = [line.split()[0].decode() for line in client.list()[1]]
+            raw = [b"\n".join(client.retr(number)[1]) for number in numbers]
         finally:
-            client.shutdown()
-    return "\n".join(map(_readable, raw))  # type: ignore[arg-type]
+            client.close()
+    return "\n".join(map(_readable, raw))
 
 
 def _readable(raw: bytes) -> str:
+    """Head and texts of a message as a person sees them; attachments are not opened."""
     message = email.message_from_bytes(raw, policy=email.policy.default)
-    parts = [part for part in message.walk() if part.get_content_maintype() in ("text", "message")]
-    bodies = [part.get_payload(decode=True) or str(part).encode() for part in parts]
-    head = "\n".join(f"{name}: {value}" for name, value in message.items())
-    return head + "\n" + "\n".join(b.decode("utf-8", "replace") for b in bodies)  # type: ignore[union-attr]
+    texts = [part for part in message.walk() if part.get_content_maintype() == "text"]
+    shown = [part for part in texts if part.get_content_disposition() != "attachment"]
+    head = [f"{name}: {value}" for name, value in message.items()]
+    return "\n".join([*head, *(str(part.get_content()) for part in shown)])
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a stream of messages at submission: their marks, and why others were not."""
+
+    accepted: set[str]
+    refused: dict[str, str]
+
+
+def stream(
+    site: Site, server: Server, recipients: Sequence[str], domains: Sequence[str], seconds: float
+) -> Sent:
+    """Submit a message to each recipient over 465, evenly spread over some seconds.
+
+    Each has a mark of its own in its subject. The domains take turns as senders. Nothing is tried
+    again here: whoever is refused knows it.
+    """
+    accepted, refused, started = set[str](), dict[str, str](), time.monotonic()
+
+    def one(number: int) -> None:
+        time.sleep(max(0.0, started + number * seconds / len(recipients) - time.monotonic()))
+        mark = f"mark-{number}-{secrets.token_hex(4)}"
+        domain = domains[number % len(domains)]
+        try:
+            send(site, server, recipients[number], domain=domain, subject=mark)
+            accepted.add(mark)
+        except (OSError, smtplib.SMTPException) as error:
+            refused[mark] = str(error)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(one, range(len(recipients))))
+    return Sent(accepted, refused)
+
+
+def marks(verdicts: Sequence[Verdict]) -> Counter[str]:
+    """How often each marked message was received."""
+    found = (re.search(r"^subject: (mark-\S+)", v.message, re.I | re.M) for v in verdicts)
+    return Counter(each[1] for each in found if each)
 
 
 def converges(site: Site, *servers: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import smtplib
 
 import pytest
@@ -90,9 +91,14 @@ def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
     assert refused.value.smtp_code >= 500
 
 
+def key_records(site: Site) -> list[str]:
+    """Selectors of the key records in the zone."""
+    return sorted(re.findall(r"^(\S+)\._domainkey\.", site.records("example.test"), re.MULTILINE))
+
+
 def test_the_mode_is_changed_both_ways_and_every_message_stays_signed(new_site: Site) -> None:
     site = new_site
-    server = site.add_server("example.test")
+    server = site.add_server("example.test", dkim_keep_days=1)
     for mode in ("direct", "relay", "direct"):
         server.data["outbound"] = mode
         done = site.operator.run()
@@ -102,6 +108,15 @@ def test_the_mode_is_changed_both_ways_and_every_message_stays_signed(new_site: 
         assert (verdict.spf, verdict.dkim, verdict.dmarc) == GOOD, mode
         again = site.operator.run()
         assert (again.status, again.changed) == (0, 0), again.output
+    # A key that signs no more stays published for mail on its way, then goes; ours and no other.
+    (unused,) = [name for name in key_records(site) if name != "default"]
+    site.foreign("example.test", "other._domainkey.example.test. 60 TXT v=DKIM1;p=AA")
+    server.data["dkim_keep_days"] = 0
+    done = site.operator.run()
+    assert done.status == 0 and f"{unused}._domainkey" in done.output, done.output
+    assert key_records(site) == ["default", "other"]
+    again = site.operator.run()
+    assert (again.status, again.changed) == (0, 0), again.output
     running = server.host.run("systemctl is-active opendkim 'postfix@-'")
     assert "\nactive" not in f"\n{running}"
 

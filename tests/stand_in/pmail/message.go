@@ -134,7 +134,8 @@ func (m *message) readPart(header textproto.MIMEHeader, body io.Reader) {
 	if err != nil {
 		kind = "text/plain"
 	}
-	if strings.HasPrefix(kind, "multipart/") {
+	// Any other multipart, a report of non-delivery above all, becomes one attachment as it is.
+	if kind == "multipart/mixed" || kind == "multipart/alternative" || kind == "multipart/related" {
 		reader := multipart.NewReader(body, params["boundary"])
 		for {
 			part, err := reader.NextRawPart()
@@ -155,6 +156,9 @@ func (m *message) readPart(header textproto.MIMEHeader, body io.Reader) {
 		name := params["name"]
 		if name == "" {
 			name = dispositionParams["filename"]
+		}
+		if name == "" {
+			name = "no_name_file"
 		}
 		m.Attachments = append(m.Attachments, attachment{name, kind, content, strings.Trim(header.Get("Content-Id"), "<>")})
 	}
