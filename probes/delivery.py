@@ -34,7 +34,6 @@ _TLS = re.compile(
     r"(?P<relay>\S+): (?P<protocol>\S+)"
 )
 _NO_HANDSHAKE = re.compile(r"SSL_connect error to (?P<relay>\S+): ")
-_OWN = ("127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class Delivery:
     @property
     def outside(self) -> bool:
         """Whether it was to another server; not to PMail here, nor a proof."""
-        return bool(self.address) and self.address not in _OWN
+        return bool(self.address) and not self.address.startswith("127.")
 
 
 def script(hours: int) -> str:

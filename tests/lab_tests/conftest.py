@@ -64,8 +64,10 @@ def relayed(new_site: Site) -> Relayed:
     return new_site, server
 
 
-def add_relayed(site: Site, **data: object) -> Server:
+def add_relayed(site: Site, disk: str | None = None, **data: object) -> Server:
     """Add such a server; not deployed yet."""
     site.add_zone("second.test")
     domains = ["example.test", "second.test"]
-    return site.add_server("example.test", domains=domains, outbound="relay", retry_after=2, **data)
+    return site.add_server(
+        "example.test", domains=domains, disk=disk, outbound="relay", retry_after=2, **data
+    )

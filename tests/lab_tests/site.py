@@ -287,12 +287,13 @@ def inbox(site: Site, server: Server, account: str = "admin") -> str:
 
 
 def _readable(raw: bytes) -> str:
-    """Head and texts of a message as a person sees them; attachments are not opened."""
+    """Head and texts of a message as a person sees them, without line breaks or attachments."""
     message = email.message_from_bytes(raw, policy=email.policy.default)
     texts = [part for part in message.walk() if part.get_content_maintype() == "text"]
     shown = [part for part in texts if part.get_content_disposition() != "attachment"]
     head = [f"{name}: {value}" for name, value in message.items()]
-    return "\n".join([*head, *(str(part.get_content()) for part in shown)])
+    whole = "\n".join([*head, *(str(part.get_content()) for part in shown)])
+    return " ".join(whole.split())
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import smtplib
 
+import dns.reversename
 import pytest
 
 from tests.lab.certificates import receiver_files
@@ -86,6 +87,8 @@ def test_ipv6_is_used_once_its_address_has_a_ptr(new_site: Site) -> None:
     assert wait_for(lambda: "name=mx.six.test type=A" in inbox(site, server), 30)
 
     site.dns.set_ptr(PUBLIC_V6, "smtp.example.test")
+    owner = dns.reversename.from_address(PUBLIC_V6).to_text()
+    assert wait_for(lambda: bool(site.dns.records(owner, "PTR", RESOLVER)), 30)
     done = site.operator.run()
     assert done.status == 0, done.output
     send(site, server, "b@six.test")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
-from tests.lab_tests.conftest import Relayed
+from tests.lab_tests.conftest import Relayed, add_relayed
 from tests.lab_tests.site import Site, inbox, send, submit
 
 pytestmark = pytest.mark.lab
@@ -89,6 +89,63 @@ def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
     with pytest.raises(smtplib.SMTPResponseException) as refused:
         send(site, server, to="someone@recv.test", domain="third.test")
     assert refused.value.smtp_code >= 500
+
+
+def test_what_waits_outlives_reboot_power_cut_and_a_full_disk(new_site: Site) -> None:
+    site = new_site
+    server = add_relayed(site, disk="900M")
+    done = site.operator.run()
+    assert done.status == 0, done.output
+    Receiver().daemon.stop()
+    for number in range(3):
+        send(site, server, to=f"someone{number}@recv.test")
+
+    def waiting() -> int:
+        return server.host.run("postqueue -j").count('"queue_id"')
+
+    assert wait_for(lambda: waiting() == 3, 30)
+    for stop in (server.host.reboot, server.host.power_cut):
+        stop()
+        assert wait_for(lambda: server.answers(465) and waiting() == 3, 60), stop
+
+    # Without room nothing is taken, so nothing is lost; inbound mail is refused for now only.
+    server.host.run("fallocate -l 2G /var/full 2>/dev/null || cat /dev/zero > /var/full")
+    with pytest.raises(smtplib.SMTPResponseException) as refused:
+        send(site, server, to="someone3@recv.test")
+    assert 400 <= refused.value.smtp_code < 500
+    server.host.run("rm /var/full")
+    send(site, server, to="someone3@recv.test")
+
+    Receiver().restart()
+    assert wait_for(lambda: len(Receiver().verdicts()) == 4, 90)
+    assert {each.recipients[0] for each in Receiver().verdicts()} == {
+        f"someone{number}@recv.test" for number in range(4)
+    }
+    assert {(each.spf, each.dkim, each.dmarc) for each in Receiver().verdicts()} == {GOOD}
+
+
+def test_other_peoples_firewalls_leave_the_redirect_alone(relayed: Relayed) -> None:
+    site, server = relayed
+    starts = site.starts(server)
+    server.host.run(
+        "apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "
+        "--no-install-recommends ufw firewalld </dev/null && systemctl disable --now firewalld",
+        check=True,
+    )
+    for command in (
+        "ufw allow 22,25,80,443,465,993/tcp && ufw --force enable",
+        "ufw reload",
+        "ufw --force disable",
+        "systemctl start firewalld && firewall-cmd --set-default-zone=trusted",
+        "firewall-cmd --reload",
+        "firewall-cmd --complete-reload",
+        "systemctl stop firewalld",
+    ):
+        server.host.run(command, check=True)
+        verdict = submit(site, server, to="someone@recv.test")
+        assert (verdict.ehlo, verdict.dkim) == ("smtp.example.test", "pass"), command
+        assert not server.answers(2525), command
+    assert site.starts(server) == starts
 
 
 def key_records(site: Site) -> list[str]:

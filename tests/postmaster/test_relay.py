@@ -143,7 +143,7 @@ def test_clear_text_is_a_warning_only_where_a_handshake_failed() -> None:
     assert judged(replace(GOOD, deliveries=(clear,)))["OUT-05 8.8.8.8"] is Status.PASS
     failed = replace(clear, handshake_failed=True)
     assert judged(replace(GOOD, deliveries=(clear, failed)))["OUT-05 8.8.8.8"] is Status.WARN
-    inside = replace(failed, address="127.0.0.1")
+    inside = replace(failed, address="127.0.0.2")
     assert "OUT-05 8.8.8.8" not in judged(replace(GOOD, deliveries=(inside,)))
 
 
