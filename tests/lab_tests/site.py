@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import imaplib
+import itertools
 import json
 import poplib
 import re
@@ -16,8 +17,9 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import EmailMessage
@@ -300,33 +302,44 @@ def _readable(raw: bytes) -> str:
 class Sent:
     """What became of a stream of messages at submission: their marks, and why others were not."""
 
-    accepted: set[str]
-    refused: dict[str, str]
+    accepted: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
-def stream(
-    site: Site, server: Server, recipients: Sequence[str], domains: Sequence[str], seconds: float
-) -> Sent:
-    """Submit a message to each recipient over 465, evenly spread over some seconds.
+@contextmanager
+def streaming(
+    site: Site, server: Server, domains: Sequence[str], receivers: Sequence[str], every: float
+) -> Iterator[Sent]:
+    """Meanwhile submit a message over 465 at this interval (seconds), by several clients.
 
-    Each has a mark of its own in its subject. The domains take turns as senders. Nothing is tried
-    again here: whoever is refused knows it.
+    Each has a mark of its own in its subject; sender domains and receivers take turns. Nothing is
+    tried again here: whoever is refused knows it.
     """
-    accepted, refused, started = set[str](), dict[str, str](), time.monotonic()
+    sent, ended, started = Sent(), threading.Event(), time.monotonic()
 
     def one(number: int) -> None:
-        time.sleep(max(0.0, started + number * seconds / len(recipients) - time.monotonic()))
         mark = f"mark-{number}-{secrets.token_hex(4)}"
-        domain = domains[number % len(domains)]
+        to = f"someone{number}@{receivers[number % len(receivers)]}"
         try:
-            send(site, server, recipients[number], domain=domain, subject=mark)
-            accepted.add(mark)
+            send(site, server, to, domain=domains[number % len(domains)], subject=mark)
+            sent.accepted.add(mark)
         except (OSError, smtplib.SMTPException) as error:
-            refused[mark] = str(error)
+            sent.refused[mark] = str(error)
+
+    def feed(pool: ThreadPoolExecutor) -> None:
+        for number in itertools.count():
+            if ended.wait(max(0.0, started + number * every - time.monotonic())):
+                return
+            pool.submit(one, number)
 
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(one, range(len(recipients))))
-    return Sent(accepted, refused)
+        feeder = threading.Thread(target=feed, args=(pool,))
+        feeder.start()
+        try:
+            yield sent
+        finally:
+            ended.set()
+            feeder.join()
 
 
 def marks(verdicts: Sequence[Verdict]) -> Counter[str]:

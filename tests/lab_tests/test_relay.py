@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import smtplib
+from typing import Any
 
+import dkim
 import pytest
 
+from keys import dkim as keys
+from tests.lab.operator import Run
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.conftest import Relayed, add_relayed
@@ -57,30 +62,50 @@ def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> N
     assert submit(site, server, to="someone@recv.test").dkim == "pass"
 
 
+def queue(site: Site, action: str, *ids: str) -> Run:
+    """Run `pmail-deploy queue ACTION IDS --json`."""
+    data = (f"queue_action={action}", f"queue_ids={','.join(ids)}", "queue_json=1")
+    options = [word for each in data for word in ("--data", each)]
+    return site.operator.run("deploys/queue.py", "-y", *options)
+
+
+def listed(site: Site) -> list[dict[str, Any]]:
+    """What waits, as JSON."""
+    done = queue(site, "list")
+    assert done.status == 0, done.output
+    (line,) = [line for line in done.output.splitlines() if '"queue":' in line]
+    entries: list[dict[str, Any]] = json.loads(line[line.index("{") :])["queue"]
+    return entries
+
+
 def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
-    relayed: Relayed,
+    new_site: Site,
 ) -> None:
-    site, server = relayed
+    site = new_site
+    server = add_relayed(site, delay_notice=3)
+    done = site.operator.run()
+    assert done.status == 0, done.output
     verdict = submit(site, server, to="greylist@recv.test")
     assert (verdict.spf, verdict.dkim, verdict.dmarc) == GOOD
 
-    # What waits is listed with the receiver's words; a named message is taken out.
+    # What waits is listed with the receiver's words; its sender is told after a while.
     send(site, server, to="later@recv.test")
     assert wait_for(lambda: "Not yet" in server.host.run("postqueue -j"), 30)
-    listed = site.operator.run("deploys/queue.py", "-y", "--data", "queue_json=1")
-    assert listed.status == 0 and "Not yet" in listed.output, listed.output
-    lines = [line for line in listed.output.splitlines() if '"queue":' in line]
-    record = json.loads(lines[0][lines[0].index("{") :])
-    (entry,) = record["queue"]
+    (entry,) = listed(site)
     assert (entry["recipient"], entry["sender"]) == ("later@recv.test", "admin@example.test")
-    assert entry["next_try"] >= entry["since"]
-    data = ("--data", "queue_action=delete", "--data", "queue_ids=ABCDEF")
-    unknown = site.operator.run("deploys/queue.py", "-y", *data)
+    assert "Not yet" in entry["reason"] and entry["next_try"] >= entry["since"]
+    assert wait_for(lambda: "Not yet" in inbox(site, server), 60)
+    assert "is delayed" in inbox(site, server) and "有延迟" in inbox(site, server)
+
+    # Named messages are held, released, tried at once and taken out; unknown ones are refused.
+    unknown = queue(site, "delete", "ABCDEF")
     assert unknown.status != 0 and "ABCDEF" in unknown.output
-    data = ("--data", "queue_action=delete", "--data", f"queue_ids={entry['queue_id']}")
-    deleted = site.operator.run("deploys/queue.py", "-y", *data)
-    assert deleted.status == 0, deleted.output
-    assert "later@recv.test" not in server.host.run("postqueue -j")
+    for action, kind in (("hold", "hold"), ("release", "deferred"), ("retry", "deferred")):
+        done = queue(site, action, entry["queue_id"])
+        assert done.status == 0, done.output
+        assert wait_for(lambda kind=kind: listed(site)[0]["queue"] == kind, 20), action  # type: ignore[misc]
+    deleted = queue(site, "delete", entry["queue_id"])
+    assert deleted.status == 0 and listed(site) == [], deleted.output
 
     send(site, server, to="refuse@recv.test")
     assert wait_for(lambda: "no such user here" in inbox(site, server), 30)
@@ -89,6 +114,33 @@ def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
     with pytest.raises(smtplib.SMTPResponseException) as refused:
         send(site, server, to="someone@recv.test", domain="third.test")
     assert refused.value.smtp_code >= 500
+
+    # What PMail forwards as it came keeps the signatures of others, and gets none of ours.
+    forwarded = foreign_message(site)
+    server.host.run(
+        f"printf %s {shlex.quote(forwarded)} | curl -s --noproxy '*' -T - --crlf "
+        "--mail-from admin@example.test --mail-rcpt someone@recv.test smtp://127.0.0.1:2525",
+        check=True,
+    )
+    assert wait_for(lambda: "far away" in Receiver().verdicts()[-1].message, 30)
+    verdict = Receiver().verdicts()[-1]
+    assert (verdict.spf, verdict.dkim) == ("pass", "pass")
+    assert "d=secure.test" in verdict.message and "d=example.test" not in verdict.message
+
+
+def foreign_message(site: Site) -> str:
+    """A message of somebody else's, signed by them; and with a signature as PMail would add."""
+    key = keys.make(1024)
+    public = keys.public_key(keys.read(key))
+    site.dns.add("secure.test", f'theirs._domainkey.secure.test. 60 TXT "{public.record}"')
+    head = "From: friend@secure.test", "To: admin@example.test", "Subject: far away"
+    message = "\r\n".join((*head, "", "Hi", ""))
+    signed = dkim.sign(message.encode(), b"theirs", b"secure.test", key, include_headers=[b"from"])
+    own = (
+        "DKIM-Signature: a=rsa-sha256; bh=x; c=simple/simple; d=example.test;\r\n"
+        " h=From; s=default; t=1; v=1;\r\n b=x\r\n"
+    )
+    return (own + signed.decode() + message).replace("\r\n", "\n")
 
 
 def test_what_waits_outlives_reboot_power_cut_and_a_full_disk(new_site: Site) -> None:
@@ -129,7 +181,9 @@ def test_other_peoples_firewalls_leave_the_redirect_alone(relayed: Relayed) -> N
     starts = site.starts(server)
     server.host.run(
         "apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "
-        "--no-install-recommends ufw firewalld </dev/null && systemctl disable --now firewalld",
+        "--no-install-recommends ufw firewalld </dev/null && "
+        # Stopped while it starts it would leave half of its rules behind.
+        "until firewall-cmd --state; do sleep 0.2; done && systemctl disable --now firewalld",
         check=True,
     )
     for command in (
