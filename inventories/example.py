@@ -8,6 +8,14 @@ mail_servers = [
             "domains": ["example.com", "second.example"],  # the primary one first
             "users": ["bob", {"account": "alice", "name": "Alice"}],
             "acme_email": "admin@example.com",
+            # Where port 25 is blocked: out through a provider with a password.
+            # "outbound": "smarthost",
+            # "smarthost": {
+            #     "host": "smtp.provider.example",
+            #     "user": "you@provider.example",
+            #     "password_env": "SMARTHOST_PASSWORD",
+            # },
+            # "spf_include": ["spf.provider.example"],
         },
     ),
 ]

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 PORTS = (25, 465, 587, 993, 995, 110, 80, 443, 8080)
 
+# The host's addresses, one a line.
+ADDRESSES = r"""ip -o addr show scope global | awk '{split($4, a, "/"); print a[1]}'"""
+
 # Plain POSIX sh and what a minimal Debian has; every line of output is `name value`.
 _SCRIPT = r"""
 export LC_ALL=C
@@ -39,7 +42,7 @@ if command -v nft >/dev/null 2>&1; then
         | nft -c -f - 2>/dev/null && echo nat yes || echo nat no
 elif modprobe -qn nft_chain_nat 2>/dev/null; then echo nat yes
 else echo nat unknown; fi
-ip -o addr show scope global | awk '{split($4, a, "/"); print "address", a[1]}'
+@addresses@ | sed 's/^/address /'
 """
 
 _CONNECT = r"""
@@ -109,7 +112,7 @@ class Exchange:
 def script(exchanges: tuple[Exchange, ...]) -> str:
     """Return the script. exchanges: resolved, and connected to on port 25."""
     names = " ".join(shlex.quote(each.name) for each in exchanges)
-    parts = [_SCRIPT.replace("@names@", names)]
+    parts = [_SCRIPT.replace("@names@", names).replace("@addresses@", ADDRESSES)]
     for each in exchanges:
         connect = _CONNECT.replace("@address@", each.address).replace("@domain@", each.domain)
         parts.append(f"( {connect} ) &\n")

@@ -229,7 +229,7 @@ def receivers(server: MailServer) -> str:
 def transport(server: MailServer) -> str:
     """Return where mail of special domains goes: our own to PMail, proofs to their sink."""
     lines = [f"{domain.name} pmail:[{layout.PMAIL}]:25" for domain in server.domains]
-    lines.append(f"{layout.PROOF_DOMAIN} smtp:[127.0.0.1]:{layout.PROOF_PORT}")
+    lines.append(f"{layout.PROOF_DOMAIN} proof:[127.0.0.1]:{layout.PROOF_PORT}")
     return _table(lines)
 
 

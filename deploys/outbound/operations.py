@@ -23,6 +23,7 @@ from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer
 from probes import dns
 from probes.dns import Resolvers
+from probes.fitness import ADDRESSES
 
 Commands = Generator[FunctionCommand, None, None]
 Proven = Callable[[SigningKey], bool]
@@ -155,8 +156,7 @@ def postfix(server: MailServer) -> Commands:
 
 def _sending(host: Host, server: MailServer) -> Sending:
     """The addresses to send from: those of the host's own, IPv6 only where it is known for it."""
-    script = "ip -o addr show scope global | awk '{split($4, a, \"/\"); print a[1]}'"
-    own = read(host, script).stdout.split()
+    own = read(host, ADDRESSES).stdout.split()
     ipv4 = server.ipv4 if server.ipv4 in own else None
     if server.ipv6 is None or server.ipv6 not in own:
         return Sending(ipv4, None)

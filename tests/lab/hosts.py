@@ -110,7 +110,7 @@ class Host:
             raise RuntimeError(f"{self.name} did not reboot")
         self._wait_for_ssh()
 
-    def power_cut(self, suite: str = "bookworm") -> None:
+    def power_cut(self) -> None:
         """Stop it dead, whatever it is doing, and start it again; its disk stays as it was."""
         init = self.init
         if init:
@@ -119,7 +119,7 @@ class Host:
         wait_for(lambda: self.init is None, 10)
         # The namespace outlives the machine; a real one's firewall does not.
         run("ip", "netns", "exec", self.netns, "nft", "flush", "ruleset")
-        self._start(suite)
+        self._start((self.folder / "suite").read_text())
         self._wait_for_ssh()
 
     def cut_ssh(self) -> None:
@@ -152,6 +152,7 @@ class Host:
         self.stop()
         self._make_network()
         self._make_disk(disk)
+        (self.folder / "suite").write_text(suite)
         self._start(suite)
         self._wait_for_ssh()
 

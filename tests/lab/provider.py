@@ -10,6 +10,7 @@ from tests.lab.certificates import Files, issue
 from tests.lab.hosts import Host
 from tests.lab.nameservers import NameServers
 from tests.lab.network import state
+from tests.lab.rootfs import PREPARED
 
 NAME, ZONE, ADDRESS = "out.provider.test", "provider.test", "203.0.113.30"
 _MAIN = f"""compatibility_level = 3.6
@@ -45,14 +46,9 @@ class Provider:
         dns.add(ZONE, f"{NAME}. 60 A {ADDRESS}")
         dns.add(ZONE, f'{ZONE}. 60 TXT "v=spf1 ip4:{ADDRESS} -all"')
         dns.set_ptr(ADDRESS, NAME)
-        self.host.boot("bookworm")
-        install = "apt-get install -y -qq --no-install-recommends postfix libsasl2-modules"
-        self.host.run(
-            "echo postfix postfix/main_mailer_type select No configuration "
-            "| debconf-set-selections; "
-            f"apt-get update -qq; DEBIAN_FRONTEND=noninteractive {install} sasl2-bin </dev/null",
-            check=True,
-        )
+        self.host.boot(PREPARED)
+        install = "apt-get install -y -qq --no-install-recommends sasl2-bin </dev/null"
+        self.host.run(f"apt-get update -qq; DEBIAN_FRONTEND=noninteractive {install}", check=True)
         files = self._files()
         for path, content in {
             "main.cf": _MAIN,

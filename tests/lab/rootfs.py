@@ -11,11 +11,19 @@ from pathlib import Path
 from tests.lab.network import cache
 from tests.lab.process import run
 
-SUITES = ("bookworm", "trixie")
+# With the deploy's packages there already, as after an earlier run: for tests that are not about
+# the installation. They save a tenth of the whole time.
+PREPARED = "bookworm-prepared"
+SUITES = ("bookworm", "trixie", PREPARED)
 # What a provider's minimal image has. No python, no nftables: the deploy brings what it needs.
 _PACKAGES = (
     "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,iproute2,ca-certificates,sudo,"
     "procps,kmod,netbase,less"
+)
+_DEPLOYED = "ca-certificates,curl,nftables,openssl,unzip,postfix,opendkim,libsasl2-modules"
+_NO_CONFIGURATION = (
+    "echo postfix postfix/main_mailer_type select No configuration "
+    '| chroot "$1" debconf-set-selections'
 )
 _CUSTOMIZE = r"""
 set -e
@@ -129,7 +137,10 @@ def mirror() -> str:
 def tarball(suite: str) -> Path:
     """Return the root file system of a suite, built when its recipe is new."""
     source = mirror()
-    recipe = "\n".join((_PACKAGES, _CUSTOMIZE, suite, source))
+    prepared = suite == PREPARED
+    release = suite.removesuffix("-prepared")
+    packages = f"{_PACKAGES},{_DEPLOYED}" if prepared else _PACKAGES
+    recipe = "\n".join((packages, _NO_CONFIGURATION, _CUSTOMIZE, suite, source))
     key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
     path = cache() / "rootfs" / f"{suite}-{key}.tar"
     if path.exists():
@@ -139,16 +150,17 @@ def tarball(suite: str) -> Path:
     fresh = path.with_suffix(f".{os.getpid()}.tar")
     security = source.removesuffix("/debian") + "/debian-security"
     sources = (
-        f"deb {source} {suite} main\ndeb {source} {suite}-updates main\n"
-        f"deb {security} {suite}-security main\n"
+        f"deb {source} {release} main\ndeb {source} {release}-updates main\n"
+        f"deb {security} {release}-security main\n"
     )
     run(
         "mmdebstrap",
         "--variant=minbase",
         "--mode=root",
-        f"--include={_PACKAGES}",
+        f"--include={packages}",
+        *((f"--essential-hook={_NO_CONFIGURATION}",) if prepared else ()),
         f"--customize-hook={_CUSTOMIZE}",
-        suite,
+        release,
         str(fresh),
         "-",
         input=sources,

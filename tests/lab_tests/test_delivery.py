@@ -80,7 +80,7 @@ def test_every_kind_of_receiver_gets_its_mail_and_every_sender_an_answer(relayed
 
 def test_ipv6_is_used_once_its_address_has_a_ptr(new_site: Site) -> None:
     site = new_site
-    server = site.add_server("example.test", outbound="relay", retry_after=2, ipv6=PUBLIC_V6)
+    server = add_relayed(site, ipv6=PUBLIC_V6)
     without = site.operator.run()
     assert without.status != 0 and f"{PUBLIC_V6} has no PTR" in without.output, without.output
     send(site, server, "a@six.test")
