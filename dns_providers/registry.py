@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dns_providers.base import AuthError, Provider, ProviderError
+from dns_providers.powerdns import PowerDnsProvider
 from dns_providers.rfc2136 import ALGORITHMS, Rfc2136Provider, TsigKey
 from dns_providers.rrset import owner_name
 from dns_providers.zonefile import ZoneFileProvider
@@ -14,7 +15,7 @@ from dns_providers.zonefile import ZoneFileProvider
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A provider's setting. kind: text, port, file (a path here), env (a variable's name)."""
+    """A provider's setting. kind: text, port, url, file (a path here), env (a variable's name)."""
 
     name: str
     kind: str = "text"
@@ -42,11 +43,11 @@ class BadOptions(ProviderError):
         self.reasons = reasons
 
 
-def _secret(options: Mapping[str, str], environ: Mapping[str, str]) -> str:
-    """The secret named by `dns_key_secret_env` or `dns_key_secret_file`."""
-    if variable := options.get("dns_key_secret_env"):
+def _secret(options: Mapping[str, str], environ: Mapping[str, str], name: str) -> str:
+    """The secret named by the option `<name>_env` or `<name>_file`."""
+    if variable := options.get(f"{name}_env"):
         return environ.get(variable, "").strip()
-    path = Path(options.get("dns_key_secret_file", ""))
+    path = Path(options.get(f"{name}_file", ""))
     try:
         return path.read_text("utf-8").strip()
     except OSError as error:
@@ -64,7 +65,7 @@ def _open_rfc2136(
     key = TsigKey(
         options["dns_key_name"],
         options.get("dns_key_algorithm", ALGORITHMS[0]),
-        _secret(options, environ),
+        _secret(options, environ, "dns_key_secret"),
     )
     try:
         key.keyring()
@@ -84,6 +85,14 @@ def _open_zonefile(
 ) -> ZoneFileProvider:
     reload_command = options.get("zone_reload_command")
     return ZoneFileProvider(owner_name(zone), Path(options["zone_file"]), reload_command)
+
+
+def _open_powerdns(
+    zone: str, options: Mapping[str, str], environ: Mapping[str, str]
+) -> PowerDnsProvider:
+    key = _secret(options, environ, "powerdns_key")
+    server_id = options.get("powerdns_server_id", "localhost")
+    return PowerDnsProvider(owner_name(zone), options["powerdns_url"], key, server_id)
 
 
 PROVIDERS: dict[str, ProviderSpec] = {
@@ -106,6 +115,17 @@ PROVIDERS: dict[str, ProviderSpec] = {
             "zonefile",
             (Option("zone_file", "file", required=True), Option("zone_reload_command")),
             _open_zonefile,
+        ),
+        ProviderSpec(
+            "powerdns",
+            (
+                Option("powerdns_url", "url", required=True),
+                Option("powerdns_server_id", default="localhost"),
+                Option("powerdns_key_env", "env"),
+                Option("powerdns_key_file", "file"),
+            ),
+            _open_powerdns,
+            one_of=(("powerdns_key_env", "powerdns_key_file"),),
         ),
     )
 }
@@ -153,6 +173,8 @@ def _value_problem(
         return [("dns.option.choice", {**values, "choices": ", ".join(option.choices)})]
     if option.kind == "port" and not (value.isdigit() and 0 < int(value) < 65536):
         return [("dns.option.port", values)]
+    if option.kind == "url" and not value.startswith(("http://", "https://")):
+        return [("dns.option.url", values)]
     if option.kind == "file" and not Path(value).is_file():
         return [("dns.option.no_file", values)]
     if option.kind == "env" and not environ.get(value):

@@ -7,7 +7,7 @@ exactly what the plan saw. Reads use AXFR, or one query for each name where that
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
@@ -37,11 +37,10 @@ from dns_providers.base import (
 )
 from dns_providers.rrset import (
     RRset,
-    ancestors,
     from_rdataset,
     name_text,
+    related_names,
     to_rdata,
-    wildcard_beside,
 )
 
 T = TypeVar("T")
@@ -215,7 +214,7 @@ class Rfc2136Provider:
             if rdataset.rdtype not in _DNSSEC and (rrset := from_rdataset(owner, rdataset))
         }
         own = {key: rrset for key, rrset in rrsets.items() if key.owner in names}
-        related = _related_names(names, self.zone)
+        related = related_names(names, self.zone)
         covering = tuple(
             rrset
             for key, rrset in rrsets.items()
@@ -232,7 +231,7 @@ class Rfc2136Provider:
         }
         covering = [
             rrset
-            for owner in sorted(_related_names(names, self.zone) - {self.zone})
+            for owner in sorted(related_names(names, self.zone) - {self.zone})
             for rtype in (_READ_TYPES if owner.is_wild() else ("NS", "DNAME", "CNAME"))
             if (rrset := self._query(address, owner, rtype))
         ]
@@ -262,12 +261,6 @@ class _TransferRefused(Exception):
 _DNSSEC = frozenset(
     dns.rdatatype.from_text(text) for text in ("RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY")
 )
-
-
-def _related_names(names: Iterable[dns.name.Name], zone: dns.name.Name) -> set[dns.name.Name]:
-    """Ancestors of `names` inside the zone, the names themselves, and wildcards beside them."""
-    above = {ancestor for owner in names for ancestor in ancestors(owner, zone)}
-    return above | {wildcard_beside(ancestor) for ancestor in above}
 
 
 def _add_preconditions(update: dns.update.UpdateMessage, change: Change) -> None:

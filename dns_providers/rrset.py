@@ -7,6 +7,7 @@ and in the adapters, nowhere else.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -253,6 +254,12 @@ def ancestors(owner: dns.name.Name, zone: dns.name.Name) -> list[dns.name.Name]:
 def wildcard_beside(owner: dns.name.Name) -> dns.name.Name:
     """Return the wildcard that would answer for `owner` (RFC 4592)."""
     return dns.name.Name((b"*", *owner.parent().labels))
+
+
+def related_names(names: Iterable[dns.name.Name], zone: dns.name.Name) -> set[dns.name.Name]:
+    """Return ancestors of `names` inside the zone, the names themselves, wildcards beside them."""
+    above = {ancestor for owner in names for ancestor in ancestors(owner, zone)}
+    return above | {wildcard_beside(ancestor) for ancestor in above}
 
 
 def character_strings(data: bytes) -> tuple[bytes, ...]:

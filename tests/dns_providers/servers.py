@@ -35,6 +35,7 @@ class NameServer:
     name: str
     port: int
     secret: str = field(repr=False)
+    api_port: int = 0  # PowerDNS: its HTTP API, with the secret as key
 
 
 def _free_port() -> int:
@@ -46,7 +47,8 @@ def _free_port() -> int:
 @contextmanager
 def running(name: str, folder: Path) -> Iterator[NameServer]:
     """One of `bind`, `knot`, `powerdns`, with two zones and a key for the first."""
-    server = NameServer(name, _free_port(), b64encode(secrets.token_bytes(32)).decode())
+    secret = b64encode(secrets.token_bytes(32)).decode()
+    server = NameServer(name, _free_port(), secret, _free_port())
     for zone in (ZONE, OTHER_ZONE):
         (folder / f"{zone}.zone").write_text(_ZONE_TEXT.format(zone=zone))
     command = {"bind": _bind, "knot": _knot, "powerdns": _powerdns}[name](server, folder)
@@ -104,6 +106,8 @@ def _powerdns(server: NameServer, folder: Path) -> list[str]:
         f"launch=gsqlite3\ngsqlite3-database={database}\nlocal-address=127.0.0.1\n"
         f"local-port={server.port}\nsocket-dir={folder}\ndnsupdate=yes\nallow-dnsupdate-from=\n"
         "allow-axfr-ips=\ndisable-axfr=no\ncache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\n"
+        f"api=yes\napi-key={server.secret}\nwebserver=yes\nwebserver-address=127.0.0.1\n"
+        f"webserver-port={server.api_port}\n"
         "zone-cache-refresh-interval=0\nguardian=no\ndaemon=no\ndisable-syslog=yes\n"
     )
     util = ["pdnsutil", f"--config-dir={folder}"]

@@ -232,7 +232,7 @@ class Host:
     def _wait_for_ssh(self) -> None:
         root = Host(self.name, self.ip)
         command = Network().inside([*_ssh(root, strict=False), "true"])
-        if not wait_for(lambda: subprocess.run(command, capture_output=True).returncode == 0, 60):
+        if not wait_for(lambda: subprocess.run(command, capture_output=True).returncode == 0, 120):
             # A host without root login has no key for us there; its port has to do.
             scan = Network().inside(["ssh-keyscan", "-T", "5", self.ip])
             if not wait_for(lambda: bool(run(*scan, check=False)), 20):

@@ -14,10 +14,11 @@ import shutil
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dns.exception
 import dns.message
 import dns.name
 import dns.opcode
@@ -107,7 +108,9 @@ class NameServers:
             self.start(name, command)
         for zone in SITE_ZONES:
             self._wait_for(SECONDARY, zone)
-        self._wait_for(LAGGING, "lag.test")
+        # It may have asked a primary that was not up yet, and would ask again much later.
+        with self.lagging_looks_every(1):
+            self._wait_for(LAGGING, "lag.test")
         self._wait_for(RESOLVER, "example.test", recursive=True)
 
     def start(self, name: str, command: list[str]) -> None:
@@ -177,8 +180,8 @@ class NameServers:
             while not ended.wait(seconds):
                 query = dns.message.make_query("lag.test", "SOA", use_edns=False)
                 query.set_opcode(dns.opcode.NOTIFY)
-                with Network().entered():
-                    dns.query.udp(query, LAGGING, timeout=3)
+                with Network().entered(), suppress(dns.exception.Timeout, OSError):
+                    dns.query.udp(query, LAGGING, timeout=1)
 
         thread = threading.Thread(target=notify, daemon=True)
         thread.start()
@@ -201,7 +204,7 @@ class NameServers:
     def _wait_for(self, server: str, zone: str, recursive: bool = False) -> None:
         flag = "+rec" if recursive else "+norec"
         command = ["dig", "+short", "+time=1", "+tries=1", flag, f"@{server}", zone, "SOA"]
-        if not wait_for(lambda: bool(run(*Network().inside(command), check=False).strip()), 20):
+        if not wait_for(lambda: bool(run(*Network().inside(command), check=False).strip()), 60):
             logs = "\n".join(path.read_text()[-800:] for path in self.folder.glob("*.log"))
             raise RuntimeError(f"{server} does not answer for {zone}:\n{logs}")
 

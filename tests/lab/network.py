@@ -24,8 +24,9 @@ _CLONE_NEWNET = 0x40000000
 
 
 def instance() -> str:
-    """Name of this lab instance (`PMAIL_LAB`)."""
-    return os.environ.get("PMAIL_LAB", "lab")
+    """Name of this lab instance: `PMAIL_LAB`, and the test worker that it is for."""
+    name, worker = os.environ.get("PMAIL_LAB", "lab"), os.environ.get("PYTEST_XDIST_WORKER")
+    return f"{name}-{worker}" if worker else name
 
 
 def state() -> Path:

@@ -73,7 +73,7 @@ class Pebble:
             self.folder / "log",
             {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "5"},
         )
-        if not wait_for(self._fetch_root, 15):
+        if not wait_for(self._fetch_root, 60):
             raise RuntimeError(f"pebble: {(self.folder / 'log').read_text()[-1000:]}")
 
     def down(self) -> None:

@@ -86,7 +86,7 @@ class Receiver:
         self.daemon.start(command, state() / "receiver.log", {"PYTHONPATH": here})
         greeting = ["bash", "-c", f"exec 3<>/dev/tcp/{RECEIVER}/25"]
         probe = ["ip", "netns", "exec", Network().name, *greeting]
-        if not wait_for(lambda: _succeeds(probe), 15):
+        if not wait_for(lambda: _succeeds(probe), 60):
             raise RuntimeError((state() / "receiver.log").read_text())
 
     def verdicts(self) -> list[Verdict]:

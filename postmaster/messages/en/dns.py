@@ -110,4 +110,13 @@ TEXTS = {
     "dns.none_retired": "none is due",
     "dns.note.retiring": "{key}: signs nothing any more; receivers may still need it for mail on its way, so it is taken out after {day}",
     "dns.reason.retired": "signs nothing any more",
+    "dns.option.url": "{option} must be a URL: {value!r}",
+    "dns.error.http_timeout": "{url} does not answer within {seconds} s. Is it the right URL, is it up, is the port open?",
+    "dns.error.http_unreachable": "{url} cannot be reached: {reason}",
+    "dns.error.http_failed": "{url} failed ({status}): {reason}. What was written is read by the next run.",
+    "dns.error.http_junk": "{url} gave an answer that makes no sense ({reason}). Is it the API's URL?",
+    "dns.error.http_rate": "{url} wants fewer calls: {reason}. Run again later.",
+    "dns.error.http_rejected": "{url} refuses the change in {zone}: {reason}",
+    "dns.error.powerdns_key": "{url} refuses the API key ({status}): {reason}. Check powerdns_key_env or powerdns_key_file; the server's api-key and webserver-allow-from must fit.",
+    "dns.error.powerdns_zone": "{url} has no zone {zone}. Check the zone's name and powerdns_server_id; a zone is never made here.",
 }

@@ -100,4 +100,13 @@ TEXTS = {
     "dns.none_retired": "没有到期的",
     "dns.note.retiring": "{key}：已不再用于签名；收件方可能仍需用它验证途中的邮件，{day} 之后删除",
     "dns.reason.retired": "已不再用于签名",
+    "dns.option.url": "{option} 必须是网址：{value!r}",
+    "dns.error.http_timeout": "{url} 在 {seconds} 秒内没有应答。网址是否正确、服务是否运行、端口是否开放？",
+    "dns.error.http_unreachable": "无法连接 {url}：{reason}",
+    "dns.error.http_failed": "{url} 失败（{status}）：{reason}。写入了什么，由下一次运行读取。",
+    "dns.error.http_junk": "{url} 的应答无法理解（{reason}）。它是 API 的网址吗？",
+    "dns.error.http_rate": "{url} 要求减少调用：{reason}。请稍后再运行。",
+    "dns.error.http_rejected": "{url} 拒绝了 {zone} 中的更改：{reason}",
+    "dns.error.powerdns_key": "{url} 拒绝了 API 密钥（{status}）：{reason}。请检查 powerdns_key_env 或 powerdns_key_file，以及服务器的 api-key 和 webserver-allow-from。",
+    "dns.error.powerdns_zone": "{url} 上没有区域 {zone}。请检查区域名和 powerdns_server_id；这里从不创建区域。",
 }

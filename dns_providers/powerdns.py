@@ -1,0 +1,166 @@
+"""PowerDNS by its HTTP API: one read of the zone, one PATCH that is carried out whole or not.
+
+The API has no preconditions, so the zone is read again right before the write. Names and values
+travel in presentation format, absolute; a TXT must be quoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import dns.exception
+import dns.name
+import dns.rdatatype
+import httpx
+
+from dns_providers.base import (
+    AuthError,
+    Capabilities,
+    Change,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Snapshot,
+    Stale,
+    Unreachable,
+    ZoneNotFound,
+)
+from dns_providers.rrset import Other, RRKey, RRset, Value, name_text, related_names, same_values
+from dns_providers.text import value_from_text, value_text
+
+_TIMEOUT = 15.0  # seconds
+_SIGNED = frozenset({"RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY"})
+_PRIMARY = frozenset({"Master", "Primary"})
+
+
+@dataclass(frozen=True, slots=True)
+class PowerDnsProvider:
+    """A zone on a PowerDNS authoritative server.
+
+    url: where the API is ("https://ns1.example.com:8081"). key: its API key, never shown.
+    server_id: "localhost" unless a proxy has several.
+    """
+
+    slug: ClassVar[str] = "powerdns"
+    zone: dns.name.Name
+    url: str
+    key: str = field(repr=False)
+    server_id: str = "localhost"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """One PATCH is one transaction; what was there is read again before it."""
+        return Capabilities(atomic="zone", cas="reread", min_ttl=0)
+
+    def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
+        """Read the zone. Raises ProviderError."""
+        rrsets = {each.key: each for each in self._zone_rrsets()}
+        own = {key: each for key, each in rrsets.items() if key.owner in names}
+        related = related_names(names, self.zone) - {self.zone}
+        covering = tuple(each for key, each in rrsets.items() if key.owner in related)
+        return Snapshot(self.zone, names, own, covering)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Carry out all changes in one PATCH, or none of them. Raises ProviderError."""
+        there = {each.key: each for each in self._zone_rrsets()}
+        stale = [c.key for c in changes if not same_values(there.get(c.key), c.before)]
+        if stale:
+            keys = ", ".join(map(str, stale))
+            raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+        self._call("PATCH", json={"rrsets": [_patch(change) for change in changes]})
+
+    def settle(self) -> None:
+        """Tell secondaries of a primary zone, as the server does after a change."""
+        if self._call("GET").json().get("kind") in _PRIMARY:
+            self._call("PUT", "/notify")
+
+    def _zone_rrsets(self) -> Iterable[RRset]:
+        try:
+            found = self._call("GET").json()["rrsets"]
+            rows = [row for row in found if row["type"] not in _SIGNED and row["records"]]
+            return [_rrset(row) for row in rows]
+        except (ValueError, KeyError, TypeError, dns.exception.DNSException) as error:
+            raise self._junk(error) from None
+
+    def _call(self, method: str, path: str = "", json: Any = None) -> httpx.Response:
+        zone = self.zone.to_text().replace("/", "=2F")
+        url = f"{self.url.rstrip('/')}/api/v1/servers/{self.server_id}/zones/{zone}{path}"
+        try:
+            reply = httpx.request(
+                method, url, json=json, headers={"X-API-Key": self.key}, timeout=_TIMEOUT
+            )
+        except httpx.TimeoutException:
+            values = {"url": self.url, "seconds": f"{_TIMEOUT:g}"}
+            english = "{url} does not answer within {seconds} s".format(**values)
+            raise Unreachable("dns.error.http_timeout", english, **values) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            values = {"url": self.url, "reason": str(error) or type(error).__name__}
+            english = "{url} cannot be reached: {reason}".format(**values)
+            raise Unreachable("dns.error.http_unreachable", english, **values) from None
+        if not reply.is_success:
+            raise self._error(reply)
+        return reply
+
+    def _error(self, reply: httpx.Response) -> ProviderError:
+        values = {
+            "url": self.url,
+            "zone": name_text(self.zone),
+            "status": str(reply.status_code),
+            "reason": _reason(reply),
+        }
+        match reply.status_code:
+            case 401 | 403:
+                english = "{url} refuses the API key ({status}): {reason}"
+                return AuthError("dns.error.powerdns_key", english.format(**values), **values)
+            case 404:
+                english = "{url} has no zone {zone}"
+                return ZoneNotFound("dns.error.powerdns_zone", english.format(**values), **values)
+            case 429:
+                english = "{url} wants fewer calls: {reason}"
+                return RateLimited("dns.error.http_rate", english.format(**values), **values)
+            case 400 | 409 | 413 | 422:
+                english = "{url} refuses the change in {zone}: {reason}"
+                return Rejected("dns.error.http_rejected", english.format(**values), **values)
+        english = "{url} failed ({status}): {reason}"
+        return Unreachable("dns.error.http_failed", english.format(**values), **values)
+
+    def _junk(self, error: Exception) -> ProviderError:
+        values = {"url": self.url, "reason": f"{type(error).__name__}: {error}"}
+        english = "{url} gave an answer that makes no sense ({reason})".format(**values)
+        return Unreachable("dns.error.http_junk", english, **values)
+
+
+def _reason(reply: httpx.Response) -> str:
+    """The server's words: JSON, or plain text where it refuses before that."""
+    try:
+        said = reply.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        said = reply.text.strip()
+    return str(said)[:300] or reply.reason_phrase
+
+
+def _rrset(row: dict[str, Any]) -> RRset:
+    """An RRset as the API shows it. What is disabled, or of a type of its own, is left alone."""
+    key = RRKey(dns.name.from_text(row["name"], idna_codec=None), row["type"])
+    records = row["records"]
+    contents = [str(record["content"]) for record in records]
+    plain = not any(record.get("disabled") for record in records)
+    try:
+        dns.rdatatype.from_text(key.rtype)
+    except dns.rdatatype.UnknownRdatatype:
+        values: frozenset[Value] = frozenset(Other(text.encode(), text) for text in contents)
+        return RRset(key, int(row["ttl"]), values, opaque=True)
+    values = frozenset(value_from_text(text, key.rtype) for text in contents)
+    return RRset(key, int(row["ttl"]), values, opaque=not plain)
+
+
+def _patch(change: Change) -> dict[str, Any]:
+    key, after = change.key, change.after
+    row: dict[str, Any] = {"name": key.owner.to_text(), "type": key.rtype}
+    if after is None:
+        return {**row, "changetype": "DELETE"}
+    contents = sorted(value_text(value, key.rtype) for value in after.values)
+    records = [{"content": content, "disabled": False} for content in contents]
+    return {**row, "ttl": after.ttl, "changetype": "REPLACE", "records": records}
