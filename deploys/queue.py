@@ -19,6 +19,6 @@ if "mail_servers" in host.groups:
         server=server_of(site, host),
         action=str(host.data.get("queue_action") or "list"),
         ids=tuple(filter(None, str(host.data.get("queue_ids") or "").split(","))),
-        hours=int(host.data.get("queue_hours") or 24),
+        hours=str(host.data.get("queue_hours") or "24"),
         as_json=bool(host.data.get("queue_json")),
     )

@@ -21,6 +21,7 @@ from postmaster.settings import MailServer
 from probes.delivery import Delivery
 from probes.relay import Waiting, next_tries, waiting
 
+_MOST_HOURS = 8760  # a year
 # Postfix's queue ids, short or long; nothing else gets into a command.
 _QUEUE_ID = re.compile(r"[A-Za-z0-9]{6,20}")
 # A message that is not waiting for a receiver is tried when its file says so.
@@ -32,7 +33,7 @@ _LOOK = (
 
 @operation()
 def queue(
-    server: MailServer, action: str, ids: tuple[str, ...], as_json: bool, hours: int
+    server: MailServer, action: str, ids: tuple[str, ...], as_json: bool, hours: str
 ) -> Generator[FunctionCommand, None, None]:
     """Show what waits in a server's queue, or do something with named messages.
 
@@ -45,11 +46,11 @@ def queue(
     if not mode_of(server).relayed:
         host.noop(text("queue.none"))
         return
-    if problem := _problem(action, ids):
+    if problem := _problem(action, ids, hours):
         yield from flow.fail(problem)
         return
     if action == "deliveries":
-        found = deliveries(host, hours)
+        found = deliveries(host, int(hours))
         _show(_deliveries_json(found) if as_json else _deliveries_table(found))
         host.noop(text("queue.delivered", count=len(found)))
         return
@@ -68,9 +69,11 @@ def queue(
     yield FunctionCommand(host_files.run, (script, text("queue.failed", action=action)), {})
 
 
-def _problem(action: str, ids: tuple[str, ...]) -> str | None:
+def _problem(action: str, ids: tuple[str, ...], hours: str) -> str | None:
     if action not in ACTIONS:
         return text("queue.action", action=action, actions=", ".join(ACTIONS))
+    if not hours.isdecimal() or not 0 < int(hours) <= _MOST_HOURS:
+        return text("queue.bad_hours", hours=hours, most=_MOST_HOURS)
     if action not in SHOWN and not ids:
         return text("queue.no_ids", action=action)
     bad = [each for each in ids if not _QUEUE_ID.fullmatch(each)]

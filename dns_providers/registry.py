@@ -87,6 +87,16 @@ def _open_zonefile(
     return ZoneFileProvider(owner_name(zone), Path(options["zone_file"]), reload_command)
 
 
+def _open_cloudflare(
+    zone: str, options: Mapping[str, str], environ: Mapping[str, str]
+) -> Provider:
+    # The SDK takes long to load: only who uses it waits for it.
+    from dns_providers.cloudflare import CloudflareProvider
+
+    token = _secret(options, environ, "cloudflare_token")
+    return CloudflareProvider(owner_name(zone), token, options.get("cloudflare_zone_id"))
+
+
 def _open_powerdns(
     zone: str, options: Mapping[str, str], environ: Mapping[str, str]
 ) -> PowerDnsProvider:
@@ -115,6 +125,16 @@ PROVIDERS: dict[str, ProviderSpec] = {
             "zonefile",
             (Option("zone_file", "file", required=True), Option("zone_reload_command")),
             _open_zonefile,
+        ),
+        ProviderSpec(
+            "cloudflare",
+            (
+                Option("cloudflare_zone_id"),
+                Option("cloudflare_token_env", "env"),
+                Option("cloudflare_token_file", "file"),
+            ),
+            _open_cloudflare,
+            one_of=(("cloudflare_token_env", "cloudflare_token_file"),),
         ),
         ProviderSpec(
             "powerdns",

@@ -105,7 +105,7 @@ def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
     for action, kind in (("hold", "hold"), ("release", "deferred"), ("retry", "deferred")):
         done = queue(site, action, entry["queue_id"])
         assert done.status == 0, done.output
-        assert wait_for(lambda kind=kind: listed(site)[0]["queue"] == kind, 20), action  # type: ignore[misc]
+        assert wait_for(lambda kind=kind: listed(site)[0]["queue"] == kind, 90), action  # type: ignore[misc]
     deleted = queue(site, "delete", entry["queue_id"])
     assert deleted.status == 0 and listed(site) == [], deleted.output
 

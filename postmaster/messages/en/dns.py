@@ -119,4 +119,9 @@ TEXTS = {
     "dns.error.http_rejected": "{url} refuses the change in {zone}: {reason}",
     "dns.error.powerdns_key": "{url} refuses the API key ({status}): {reason}. Check powerdns_key_env or powerdns_key_file; the server's api-key and webserver-allow-from must fit.",
     "dns.error.powerdns_zone": "{url} has no zone {zone}. Check the zone's name and powerdns_server_id; a zone is never made here.",
+    "dns.error.cloudflare_zone": "Cloudflare shows no zone {zone} to this token. Give the token Zone > DNS > Edit and Zone > Zone > Read for this zone, or set cloudflare_zone_id.",
+    "dns.error.cloudflare_pending": "{zone} is not live at Cloudflare yet. Set these name servers at your registrar: {servers}",
+    "dns.error.cloudflare_several": "Cloudflare has {count} zones {zone} for this token: set cloudflare_zone_id",
+    "dns.error.cloudflare_rate": "Cloudflare blocks this user for {seconds} s: too many requests in 5 minutes ({reason}). Nothing more was sent; run again later.",
+    "dns.error.cloudflare_token": "Cloudflare refuses the token for {zone} ({reason}). It needs the permissions Zone > DNS > Edit and Zone > Zone > Read for this zone.",
 }

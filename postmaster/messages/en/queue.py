@@ -15,4 +15,5 @@ TEXTS = {
     "queue.delivered": "{count} deliveries and attempts",
     "queue.none_delivered": "nothing was delivered or tried",
     "queue.clear": "in clear text",
+    "queue.bad_hours": "queue_hours must be a number from 1 to {most}: {hours!r}",
 }

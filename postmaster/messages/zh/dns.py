@@ -109,4 +109,9 @@ TEXTS = {
     "dns.error.http_rejected": "{url} 拒绝了 {zone} 中的更改：{reason}",
     "dns.error.powerdns_key": "{url} 拒绝了 API 密钥（{status}）：{reason}。请检查 powerdns_key_env 或 powerdns_key_file，以及服务器的 api-key 和 webserver-allow-from。",
     "dns.error.powerdns_zone": "{url} 上没有区域 {zone}。请检查区域名和 powerdns_server_id；这里从不创建区域。",
+    "dns.error.cloudflare_zone": "该令牌在 Cloudflare 看不到区域 {zone}。请为令牌授予该区域的 Zone > DNS > Edit 和 Zone > Zone > Read，或设置 cloudflare_zone_id。",
+    "dns.error.cloudflare_pending": "{zone} 在 Cloudflare 尚未生效。请在域名注册商处设置这些名称服务器：{servers}",
+    "dns.error.cloudflare_several": "该令牌在 Cloudflare 有 {count} 个区域 {zone}：请设置 cloudflare_zone_id",
+    "dns.error.cloudflare_rate": "Cloudflare 已封锁该用户 {seconds} 秒：5 分钟内请求过多（{reason}）。未再发送请求；请稍后再运行。",
+    "dns.error.cloudflare_token": "Cloudflare 拒绝了 {zone} 的令牌（{reason}）。它需要该区域的 Zone > DNS > Edit 和 Zone > Zone > Read 权限。",
 }

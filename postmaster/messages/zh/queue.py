@@ -15,4 +15,5 @@ TEXTS = {
     "queue.delivered": "{count} 次投递及尝试",
     "queue.none_delivered": "没有投递或尝试",
     "queue.clear": "明文",
+    "queue.bad_hours": "queue_hours 必须是 1 到 {most} 的数字：{hours!r}",
 }

@@ -1,0 +1,368 @@
+"""Cloudflare by its official SDK: all pages read, and one batch for all changes of a stage.
+
+A batch is one transaction (developers.cloudflare.com, "Batch DNS records"), but has no
+preconditions: the records are read again right before it. Only fields that differ are patched, so
+that comments and tags stay. What Cloudflare answers for itself (proxied, locked by Email Routing)
+is opaque: a conflict, never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import cloudflare
+import dns.exception
+import dns.name
+import dns.rdatatype
+import httpx
+import idna
+
+from dns_providers.base import (
+    AuthError,
+    Capabilities,
+    Change,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Snapshot,
+    Stale,
+    Unreachable,
+    ZoneNotFound,
+)
+from dns_providers.rrset import (
+    CAA,
+    MX,
+    SRV,
+    TXT,
+    Address,
+    Other,
+    RRKey,
+    RRset,
+    Target,
+    Value,
+    name_text,
+    owner_name,
+    related_names,
+    same_values,
+)
+from dns_providers.text import value_from_text, value_text
+
+AUTOMATIC = 300  # seconds that TTL 1 ("automatic") is served with
+_PAGE = 1000  # records
+_BATCH = 200  # operations, on the free plan
+_TIMEOUT = 20.0  # seconds
+_BLOCKED = "300"  # seconds that a user with too many requests is blocked for
+# Codes of developers.cloudflare.com and of terraform-provider-cloudflare's reports.
+_NO_RIGHT = frozenset({6003, 6111, 9103, 9106, 9109, 10000})
+_THROTTLED = frozenset({971, 10429})
+_NO_ZONE = frozenset({1001, 7003})
+_EXISTS = frozenset({81058})
+
+
+@dataclass(frozen=True, slots=True)
+class _Zone:
+    id: str
+    name_servers: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class CloudflareProvider:
+    """A zone at Cloudflare. token: an API token, never shown. zone_id: found by name if None.
+
+    transport: what carries the requests, None for the real one.
+    """
+
+    slug: ClassVar[str] = "cloudflare"
+    zone: dns.name.Name
+    token: str = field(repr=False)
+    zone_id: str | None = None
+    transport: httpx.BaseTransport | None = field(default=None, repr=False)
+    _found: _Zone | None = field(default=None, init=False, repr=False)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """A batch is whole or nothing; TTL 60 s to a day; TXT up to what one record takes."""
+        return Capabilities("zone", "reread", min_ttl=60, max_ttl=86400, max_txt=4000)
+
+    def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
+        """Read all records. Raises ProviderError."""
+        rrsets = {each.key: each for each in (*self._rrsets(), *self._apex())}
+        own = {key: each for key, each in rrsets.items() if key.owner in names}
+        related = related_names(names, self.zone) - {self.zone}
+        covering = tuple(each for key, each in rrsets.items() if key.owner in related)
+        return Snapshot(self.zone, names, own, covering)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Carry out all changes in one batch. Raises ProviderError."""
+        there = {each.key: each for each in self._rrsets()}
+        stale = [c.key for c in changes if not same_values(there.get(c.key), c.before)]
+        if stale:
+            keys = ", ".join(map(str, stale))
+            raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+        work = [step for change in changes for step in _steps(change, there.get(change.key))]
+        for start in range(0, len(work), _BATCH):
+            part = work[start : start + _BATCH]
+            batch = {kind: [body for each, body in part if each == kind] for kind in _KINDS}
+            self._batch({kind: bodies for kind, bodies in batch.items() if bodies})
+
+    def settle(self) -> None:
+        """Nothing to do: what is written is served."""
+
+    # -- calls ---------------------------------------------------------------------------------
+
+    def _client(self) -> cloudflare.Cloudflare:
+        http = httpx.Client(transport=self.transport) if self.transport else None
+        return cloudflare.Cloudflare(
+            api_token=self.token, timeout=_TIMEOUT, max_retries=2, http_client=http
+        )
+
+    def _batch(self, batch: dict[str, list[dict[str, Any]]]) -> None:
+        zone = self._zone()
+        with _told(self), self._client() as client:
+            client.dns.records.batch(zone_id=zone.id, **batch)  # type: ignore[arg-type]
+
+    def _zone(self) -> _Zone:
+        """The zone, looked up once."""
+        if self._found is None:
+            with _told(self), self._client() as client:
+                found = (
+                    [client.zones.get(zone_id=self.zone_id)]
+                    if self.zone_id
+                    else client.zones.list(name=_shown(self.zone), per_page=50).result or []
+                )
+                self._found = self._chosen([each for each in found if each is not None])
+        return self._found
+
+    def _chosen(self, found: list[Any]) -> _Zone:
+        mine = [each for each in found if _a_labels(each.name) == self.zone]
+        values = {"zone": name_text(self.zone), "count": str(len(mine))}
+        if not mine:
+            english = "Cloudflare shows no zone {zone} to this token".format(**values)
+            raise ZoneNotFound("dns.error.cloudflare_zone", english, **values)
+        live = [each for each in mine if each.status == "active"]
+        if not live:
+            values["servers"] = ", ".join(mine[0].name_servers)
+            english = "{zone} is not live at Cloudflare; its name servers: {servers}"
+            raise ZoneNotFound("dns.error.cloudflare_pending", english.format(**values), **values)
+        if len(live) > 1:
+            english = "Cloudflare has {count} zones {zone}: set cloudflare_zone_id".format(**values)
+            raise ZoneNotFound("dns.error.cloudflare_several", english, **values)
+        return _Zone(live[0].id, tuple(live[0].name_servers))
+
+    def _records(self) -> list[dict[str, Any]]:
+        """All records as the API shows them."""
+        zone, found, page = self._zone(), list[dict[str, Any]](), 1
+        with _told(self), self._client() as client:
+            while True:
+                shown = client.dns.records.list(zone_id=zone.id, per_page=_PAGE, page=float(page))
+                rows = [each.to_dict() for each in shown.result or ()]
+                found += rows
+                if len(rows) < _PAGE:
+                    return found
+                page += 1
+
+    def _rrsets(self) -> list[RRset]:
+        with _told(self):
+            groups: dict[RRKey, list[dict[str, Any]]] = {}
+            for row in self._records():
+                key = RRKey(owner_name(row["name"]), row["type"])
+                groups.setdefault(key, []).append(row)
+            return [_rrset(key, rows) for key, rows in groups.items()]
+
+    def _apex(self) -> Iterable[RRset]:
+        """SOA and NS of the apex, which Cloudflare keeps to itself."""
+        servers = self._zone().name_servers
+        names = frozenset(_name_server(each) for each in servers)
+        yield RRset(RRKey(self.zone, "NS"), 86400, names, opaque=True)
+        soa = f"{servers[0] if servers else '.'} dns.cloudflare.com."
+        yield RRset(RRKey(self.zone, "SOA"), 1800, frozenset({Other(soa.encode(), soa)}), True)
+
+
+def _shown(zone: dns.name.Name) -> str:
+    """A zone as Cloudflare names it: Unicode where it was added so."""
+    return idna.decode(name_text(zone))
+
+
+def _a_labels(name: str) -> dns.name.Name:
+    try:
+        return owner_name(idna.encode(name, uts46=True).decode("ascii"))
+    except idna.IDNAError:
+        return owner_name(name)
+
+
+def _name_server(name: str) -> Value:
+    return value_from_text(f"{name.rstrip('.')}.", "NS")
+
+
+# -- errors ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _told:
+    """Turns everything that the SDK can raise into our errors."""
+
+    provider: CloudflareProvider
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, Exception) or isinstance(error, ProviderError):
+            return
+        raise _translated(error, self.provider) from None
+
+
+def _translated(error: Exception, provider: CloudflareProvider) -> Exception:
+    values = {"zone": name_text(provider.zone), "url": "api.cloudflare.com"}
+    if isinstance(error, cloudflare.APITimeoutError):
+        values["seconds"] = f"{_TIMEOUT:g}"
+        english = "{url} does not answer within {seconds} s".format(**values)
+        return Unreachable("dns.error.http_timeout", english, **values)
+    if isinstance(error, cloudflare.APIConnectionError):
+        values["reason"] = str(error.__cause__ or error)
+        english = "{url} cannot be reached: {reason}".format(**values)
+        return Unreachable("dns.error.http_unreachable", english, **values)
+    if isinstance(error, cloudflare.APIStatusError):
+        return _refusal(error, values)
+    junk = (cloudflare.APIResponseValidationError, ValueError, KeyError, TypeError, AttributeError)
+    if isinstance(error, (*junk, dns.exception.DNSException)):
+        values["reason"] = f"{type(error).__name__}: {error}"
+        english = "{url} gave an answer that makes no sense ({reason})".format(**values)
+        return Unreachable("dns.error.http_junk", english, **values)
+    return error
+
+
+def _refusal(error: cloudflare.APIStatusError, values: dict[str, str]) -> ProviderError:
+    codes, said = _codes(error.body)
+    values["status"] = str(error.status_code)
+    values["reason"] = "; ".join(said) or str(error.status_code)
+    if error.status_code == 429 or codes & _THROTTLED:
+        values["seconds"] = error.response.headers.get("retry-after", _BLOCKED)
+        english = "Cloudflare blocks this user for {seconds} s: too many requests"
+        return RateLimited("dns.error.cloudflare_rate", english.format(**values), **values)
+    if codes & _EXISTS:
+        # Somebody was faster, or our own answer was lost: reading again tells.
+        return Stale("dns.error.stale", "a record exists already", keys=values["reason"])
+    if error.status_code in (401, 403) or codes & _NO_RIGHT:
+        english = "Cloudflare refuses the token for {zone} ({reason})".format(**values)
+        return AuthError("dns.error.cloudflare_token", english, **values)
+    if error.status_code == 404 or codes & _NO_ZONE:
+        english = "Cloudflare shows no zone {zone} to this token ({reason})".format(**values)
+        return ZoneNotFound("dns.error.cloudflare_zone", english, **values)
+    if error.status_code < 500:
+        english = "{url} refuses the change in {zone}: {reason}".format(**values)
+        return Rejected("dns.error.http_rejected", english, **values)
+    english = "{url} failed ({status}): {reason}".format(**values)
+    return Unreachable("dns.error.http_failed", english, **values)
+
+
+def _codes(body: object) -> tuple[set[int], list[str]]:
+    """Codes and messages of an answer, those of inner errors too."""
+    if not isinstance(body, dict):
+        return set(), []
+    codes, said = set[int](), list[str]()
+    for each in body.get("errors") or ():
+        if isinstance(each, dict):
+            chain = [each, *(each.get("error_chain") or ())]
+            codes |= {int(link["code"]) for link in chain if str(link.get("code", "")).isdigit()}
+            said.append(f"{each.get('code')} {each.get('message')}")
+    return codes, said
+
+
+# -- records -----------------------------------------------------------------------------------
+
+_KINDS = ("deletes", "patches", "posts")
+
+
+def _rrset(key: RRKey, rows: list[dict[str, Any]]) -> RRset:
+    values = [(_value(row), str(row["id"])) for row in rows]
+    opaque = any(_kept_by_cloudflare(row) for row in rows)
+    ttl = min(int(row["ttl"]) for row in rows)
+    return RRset(
+        key,
+        AUTOMATIC if ttl == 1 else ttl,
+        frozenset(value for value, _ in values),
+        opaque,
+        tuple(values),
+    )
+
+
+def _kept_by_cloudflare(row: dict[str, Any]) -> bool:
+    meta = row.get("meta") or {}
+    return bool(row.get("proxied") or meta.get("email_routing") or meta.get("read_only"))
+
+
+def _value(row: dict[str, Any]) -> Value:
+    content, data = str(row.get("content") or ""), row.get("data") or {}
+    match row["type"]:
+        case "A" | "AAAA":
+            return Address(content)
+        case "CNAME" | "PTR":
+            return Target(owner_name(content))
+        case "MX":
+            return MX(int(row["priority"]), owner_name(content))
+        case "TXT":
+            return TXT(_text(content))
+        case "SRV":
+            priority, weight, port = (int(data[name]) for name in ("priority", "weight", "port"))
+            return SRV(priority, weight, port, owner_name(data["target"]))
+        case "CAA":
+            return CAA(int(data["flags"]), str(data["tag"]).lower(), str(data["value"]).encode())
+    return Other(content.encode(), content)
+
+
+def _text(content: str) -> bytes:
+    """A TXT's octets: quoted at both ends it is presentation format, else taken as it stands."""
+    if len(content) < 2 or content[0] != '"' or content[-1] != '"':
+        return content.encode()
+    try:
+        value = value_from_text(content, "TXT")
+    except dns.exception.DNSException:
+        return content.encode()
+    return value.data if isinstance(value, TXT) else content.encode()
+
+
+def _fields(value: Value, rtype: str) -> dict[str, Any]:
+    """What says a value in a record."""
+    match value:
+        case Address(address=address):
+            return {"content": address, "proxied": False}
+        case Target(name=name):
+            return {"content": _host(name), "proxied": False}
+        case MX(preference=preference, exchange=exchange):
+            return {"content": _host(exchange), "priority": preference}
+        case SRV(priority=priority, weight=weight, port=port, target=target):
+            numbers = {"priority": priority, "weight": weight, "port": port}
+            return {"data": {**numbers, "target": _host(target)}}
+        case CAA(flags=flags, tag=tag, value=data):
+            return {"data": {"flags": flags, "tag": tag, "value": data.decode("ascii")}}
+    return {"content": value_text(value, rtype)}
+
+
+def _host(name: dns.name.Name) -> str:
+    return "." if name == dns.name.root else name_text(name)
+
+
+def _steps(change: Change, live: RRset | None) -> list[tuple[str, dict[str, Any]]]:
+    """A change as operations of a batch: values that differ are patched one into the other."""
+    rtype, ids = change.key.rtype, dict(live.handles) if live else {}
+    before = change.before.values if change.before else frozenset()
+    after, ttl = (change.after.values, change.after.ttl) if change.after else (frozenset(), 0)
+    gone = sorted(ids[value] for value in before - after)
+    new = sorted(after - before, key=str)
+    retimed = bool(change.before and change.after and change.before.ttl != change.after.ttl)
+    steps: list[tuple[str, dict[str, Any]]] = []
+    for id, value in zip(gone, new, strict=False):
+        steps.append(("patches", {"id": id, **_fields(value, rtype), **_times(retimed, ttl)}))
+    steps += [("deletes", {"id": id}) for id in gone[len(new) :]]
+    head = {"name": name_text(change.key.owner), "type": rtype, "ttl": ttl}
+    steps += [("posts", {**head, **_fields(value, rtype)}) for value in new[len(gone) :]]
+    if retimed:
+        steps += [("patches", {"id": ids[value], "ttl": ttl}) for value in before & after]
+    return steps
+
+
+def _times(retimed: bool, ttl: int) -> dict[str, int]:
+    return {"ttl": ttl} if retimed else {}
