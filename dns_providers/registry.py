@@ -87,9 +87,7 @@ def _open_zonefile(
     return ZoneFileProvider(owner_name(zone), Path(options["zone_file"]), reload_command)
 
 
-def _open_cloudflare(
-    zone: str, options: Mapping[str, str], environ: Mapping[str, str]
-) -> Provider:
+def _open_cloudflare(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
     # The SDK takes long to load: only who uses it waits for it.
     from dns_providers.cloudflare import CloudflareProvider
 

@@ -49,15 +49,20 @@ def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> N
     assert "refused" in server.host.run(probe)
     assert not server.answers(2525)
 
-    # Signer dead, then Postfix dead: refused for now, not unsigned; mail still comes in.
+    # Signer dead, Postfix dead, key unreadable: refused for now, not unsigned; mail still comes in.
     before = len(Receiver().verdicts())
-    for unit in ("opendkim", "'postfix@-' postfix"):
-        server.host.run(f"systemctl stop {unit}")
+    keys = "/etc/pmail-deploy/dkim/*.key"
+    for breaks, mends in (
+        ("systemctl stop opendkim", "systemctl start opendkim"),
+        ("systemctl stop 'postfix@-' postfix", "systemctl start 'postfix@-' postfix"),
+        (f"chmod 000 {keys}; systemctl reload opendkim", f"chmod 600 {keys}"),
+    ):
+        server.host.run(breaks)
         with pytest.raises(smtplib.SMTPResponseException) as refused:
             send(site, server, to="someone@recv.test")
-        assert 400 <= refused.value.smtp_code < 500
+        assert 400 <= refused.value.smtp_code < 500, breaks
         assert server.answers(25)
-        server.host.run(f"systemctl start {unit}")
+        server.host.run(mends)
     assert len(Receiver().verdicts()) == before
     assert submit(site, server, to="someone@recv.test").dkim == "pass"
 

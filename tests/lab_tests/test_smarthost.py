@@ -61,9 +61,19 @@ def statuses(site: Site, server: Server, check: str) -> list[object]:
 
 
 def test_mail_goes_through_the_provider_signed_by_us_and_no_password_is_shown(
-    new_site: Site, server: Server
+    new_site: Site, server: Server, provider: Provider
 ) -> None:
-    site, watcher = new_site, new_site.watch_processes(server)
+    site, accounts = new_site, {name: server.data.pop(name) for name in ("smarthost", "smarthosts")}
+    server.data["outbound"] = "relay"
+    before = site.operator.run()
+    assert before.status == 0, before.output
+    for to in ("waiting@refused.test", "held@refused.test"):
+        send(site, server, to=to)
+    assert wait_for(lambda: server.host.run("postqueue -j").count("refused") >= 4, 30)
+    server.host.run("postqueue -j | grep held@ | grep -o '[0-9A-F]\\{8,\\}' | postsuper -h -")
+
+    server.data.update(accounts, outbound="smarthost")
+    watcher = site.watch_processes(server)
     done = site.operator.run()
     again = site.operator.run()
     arguments = watcher.stop()
@@ -78,6 +88,10 @@ def test_mail_goes_through_the_provider_signed_by_us_and_no_password_is_shown(
     others = [each for each in site.not_green(server) if each["status"] != "skip"]
     assert others == []
 
+    # What waited from another mode went the new way; what somebody holds is held still.
+    assert "waiting@refused.test" in provider.host.run("postqueue -j")
+    (held,) = server.host.run("postqueue -j").splitlines()
+    assert "held@refused.test" in held and '"queue_name": "hold"' in held
     for domain in ("example.test", "second.test"):
         verdict = submit(site, server, to="someone@recv.test", domain=domain)
         assert (verdict.peer, verdict.ehlo) == (ADDRESS, NAME)
