@@ -13,13 +13,13 @@ Each has a `message_id` and `values` for translation, and an English text as str
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 import dns.name
 
-from dns_providers.rrset import RRKey, RRset
+from dns_providers.rrset import RRKey, RRset, related_names, same_values
 
 
 class ProviderError(Exception):
@@ -108,6 +108,25 @@ class Snapshot:
     def at(self, owner: dns.name.Name) -> tuple[RRset, ...]:
         """All RRsets at an owner name."""
         return tuple(r for k, r in self.rrsets.items() if k.owner == owner)
+
+
+def snapshot_of(
+    zone: dns.name.Name, names: frozenset[dns.name.Name], rrsets: Iterable[RRset]
+) -> Snapshot:
+    """Return the snapshot of `names` out of a whole zone's RRsets."""
+    whole = {each.key: each for each in rrsets}
+    own = {key: each for key, each in whole.items() if key.owner in names}
+    related = related_names(names, zone) - {zone}
+    covering = tuple(each for key, each in whole.items() if key.owner in related)
+    return Snapshot(zone, names, own, covering)
+
+
+def refuse_stale(changes: Iterable[Change], there: Mapping[RRKey, RRset]) -> None:
+    """For APIs without preconditions: raise Stale where what is there is not what was planned."""
+    stale = [c.key for c in changes if not same_values(there.get(c.key), c.before)]
+    if stale:
+        keys = ", ".join(map(str, stale))
+        raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
 
 
 class Provider(Protocol):

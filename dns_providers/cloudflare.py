@@ -30,6 +30,8 @@ from dns_providers.base import (
     Stale,
     Unreachable,
     ZoneNotFound,
+    refuse_stale,
+    snapshot_of,
 )
 from dns_providers.rrset import (
     CAA,
@@ -44,8 +46,6 @@ from dns_providers.rrset import (
     Value,
     name_text,
     owner_name,
-    related_names,
-    same_values,
 )
 from dns_providers.text import value_from_text, value_text
 
@@ -88,19 +88,12 @@ class CloudflareProvider:
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
         """Read all records. Raises ProviderError."""
-        rrsets = {each.key: each for each in (*self._rrsets(), *self._apex())}
-        own = {key: each for key, each in rrsets.items() if key.owner in names}
-        related = related_names(names, self.zone) - {self.zone}
-        covering = tuple(each for key, each in rrsets.items() if key.owner in related)
-        return Snapshot(self.zone, names, own, covering)
+        return snapshot_of(self.zone, names, (*self._rrsets(), *self._apex()))
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out all changes in one batch. Raises ProviderError."""
         there = {each.key: each for each in self._rrsets()}
-        stale = [c.key for c in changes if not same_values(there.get(c.key), c.before)]
-        if stale:
-            keys = ", ".join(map(str, stale))
-            raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+        refuse_stale(changes, there)
         work = [step for change in changes for step in _steps(change, there.get(change.key))]
         for start in range(0, len(work), _BATCH):
             part = work[start : start + _BATCH]

@@ -23,11 +23,12 @@ from dns_providers.base import (
     RateLimited,
     Rejected,
     Snapshot,
-    Stale,
     Unreachable,
     ZoneNotFound,
+    refuse_stale,
+    snapshot_of,
 )
-from dns_providers.rrset import Other, RRKey, RRset, Value, name_text, related_names, same_values
+from dns_providers.rrset import Other, RRKey, RRset, Value, name_text
 from dns_providers.text import value_from_text, value_text
 
 _TIMEOUT = 15.0  # seconds
@@ -56,19 +57,11 @@ class PowerDnsProvider:
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
         """Read the zone. Raises ProviderError."""
-        rrsets = {each.key: each for each in self._zone_rrsets()}
-        own = {key: each for key, each in rrsets.items() if key.owner in names}
-        related = related_names(names, self.zone) - {self.zone}
-        covering = tuple(each for key, each in rrsets.items() if key.owner in related)
-        return Snapshot(self.zone, names, own, covering)
+        return snapshot_of(self.zone, names, self._zone_rrsets())
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out all changes in one PATCH, or none of them. Raises ProviderError."""
-        there = {each.key: each for each in self._zone_rrsets()}
-        stale = [c.key for c in changes if not same_values(there.get(c.key), c.before)]
-        if stale:
-            keys = ", ".join(map(str, stale))
-            raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+        refuse_stale(changes, {each.key: each for each in self._zone_rrsets()})
         self._call("PATCH", json={"rrsets": [_patch(change) for change in changes]})
 
     def settle(self) -> None:

@@ -34,6 +34,7 @@ from dns_providers.base import (
     Stale,
     Unreachable,
     ZoneNotFound,
+    snapshot_of,
 )
 from dns_providers.rrset import (
     RRset,
@@ -208,19 +209,12 @@ class Rfc2136Provider:
             )
         except dns.xfr.TransferError as error:
             raise _TransferRefused from error
-        rrsets = {
-            rrset.key: rrset
+        rrsets = [
+            rrset
             for owner, rdataset in zone.iterate_rdatasets()
             if rdataset.rdtype not in _DNSSEC and (rrset := from_rdataset(owner, rdataset))
-        }
-        own = {key: rrset for key, rrset in rrsets.items() if key.owner in names}
-        related = related_names(names, self.zone)
-        covering = tuple(
-            rrset
-            for key, rrset in rrsets.items()
-            if key.owner in related and key.owner != self.zone
-        )
-        return Snapshot(self.zone, names, own, covering)
+        ]
+        return snapshot_of(self.zone, names, rrsets)
 
     def _read_queries(self, address: str, names: frozenset[dns.name.Name]) -> Snapshot:
         own = {

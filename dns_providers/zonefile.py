@@ -21,11 +21,12 @@ from dns_providers.base import (
     Change,
     Rejected,
     Snapshot,
-    Stale,
     ZoneNotFound,
+    refuse_stale,
+    snapshot_of,
 )
 from dns_providers.master_file import MasterFileError, edit, records
-from dns_providers.rrset import RRKey, RRset, from_rdataset, name_text, same_values
+from dns_providers.rrset import RRKey, RRset, from_rdataset, name_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,7 @@ class ZoneFileProvider:
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
         """Read the file. Raises ProviderError."""
-        every = self._rrsets(self._text())
-        own = {key: rrset for key, rrset in every.items() if key.owner in names}
-        covering = tuple(r for key, r in every.items() if key.owner != self.zone)
-        return Snapshot(self.zone, names, own, covering)
+        return snapshot_of(self.zone, names, self._rrsets(self._text()).values())
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Write the file anew, atomically, if every `before` still holds. Raises ProviderError.
@@ -58,7 +56,7 @@ class ZoneFileProvider:
         with path.open("r+") as locked:
             fcntl.flock(locked, fcntl.LOCK_EX)
             old = self._text()
-            self._check(old, changes)
+            refuse_stale(changes, self._rrsets(old))
             new = self._edited(old, changes)
             self._replace(path, new)
             try:
@@ -126,13 +124,6 @@ class ZoneFileProvider:
             zone=zone,
             reason=str(error),
         )
-
-    def _check(self, text: str, changes: Sequence[Change]) -> None:
-        live = self._rrsets(text)
-        for change in changes:
-            if not same_values(live.get(change.key), change.before):
-                keys = str(change.key)
-                raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
 
     def _edited(self, old: str, changes: Sequence[Change]) -> str:
         """The new text; proven to differ from the old in our RRsets and the serial only."""
