@@ -95,6 +95,14 @@ def _open_cloudflare(zone: str, options: Mapping[str, str], environ: Mapping[str
     return CloudflareProvider(owner_name(zone), token, options.get("cloudflare_zone_id"))
 
 
+def _open_route53(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
+    from dns_providers.route53 import Route53Provider
+
+    # Credentials come the way of every AWS tool: environment, or a profile's file.
+    zone_id, profile = options.get("route53_zone_id"), options.get("route53_profile")
+    return Route53Provider(owner_name(zone), zone_id, profile)
+
+
 def _open_powerdns(
     zone: str, options: Mapping[str, str], environ: Mapping[str, str]
 ) -> PowerDnsProvider:
@@ -133,6 +141,11 @@ PROVIDERS: dict[str, ProviderSpec] = {
             ),
             _open_cloudflare,
             one_of=(("cloudflare_token_env", "cloudflare_token_file"),),
+        ),
+        ProviderSpec(
+            "route53",
+            (Option("route53_zone_id"), Option("route53_profile")),
+            _open_route53,
         ),
         ProviderSpec(
             "powerdns",

@@ -124,4 +124,8 @@ TEXTS = {
     "dns.error.cloudflare_several": "Cloudflare has {count} zones {zone} for this token: set cloudflare_zone_id",
     "dns.error.cloudflare_rate": "Cloudflare blocks this user for {seconds} s: too many requests in 5 minutes ({reason}). Nothing more was sent; run again later.",
     "dns.error.cloudflare_token": "Cloudflare refuses the token for {zone} ({reason}). It needs the permissions Zone > DNS > Edit and Zone > Zone > Read for this zone.",
+    "dns.error.route53_zone": "Route 53 has no public hosted zone {zone} in this account. Check the credentials' account, or set route53_zone_id; a zone is never made here.",
+    "dns.error.route53_several": "Route 53 has {count} hosted zones {zone}, and not exactly one of them is what the domain is delegated to: set route53_zone_id",
+    "dns.error.route53_credentials": "AWS credentials are missing ({reason}). Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or route53_profile.",
+    "dns.error.route53_rights": "AWS refuses these credentials for {zone} ({reason}). They need route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets and ChangeResourceRecordSets.",
 }

@@ -114,4 +114,8 @@ TEXTS = {
     "dns.error.cloudflare_several": "该令牌在 Cloudflare 有 {count} 个区域 {zone}：请设置 cloudflare_zone_id",
     "dns.error.cloudflare_rate": "Cloudflare 已封锁该用户 {seconds} 秒：5 分钟内请求过多（{reason}）。未再发送请求；请稍后再运行。",
     "dns.error.cloudflare_token": "Cloudflare 拒绝了 {zone} 的令牌（{reason}）。它需要该区域的 Zone > DNS > Edit 和 Zone > Zone > Read 权限。",
+    "dns.error.route53_zone": "该账户的 Route 53 中没有公共托管区域 {zone}。请检查凭证所属账户，或设置 route53_zone_id；这里从不创建区域。",
+    "dns.error.route53_several": "Route 53 有 {count} 个托管区域 {zone}，但与域名委派一致的不是恰好一个：请设置 route53_zone_id",
+    "dns.error.route53_credentials": "缺少 AWS 凭证（{reason}）。请设置 AWS_ACCESS_KEY_ID 和 AWS_SECRET_ACCESS_KEY，或 route53_profile。",
+    "dns.error.route53_rights": "AWS 拒绝了用于 {zone} 的凭证（{reason}）。需要 route53:ListHostedZonesByName、GetHostedZone、ListResourceRecordSets、ChangeResourceRecordSets。",
 }

@@ -1,0 +1,318 @@
+"""Amazon Route 53 by boto3: one change batch for all changes of a stage, whole or not at all.
+
+A batch of DELETE(before) and CREATE(after) is the service's compare-and-set: DELETE must match the
+RRset with its TTL and all its values, CREATE fails where there is one (Route 53 API reference,
+ChangeResourceRecordSets). UPSERT would overwrite blindly. Names and TXT come back with octal
+escapes. What only Route 53 can say (alias, weighted, by place) is opaque.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import boto3
+import botocore.exceptions
+import dns.exception
+import dns.name
+import dns.rdatatype
+import dns.resolver
+from botocore.config import Config
+
+from dns_providers.base import (
+    AuthError,
+    Capabilities,
+    Change,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Snapshot,
+    Stale,
+    Unreachable,
+    ZoneNotFound,
+    snapshot_of,
+)
+from dns_providers.rrset import (
+    TXT,
+    Other,
+    RRKey,
+    RRset,
+    Value,
+    character_strings,
+    name_text,
+    owner_name,
+)
+from dns_providers.text import value_from_text, value_text
+
+_BATCH = 500  # changes: each may count twice against the limit of 1,000 records
+_CONFIG = Config(
+    connect_timeout=10, read_timeout=30, retries={"mode": "adaptive", "max_attempts": 8}
+)
+_NO_RIGHT = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "InvalidClientTokenId",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_THROTTLED = frozenset({"Throttling", "ThrottlingException", "PriorRequestNotComplete"})
+_SPECIAL = ("AliasTarget", "SetIdentifier", "Weight", "Failover", "GeoLocation", "Region")
+LiveServers = Callable[[dns.name.Name], frozenset[str]]
+
+
+def live_servers(zone: dns.name.Name) -> frozenset[str]:
+    """Return the name servers that a zone is served by now; empty where DNS does not say."""
+    try:
+        answer = dns.resolver.resolve(zone, "NS")
+    except dns.exception.DNSException:
+        return frozenset()
+    return frozenset(rdata.target.to_text(omit_final_dot=True).lower() for rdata in answer)
+
+
+@dataclass(slots=True)
+class Route53Provider:
+    """A public hosted zone. Credentials come the way of every AWS tool (environment, profile).
+
+    zone_id: found by name if None. client: boto3's, made when it is needed. live: tells which
+    name servers serve a zone, for several hosted zones of one name.
+    """
+
+    slug: ClassVar[str] = "route53"
+    zone: dns.name.Name
+    zone_id: str | None = None
+    profile: str | None = None
+    client: Any = field(default=None, repr=False)
+    live: LiveServers = live_servers
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """A batch is whole or nothing, with its own preconditions; a TXT of 4,000 characters."""
+        return Capabilities("zone", "native", min_ttl=0, max_txt=3800)
+
+    def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
+        """Read the hosted zone, all pages. Raises ProviderError."""
+        return snapshot_of(self.zone, names, self._rrsets())
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Carry out all changes in one batch, or none of them. Raises ProviderError."""
+        zone_id = self._zone_id()
+        for start in range(0, len(changes), _BATCH):
+            part = changes[start : start + _BATCH]
+            batch = {"Changes": [step for change in part for step in _steps(change)]}
+            keys = ", ".join(str(change.key) for change in part)
+            with _told(self, keys):
+                self._api().change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
+
+    def settle(self) -> None:
+        """Nothing to do: the wait for the authoritative servers sees when all serve it."""
+
+    # -- calls ---------------------------------------------------------------------------------
+
+    def _api(self) -> Any:
+        if self.client is None:
+            session = boto3.Session(profile_name=self.profile)
+            self.client = session.client("route53", region_name="us-east-1", config=_CONFIG)
+        return self.client
+
+    def _zone_id(self) -> str:
+        """The hosted zone's id, looked up once."""
+        if self.zone_id is None:
+            with _told(self, ""):
+                self.zone_id = self._chosen(self._same_name())
+        return self.zone_id
+
+    def _same_name(self) -> list[str]:
+        """Ids of the public hosted zones of this name."""
+        name = self.zone.to_text()
+        shown = self._api().list_hosted_zones_by_name(DNSName=name)["HostedZones"]
+        return [
+            each["Id"].removeprefix("/hostedzone/")
+            for each in shown
+            if _owner(each["Name"]) == self.zone and not each.get("Config", {}).get("PrivateZone")
+        ]
+
+    def _chosen(self, ids: list[str]) -> str:
+        values = {"zone": name_text(self.zone), "count": str(len(ids))}
+        if not ids:
+            english = "Route 53 has no public hosted zone {zone} in this account".format(**values)
+            raise ZoneNotFound("dns.error.route53_zone", english, **values)
+        if len(ids) == 1:
+            return ids[0]
+        live = self.live(self.zone)
+        served = [each for each in ids if live and self._servers(each) == live]
+        if len(served) != 1:
+            english = "Route 53 has {count} hosted zones {zone}, and none or several are live"
+            raise ZoneNotFound("dns.error.route53_several", english.format(**values), **values)
+        return served[0]
+
+    def _servers(self, zone_id: str) -> frozenset[str]:
+        found = self._api().get_hosted_zone(Id=zone_id).get("DelegationSet", {})
+        return frozenset(each.rstrip(".").lower() for each in found.get("NameServers", ()))
+
+    def _rrsets(self) -> Iterable[RRset]:
+        zone_id, rows = self._zone_id(), list[dict[str, Any]]()
+        with _told(self, ""):
+            pages = self._api().get_paginator("list_resource_record_sets")
+            for page in pages.paginate(HostedZoneId=zone_id):
+                rows += page["ResourceRecordSets"]
+            return _merged(map(_rrset, rows))
+
+
+# -- errors ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _told:
+    """Turns what boto3 can raise into our errors. keys: what was to be written."""
+
+    provider: Route53Provider
+    keys: str
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, Exception) or isinstance(error, ProviderError):
+            return
+        raise self._translated(error) from None
+
+    def _translated(self, error: Exception) -> Exception:
+        values = {"zone": name_text(self.provider.zone), "url": "route53.amazonaws.com"}
+        if isinstance(error, botocore.exceptions.ClientError):
+            return self._refusal(error, values)
+        values["reason"] = f"{type(error).__name__}: {error}"
+        unsigned = (
+            botocore.exceptions.NoCredentialsError,
+            botocore.exceptions.PartialCredentialsError,
+            botocore.exceptions.ProfileNotFound,
+        )
+        if isinstance(error, unsigned):
+            english = "AWS credentials are missing: {reason}".format(**values)
+            return AuthError("dns.error.route53_credentials", english, **values)
+        if isinstance(error, botocore.exceptions.BotoCoreError):
+            english = "{url} cannot be reached: {reason}".format(**values)
+            return Unreachable("dns.error.http_unreachable", english, **values)
+        if isinstance(error, (ValueError, KeyError, TypeError, dns.exception.DNSException)):
+            english = "{url} gave an answer that makes no sense ({reason})".format(**values)
+            return Unreachable("dns.error.http_junk", english, **values)
+        return error
+
+    def _refusal(
+        self, error: botocore.exceptions.ClientError, values: dict[str, str]
+    ) -> ProviderError:
+        said, status = error.response.get("Error", {}), _status(error)
+        code = str(said.get("Code", ""))
+        values |= {"reason": f"{code}: {said.get('Message', '')}", "status": str(status)}
+        if code in _THROTTLED or status == 429:
+            english = "Route 53 wants fewer calls ({reason})".format(**values)
+            return RateLimited("dns.error.http_rate", english, **values)
+        if code in _NO_RIGHT or status in (401, 403):
+            english = "AWS refuses these credentials for {zone} ({reason})".format(**values)
+            return AuthError("dns.error.route53_rights", english, **values)
+        if code == "NoSuchHostedZone":
+            english = "Route 53 has no hosted zone {zone} ({reason})".format(**values)
+            return ZoneNotFound("dns.error.route53_zone", english, **values)
+        if code == "InvalidChangeBatch" and _STALE.search(values["reason"]):
+            english = f"{self.keys}: changed since it was read"
+            return Stale("dns.error.stale", english, keys=self.keys)
+        if status < 500:
+            english = "{url} refuses the change in {zone}: {reason}".format(**values)
+            return Rejected("dns.error.http_rejected", english, **values)
+        english = "{url} failed ({status}): {reason}".format(**values)
+        return Unreachable("dns.error.http_failed", english, **values)
+
+
+# The service's words for a DELETE that does not match and a CREATE of what is there.
+_STALE = re.compile(r"not found|already exists|do not match|does not match", re.IGNORECASE)
+
+
+def _status(error: botocore.exceptions.ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+
+
+# -- records -----------------------------------------------------------------------------------
+
+
+def _owner(text: str) -> dns.name.Name:
+    """A name as Route 53 shows it: absolute, octets other than letters as `\\\\ooo` octal."""
+    return owner_name(re.sub(r"\\([0-7]{3})", lambda found: f"\\{int(found[1], 8):03d}", text))
+
+
+def _rrset(row: dict[str, Any]) -> RRset:
+    key = RRKey(_owner(row["Name"]), row["Type"])
+    contents = [str(each["Value"]) for each in row.get("ResourceRecords", ())]
+    if any(name in row for name in _SPECIAL):
+        text = str(row.get("AliasTarget", {}).get("DNSName") or row.get("SetIdentifier"))
+        return RRset(key, int(row.get("TTL", 0)), frozenset({Other(text.encode(), text)}), True)
+    handles = tuple((_value(text, key.rtype), text) for text in contents)
+    values = frozenset(value for value, _ in handles)
+    return RRset(key, int(row["TTL"]), values, handles=handles)
+
+
+def _merged(rrsets: Iterable[RRset]) -> list[RRset]:
+    """One RRset for each key: weighted ones and the like are several of the same."""
+    found: dict[RRKey, RRset] = {}
+    for each in rrsets:
+        earlier = found.get(each.key)
+        values = each.values | earlier.values if earlier else each.values
+        found[each.key] = RRset(each.key, each.ttl, values, True) if earlier else each
+    return list(found.values())
+
+
+_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+
+
+def _value(text: str, rtype: str) -> Value:
+    if rtype == "TXT":
+        strings = (found[1].encode() for found in _TOKEN.finditer(text))
+        return TXT(b"".join(_ESCAPE.sub(_unescaped, each) for each in strings))
+    try:
+        dns.rdatatype.from_text(rtype)
+    except dns.rdatatype.UnknownRdatatype:
+        return Other(text.encode(), text)
+    return value_from_text(text, rtype)
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return bytes([int(found[1], 8)]) if len(found[1]) == 3 else found[1]
+
+
+def _text(value: Value, rtype: str) -> str:
+    """A value as Route 53 wants it."""
+    if isinstance(value, TXT):
+        return " ".join(f'"{_escaped(each)}"' for each in character_strings(value.data))
+    return value_text(value, rtype)
+
+
+def _escaped(octets: bytes) -> str:
+    plain = {ord('"'): '\\"', ord("\\"): "\\\\"}
+    shown = (
+        plain.get(octet) or (chr(octet) if 32 <= octet < 127 else f"\\{octet:03o}")
+        for octet in octets
+    )
+    return "".join(shown)
+
+
+def _steps(change: Change) -> list[dict[str, Any]]:
+    """DELETE what was seen, as it was seen, and CREATE what shall be."""
+    steps = []
+    for action, rrset in (("DELETE", change.before), ("CREATE", change.after)):
+        if rrset is not None:
+            seen = dict(rrset.handles) if action == "DELETE" else {}
+            texts = sorted(
+                seen.get(value) or _text(value, rrset.key.rtype) for value in rrset.values
+            )
+            body = {
+                "Name": rrset.key.owner.to_text(),
+                "Type": rrset.key.rtype,
+                "TTL": rrset.ttl,
+                "ResourceRecords": [{"Value": text} for text in texts],
+            }
+            steps.append({"Action": action, "ResourceRecordSet": body})
+    return steps
