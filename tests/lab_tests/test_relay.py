@@ -12,6 +12,7 @@ import dkim
 import pytest
 
 from keys import dkim as keys
+from tests.lab.nameservers import SECONDARY
 from tests.lab.operator import Run
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
@@ -139,7 +140,9 @@ def foreign_message(site: Site) -> str:
     """A message of somebody else's, signed by them; and with a signature as PMail would add."""
     key = keys.make(1024)
     public = keys.public_key(keys.read(key))
-    site.dns.add("secure.test", f'theirs._domainkey.secure.test. 60 TXT "{public.record}"')
+    owner = "theirs._domainkey.secure.test"
+    site.dns.add("secure.test", f'{owner}. 60 TXT "{public.record}"')
+    assert wait_for(lambda: bool(site.dns.records(owner, "TXT", SECONDARY)), 30)
     head = "From: friend@secure.test", "To: admin@example.test", "Subject: far away"
     message = "\r\n".join((*head, "", "Hi", ""))
     signed = dkim.sign(message.encode(), b"theirs", b"secure.test", key, include_headers=[b"from"])
