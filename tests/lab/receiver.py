@@ -128,7 +128,8 @@ class Handler:
             return "451 4.3.2 Not yet"
         if kind == "refuse":
             return "550 5.1.1 no such user here"
-        age = self._age(f"{envelope.mail_from} {address}")
+        known = kind in ("greylist", "hour", "drop", "hang")
+        age = self._age(f"{envelope.mail_from} {address}") if known else None
         if kind == "greylist" and age is None:
             return "451 4.7.1 Greylisted, try again later"
         if kind == "hour" and (age is None or age < _HOUR):

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+from functools import cache as cached
 from pathlib import Path
 
 from tests.lab.network import cache
@@ -123,6 +124,7 @@ def _unpack_nspawn(tools: Path) -> None:
         package.unlink()
 
 
+@cached
 def mirror() -> str:
     """The Debian mirror that this machine's own apt uses."""
     if given := os.environ.get("MIRROR"):

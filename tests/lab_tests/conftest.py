@@ -12,7 +12,6 @@ from tests.lab import __main__ as lab
 from tests.lab.network import Network
 from tests.lab.operator import Operator
 from tests.lab.receiver import Receiver
-from tests.lab.rootfs import PREPARED
 from tests.lab_tests.site import Server, Site
 
 Relayed = tuple[Site, Server]
@@ -70,4 +69,4 @@ def add_relayed(site: Site, disk: str | None = None, **data: object) -> Server:
     site.add_zone("second.test")
     domains = ["example.test", "second.test"]
     settings = {"domains": domains, "outbound": "relay", "retry_after": 2, **data}
-    return site.add_server("example.test", suite=PREPARED, disk=disk, **settings)
+    return site.add_server("example.test", disk=disk, **settings)

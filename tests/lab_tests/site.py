@@ -35,6 +35,7 @@ from tests.lab.operator import Operator
 from tests.lab.pebble import DIRECTORY, Pebble
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver, Verdict
+from tests.lab.rootfs import PREPARED
 from tests.pmail_binary import pmail_binary
 
 
@@ -87,7 +88,7 @@ class Site:
         self,
         domain: str,
         *,
-        suite: str = "bookworm",
+        suite: str = PREPARED,
         sudo: bool = False,
         disk: str | None = None,
         **data: object,

@@ -42,7 +42,7 @@ def test_a_bare_host_becomes_a_verified_server_and_a_second_run_changes_nothing(
 
 def test_dry_shows_every_record_and_writes_nothing(new_site: Site) -> None:
     site = new_site
-    server = site.add_server("example.test")
+    server = site.add_server("example.test", suite="bookworm")
     before, records = site.tree(server), site.records("example.test")
 
     dry = site.operator.run("deploy.py", "--dry")

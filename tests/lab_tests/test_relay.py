@@ -17,7 +17,7 @@ from tests.lab.operator import Run
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.conftest import Relayed, add_relayed
-from tests.lab_tests.site import Site, inbox, send, submit
+from tests.lab_tests.site import Server, Site, inbox, send, submit
 
 pytestmark = pytest.mark.lab
 GOOD = ("pass", "pass", "pass")
@@ -39,6 +39,8 @@ def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> N
         verdict = submit(site, server, to="someone@recv.test")
         assert (verdict.ehlo, verdict.dkim) == ("smtp.example.test", "pass"), command
     assert site.starts(server) == starts
+
+    other_firewalls(site, server)
 
     # The owner of the table dies: PMail does not run without it, and is back with it.
     server.host.run("pkill -9 -x nft")
@@ -153,6 +155,32 @@ def foreign_message(site: Site) -> str:
     return (own + signed.decode() + message).replace("\r\n", "\n")
 
 
+def other_firewalls(site: Site, server: Server) -> None:
+    """ufw and firewalld come, are reloaded and go: the redirect stays, and PMail keeps running."""
+    starts = site.starts(server)
+    server.host.run(
+        "apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "
+        "--no-install-recommends ufw firewalld </dev/null && "
+        # Stopped while it starts it would leave half of its rules behind.
+        "until firewall-cmd --state; do sleep 0.2; done && systemctl disable --now firewalld",
+        check=True,
+    )
+    for command in (
+        "ufw allow 22,25,80,443,465,993/tcp && ufw --force enable",
+        "ufw reload",
+        "ufw --force disable",
+        "systemctl start firewalld && firewall-cmd --set-default-zone=trusted",
+        "firewall-cmd --reload",
+        "firewall-cmd --complete-reload",
+        "systemctl stop firewalld",
+    ):
+        server.host.run(command, check=True)
+        verdict = submit(site, server, to="someone@recv.test")
+        assert (verdict.ehlo, verdict.dkim) == ("smtp.example.test", "pass"), command
+        assert not server.answers(2525), command
+    assert site.starts(server) == starts
+
+
 def test_what_waits_outlives_reboot_power_cut_and_a_full_disk(new_site: Site) -> None:
     site = new_site
     server = add_relayed(site, disk="900M")
@@ -184,32 +212,6 @@ def test_what_waits_outlives_reboot_power_cut_and_a_full_disk(new_site: Site) ->
         f"someone{number}@recv.test" for number in range(4)
     }
     assert {(each.spf, each.dkim, each.dmarc) for each in Receiver().verdicts()} == {GOOD}
-
-
-def test_other_peoples_firewalls_leave_the_redirect_alone(relayed: Relayed) -> None:
-    site, server = relayed
-    starts = site.starts(server)
-    server.host.run(
-        "apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "
-        "--no-install-recommends ufw firewalld </dev/null && "
-        # Stopped while it starts it would leave half of its rules behind.
-        "until firewall-cmd --state; do sleep 0.2; done && systemctl disable --now firewalld",
-        check=True,
-    )
-    for command in (
-        "ufw allow 22,25,80,443,465,993/tcp && ufw --force enable",
-        "ufw reload",
-        "ufw --force disable",
-        "systemctl start firewalld && firewall-cmd --set-default-zone=trusted",
-        "firewall-cmd --reload",
-        "firewall-cmd --complete-reload",
-        "systemctl stop firewalld",
-    ):
-        server.host.run(command, check=True)
-        verdict = submit(site, server, to="someone@recv.test")
-        assert (verdict.ehlo, verdict.dkim) == ("smtp.example.test", "pass"), command
-        assert not server.answers(2525), command
-    assert site.starts(server) == starts
 
 
 def key_records(site: Site) -> list[str]:

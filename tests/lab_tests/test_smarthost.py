@@ -11,7 +11,6 @@ import pytest
 from tests.lab.process import wait_for
 from tests.lab.provider import ADDRESS, NAME, Provider
 from tests.lab.receiver import Receiver
-from tests.lab.rootfs import PREPARED
 from tests.lab_tests.site import Server, Site, send, submit
 
 pytestmark = pytest.mark.lab
@@ -39,7 +38,6 @@ def server(new_site: Site, provider: Provider, tmp_path: Path) -> Server:
     return site.add_server(
         "example.test",
         domains=["example.test", "second.test"],
-        suite=PREPARED,
         outbound="smarthost",
         retry_after=2,
         spf_include=["provider.test"],
