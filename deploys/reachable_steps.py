@@ -70,7 +70,14 @@ def _greets(address: str, port: int) -> tuple[Reach, str]:
 
 
 def _closed(address: str, port: int) -> bool:
-    return tcp.connect(address, port).reach is not Reach.OPEN
+    """Whether it stays closed: PMail opens its ports one after the other when its host boots."""
+    reach = Reach.REFUSED
+    for attempt in range(_TRIES):
+        reach = tcp.connect(address, port).reach
+        if reach is not Reach.REFUSED:
+            break
+        time.sleep(0.5 * (attempt + 1))
+    return reach is not Reach.OPEN
 
 
 def _blocked_here(server: MailServer) -> bool:
