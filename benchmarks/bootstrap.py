@@ -28,7 +28,7 @@ def measure(runs: int) -> dict[str, list[float]]:
             site = Site(Operator(Path(folder) / "site", Network().inside))
             site.operator.folder.mkdir()
             site.dns.up()
-            server = site.add_server("example.test")
+            server = site.add_server("example.test", suite="bookworm")
             empty = Path(folder) / "empty.py"
             empty.write_text(EMPTY)
             found["bootstrap"].append(timed(site, "deploy.py"))

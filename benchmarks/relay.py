@@ -34,7 +34,7 @@ def measure(runs: int) -> dict[str, dict[str, list[float]]]:
                 site = Site(Operator(Path(folder) / "site", Network().inside))
                 site.operator.folder.mkdir()
                 site.dns.up()
-                server = site.add_server("example.test", outbound=mode)
+                server = site.add_server("example.test", suite="bookworm", outbound=mode)
                 found["first run, s"][mode].append(timed(site, "deploy.py"))
                 found["no change, s"][mode].append(timed(site, "deploy.py"))
                 submit(site, server, "someone@recv.test")
