@@ -26,6 +26,8 @@ from postmaster.messages import error_text, text
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, Site, ZoneSettings
 
+_KEYS = "dkim"  # kind of claim group whose records retire by themselves
+
 
 def public_key(domain: str, selector: str) -> DkimPublicKey | None:
     """Return the public part of a kept key, None when there is none. Raises KeyStoreError."""
@@ -60,6 +62,7 @@ def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         provider=lambda: open_zone(zone),
         claims=lambda: _wanted(site, zone).stage(BEFORE_MX),
         all_claims=lambda: _wanted(site, zone).claims,
+        retiring=_KEYS,
         made_by_this_run=lambda: _missing_keys(_wanted(site, zone)),
         ledger=ledger_of(zone.name),
         replaced=_replaced(zone),
@@ -111,7 +114,7 @@ def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
         all_claims=lambda: _wanted(site, zone).claims,
         ledger=ledger_of(zone.name),
         say=text,
-        group="dkim",
+        group=_KEYS,
         keep=days * 86400,
         # The signer uses a key from the moment that it is proven.
         ready=lambda: all(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Generator
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
@@ -108,19 +109,12 @@ def _time(moment: int | None) -> str:
 
 
 def _json(entries: tuple[Waiting, ...], tries: dict[str, int]) -> str:
-    rows = [
-        {
-            "queue_id": each.queue_id,
-            "queue": each.queue,
-            "since": each.since,
-            "next_try": tries.get(each.queue_id),
-            "sender": each.sender,
-            "recipient": each.recipient,
-            "reason": each.reason,
-        }
-        for each in entries
-    ]
-    return json.dumps({"version": 1, "server": host.name, "queue": rows}, ensure_ascii=False)
+    rows = [{**asdict(each), "next_try": tries.get(each.queue_id)} for each in entries]
+    return _record("queue", rows)
+
+
+def _record(kind: str, rows: list[dict[str, Any]]) -> str:
+    return json.dumps({"version": 1, "server": host.name, kind: rows}, ensure_ascii=False)
 
 
 def _deliveries_table(found: tuple[Delivery, ...]) -> str:
@@ -139,5 +133,4 @@ def _deliveries_table(found: tuple[Delivery, ...]) -> str:
 
 
 def _deliveries_json(found: tuple[Delivery, ...]) -> str:
-    rows = [asdict(each) for each in found]
-    return json.dumps({"version": 1, "server": host.name, "deliveries": rows}, ensure_ascii=False)
+    return _record("deliveries", [asdict(each) for each in found])

@@ -9,6 +9,7 @@ is opaque: a conflict, never changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -19,20 +20,20 @@ import dns.rdatatype
 import httpx
 import idna
 
+from dns_providers import http_errors
 from dns_providers.base import (
     AuthError,
     Capabilities,
     Change,
     ProviderError,
     RateLimited,
-    Rejected,
     Snapshot,
     Stale,
-    Unreachable,
     ZoneNotFound,
     refuse_stale,
     snapshot_of,
 )
+from dns_providers.http_errors import translated
 from dns_providers.rrset import (
     CAA,
     MX,
@@ -53,6 +54,7 @@ AUTOMATIC = 300  # seconds that TTL 1 ("automatic") is served with
 _PAGE = 1000  # records
 _BATCH = 200  # operations, on the free plan
 _TIMEOUT = 20.0  # seconds
+_API = "api.cloudflare.com"
 _BLOCKED = "300"  # seconds that a user with too many requests is blocked for
 # Codes of developers.cloudflare.com and of terraform-provider-cloudflare's reports.
 _NO_RIGHT = frozenset({6003, 6111, 9103, 9106, 9109, 10000})
@@ -111,15 +113,19 @@ class CloudflareProvider:
             api_token=self.token, timeout=_TIMEOUT, max_retries=2, http_client=http
         )
 
+    def _told(self) -> AbstractContextManager[None]:
+        """Turns everything that the SDK can raise into our errors."""
+        return translated(lambda error: _translated(error, name_text(self.zone)))
+
     def _batch(self, batch: dict[str, list[dict[str, Any]]]) -> None:
         zone = self._zone()
-        with _told(self), self._client() as client:
+        with self._told(), self._client() as client:
             client.dns.records.batch(zone_id=zone.id, **batch)  # type: ignore[arg-type]
 
     def _zone(self) -> _Zone:
         """The zone, looked up once."""
         if self._found is None:
-            with _told(self), self._client() as client:
+            with self._told(), self._client() as client:
                 found = (
                     [client.zones.get(zone_id=self.zone_id)]
                     if self.zone_id
@@ -147,7 +153,7 @@ class CloudflareProvider:
     def _records(self) -> list[dict[str, Any]]:
         """All records as the API shows them."""
         zone, found, page = self._zone(), list[dict[str, Any]](), 1
-        with _told(self), self._client() as client:
+        with self._client() as client:
             while True:
                 shown = client.dns.records.list(zone_id=zone.id, per_page=_PAGE, page=float(page))
                 rows = [each.to_dict() for each in shown.result or ()]
@@ -157,7 +163,7 @@ class CloudflareProvider:
                 page += 1
 
     def _rrsets(self) -> list[RRset]:
-        with _told(self):
+        with self._told():
             groups: dict[RRKey, list[dict[str, Any]]] = {}
             for row in self._records():
                 key = RRKey(owner_name(row["name"]), row["type"])
@@ -192,45 +198,22 @@ def _name_server(name: str) -> Value:
 # -- errors ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _told:
-    """Turns everything that the SDK can raise into our errors."""
-
-    provider: CloudflareProvider
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception) or isinstance(error, ProviderError):
-            return
-        raise _translated(error, self.provider) from None
-
-
-def _translated(error: Exception, provider: CloudflareProvider) -> Exception:
-    values = {"zone": name_text(provider.zone), "url": "api.cloudflare.com"}
+def _translated(error: Exception, zone: str) -> Exception:
     if isinstance(error, cloudflare.APITimeoutError):
-        values["seconds"] = f"{_TIMEOUT:g}"
-        english = "{url} does not answer within {seconds} s".format(**values)
-        return Unreachable("dns.error.http_timeout", english, **values)
+        return http_errors.timed_out(_API, _TIMEOUT)
     if isinstance(error, cloudflare.APIConnectionError):
-        values["reason"] = str(error.__cause__ or error)
-        english = "{url} cannot be reached: {reason}".format(**values)
-        return Unreachable("dns.error.http_unreachable", english, **values)
+        return http_errors.unreachable(_API, str(error.__cause__ or error))
     if isinstance(error, cloudflare.APIStatusError):
-        return _refusal(error, values)
+        return _refusal(error, zone)
     junk = (cloudflare.APIResponseValidationError, ValueError, KeyError, TypeError, AttributeError)
     if isinstance(error, (*junk, dns.exception.DNSException)):
-        values["reason"] = f"{type(error).__name__}: {error}"
-        english = "{url} gave an answer that makes no sense ({reason})".format(**values)
-        return Unreachable("dns.error.http_junk", english, **values)
+        return http_errors.junk(_API, error)
     return error
 
 
-def _refusal(error: cloudflare.APIStatusError, values: dict[str, str]) -> ProviderError:
+def _refusal(error: cloudflare.APIStatusError, zone: str) -> ProviderError:
     codes, said = _codes(error.body)
-    values["status"] = str(error.status_code)
-    values["reason"] = "; ".join(said) or str(error.status_code)
+    values = {"zone": zone, "reason": "; ".join(said) or str(error.status_code)}
     if error.status_code == 429 or codes & _THROTTLED:
         values["seconds"] = error.response.headers.get("retry-after", _BLOCKED)
         english = "Cloudflare blocks this user for {seconds} s: too many requests"
@@ -244,11 +227,7 @@ def _refusal(error: cloudflare.APIStatusError, values: dict[str, str]) -> Provid
     if error.status_code == 404 or codes & _NO_ZONE:
         english = "Cloudflare shows no zone {zone} to this token ({reason})".format(**values)
         return ZoneNotFound("dns.error.cloudflare_zone", english, **values)
-    if error.status_code < 500:
-        english = "{url} refuses the change in {zone}: {reason}".format(**values)
-        return Rejected("dns.error.http_rejected", english, **values)
-    english = "{url} failed ({status}): {reason}".format(**values)
-    return Unreachable("dns.error.http_failed", english, **values)
+    return http_errors.by_status(_API, zone, error.status_code, values["reason"])
 
 
 def _codes(body: object) -> tuple[set[int], list[str]]:

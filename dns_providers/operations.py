@@ -52,6 +52,7 @@ def publish(
     replaced: frozenset[RRKey] = frozenset(),
     made_by_this_run: Callable[[], Iterable[str]] = tuple,
     all_claims: Claims | None = None,
+    retiring: str = "",
     gate: Callable[[], Iterable[str]] | None = None,
     unsolved: Callable[[tuple[str, ...]], None] | None = None,
 ) -> Generator[FunctionCommand, None, None]:
@@ -64,6 +65,7 @@ def publish(
     + replaced: foreign RRsets that may be replaced
     + made_by_this_run: lines of records whose values this run makes first (shown by --dry)
     + all_claims: claims of every stage, to tell what is no longer wanted
+    + retiring: kind of group that `retire` takes care of
     + gate: reasons not to write now, asked right before writing
     + unsolved: takes conflicts that the run may go on without
     """
@@ -76,7 +78,7 @@ def publish(
     plan, coming = prepared.plan, tuple(made_by_this_run())
     notes = plan.notes
     if all_claims is not None:
-        notes += forgotten(all_claims(), prepared.state.entries)
+        notes += forgotten(all_claims(), prepared.state.entries, retiring)
     _show(plan, notes, coming, say)
     if plan.blocked:
         yield FunctionCommand(_refuse, (say("dns.blocked"),), {})

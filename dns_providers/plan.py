@@ -311,16 +311,23 @@ def _wildcard_above(key: RRKey, context: _Context) -> str | None:
     return None
 
 
-def forgotten(claims: Iterable[Claim], entries: Entries) -> tuple[Note, ...]:
-    """Notes on what we wrote once and no claim of any stage asks for now; it is left alone."""
+def _kind(entry: Entry) -> str:
+    """The kind of an entry's group: "dkim" for `dkim:example.com`."""
+    return entry.group.partition(":")[0]
+
+
+def forgotten(claims: Iterable[Claim], entries: Entries, retiring: str = "") -> tuple[Note, ...]:
+    """Notes on what we wrote once and no claim of any stage asks for now; it is left alone.
+
+    retiring: kind of group that is no news, as it goes by itself in time (see unused_since).
+    """
     wanted = {claim.key for claim in claims}
     return tuple(
         Note(entry.key, "dns.note.no_longer_wanted")
         for entry in entries.values()
         if entry.key not in wanted
         and entry.origin == "written"
-        # Keys of signatures go by themselves, once no message needs them any more.
-        and not entry.group.startswith("dkim:")
+        and not (retiring and _kind(entry) == retiring)
     )
 
 
@@ -336,9 +343,7 @@ def unused_since(
     return {
         entry.key: known.get(entry.key, now)
         for entry in entries.values()
-        if entry.group.partition(":")[0] == group
-        and entry.origin == "written"
-        and entry.key not in keys
+        if _kind(entry) == group and entry.origin == "written" and entry.key not in keys
     }
 
 

@@ -15,15 +15,13 @@ import dns.name
 import dns.rdatatype
 import httpx
 
+from dns_providers import http_errors
 from dns_providers.base import (
     AuthError,
     Capabilities,
     Change,
     ProviderError,
-    RateLimited,
-    Rejected,
     Snapshot,
-    Unreachable,
     ZoneNotFound,
     refuse_stale,
     snapshot_of,
@@ -75,7 +73,7 @@ class PowerDnsProvider:
             rows = [row for row in found if row["type"] not in _SIGNED and row["records"]]
             return [_rrset(row) for row in rows]
         except (ValueError, KeyError, TypeError, dns.exception.DNSException) as error:
-            raise self._junk(error) from None
+            raise http_errors.junk(self.url, error) from None
 
     def _call(self, method: str, path: str = "", json: Any = None) -> httpx.Response:
         zone = self.zone.to_text().replace("/", "=2F")
@@ -85,13 +83,10 @@ class PowerDnsProvider:
                 method, url, json=json, headers={"X-API-Key": self.key}, timeout=_TIMEOUT
             )
         except httpx.TimeoutException:
-            values = {"url": self.url, "seconds": f"{_TIMEOUT:g}"}
-            english = "{url} does not answer within {seconds} s".format(**values)
-            raise Unreachable("dns.error.http_timeout", english, **values) from None
+            raise http_errors.timed_out(self.url, _TIMEOUT) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            values = {"url": self.url, "reason": str(error) or type(error).__name__}
-            english = "{url} cannot be reached: {reason}".format(**values)
-            raise Unreachable("dns.error.http_unreachable", english, **values) from None
+            reason = str(error) or type(error).__name__
+            raise http_errors.unreachable(self.url, reason) from None
         if not reply.is_success:
             raise self._error(reply)
         return reply
@@ -111,18 +106,10 @@ class PowerDnsProvider:
                 english = "{url} has no zone {zone}"
                 return ZoneNotFound("dns.error.powerdns_zone", english.format(**values), **values)
             case 429:
-                english = "{url} wants fewer calls: {reason}"
-                return RateLimited("dns.error.http_rate", english.format(**values), **values)
+                return http_errors.too_many(self.url, values["reason"])
             case 400 | 409 | 413 | 422:
-                english = "{url} refuses the change in {zone}: {reason}"
-                return Rejected("dns.error.http_rejected", english.format(**values), **values)
-        english = "{url} failed ({status}): {reason}"
-        return Unreachable("dns.error.http_failed", english.format(**values), **values)
-
-    def _junk(self, error: Exception) -> ProviderError:
-        values = {"url": self.url, "reason": f"{type(error).__name__}: {error}"}
-        english = "{url} gave an answer that makes no sense ({reason})".format(**values)
-        return Unreachable("dns.error.http_junk", english, **values)
+                return http_errors.rejected(self.url, values["zone"], values["reason"])
+        return http_errors.failed(self.url, reply.status_code, values["reason"])
 
 
 def _reason(reply: httpx.Response) -> str:

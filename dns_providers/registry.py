@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dns_providers.base import AuthError, Provider, ProviderError
-from dns_providers.powerdns import PowerDnsProvider
 from dns_providers.rfc2136 import ALGORITHMS, Rfc2136Provider, TsigKey
 from dns_providers.rrset import owner_name
 from dns_providers.zonefile import ZoneFileProvider
@@ -88,7 +87,7 @@ def _open_zonefile(
 
 
 def _open_cloudflare(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
-    # The SDK takes long to load: only who uses it waits for it.
+    # SDKs take long to load: only who uses one waits for it.
     from dns_providers.cloudflare import CloudflareProvider
 
     token = _secret(options, environ, "cloudflare_token")
@@ -103,9 +102,9 @@ def _open_route53(zone: str, options: Mapping[str, str], environ: Mapping[str, s
     return Route53Provider(owner_name(zone), zone_id, profile)
 
 
-def _open_powerdns(
-    zone: str, options: Mapping[str, str], environ: Mapping[str, str]
-) -> PowerDnsProvider:
+def _open_powerdns(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
+    from dns_providers.powerdns import PowerDnsProvider
+
     key = _secret(options, environ, "powerdns_key")
     server_id = options.get("powerdns_server_id", "localhost")
     return PowerDnsProvider(owner_name(zone), options["powerdns_url"], key, server_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -21,19 +22,18 @@ import dns.rdatatype
 import dns.resolver
 from botocore.config import Config
 
+from dns_providers import http_errors
 from dns_providers.base import (
     AuthError,
     Capabilities,
     Change,
     ProviderError,
-    RateLimited,
-    Rejected,
     Snapshot,
     Stale,
-    Unreachable,
     ZoneNotFound,
     snapshot_of,
 )
+from dns_providers.http_errors import translated
 from dns_providers.rrset import (
     TXT,
     Other,
@@ -46,6 +46,7 @@ from dns_providers.rrset import (
 )
 from dns_providers.text import value_from_text, value_text
 
+_API = "route53.amazonaws.com"
 _BATCH = 500  # changes: each may count twice against the limit of 1,000 records
 _CONFIG = Config(
     connect_timeout=10, read_timeout=30, retries={"mode": "adaptive", "max_attempts": 8}
@@ -105,7 +106,7 @@ class Route53Provider:
             part = changes[start : start + _BATCH]
             batch = {"Changes": [step for change in part for step in _steps(change)]}
             keys = ", ".join(str(change.key) for change in part)
-            with _told(self, keys):
+            with self._told(keys):
                 self._api().change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
 
     def settle(self) -> None:
@@ -119,10 +120,14 @@ class Route53Provider:
             self.client = session.client("route53", region_name="us-east-1", config=_CONFIG)
         return self.client
 
+    def _told(self, keys: str = "") -> AbstractContextManager[None]:
+        """Turns everything that boto3 can raise into our errors."""
+        return translated(lambda error: _translated(error, name_text(self.zone), keys))
+
     def _zone_id(self) -> str:
         """The hosted zone's id, looked up once."""
         if self.zone_id is None:
-            with _told(self, ""):
+            with self._told():
                 self.zone_id = self._chosen(self._same_name())
         return self.zone_id
 
@@ -156,7 +161,7 @@ class Route53Provider:
 
     def _rrsets(self) -> Iterable[RRset]:
         zone_id, rows = self._zone_id(), list[dict[str, Any]]()
-        with _told(self, ""):
+        with self._told():
             pages = self._api().get_paginator("list_resource_record_sets")
             for page in pages.paginate(HostedZoneId=zone_id):
                 rows += page["ResourceRecordSets"]
@@ -166,65 +171,41 @@ class Route53Provider:
 # -- errors ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _told:
-    """Turns what boto3 can raise into our errors. keys: what was to be written."""
+def _translated(error: Exception, zone: str, keys: str) -> Exception:
+    """Our error for what boto3 raised. keys: what was to be written."""
+    if isinstance(error, botocore.exceptions.ClientError):
+        return _refusal(error, zone, keys)
+    unsigned = (
+        botocore.exceptions.NoCredentialsError,
+        botocore.exceptions.PartialCredentialsError,
+        botocore.exceptions.ProfileNotFound,
+    )
+    reason = f"{type(error).__name__}: {error}"
+    if isinstance(error, unsigned):
+        english = f"AWS credentials are missing: {reason}"
+        return AuthError("dns.error.route53_credentials", english, reason=reason)
+    if isinstance(error, botocore.exceptions.BotoCoreError):
+        return http_errors.unreachable(_API, reason)
+    if isinstance(error, (ValueError, KeyError, TypeError, dns.exception.DNSException)):
+        return http_errors.junk(_API, error)
+    return error
 
-    provider: Route53Provider
-    keys: str
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, Exception) or isinstance(error, ProviderError):
-            return
-        raise self._translated(error) from None
-
-    def _translated(self, error: Exception) -> Exception:
-        values = {"zone": name_text(self.provider.zone), "url": "route53.amazonaws.com"}
-        if isinstance(error, botocore.exceptions.ClientError):
-            return self._refusal(error, values)
-        values["reason"] = f"{type(error).__name__}: {error}"
-        unsigned = (
-            botocore.exceptions.NoCredentialsError,
-            botocore.exceptions.PartialCredentialsError,
-            botocore.exceptions.ProfileNotFound,
-        )
-        if isinstance(error, unsigned):
-            english = "AWS credentials are missing: {reason}".format(**values)
-            return AuthError("dns.error.route53_credentials", english, **values)
-        if isinstance(error, botocore.exceptions.BotoCoreError):
-            english = "{url} cannot be reached: {reason}".format(**values)
-            return Unreachable("dns.error.http_unreachable", english, **values)
-        if isinstance(error, (ValueError, KeyError, TypeError, dns.exception.DNSException)):
-            english = "{url} gave an answer that makes no sense ({reason})".format(**values)
-            return Unreachable("dns.error.http_junk", english, **values)
-        return error
-
-    def _refusal(
-        self, error: botocore.exceptions.ClientError, values: dict[str, str]
-    ) -> ProviderError:
-        said, status = error.response.get("Error", {}), _status(error)
-        code = str(said.get("Code", ""))
-        values |= {"reason": f"{code}: {said.get('Message', '')}", "status": str(status)}
-        if code in _THROTTLED or status == 429:
-            english = "Route 53 wants fewer calls ({reason})".format(**values)
-            return RateLimited("dns.error.http_rate", english, **values)
-        if code in _NO_RIGHT or status in (401, 403):
-            english = "AWS refuses these credentials for {zone} ({reason})".format(**values)
-            return AuthError("dns.error.route53_rights", english, **values)
-        if code == "NoSuchHostedZone":
-            english = "Route 53 has no hosted zone {zone} ({reason})".format(**values)
-            return ZoneNotFound("dns.error.route53_zone", english, **values)
-        if code == "InvalidChangeBatch" and _STALE.search(values["reason"]):
-            english = f"{self.keys}: changed since it was read"
-            return Stale("dns.error.stale", english, keys=self.keys)
-        if status < 500:
-            english = "{url} refuses the change in {zone}: {reason}".format(**values)
-            return Rejected("dns.error.http_rejected", english, **values)
-        english = "{url} failed ({status}): {reason}".format(**values)
-        return Unreachable("dns.error.http_failed", english, **values)
+def _refusal(error: botocore.exceptions.ClientError, zone: str, keys: str) -> ProviderError:
+    said, status = error.response.get("Error", {}), _status(error)
+    code = str(said.get("Code", ""))
+    values = {"zone": zone, "reason": f"{code}: {said.get('Message', '')}"}
+    if code in _THROTTLED or status == 429:
+        return http_errors.too_many(_API, values["reason"])
+    if code in _NO_RIGHT or status in (401, 403):
+        english = "AWS refuses these credentials for {zone} ({reason})".format(**values)
+        return AuthError("dns.error.route53_rights", english, **values)
+    if code == "NoSuchHostedZone":
+        english = "Route 53 has no hosted zone {zone} ({reason})".format(**values)
+        return ZoneNotFound("dns.error.route53_zone", english, **values)
+    if code == "InvalidChangeBatch" and _STALE.search(values["reason"]):
+        return Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+    return http_errors.by_status(_API, zone, status, values["reason"])
 
 
 # The service's words for a DELETE that does not match and a CREATE of what is there.

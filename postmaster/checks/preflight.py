@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from postmaster.checks.results import Result, Status, Text
+from postmaster.checks.service import CLOCK_OFF, CLOCK_WRONG
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 from probes.fitness import PORTS, Fitness, Outbound
@@ -13,7 +14,6 @@ _TRIED = ("debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04")
 _ARCHITECTURES = ("x86_64", "aarch64")
 _DISK_NEEDED, _DISK_WISHED = 100 * 1024, 1024 * 1024  # KiB
 _MEMORY_WISHED = 400 * 1024  # KiB
-_CLOCK_WRONG, _CLOCK_OFF = 60, 5  # seconds
 _DOES_MAIL = ("master", "exim4", "exim", "sendmail", "smtpd")
 
 
@@ -101,9 +101,9 @@ def _clock(seen: Fitness, server: MailServer, now: float) -> Result:
         return _result("PRE-08", server, Status.UNKNOWN, "clock_unseen")
     off = abs(seen.clock - now)
     seconds = f"{off:.0f}"
-    if off > _CLOCK_WRONG:
+    if off > CLOCK_WRONG:
         return _result("PRE-08", server, Status.FAIL, "clock_wrong", seconds=seconds)
-    if off > _CLOCK_OFF:
+    if off > CLOCK_OFF:
         return _result("PRE-08", server, Status.WARN, "clock_off", seconds=seconds)
     if seen.synced == "yes":
         return _result("PRE-08", server, Status.PASS, "clock")

@@ -8,7 +8,7 @@ from postmaster.checks.results import Result, Status, Text
 from postmaster.settings import MailServer
 from probes.host import HostView
 
-_CLOCK_WRONG, _CLOCK_OFF = 60, 5  # seconds
+CLOCK_WRONG, CLOCK_OFF = 60, 5  # seconds
 
 
 def all_checks(view: HostView, server: MailServer) -> Iterator[Result]:
@@ -50,7 +50,7 @@ def _clock(view: HostView, server: MailServer) -> Result:
         return Result("HOST-02", server.host, Status.UNKNOWN, Text.of("checks.host.unseen"))
     off = abs(view.clock)
     seen = Text.of("checks.host.clock", seconds=f"{off:.0f}")
-    if off <= _CLOCK_OFF:
+    if off <= CLOCK_OFF:
         return Result("HOST-02", server.host, Status.PASS, seen)
-    status = Status.FAIL if off > _CLOCK_WRONG else Status.WARN
+    status = Status.FAIL if off > CLOCK_WRONG else Status.WARN
     return Result("HOST-02", server.host, status, seen, Text.of("checks.host.clock_remedy"))

@@ -230,7 +230,7 @@ def test_what_is_no_longer_wanted_is_noted_and_left_alone() -> None:
 def test_keys_of_signatures_are_not_noted_as_forgotten_they_retire() -> None:
     old = rrset(HOST, "TXT", 60, TXT(b"v=DKIM1; p=AA"))
     made = replace(entry(old), group="dkim:example.test")
-    assert forgotten([], {old.key: made}) == ()
+    assert forgotten([], {old.key: made}, "dkim") == ()
     assert unused_since([], {old.key: made}, {}, "dkim", 100) == {old.key: 100}
     assert unused_since([], {old.key: made}, {old.key: 40}, "dkim", 100) == {old.key: 40}
     adopted = replace(made, origin="adopted")

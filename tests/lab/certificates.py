@@ -45,7 +45,7 @@ def issue(folder: Path, names: tuple[str, ...], valid: timedelta = 90 * _DAY) ->
         )
         .sign(authority_key, hashes.SHA256())
     )
-    files = Files(folder / "chain.pem", folder / "key.pem", folder / "authority.pem")
+    files = _files(folder)
     files.chain.write_bytes(_pem(leaf) + _pem(authority))
     files.authority.write_bytes(_pem(authority))
     files.key.touch(0o600)
@@ -59,12 +59,19 @@ def issue(folder: Path, names: tuple[str, ...], valid: timedelta = 90 * _DAY) ->
     return files
 
 
+def issued_once(name: str, names: tuple[str, ...]) -> Files:
+    """A certificate that this instance of the lab keeps by a name; issued at first use."""
+    files = _files(state() / name)
+    return files if files.key.exists() else issue(state() / name, names)
+
+
+def _files(folder: Path) -> Files:
+    return Files(folder / "chain.pem", folder / "key.pem", folder / "authority.pem")
+
+
 def receiver_files() -> Files:
     """The certificate of the receiver that does all right; made once for each instance."""
-    folder = state() / "receiver-tls"
-    if not (folder / "key.pem").exists():
-        issue(folder, tuple(f"{name}.test" for name in _RECEIVER_NAMES))
-    return Files(folder / "chain.pem", folder / "key.pem", folder / "authority.pem")
+    return issued_once("receiver-tls", tuple(f"{name}.test" for name in _RECEIVER_NAMES))
 
 
 def stranger_files() -> Files:

@@ -112,10 +112,7 @@ class Host:
 
     def power_cut(self) -> None:
         """Stop it dead, whatever it is doing, and start it again; its disk stays as it was."""
-        init = self.init
-        if init:
-            os.kill(init, signal.SIGKILL)
-        self.daemon.stop(signal.SIGKILL)
+        self._kill()
         wait_for(lambda: self.init is None, 10)
         # The namespace outlives the machine; a real one's firewall does not.
         run("ip", "netns", "exec", self.netns, "nft", "flush", "ruleset")
@@ -158,10 +155,7 @@ class Host:
 
     def stop(self) -> None:
         """Pull the plug and forget it."""
-        init = self.init
-        if init:
-            os.kill(init, signal.SIGKILL)
-        self.daemon.stop(signal.SIGKILL)
+        self._kill()
         for hierarchy in ("systemd", "unified"):
             group = Path("/sys/fs/cgroup") / hierarchy / self.netns
             wait_for(lambda group=group: _removed(group), 5)  # type: ignore[misc]
@@ -169,6 +163,12 @@ class Host:
         shutil.rmtree(self.folder, ignore_errors=True)
         run("ip", "netns", "del", self.netns, check=False)
         run("ip", "-n", Network().name, "link", "del", f"v-{self.name}", check=False)
+
+    def _kill(self) -> None:
+        init = self.init
+        if init:
+            os.kill(init, signal.SIGKILL)
+        self.daemon.stop(signal.SIGKILL)
 
     def _make_network(self) -> None:
         lab = Network().name

@@ -7,10 +7,9 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.lab.certificates import Files, issue
+from tests.lab.certificates import Files, issued_once
 from tests.lab.hosts import Host
 from tests.lab.nameservers import NameServers
-from tests.lab.network import state
 from tests.lab.rootfs import PREPARED
 
 NAME, ZONE, ADDRESS = "out.provider.test", "provider.test", "203.0.113.30"
@@ -77,7 +76,4 @@ class Provider:
         self.host.run(f"printf %s {shlex.quote(content)} {how} /etc/postfix/{name}", check=True)
 
     def _files(self) -> Files:
-        folder = state() / "provider-tls"
-        if not (folder / "key.pem").exists():
-            issue(folder, (NAME,))
-        return Files(folder / "chain.pem", folder / "key.pem", folder / "authority.pem")
+        return issued_once("provider-tls", (NAME,))
