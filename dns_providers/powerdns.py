@@ -22,6 +22,7 @@ from dns_providers.base import (
     Change,
     ProviderError,
     Snapshot,
+    Tell,
     ZoneNotFound,
     refuse_stale,
     snapshot_of,
@@ -61,6 +62,9 @@ class PowerDnsProvider:
         """Carry out all changes in one PATCH, or none of them. Raises ProviderError."""
         refuse_stale(changes, {each.key: each for each in self._zone_rrsets()})
         self._call("PATCH", json={"rrsets": [_patch(change) for change in changes]})
+
+    def wait_accepted(self, tell: Tell) -> None:
+        """Nothing to wait for: a write is carried out when it is answered."""
 
     def settle(self) -> None:
         """Tell secondaries of a primary zone, as the server does after a change."""
