@@ -24,6 +24,9 @@ TEXTS = {
     "dns.conflict.opaque": "{key}: the provider's record is special (alias, proxied, weighted or for "
     "some clients only) and was left alone. Make it a plain record.",
     "dns.conflict.too_long": "{key}: the value has {length} octets, this provider takes {limit}.",
+    "dns.conflict.mx_preference": "{key}: this provider takes an MX preference from {low} to {high}, not {preference}.",
+    "dns.conflict.txt_octets": "{key}: a TXT record at this provider cannot have {found}.",
+    "dns.conflict.txt_ends": "{key}: this provider drops spaces at the ends of a TXT record, and takes no empty one.",
     "dns.note.left_alone": "{key}: {found} is there already and was left alone",
     "dns.note.hides_wildcard": "{key}: creating it ends what {wildcard} answered for this name",
     "dns.note.no_longer_wanted": "{key}: written by an earlier run and no longer wanted; it was left "

@@ -21,6 +21,9 @@ TEXTS = {
     "dns.conflict.opaque": "{key}：服务商的这条记录是特殊记录（别名、代理、加权或分线路），未作改动。"
     "请改为普通记录。",
     "dns.conflict.too_long": "{key}：值长 {length} 字节，该服务商最多接受 {limit}。",
+    "dns.conflict.mx_preference": "{key}：该服务商的 MX 优先级只能为 {low} 到 {high}，不能是 {preference}。",
+    "dns.conflict.txt_octets": "{key}：该服务商的 TXT 记录不能包含 {found}。",
+    "dns.conflict.txt_ends": "{key}：该服务商会去掉 TXT 记录首尾的空格，也不接受空值。",
     "dns.note.left_alone": "{key}：已有 {found}，未作改动",
     "dns.note.hides_wildcard": "{key}：创建后，{wildcard} 不再对该名称生效",
     "dns.note.no_longer_wanted": "{key}：由以前的运行写入，现已不再需要；未作改动，确认无人使用后请删除",
