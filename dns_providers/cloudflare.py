@@ -28,11 +28,13 @@ from dns_providers.base import (
     RateLimited,
     Snapshot,
     Stale,
+    Tell,
     ZoneNotFound,
     refuse_stale,
     snapshot_of,
 )
 from dns_providers.http_errors import translated
+from dns_providers.record_steps import Create, Delete, Modify, Step, steps
 from dns_providers.rrset import (
     CAA,
     MX,
@@ -103,11 +105,14 @@ class CloudflareProvider:
         """Carry out all changes in one batch. Raises ProviderError."""
         there = {each.key: each for each in self._rrsets()}
         refuse_stale(changes, there)
-        work = [step for change in changes for step in _steps(change, there.get(change.key))]
+        work = [_operation(step) for step in steps(changes, there)]
         for start in range(0, len(work), _BATCH):
             part = work[start : start + _BATCH]
             batch = {kind: [body for each, body in part if each == kind] for kind in _KINDS}
             self._batch({kind: bodies for kind, bodies in batch.items() if bodies})
+
+    def wait_accepted(self, tell: Tell) -> None:
+        """Nothing to wait for: a write is carried out when it is answered."""
 
     def settle(self) -> None:
         """Nothing to do: what is written is served."""
@@ -334,24 +339,16 @@ def _host(name: dns.name.Name) -> str:
     return "." if name == dns.name.root else name_text(name)
 
 
-def _steps(change: Change, live: RRset | None) -> list[tuple[str, dict[str, Any]]]:
-    """A change as operations of a batch: values that differ are patched one into the other."""
-    rtype, ids = change.key.rtype, dict(live.handles) if live else {}
-    before = change.before.values if change.before else frozenset()
-    after, ttl = (change.after.values, change.after.ttl) if change.after else (frozenset(), 0)
-    gone = sorted(ids[value] for value in before - after)
-    new = sorted(after - before, key=str)
-    retimed = bool(change.before and change.after and change.before.ttl != change.after.ttl)
-    steps: list[tuple[str, dict[str, Any]]] = []
-    for id, value in zip(gone, new, strict=False):
-        steps.append(("patches", {"id": id, **_fields(value, rtype), **_times(retimed, ttl)}))
-    steps += [("deletes", {"id": id}) for id in gone[len(new) :]]
-    head = {"name": name_text(change.key.owner), "type": rtype, "ttl": ttl}
-    steps += [("posts", {**head, **_fields(value, rtype)}) for value in new[len(gone) :]]
-    if retimed:
-        steps += [("patches", {"id": ids[value], "ttl": ttl}) for value in before & after]
-    return steps
-
-
-def _times(retimed: bool, ttl: int) -> dict[str, int]:
-    return {"ttl": ttl} if retimed else {}
+def _operation(step: Step) -> tuple[str, dict[str, Any]]:
+    """A step as an operation of a batch; what stays as it is (comment, tags) is not sent."""
+    rtype = step.key.rtype
+    match step:
+        case Create(value=value, ttl=ttl):
+            head = {"name": name_text(step.key.owner), "type": rtype, "ttl": ttl}
+            return "posts", {**head, **_fields(value, rtype)}
+        case Modify(id=id, old=old, value=value, ttl=ttl, old_ttl=old_ttl):
+            fields = _fields(value, rtype) if value != old else {}
+            times = {"ttl": ttl} if ttl != old_ttl else {}
+            return "patches", {"id": id, **fields, **times}
+        case Delete(id=id):
+            return "deletes", {"id": id}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +13,7 @@ from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 from pyinfra.api.operation import OperationMeta
 
 from dns_providers import propagation
-from dns_providers.base import Change, Provider, ProviderError
+from dns_providers.base import Change, PartialApply, Provider, ProviderError, Tell
 from dns_providers.claims import Claim
 from dns_providers.ledger import Ledger, read_backup
 from dns_providers.plan import Conflict, Note, Plan, forgotten, unused_since, withdrawals
@@ -247,7 +247,17 @@ def _fail(message: str) -> Generator[FunctionCommand, None, None]:
 
 def error_text(error: ProviderError, say: Say) -> str:
     """Return a provider's error in the user's language."""
-    return say(error.message_id, **error.values)
+    values = dict(error.values)
+    if isinstance(error, PartialApply):
+        values["cause"] = error_text(error.cause, say)
+    return say(error.message_id, **values)
+
+
+def _teller(host: Host, say: Say) -> Tell:
+    def tell(message_id: str, values: Mapping[str, str]) -> None:
+        host.log_styled(f"  {say(message_id, **values)}", fg="cyan")
+
+    return tell
 
 
 def _publish(
@@ -264,7 +274,7 @@ def _publish(
     if reasons:
         return _refuse(state, host, "\n".join(reasons))
     try:
-        carry_out(provider, claims(), ledger, replaced)
+        carry_out(provider, claims(), ledger, replaced, _teller(host, say))
     except ProviderError as error:
         return _refuse(state, host, error_text(error, say))
     return True
@@ -279,7 +289,7 @@ def _undo(
     say: Say,
 ) -> bool:
     try:
-        carry_out_undo(provider, changes, ledger)
+        carry_out_undo(provider, changes, ledger, _teller(host, say))
     except ProviderError as error:
         return _refuse(state, host, error_text(error, say))
     return True

@@ -22,6 +22,7 @@ from dns_providers.base import (
     Change,
     ProviderError,
     Snapshot,
+    Tell,
     ZoneNotFound,
     refuse_stale,
     snapshot_of,
@@ -65,6 +66,9 @@ class PowerDnsProvider:
         if reply.status_code != 204:
             # Something between us and the server answered for it, a login page for example.
             raise http_errors.junk(self.url, ValueError(f"{reply.status_code} for a PATCH"))
+
+    def wait_accepted(self, tell: Tell) -> None:
+        """Nothing to wait for: a write is carried out when it is answered."""
 
     def settle(self) -> None:
         """Tell secondaries of a primary zone, as the server does after a change."""

@@ -32,6 +32,7 @@ from dns_providers.base import (
     Rejected,
     Snapshot,
     Stale,
+    Tell,
     Unreachable,
     ZoneNotFound,
     snapshot_of,
@@ -111,6 +112,9 @@ class Rfc2136Provider:
             address, lambda: dns.query.tcp(update, address, timeout=self.timeout, port=self.port)
         )
         self._judge(reply.rcode(), changes)
+
+    def wait_accepted(self, tell: Tell) -> None:
+        """Nothing to wait for: a write is carried out when it is answered."""
 
     def settle(self) -> None:
         """Nothing to do: the server serves what it has taken."""

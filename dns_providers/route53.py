@@ -30,6 +30,7 @@ from dns_providers.base import (
     ProviderError,
     Snapshot,
     Stale,
+    Tell,
     ZoneNotFound,
     snapshot_of,
 )
@@ -108,6 +109,9 @@ class Route53Provider:
             keys = ", ".join(str(change.key) for change in part)
             with self._told(keys):
                 self._api().change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
+
+    def wait_accepted(self, tell: Tell) -> None:
+        """Nothing to wait for: a write is carried out when it is answered."""
 
     def settle(self) -> None:
         """Nothing to do: the wait for the authoritative servers sees when all serve it."""

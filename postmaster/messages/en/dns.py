@@ -55,6 +55,8 @@ TEXTS = {
     "dns.error.options": "the zone's provider settings are wrong: {reasons}",
     "dns.error.secret_file": "the secret's file {path} cannot be read: {reason}",
     "dns.error.secret_form": "the secret of TSIG key {key} is no base64",
+    "dns.error.partial": "{cause} Before that, {done} of {total} records were written; the next run "
+    "goes on from there.",
     "dns.error.stale": "{keys}: changed by somebody else while we were at work. Nothing was written; "
     "run again.",
     "dns.error.refused": "{server} refused: TSIG key {key} may not do this in {zone}. Give the key "

@@ -48,6 +48,7 @@ TEXTS = {
     "dns.error.options": "该区域的服务商设置有误：{reasons}",
     "dns.error.secret_file": "无法读取密钥文件 {path}：{reason}",
     "dns.error.secret_form": "TSIG 密钥 {key} 的内容不是 base64",
+    "dns.error.partial": "{cause} 此前 {total} 条记录中已写入 {done} 条；再次运行会从那里继续。",
     "dns.error.stale": "{keys}：在我们操作期间被他人修改。未写入任何内容，请重新运行。",
     "dns.error.refused": "{server} 拒绝：TSIG 密钥 {key} 无权在 {zone} 中执行此操作。"
     "请授予该密钥更新和传送（或查询）该区域的权限。",
