@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from dns_providers.base import Capabilities, Change, Snapshot
 from dns_providers.claims import Claim, ClaimMode, Singleton
 from dns_providers.rrset import (
+    MX,
     TXT,
     RRKey,
     RRset,
@@ -192,6 +193,8 @@ def _decide(claim: Claim, context: _Context) -> _Decision:
             decision = _member(claim, live, context)
         case ClaimMode.SINGLETON:
             decision = _singleton(claim, live, context)
+    if decision.change and (refusal := _refusal(claim, decision.change, context.capabilities)):
+        return refusal
     if decision.change and live is None and (wildcard := _wildcard_above(claim.key, context)):
         note = Note(claim.key, "dns.note.hides_wildcard", (("wildcard", wildcard),))
         return replace(decision, note=note)
@@ -199,7 +202,7 @@ def _decide(claim: Claim, context: _Context) -> _Decision:
 
 
 def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision | None:
-    """What makes any write at this name impossible: alias, delegation, opaque RRset, length."""
+    """What makes any write at this name impossible: alias, delegation, opaque RRset."""
     alias = context.snapshot.get(RRKey(claim.key.owner, "CNAME"))
     if alias is not None and claim.key.rtype != "CNAME":
         return _in_the_way(claim, alias, "dns.conflict.alias")
@@ -210,11 +213,37 @@ def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision 
                 return _in_the_way(claim, cut, problem)
     if live is not None and live.opaque:
         return _in_the_way(claim, live, "dns.conflict.opaque")
-    longest = max((len(v.data) for v in claim.values if isinstance(v, TXT)), default=0)
-    limit = context.capabilities.max_txt
-    if limit is not None and longest > limit:
-        detail = (("length", str(longest)), ("limit", str(limit)))
-        return _Decision(conflict=_conflict(claim, "dns.conflict.too_long", live, detail))
+    return None
+
+
+def _refusal(claim: Claim, change: Change, limits: Capabilities) -> _Decision | None:
+    """What of the values that a change brings the provider cannot hold."""
+    before = change.before.values if change.before else frozenset()
+    after = change.after.values if change.after else frozenset()
+    for value in sorted(after - before, key=str):
+        found = _beyond(value, limits)
+        if found:
+            problem, detail = found
+            return _Decision(conflict=_conflict(claim, problem, change.before, detail))
+    return None
+
+
+def _beyond(value: Value, limits: Capabilities) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """Which limit a value is beyond, as a problem with its detail."""
+    low, high = limits.mx_range
+    if isinstance(value, MX) and not low <= value.preference <= high:
+        bounds = (("low", str(low)), ("high", str(high)))
+        return "dns.conflict.mx_preference", (("preference", str(value.preference)), *bounds)
+    if not isinstance(value, TXT):
+        return None
+    if limits.max_txt is not None and len(value.data) > limits.max_txt:
+        detail = (("length", str(len(value.data))), ("limit", str(limits.max_txt)))
+        return "dns.conflict.too_long", detail
+    if forbidden := sorted(limits.txt_forbidden & frozenset(value.data)):
+        shown = " ".join(ascii(chr(octet)) for octet in forbidden)
+        return "dns.conflict.txt_octets", (("found", shown),)
+    if limits.txt_trimmed and (not value.data or value.data != value.data.strip()):
+        return "dns.conflict.txt_ends", ()
     return None
 
 

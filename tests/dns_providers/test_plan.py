@@ -222,6 +222,50 @@ def test_a_value_longer_than_the_provider_takes_is_a_conflict() -> None:
     assert made.conflicts[0].problem == "dns.conflict.too_long"
 
 
+@pytest.mark.parametrize(
+    ("rtype", "value", "problem"),
+    [
+        ("MX", MX(0, owner_name(HOST)), "dns.conflict.mx_preference"),
+        ("MX", MX(51, owner_name(HOST)), "dns.conflict.mx_preference"),
+        ("MX", MX(1, owner_name(HOST)), None),
+        ("MX", MX(50, owner_name(HOST)), None),
+        ("TXT", TXT(b'say "hi"'), "dns.conflict.txt_octets"),
+        ("TXT", TXT(b"ends with a space "), "dns.conflict.txt_ends"),
+        ("TXT", TXT(b" begins with one"), "dns.conflict.txt_ends"),
+        ("TXT", TXT(b""), "dns.conflict.txt_ends"),
+        ("TXT", TXT(b"v=spf1 -all"), None),
+    ],
+)
+def test_a_value_that_the_provider_cannot_hold_is_a_conflict_of_its_own_kind(
+    rtype: str, value: Value, problem: str | None
+) -> None:
+    forbidden = frozenset(b'"\\')
+    limits = Capabilities(
+        "record", "reread", mx_range=(1, 50), txt_forbidden=forbidden, txt_trimmed=True
+    )
+    made = planned([claim(HOST, rtype, value)], [], limits=limits)
+    assert [each.problem for each in made.conflicts] == ([problem] if problem else [])
+    assert len(made.changes) == (0 if problem else 1)
+
+
+def test_values_of_others_that_a_provider_holds_already_do_not_count_against_its_limits() -> None:
+    theirs, ours = TXT(b"x" * 600), TXT(b"token")
+    there = rrset(HOST, "TXT", 60, theirs)
+    limits = Capabilities("record", "reread", max_txt=511)
+    made = planned([claim(HOST, "TXT", ours, mode=ClaimMode.MEMBER)], [there], limits=limits)
+    assert made.conflicts == () and made.changes[0].after is not None
+    assert made.changes[0].after.values == {theirs, ours}
+
+
+def test_an_spf_record_that_outgrows_the_provider_by_the_merge_is_a_conflict() -> None:
+    theirs = TXT(b"v=spf1 " + b"ip4:198.51.100.1 " * 16 + b"~all")
+    limits = Capabilities("record", "reread", max_txt=len(theirs.data))
+    made = planned(
+        [spf_claim("203.0.113.10")], [rrset("example.test", "TXT", 60, theirs)], limits=limits
+    )
+    assert [each.problem for each in made.conflicts] == ["dns.conflict.too_long"]
+
+
 def test_what_is_no_longer_wanted_is_noted_and_left_alone() -> None:
     old = rrset("old.example.test", "A", 60, OURS)
     notes = forgotten([claim()], {old.key: entry(old)})
