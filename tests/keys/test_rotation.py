@@ -1,0 +1,233 @@
+"""Rotation: whatever stops it or turns it back, no signature is made that cannot be verified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from keys.rotation import (
+    STEPS,
+    KeyRef,
+    Problem,
+    Rotation,
+    Rules,
+    Step,
+    Strategy,
+    TooLate,
+    after,
+    back,
+    begin,
+    failed,
+    forecast,
+    hurry,
+)
+
+RULES = Rules(ttl=3600, low_ttl=60, slack=60, keep=7 * 86400)
+OLD = {Strategy.DUAL: KeyRef("pm202611a", "pm202611a"), Strategy.FIXED: KeyRef("one", "default")}
+NEW = {Strategy.DUAL: KeyRef("pm202611b", "pm202611b"), Strategy.FIXED: KeyRef("two", "default")}
+
+
+def started(strategy: Strategy, *, emergency: bool = False) -> Rotation:
+    old, new = OLD[strategy], NEW[strategy]
+    return begin("example.test", strategy, old, new, RULES, 0.0, emergency=emergency)
+
+
+def walked(rotation: Rotation, to: Step) -> Rotation:
+    while rotation.step is not to:
+        assert not rotation.ended, f"{to} is no step of this rotation"
+        rotation = after(rotation, rotation.entered + 1)
+    return rotation
+
+
+def path(rotation: Rotation) -> list[str]:
+    found = []
+    while not rotation.ended:
+        found.append(str(rotation.step))
+        rotation = after(rotation, rotation.entered + 1)
+    return found
+
+
+def test_the_steps_of_each_strategy() -> None:
+    assert " ".join(path(started(Strategy.DUAL))) == (
+        "make publish prove install switch verify keep retire erase"
+    )
+    assert " ".join(path(started(Strategy.FIXED))) == (
+        "make lower age pause publish prove drain switch resume verify restore keep erase"
+    )
+
+
+def test_an_emergency_waits_for_nothing_but_the_servers() -> None:
+    assert " ".join(path(started(Strategy.DUAL, emergency=True))) == (
+        "make publish prove install switch verify retire erase"
+    )
+    assert " ".join(path(started(Strategy.FIXED, emergency=True))) == (
+        "make pause publish prove switch resume verify restore erase"
+    )
+
+
+def test_an_emergency_in_a_rotation_ends_its_wait() -> None:
+    keeping = walked(started(Strategy.DUAL), Step.KEEP)
+    assert hurry(keeping, 9.0).step is Step.RETIRE
+    assert hurry(walked(started(Strategy.DUAL), Step.PROVE), 9.0).step is Step.PROVE
+
+
+def test_waits_end_when_no_cache_can_have_the_old_record() -> None:
+    ageing = walked(started(Strategy.FIXED), Step.AGE)
+    assert ageing.deadline == ageing.entered + 3600 + 60
+    draining = walked(started(Strategy.FIXED), Step.DRAIN)
+    assert draining.deadline == draining.entered + 60 + 60
+    assert walked(started(Strategy.DUAL), Step.PROVE).deadline is None
+
+
+def test_a_problem_stays_until_its_step_is_done() -> None:
+    stuck = failed(walked(started(Strategy.DUAL), Step.PROVE), Problem("rotation.late"))
+    assert stuck.step is Step.PROVE and stuck.problem
+    assert after(stuck, 9.0).problem is None
+
+
+def test_there_is_no_way_back_once_the_old_record_goes() -> None:
+    with pytest.raises(TooLate):
+        back(walked(started(Strategy.DUAL), Step.RETIRE), 9.0)
+    with pytest.raises(TooLate):
+        back(walked(started(Strategy.FIXED), Step.ERASE), 9.0)
+
+
+def test_there_is_no_way_back_to_a_key_that_has_leaked() -> None:
+    with pytest.raises(TooLate):
+        back(walked(started(Strategy.DUAL, emergency=True), Step.VERIFY), 9.0)
+
+
+def test_a_key_that_never_signed_is_just_withdrawn() -> None:
+    gone = back(walked(started(Strategy.DUAL), Step.INSTALL), 9.0)
+    assert path(gone) == ["retire", "erase"] and gone.published == (OLD[Strategy.DUAL],)
+    gone = back(walked(started(Strategy.FIXED), Step.AGE), 9.0)
+    assert path(gone) == ["resume", "verify", "restore", "erase"]
+    assert gone.published == (OLD[Strategy.FIXED],) and gone.old == NEW[Strategy.FIXED]
+
+
+def test_a_key_that_signed_is_replaced_as_carefully_as_it_came() -> None:
+    returning = back(walked(started(Strategy.DUAL), Step.KEEP), 9.0)
+    assert path(returning)[0] == "prove" and "keep" in path(returning)
+
+
+def test_what_is_foretold() -> None:
+    dual = forecast(Strategy.DUAL, RULES, 10, emergency=False)
+    assert (dual.outage, dual.window) == (0, 0)
+    fixed = forecast(Strategy.FIXED, RULES, 10, emergency=False)
+    assert (fixed.outage, fixed.window) == (10 + 60 + 60, 0)
+    leaked = forecast(Strategy.FIXED, RULES, 10, emergency=True)
+    assert (leaked.outage, leaked.window) == (10, 3600 + 60)
+
+
+# -- every interleaving ------------------------------------------------------------------------
+
+
+@dataclass
+class World:
+    """Authoritative servers that follow the primary when they like, a signer, and a store.
+
+    A server holds a set of (selector, key name): for a fixed selector at most one.
+    """
+
+    strategy: Strategy
+    servers: list[frozenset[KeyRef]]
+    primary: frozenset[KeyRef]
+    signer: KeyRef
+    stored: KeyRef
+    paused: bool = False
+    now: float = 0.0
+    seen: list[str] = field(default_factory=list)
+
+    def check(self, where: str) -> None:
+        """What must hold at every moment."""
+        self.seen.append(where)
+        if self.paused:
+            return
+        for server in self.servers:
+            assert self.signer in server, f"{self.seen}: {self.signer} is not at every server"
+        if self.strategy is Strategy.FIXED:
+            assert all(len(server) == 1 for server in self.servers)
+
+    def follow(self, number: int) -> None:
+        self.servers[number] = self.primary
+
+
+def effect(world: World, rotation: Rotation) -> bool:
+    """Do a step in the model; False while it has to wait."""
+    match rotation.step:
+        case Step.PUBLISH | Step.RETIRE:
+            world.primary = frozenset(rotation.published)
+        case Step.PROVE:
+            return all(server == world.primary for server in world.servers)
+        case Step.PAUSE:
+            world.paused = True
+        case Step.SWITCH:
+            world.stored = world.signer = rotation.new
+        case Step.RESUME:
+            world.signer, world.paused = world.stored, False
+        case Step.AGE | Step.DRAIN | Step.KEEP:
+            return world.now >= (rotation.deadline or 0.0)
+    return True
+
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.sampled_from(["run", "crash before", "crash after", "back", "hurry", "time"]),
+        st.integers(0, 2),
+    ),
+    max_size=60,
+)
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(actions=ACTIONS)
+def test_the_key_in_use_is_at_every_server_unless_nothing_is_sent(
+    strategy: Strategy, actions: list[str | int]
+) -> None:
+    old = OLD[strategy]
+    zone = frozenset({old})
+    world = World(strategy, [zone] * 3, zone, old, old)
+    rotation = started(strategy)
+    for action in actions:
+        rotation = _act(world, rotation, action)
+        world.check(f"{action}@{rotation.step}")
+    # Then it is left to run, with servers that follow: it converges.
+    for _ in range(100):
+        for number in range(3):
+            world.follow(number)
+            world.check("following")
+        world.now = max(world.now, rotation.deadline or 0.0)
+        rotation = _act(world, rotation, "run")
+        world.check(f"end@{rotation.step}")
+    assert rotation.ended
+    for number in range(3):
+        world.follow(number)
+    assert world.signer == rotation.new and world.primary == {rotation.new} and not world.paused
+
+
+def _act(world: World, rotation: Rotation, action: str | int) -> Rotation:
+    world.now += 1
+    if isinstance(action, int):
+        world.follow(action)
+    elif action == "time":
+        world.now += 100_000
+    elif rotation.ended:
+        return rotation
+    elif action == "back":
+        try:
+            return back(rotation, world.now)
+        except TooLate:
+            return rotation
+    elif action == "hurry":
+        return hurry(rotation, world.now)
+    elif action != "crash before" and effect(world, rotation) and action != "crash after":
+        return after(rotation, world.now)
+    return rotation
+
+
+def test_every_step_has_its_place() -> None:
+    assert {*path(started(Strategy.DUAL)), *path(started(Strategy.FIXED))} == set(STEPS)
