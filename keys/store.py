@@ -4,6 +4,7 @@ KeyStoreError
 ├── Exposed          others could read a key; says the chmod to run
 ├── Locked           encrypted, and the passphrase is missing or wrong
 ├── Damaged          no usable key in the file
+├── InUse            the key that was to be deleted is in use
 └── Different        another key is in the store already; nothing is ever overwritten
 
 The public part (`<selector>.json`) makes planning DNS possible without the passphrase.
@@ -11,13 +12,16 @@ The public part (`<selector>.json`) makes planning DNS possible without the pass
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import string
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from keys.dkim import (
+    BITS,
     DkimPublicKey,
     KeyFormatError,
     WrongPassphrase,
@@ -58,6 +62,24 @@ class Different(KeyStoreError):
     """Another key is there already."""
 
 
+class InUse(KeyStoreError):
+    """The key is in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a key, without the key. Times are None where it has not come to that."""
+
+    name: str
+    selector: str
+    public: DkimPublicKey
+    created: datetime
+    published: datetime | None = None
+    first_used: datetime | None = None
+    retired: datetime | None = None
+    erased: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class KeyStore:
     """The keys of one site. `passphrase` encrypts new keys and opens encrypted ones."""
@@ -66,8 +88,36 @@ class KeyStore:
     passphrase: str | None = field(default=None, repr=False)
 
     def path(self, domain: str, selector: str) -> Path:
-        """Where a private key is kept."""
-        return self.root / domain / f"{selector}.key"
+        """Where the private key that is in use under a selector is kept."""
+        return self.file(domain, self.name(domain, selector))
+
+    def file(self, domain: str, name: str) -> Path:
+        """Where the private key of a name is kept."""
+        return self.root / domain / f"{name}.key"
+
+    def name(self, domain: str, selector: str) -> str:
+        """Return the name of the key in use under a selector: the selector itself, unless a signer
+        that knows one selector only has been given another key since.
+        """
+        pointer = self._pointer(domain, selector)
+        return pointer.read_text("ascii").strip() if pointer.exists() else selector
+
+    def use(self, domain: str, selector: str, name: str) -> None:
+        """Put another key in use under a selector, in one step."""
+        if self.name(domain, selector) != name:
+            _replace(self._pointer(domain, selector), name.encode("ascii") + b"\n")
+
+    def _pointer(self, domain: str, selector: str) -> Path:
+        return self.root / domain / f"{selector}.in-use"
+
+    def free_name(self, domain: str, stem: str) -> str:
+        """Return the first of `stem`a, `stem`b, … that no key has or ever had.
+
+        stem: the beginning of a selector, or `selector@…` for a key under a selector that has one.
+        """
+        numbers = itertools.count()
+        names = (f"{stem}{_letters(number)}" for number in numbers)
+        return next(name for name in names if not _about(self.file(domain, name)).exists())
 
     def exists(self, domain: str, selector: str) -> bool:
         """Whether there is a key."""
@@ -87,42 +137,72 @@ class KeyStore:
         return self.root / domain / "current"
 
     def public(self, domain: str, selector: str) -> DkimPublicKey | None:
-        """Return a key's public part, or None when there is no key. Needs no passphrase.
+        """Return the public part of the key in use under a selector, or None when there is none.
 
-        Raises KeyStoreError.
+        Needs no passphrase. Raises KeyStoreError.
         """
-        path = self.path(domain, selector)
+        return self.public_of(domain, self.name(domain, selector))
+
+    def public_of(self, domain: str, name: str) -> DkimPublicKey | None:
+        """Return a key's public part, or None when there is no key. Raises KeyStoreError."""
+        about = self.about(domain, name)
+        return about.public if about else None
+
+    def about(self, domain: str, name: str) -> About | None:
+        """Return what is known of a key, None where there is no such key. Raises KeyStoreError."""
+        path = self.file(domain, name)
         if not path.exists():
             return None
         refuse_exposed(path)
-        about = _about(path)
-        if not about.exists():
+        if not _about(path).exists():
             # A run was killed between the key and its public part.
-            self._write_about(domain, selector, "made", self._open(path))
-        try:
-            record = json.loads(about.read_text("utf-8"))
-            return DkimPublicKey(record["public"], int(record["bits"]), record["algorithm"])
-        except (OSError, ValueError, KeyError) as error:
-            raise Damaged(
-                "keys.about_damaged",
-                f"{about} is damaged ({error}); delete it, it is made again from the key",
-                path=str(about),
-            ) from None
+            self._write_about(domain, name.partition("@")[0], name, "made", self._open(path))
+        return _read_about(_about(path))
+
+    def history(self, domain: str) -> tuple[About, ...]:
+        """Return what is known of all keys that a domain has or had, the oldest first."""
+        records = (self.root / domain).glob("*.json")
+        return tuple(sorted(map(_read_about, records), key=lambda each: (each.created, each.name)))
+
+    def note(self, domain: str, name: str, **times: datetime) -> None:
+        """Remember when a key was `published`, `first_used`, `retired`; the first time counts."""
+        path = _about(self.file(domain, name))
+        record = json.loads(path.read_text("utf-8"))
+        new = {what: when.isoformat(timespec="seconds") for what, when in times.items()}
+        if not new.keys() <= record.keys():
+            _replace(path, json.dumps({**new, **record}, indent=1).encode() + b"\n")
+
+    def erase(self, domain: str, name: str, now: datetime) -> None:
+        """Delete a private key; what is known of it stays. Never one that is in use."""
+        path = self.file(domain, name)
+        if not path.exists():
+            return
+        about = self.about(domain, name)
+        used = self.current(domain)
+        selectors = {about.selector if about else name, *((used,) if used else ())}
+        if name in {self.name(domain, selector) for selector in selectors}:
+            raise InUse("keys.in_use", f"{path} is in use and stays", path=str(path))
+        self.note(domain, name, erased=now)
+        path.unlink()
+        _sync_folder(path.parent)
 
     def private_pem(self, domain: str, selector: str) -> bytes:
         """Return a private key as plain PKCS#8 PEM. Raises KeyStoreError."""
         return self._open(self.path(domain, selector))
 
-    def create(self, domain: str, selector: str) -> DkimPublicKey:
+    def create(
+        self, domain: str, selector: str, name: str | None = None, bits: int = BITS
+    ) -> DkimPublicKey:
         """Make and keep a new key; one that is there is never overwritten.
 
-        Raises Different when there is one, KeyStoreError.
+        name: another than its selector, where that is taken. Raises Different when there is one,
+        KeyStoreError.
         """
-        return self._keep(domain, selector, make(), "made")
+        return self._keep(domain, selector, name or selector, make(bits), "made")
 
     def take_in(self, domain: str, selector: str, source: Path) -> DkimPublicKey:
         """Keep a copy of an existing server's private key. Raises KeyStoreError."""
-        return self._keep(domain, selector, self.check_source(source), "taken in")
+        return self._keep(domain, selector, selector, self.check_source(source), "taken in")
 
     def check_source(self, source: Path) -> bytes:
         """Return a key file to take in as plain PKCS#8 PEM. Raises KeyStoreError."""
@@ -141,12 +221,14 @@ class KeyStore:
             )
         return pem
 
-    def _keep(self, domain: str, selector: str, pem: bytes, origin: str) -> DkimPublicKey:
-        path = self.path(domain, selector)
+    def _keep(
+        self, domain: str, selector: str, name: str, pem: bytes, origin: str
+    ) -> DkimPublicKey:
+        path = self.file(domain, name)
         self._prepare_folder(path.parent)
         kept = encrypted_pem(pem, self.passphrase) if self.passphrase else pem
         _write_new(path, kept)
-        return self._write_about(domain, selector, origin, pem)
+        return self._write_about(domain, selector, name, origin, pem)
 
     def _prepare_folder(self, folder: Path) -> None:
         # Above the store there may be anything; the store itself is for its owner only.
@@ -174,8 +256,10 @@ class KeyStore:
                 "keys.damaged", f"{path} is no usable key: {error}", path=str(path)
             ) from None
 
-    def _write_about(self, domain: str, selector: str, origin: str, pem: bytes) -> DkimPublicKey:
-        path = self.path(domain, selector)
+    def _write_about(
+        self, domain: str, selector: str, name: str, origin: str, pem: bytes
+    ) -> DkimPublicKey:
+        path = self.file(domain, name)
         public = public_key(read(pem))
         record = {
             "version": VERSION,
@@ -213,6 +297,31 @@ def _refuse_open_mode(path: Path) -> None:
 
 def _about(path: Path) -> Path:
     return path.with_suffix(".json")
+
+
+def _read_about(path: Path) -> About:
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        public = DkimPublicKey(record["public"], int(record["bits"]), record["algorithm"])
+        times = {
+            what: datetime.fromisoformat(record[what])
+            for what in ("published", "first_used", "retired", "erased")
+            if what in record
+        }
+        created = datetime.fromisoformat(record["created"])
+        return About(path.stem, record["selector"], public, created, **times)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(
+            "keys.about_damaged",
+            f"{path} is damaged ({error}); delete it, it is made again from the key",
+            path=str(path),
+        ) from None
+
+
+def _letters(number: int) -> str:
+    """a, b, … z, aa, ab, …"""
+    tail = string.ascii_lowercase[number % 26]
+    return tail if number < 26 else _letters(number // 26 - 1) + tail
 
 
 def _write_new(path: Path, content: bytes) -> None:

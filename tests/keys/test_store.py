@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from keys import dkim
-from keys.store import Damaged, Different, Exposed, KeyStore, Locked
+from keys.store import Damaged, Different, Exposed, InUse, KeyStore, Locked
 
 NAME = ("example.test", "default")
 
@@ -92,3 +93,48 @@ def test_a_record_gives_back_its_key() -> None:
     public = dkim.public_key(dkim.read(dkim.make(1024)))
     assert dkim.public_from_data(public.data) == public
     assert public.record == f"v=DKIM1; k=rsa; p={public.data}"
+
+
+def test_another_key_comes_into_use_under_a_selector_that_stays(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    old = keys.create(*NAME)
+    new = keys.create(*NAME, name="default@202611a")
+    assert keys.public(*NAME) == old
+    keys.use(*NAME, "default@202611a")
+    assert keys.public(*NAME) == new
+    assert dkim.public_key(dkim.read(keys.private_pem(*NAME))) == new
+
+
+def test_a_key_that_was_erased_is_remembered_and_its_name_never_given_again(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    assert keys.free_name("example.test", "pm202611") == "pm202611a"
+    old = keys.create("example.test", "pm202611a")
+    keys.create("example.test", "pm202611b")
+    keys.set_current("example.test", "pm202611b")
+    keys.erase("example.test", "pm202611a", datetime(2026, 12, 1, tzinfo=UTC))
+    assert not keys.file("example.test", "pm202611a").exists()
+    about = {each.name: each for each in keys.history("example.test")}["pm202611a"]
+    assert about.public == old and about.erased == datetime(2026, 12, 1, tzinfo=UTC)
+    assert keys.free_name("example.test", "pm202611") == "pm202611c"
+
+
+def test_a_key_in_use_is_not_erased(tmp_path: Path) -> None:
+    keys, now = store(tmp_path), datetime(2026, 12, 1, tzinfo=UTC)
+    keys.create(*NAME)
+    with pytest.raises(InUse):
+        keys.erase(*NAME, now)
+    keys.create(*NAME, name="default@202611a")
+    keys.use(*NAME, "default@202611a")
+    with pytest.raises(InUse):
+        keys.erase("example.test", "default@202611a", now)
+    keys.erase(*NAME, now)
+    assert keys.public(*NAME) is not None
+
+
+def test_the_first_time_something_happened_to_a_key_counts(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    keys.create(*NAME)
+    for day in (3, 4):
+        keys.note(*NAME, first_used=datetime(2026, 12, day, tzinfo=UTC))
+    (about,) = keys.history("example.test")
+    assert about.first_used == datetime(2026, 12, 3, tzinfo=UTC) and about.retired is None

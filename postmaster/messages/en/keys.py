@@ -9,6 +9,7 @@ TEXTS = {
     "keys.exposed": "{path} can be read by others. Run: chmod {mode} {path}",
     "keys.locked": "{path} is encrypted, and PMAIL_KEYS_PASSPHRASE is missing or does not open it",
     "keys.damaged": "{path} holds no usable RSA private key",
+    "keys.in_use": "{path} is in use and stays.",
     "keys.about_damaged": "{path} is damaged; delete it, it is made again from the key",
     "keys.no_file": "there is no key file {path}",
     "keys.too_short": "{path} has {bits} bits; receivers refuse less than {least}",

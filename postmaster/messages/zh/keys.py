@@ -9,6 +9,7 @@ TEXTS = {
     "keys.exposed": "{path} 可被他人读取。请运行：chmod {mode} {path}",
     "keys.locked": "{path} 已加密，而 PMAIL_KEYS_PASSPHRASE 缺失或不正确",
     "keys.damaged": "{path} 中没有可用的 RSA 私钥",
+    "keys.in_use": "{path} 正在使用，予以保留。",
     "keys.about_damaged": "{path} 已损坏；请删除，它会由密钥重新生成",
     "keys.no_file": "没有密钥文件 {path}",
     "keys.too_short": "{path} 只有 {bits} 位；收件方拒绝少于 {least} 位的密钥",
