@@ -177,10 +177,7 @@ class KeyStore:
         path = self.file(domain, name)
         if not path.exists():
             return
-        about = self.about(domain, name)
-        used = self.current(domain)
-        selectors = {about.selector if about else name, *((used,) if used else ())}
-        if name in {self.name(domain, selector) for selector in selectors}:
+        if self._in_use(domain, name):
             raise InUse("keys.in_use", f"{path} is in use and stays", path=str(path))
         self.note(domain, name, erased=now)
         path.unlink()
@@ -189,6 +186,12 @@ class KeyStore:
     def private_pem(self, domain: str, selector: str) -> bytes:
         """Return a private key as plain PKCS#8 PEM. Raises KeyStoreError."""
         return self._open(self.path(domain, selector))
+
+    def _in_use(self, domain: str, name: str) -> bool:
+        about = self.about(domain, name)
+        selector, current = about.selector if about else name, self.current(domain)
+        fixed = current is None or self._pointer(domain, selector).exists()
+        return name == self.name(domain, selector) and (fixed or selector == current)
 
     def create(
         self, domain: str, selector: str, name: str | None = None, bits: int = BITS
