@@ -14,6 +14,7 @@ from pyinfra.api.operation import OperationMeta
 from deploys import flow
 from deploys.paths import key_store, state_dir
 from deploys.reachable_steps import not_answering
+from deploys.rotation.journal import Journal
 from dns_providers import operations, propagation
 from dns_providers.base import Provider, ProviderError
 from dns_providers.ledger import Ledger, fingerprint, read_backup
@@ -21,8 +22,9 @@ from dns_providers.propagation import Delegation, Network
 from dns_providers.registry import open_provider
 from dns_providers.rrset import RRKey, key, key_from_text
 from keys.dkim import DkimPublicKey
+from keys.rotation import Strategy
 from postmaster import dkim, spf
-from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired, zone_for
+from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, KeyRecord, desired, zone_for
 from postmaster.messages import error_text, text
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, Site, ZoneSettings
@@ -33,6 +35,25 @@ _KEYS = "dkim"  # kind of claim group whose records retire by themselves
 def public_key(domain: str, selector: str) -> DkimPublicKey | None:
     """Return the public part of a kept key, None when there is none. Raises KeyStoreError."""
     return key_store().public(domain, selector)
+
+
+def key_records(signing: SigningKey) -> tuple[KeyRecord, ...]:
+    """Return the key records that a signing key needs now, two while it is being replaced.
+
+    Raises KeyStoreError or JournalError.
+    """
+    rotation = Journal(state_dir()).load(signing.domain)
+    store, records = key_store(), dict[str, KeyRecord]()
+    if rotation is not None:
+        fixed = rotation.strategy is Strategy.FIXED
+        ttl = rotation.rules.low_ttl if rotation.lowered else rotation.rules.ttl
+        for key in rotation.published:
+            public = store.public_of(signing.domain, key.name)
+            records[key.selector] = KeyRecord(key.selector, public, ttl if fixed else None)
+    if signing.selector not in records:
+        public = store.public(signing.domain, signing.selector)
+        records[signing.selector] = KeyRecord(signing.selector, public)
+    return tuple(records.values())
 
 
 def is_proven(site: Site, signing: SigningKey) -> bool:
@@ -193,7 +214,7 @@ def _delegation(site: Site, zone: ZoneSettings) -> Delegation:
 
 
 def _wanted(site: Site, zone: ZoneSettings) -> Desired:
-    return desired(site, zone.name, public_key)
+    return desired(site, zone.name, key_records)
 
 
 def _missing_keys(wanted: Desired) -> tuple[str, ...]:

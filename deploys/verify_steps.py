@@ -12,7 +12,7 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, operation
 
 from deploys import flow
-from deploys.dns_steps import ledger_of, public_key
+from deploys.dns_steps import key_records, ledger_of, public_key
 from deploys.outbound import layout as outbound_layout
 from deploys.outbound import look
 from deploys.paths import file_name, locked, state_dir
@@ -143,7 +143,7 @@ def _zone_view(zone: str, server: MailServer, site: Site) -> ZoneView:
     network = Network(server.resolvers)
     try:
         entries = ledger_of(zone).load().entries
-        claims = desired(site, zone, public_key).claims
+        claims = desired(site, zone, key_records).claims
         delegation = propagation.delegation(zone, network)
     except (ProviderError, KeyStoreError) as error:
         return ZoneView(zone, problem=error_text(error))

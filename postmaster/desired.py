@@ -9,14 +9,27 @@ from dns_providers.claims import Claim, ClaimMode
 from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRKey, Value, key, owner_name
 from keys.dkim import DkimPublicKey
 from postmaster import dkim, dmarc, spf
-from postmaster.outbound import mode_of
+from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, Site
 
 BEFORE_MX = "before-mx"
 MX_STAGE = "mx"
 MX_PREFERENCE = 10
 
-PublicKeyOf = Callable[[str, str], DkimPublicKey | None]
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A DKIM key record that has to be there.
+
+    public: None while the key is not made. ttl: seconds that it must have, None for the zone's.
+    """
+
+    selector: str
+    public: DkimPublicKey | None
+    ttl: int | None = None
+
+
+KeyRecordsOf = Callable[[SigningKey], Iterable[KeyRecord]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +60,27 @@ class Clash:
     hosts: tuple[str, ...]
 
 
-def desired(site: Site, zone: str, public_key: PublicKeyOf) -> Desired:
+def desired(site: Site, zone: str, key_records: KeyRecordsOf) -> Desired:
     """Return all that a zone should hold for all servers of the site.
 
-    public_key: (domain, selector) -> the key's public part, or None while it is not made.
+    key_records: the records that a signing key needs; two while it is replaced by another.
     """
     claims: list[Claim] = []
     missing: list[MissingKey] = []
     ttl = site.zone(zone).ttl
     for server in site.servers:
-        claims += [claim for claim in _claims(server) if _zone_of(claim.key, site) == zone]
+        own = (claim for claim in _claims(server) if _zone_of(claim.key, site) == zone)
+        claims += [replace(claim, ttl=ttl) for claim in own]
         for signing in mode_of(server).signing_keys(server):
-            owner = dkim.owner(signing.selector, signing.domain)
-            if _zone_of(key(owner, "TXT"), site) != zone:
-                continue
-            public = public_key(signing.domain, signing.selector)
-            if public is None:
-                missing.append(MissingKey(owner, ttl))
-            else:
-                claims.append(_dkim(owner, signing.domain, public))
-    return Desired(tuple(replace(claim, ttl=ttl) for claim in claims), tuple(missing))
+            for record in key_records(signing):
+                owner = dkim.owner(record.selector, signing.domain)
+                if _zone_of(key(owner, "TXT"), site) != zone:
+                    continue
+                if record.public is None:
+                    missing.append(MissingKey(owner, ttl))
+                else:
+                    claims.append(_dkim(owner, signing.domain, record.public, record.ttl, ttl))
+    return Desired(tuple(claims), tuple(missing))
 
 
 def clashes(site: Site) -> tuple[Clash, ...]:
@@ -96,7 +110,7 @@ def _zone_of(owner: RRKey, site: Site) -> str | None:
 
 
 def _claims(server: MailServer) -> Iterator[Claim]:
-    """All claims of a server but DKIM; TTL is set by the zone."""
+    """All claims of a server but DKIM, without a TTL."""
     yield from _hosts(server)
     yield _spf(server, server.mail_host, server.primary)
     for domain in server.domains:
@@ -181,6 +195,7 @@ def _caa(server: MailServer) -> Iterator[Claim]:
         yield _claim(server.primary, "CAA", values, group, mode=ClaimMode.MEMBER)
 
 
-def _dkim(owner: str, domain: str, public: DkimPublicKey) -> Claim:
+def _dkim(owner: str, domain: str, public: DkimPublicKey, ttl: int | None, zone_ttl: int) -> Claim:
     value: TXT = dkim.record(public)
-    return _claim(owner, "TXT", (value,), f"dkim:{domain}", needed=True)
+    claim = _claim(owner, "TXT", (value,), f"dkim:{domain}", needed=True)
+    return replace(claim, ttl=ttl or zone_ttl, enforce_ttl=ttl is not None)

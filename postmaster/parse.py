@@ -17,6 +17,7 @@ from postmaster.settings import (
     MailServer,
     PmailSource,
     RelaySettings,
+    RotationSettings,
     Site,
     TlsSettings,
     ZoneSettings,
@@ -275,6 +276,13 @@ def _mail_server(
         tls=tls,
         selectors=selectors,
         relay=_relay(values),
+        rotation=RotationSettings(
+            values["dkim_max_age"],
+            values["dkim_bits"],
+            values["dkim_ttl_slack"],
+            values["dkim_retire"],
+            values["dkim_keep_retired"],
+        ),
         **{name: values[name] for name in _SAME_NAME},
     )
 

@@ -14,6 +14,8 @@ DmarcPolicy = Literal["none", "quarantine", "reject"]
 
 # PMail listens on these whatever it is told; they stay closed unless asked for.
 CLOSABLE_PORTS = (110, 587, 995)
+# What makes PMail sign: a message submitted, written in the browser, or forwarded.
+SENDING_PORTS = (25, 443, 465, 587)
 
 
 def service_names(primary: str) -> tuple[str, ...]:
@@ -103,6 +105,22 @@ class RelaySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RotationSettings:
+    """How DKIM keys are replaced.
+
+    max_age: days after which a key is. bits: of new keys. ttl_slack: seconds that resolvers may
+    stretch a TTL by. retire: an old record goes ("remove") or says that its key is revoked
+    ("revoke"). keep_retired: old private keys stay in the store.
+    """
+
+    max_age: int
+    bits: int
+    ttl_slack: int
+    retire: Literal["remove", "revoke"]
+    keep_retired: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MailDomain:
     """A domain that a server receives and sends for (A-labels), and the zone it lives in."""
 
@@ -120,8 +138,7 @@ class MailServer:
     None for `dmarc@<domain>`. caa: CAs to allow, or empty for no CAA record.
     selectors: (domain, DKIM selector) of keys whose selector is data. dkim_keep_days: how long a
     key record stays published after its last use. spf_include: domains whose
-    SPF is included.
-    propagation_timeout: seconds.
+    SPF is included. propagation_timeout: seconds. paused: a key rotation lets no mail in or out.
     """
 
     host: str
@@ -151,6 +168,8 @@ class MailServer:
     preflight_mx_domains: tuple[str, ...]
     propagation_timeout: int
     relay: RelaySettings
+    rotation: RotationSettings
+    paused: bool = False
 
     @property
     def primary(self) -> str:

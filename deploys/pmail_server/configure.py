@@ -10,7 +10,7 @@ from deploys.outbound.layout import PORT
 from deploys.pmail_server import layout
 from deploys.templates import render
 from postmaster.outbound import mode_of
-from postmaster.settings import CLOSABLE_PORTS, MailServer
+from postmaster.settings import CLOSABLE_PORTS, SENDING_PORTS, MailServer
 
 _HERE = Path(__file__).parent
 
@@ -86,8 +86,9 @@ def firewall_holder() -> str:
 
 def closed_ports(server: MailServer) -> tuple[int, ...]:
     """Return the ports that are closed from outside."""
-    unwanted = (port for port in CLOSABLE_PORTS if port not in server.open_ports)
-    return tuple(sorted((*unwanted, layout.HTTP_PORT)))
+    unwanted = {port for port in CLOSABLE_PORTS if port not in server.open_ports}
+    sending = set(SENDING_PORTS) if server.paused else set()
+    return tuple(sorted({*unwanted, *sending, layout.HTTP_PORT}))
 
 
 def firewall_version(server: MailServer) -> str:
@@ -107,6 +108,7 @@ def _rules(server: MailServer, version: str) -> str:
         ports=closed_ports(server),
         version=version,
         relayed=mode_of(server).relayed,
+        paused=server.paused,
         user=layout.USER,
         relay_port=PORT,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from keys import dkim as keys
-from keys.dkim import DkimPublicKey
-from postmaster.desired import BEFORE_MX, MX_STAGE, clashes, desired
+from postmaster.desired import BEFORE_MX, MX_STAGE, KeyRecord, clashes, desired
+from postmaster.outbound import SigningKey
 from postmaster.settings import Site
 from tests.postmaster.test_settings import KNOWN as PROVIDERS
 from tests.postmaster.test_settings import HostData, parse_site, site, zone
@@ -14,8 +14,8 @@ from tests.postmaster.test_settings import HostData, parse_site, site, zone
 KEY = keys.public_key(keys.read(keys.make(1024)))
 
 
-def key_of(domain: str, selector: str) -> DkimPublicKey | None:
-    return KEY
+def key_of(signing: SigningKey) -> tuple[KeyRecord, ...]:
+    return (KeyRecord(signing.selector, KEY),)
 
 
 def lines(found: Site, name: str) -> set[str]:
@@ -81,7 +81,7 @@ def test_caa_comes_on_request_only() -> None:
 
 
 def test_a_key_that_is_not_made_yet_is_told() -> None:
-    found = desired(site(), "example.com", lambda domain, selector: None)
+    found = desired(site(), "example.com", lambda signing: (KeyRecord(signing.selector, None),))
     assert [missing.owner for missing in found.missing_keys] == ["pm202611a._domainkey.example.com"]
 
 
