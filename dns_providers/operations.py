@@ -429,7 +429,7 @@ def _wait(
             delegation,
             network,
             timeout=timeout,
-            report=_Reporter(host, say, network.clock),
+            report=Reporter(host, say, network.clock),
         )
         _show_outcome(host, outcome, say)
         if outcome.ok:
@@ -458,7 +458,7 @@ def state_line(state: ServerState, say: Say) -> str:
     )
 
 
-class _Reporter:
+class Reporter:
     """Shows each server's state when it changes, and the time left every now and then."""
 
     def __init__(self, host: Host, say: Say, clock: Callable[[], float]) -> None:

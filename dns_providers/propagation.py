@@ -168,6 +168,37 @@ def ask(address: str, expected: Expected, network: Network) -> Verdict:
     return _verdict(reply, expected)
 
 
+def served_ttls(key: RRKey, delegation: Delegation, network: Network) -> dict[str, int | None]:
+    """Return the TTL (seconds) that each address of each server gives an RRset with.
+
+    None where a server has no such RRset. Addresses that do not answer are left out, while another
+    address of the same server does.
+    """
+    found: dict[str, int | None] = {}
+    for server in delegation.servers:
+        seen = {each: _ttl_at(each, key, network) for each in server.addresses}
+        answers = {each: ttl for each, ttl in seen.items() if ttl is not _SILENT_TTL}
+        found |= {f"{server.name} ({each})": ttl for each, ttl in (answers or seen).items()}
+    return {where: None if ttl is _SILENT_TTL else ttl for where, ttl in found.items()}
+
+
+_SILENT_TTL = -1
+
+
+def _ttl_at(address: str, key: RRKey, network: Network) -> int | None:
+    query = dns.message.make_query(key.owner, key.rtype, use_edns=0, payload=1232)
+    query.flags &= ~dns.flags.RD
+    try:
+        reply, _ = dns.query.udp_with_fallback(
+            query, address, timeout=network.timeout, port=network.port, ignore_unexpected=True
+        )
+    except (OSError, dns.exception.DNSException):
+        return _SILENT_TTL
+    kind = dns.rdatatype.from_text(key.rtype)
+    found = [each for each in reply.answer if each.name == key.owner and each.rdtype == kind]
+    return int(found[0].ttl) if found else None
+
+
 def _verdict(reply: dns.message.Message, expected: Expected) -> Verdict:
     rcode = reply.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):

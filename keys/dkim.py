@@ -47,7 +47,12 @@ class DkimPublicKey:
 
 def dated_selector(day: date) -> str:
     """Return the selector that a key made on this day gets: `pm202611a`."""
-    return f"pm{day:%Y%m}a"
+    return f"pm{month(day)}a"
+
+
+def month(day: date) -> str:
+    """Return what dates a key's name: `202611`."""
+    return f"{day:%Y%m}"
 
 
 def make(bits: int = BITS) -> bytes:

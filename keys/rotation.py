@@ -193,6 +193,11 @@ def after(rotation: Rotation, now: float) -> Rotation:
     return replace(rotation, step=following, entered=now, done=done, touched=touched, problem=None)
 
 
+def comes_to(rotation: Rotation, step: Step) -> bool:
+    """Whether a step is still to be done, if nothing turns the rotation."""
+    return _place(step) >= _place(rotation.step) and _belongs(step, rotation)
+
+
 def failed(rotation: Rotation, problem: Problem) -> Rotation:
     """Return the rotation with the reason why its step could not be done; it stays there."""
     return replace(rotation, problem=problem)

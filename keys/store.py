@@ -193,6 +193,10 @@ class KeyStore:
         fixed = current is None or self._pointer(domain, selector).exists()
         return name == self.name(domain, selector) and (fixed or selector == current)
 
+    def pem_of(self, domain: str, name: str) -> bytes:
+        """Return the private key of a name as plain PKCS#8 PEM. Raises KeyStoreError."""
+        return self._open(self.file(domain, name))
+
     def create(
         self, domain: str, selector: str, name: str | None = None, bits: int = BITS
     ) -> DkimPublicKey:

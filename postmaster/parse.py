@@ -33,7 +33,11 @@ from postmaster.settings_table import (
 )
 
 # `--data` of a deploy reaches every host, beside its own data.
-_RUN_DATA = frozenset({"undo", "dns_action", "queue_action", "queue_ids", "queue_json"})
+_RUN_DATA = frozenset(
+    {"undo", "dns_action", "queue_action", "queue_ids", "queue_json"}
+    | {"rotate_action", "rotate_domains", "rotate_emergency", "rotate_check_age", "rotate_wait"}
+    | {"rotate_selector"}
+)
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
 # Settings that are a field of MailServer under the same name.

@@ -77,7 +77,7 @@ def signer(server: MailServer, store: KeyStore, proven: Proven) -> Commands:
 
 def _signed(server: MailServer, proven: Proven) -> tuple[Signed, ...]:
     """The key of each domain: the wanted one where it is proven, else the one that it has."""
-    there = {each.domain: each for each in _on_host(host)}
+    there = {each.domain: each for each in keys_on(host)}
     found = []
     for key in mode_of(server).signing_keys(server):
         wanted = Signed(key.domain, key.selector)
@@ -94,7 +94,8 @@ def _signed(server: MailServer, proven: Proven) -> tuple[Signed, ...]:
     return tuple(found)
 
 
-def _on_host(host: Host) -> tuple[Signed, ...]:
+def keys_on(host: Host) -> tuple[Signed, ...]:
+    """Return the keys that the signer on a host is told to use."""
     return configure.parse_key_table(read(host, f"cat {layout.KEY_TABLE} 2>/dev/null").stdout)
 
 
@@ -116,7 +117,7 @@ def _key_files(signed: tuple[Signed, ...], store: KeyStore) -> tuple[Wanted, ...
 @operation()
 def unused_keys() -> Commands:
     """Remove private keys from the host that its signer does not use any more."""
-    used = {layout.key_file(each.domain, each.selector) for each in _on_host(host)}
+    used = {layout.key_file(each.domain, each.selector) for each in keys_on(host)}
     there = read(host, f"ls -1 {layout.DKIM}/*.key 2>/dev/null").stdout.split()
     yield from host_files.ensure((), tuple(path for path in there if path not in used))
 
@@ -243,7 +244,7 @@ def _proven(state: State, host: Host) -> bool:
 
     A reload takes effect some time after the command has ended.
     """
-    signed = _on_host(host)
+    signed = keys_on(host)
     deadline = time.monotonic() + _SWITCH_WITHIN
     while True:
         messages = proof.made(host, tuple(each.domain for each in signed))

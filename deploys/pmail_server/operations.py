@@ -223,7 +223,7 @@ def _tell_password(host: Host, server: MailServer, account: str) -> None:
 
 
 @operation()
-def firewall(server: MailServer, unit_changes: OperationMeta) -> Commands:
+def firewall(server: MailServer, unit_changes: OperationMeta | None = None) -> Commands:
     """Ensure that our nftables tables are loaded as their files say.
 
     PMail is stopped and started with the table: it never runs without.
@@ -241,7 +241,7 @@ def firewall(server: MailServer, unit_changes: OperationMeta) -> Commands:
         f"nft list table inet pmail_deploy | grep -q 'input_{configure.firewall_version(server)} '",
     ).ok
     right_guard = read(host, guard if guarded else f"! {guard}").ok
-    coming = not state.is_executing and unit_changes.will_change
+    coming = not state.is_executing and unit_changes is not None and unit_changes.will_change
     if held and right_guard and not coming:
         host.noop(text("host.firewall_right"))
         return
@@ -457,6 +457,19 @@ def outgoing_key(store: KeyStore, key: SigningKey) -> Commands:
             _root_file(layout.DKIM_PRIVATE, pem.decode("ascii")),
         )
     )
+
+
+def key_in_use(host: Host) -> str | None:
+    """Return the public part (base64) of the key that PMail has read, None when that is not known.
+
+    Its unit stamps what is on the disk when it starts.
+    """
+    script = (
+        f"sha256sum --check --strict --status {layout.STAMP} && "
+        f"openssl pkey -in {layout.DKIM_PRIVATE} -pubout | sed '/^-/d' | tr -d '\\n'"
+    )
+    seen = read(host, script)
+    return seen.stdout.strip() if seen.ok else None
 
 
 # What stands in the public file of a key that never leaves the host.

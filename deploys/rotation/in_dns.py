@@ -1,0 +1,194 @@
+"""What a rotation does in DNS: publish, prove, retire. Nothing here knows a host."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deploys.dns_steps import key_records, ledger_of, open_zone, servers_in
+from deploys.paths import key_store
+from deploys.rotation.outcome import Outcome, Tell, problem
+from dns_providers import propagation
+from dns_providers.base import ProviderError
+from dns_providers.claims import Claim, ClaimMode
+from dns_providers.operations import state_line
+from dns_providers.plan import Plan, withdrawals
+from dns_providers.propagation import Delegation, Expected, Network, Progress
+from dns_providers.publish import carry_out, mark_proven
+from dns_providers.rrset import TXT, RRKey, key
+from keys.rotation import KeyRef, Rotation
+from keys.store import KeyStoreError
+from postmaster import dkim
+from postmaster.desired import desired
+from postmaster.messages import text
+from postmaster.settings import Site, ZoneSettings
+from probes import dns
+from probes.dns import Resolvers
+
+REVOKED = TXT(b"v=DKIM1; p=")  # RFC 6376 section 3.6.1: an empty p= means revoked
+_PAUSE = 2.0  # seconds between two looks
+
+
+@dataclass(frozen=True, slots=True)
+class InDns:
+    """The DNS side of the rotations of one zone. report: gets the rounds of a long proof."""
+
+    site: Site
+    zone: ZoneSettings
+    tell: Tell
+    report: Callable[[Progress], None]
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def publish(self, rotation: Rotation) -> Outcome:
+        """Publish the records that the rotation needs now, as the journal has it."""
+        owners = {self._owner(ref, rotation) for ref in rotation.published}
+        try:
+            wanted = desired(self.site, self.zone.name, key_records).claims
+            claims = tuple(claim for claim in wanted if claim.key in owners)
+            if {claim.key for claim in claims} != owners:
+                return problem("rotation.no_key", domain=rotation.domain)
+            return self._carried_out(claims)
+        except (ProviderError, KeyStoreError) as error:
+            return problem(error.message_id, **error.values)
+
+    def lower(self, rotation: Rotation) -> Outcome:
+        """Publish the low TTL, and wait until every server gives the record with it."""
+        return self.publish(rotation) or self._ttl_served(rotation)
+
+    def prove(self, rotation: Rotation) -> Outcome:
+        """Wait until every address of every authoritative server shows the new key's record in
+        several rounds, and then resolvers that were never asked before.
+        """
+        try:
+            expected = self._expected(rotation.new, rotation)
+            outcome = propagation.wait(
+                (expected,),
+                self._delegation(),
+                self._network(),
+                timeout=self._timeout(),
+                report=self.report,
+            )
+            if not outcome.ok:
+                lines = "; ".join(state_line(each, text) for each in outcome.failures)
+                return problem("rotation.not_everywhere", domain=rotation.domain, servers=lines)
+            mark_proven(ledger_of(self.zone.name), (expected,))
+        except (ProviderError, KeyStoreError) as error:
+            return problem(error.message_id, **error.values)
+        return self.resolvers_show(rotation)
+
+    def resolvers_show(self, rotation: Rotation) -> Outcome:
+        """Wait until each resolver that answers gives the new key's record."""
+        expected = self._expected(rotation.new, rotation)
+        deadline = self.clock() + self._timeout()
+        while late := self._late(expected):
+            if self.clock() > deadline:
+                return problem(
+                    "rotation.resolvers_late", domain=rotation.domain, resolvers=", ".join(late)
+                )
+            self.tell("rotation.asking_resolvers", {"resolvers": ", ".join(late)})
+            self.sleep(_PAUSE)
+        return None
+
+    def retire(self, rotation: Rotation, how: str) -> Outcome:
+        """Take out the old key's record, or say that it is revoked.
+
+        Never while the key that signs is not at every server, whatever DNS does.
+        """
+        owner = self._owner(rotation.old, rotation)
+        try:
+            states = propagation.survey(
+                (self._expected(rotation.new, rotation),), self._delegation(), self._network()
+            )
+            failures, _ = propagation.judge(states)
+            if failures or not states:
+                lines = "; ".join(state_line(each, text) for each in failures)
+                return problem("rotation.not_everywhere", domain=rotation.domain, servers=lines)
+            return self._carried_out(self._retired(owner, rotation, how))
+        except (ProviderError, KeyStoreError) as error:
+            return problem(error.message_id, **error.values)
+
+    def served_ttl(self, ref: KeyRef, domain: str) -> int:
+        """Return the longest TTL that a server gives a key's record, the zone's if there is none.
+
+        Raises ProviderError.
+        """
+        owner = key(dkim.owner(ref.selector, domain), "TXT")
+        seen = propagation.served_ttls(owner, self._delegation(), self._network())
+        return max((ttl for ttl in seen.values() if ttl is not None), default=self.zone.ttl)
+
+    def _retired(self, owner: RRKey, rotation: Rotation, how: str) -> tuple[Claim, ...]:
+        entries = ledger_of(self.zone.name).load().entries
+        if owner not in entries:
+            return ()  # never published, or not by us
+        if how == "remove" or rotation.going_back:
+            return withdrawals((owner,), entries)
+        return (
+            Claim(
+                owner,
+                ClaimMode.EXCLUSIVE,
+                frozenset({REVOKED}),
+                self.zone.ttl,
+                f"dkim:{rotation.domain}",
+                needed=False,
+                reason="dns.reason.retired",
+                stage="retired",
+            ),
+        )
+
+    def _carried_out(self, claims: tuple[Claim, ...]) -> Outcome:
+        if not claims:
+            return None
+        ledger = ledger_of(self.zone.name)
+        made: Plan = carry_out(open_zone(self.zone), claims, ledger, tell=self.tell)
+        for conflict in made.conflicts:
+            detail = dict(conflict.detail)
+            return problem(conflict.problem, key=str(conflict.key), **detail)
+        return None
+
+    def _ttl_served(self, rotation: Rotation) -> Outcome:
+        owner, wanted = self._owner(rotation.old, rotation), rotation.rules.low_ttl
+        deadline = self.clock() + self._timeout()
+        while True:
+            try:
+                seen = propagation.served_ttls(owner, self._delegation(), self._network())
+            except ProviderError as error:
+                return problem(error.message_id, **error.values)
+            late = sorted(where for where, ttl in seen.items() if ttl is None or ttl > wanted)
+            if seen and not late:
+                return None
+            if self.clock() > deadline:
+                return problem("rotation.ttl_not_served", ttl=str(wanted), servers=", ".join(late))
+            self.sleep(_PAUSE)
+
+    def _late(self, expected: Expected) -> list[str]:
+        resolvers = Resolvers(self._network().resolvers)
+        owner = expected.key.owner.to_text(omit_final_dot=True)
+        answers = [dns.ask_one(owner, "TXT", each, resolvers) for each in resolvers.addresses]
+        return [
+            answer.resolver
+            for answer in answers
+            if answer.outcome.known and answer.values != expected.values
+        ]
+
+    def _expected(self, ref: KeyRef, rotation: Rotation) -> Expected:
+        public = key_store().public_of(rotation.domain, ref.name)
+        if public is None:
+            raise KeyStoreError("rotation.no_key", "no key", domain=rotation.domain)
+        values = frozenset({dkim.record(public)})
+        return Expected(self._owner(ref, rotation), values, ClaimMode.EXCLUSIVE)
+
+    def _owner(self, ref: KeyRef, rotation: Rotation) -> RRKey:
+        return key(dkim.owner(ref.selector, rotation.domain), "TXT")
+
+    def _delegation(self) -> Delegation:
+        return propagation.delegation(self.zone.name, self._network())
+
+    def _network(self) -> Network:
+        servers = servers_in(self.site, self.zone)
+        return Network(servers[0].resolvers if servers else ())
+
+    def _timeout(self) -> float:
+        servers = servers_in(self.site, self.zone)
+        return float(max((each.propagation_timeout for each in servers), default=900))

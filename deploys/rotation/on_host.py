@@ -1,0 +1,175 @@
+"""What a rotation does with keys: make, install, switch, pause and resume, verify, erase.
+
+The work itself is that of an ordinary run: the same operations, called while one is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pyinfra.api import FunctionCommand, Host, State
+
+from deploys import host_files
+from deploys.dns_steps import is_proven
+from deploys.host_files import Wanted
+from deploys.outbound import layout, proof
+from deploys.outbound import operations as outbound
+from deploys.paths import key_store
+from deploys.pmail_server import configure
+from deploys.pmail_server import operations as pmail
+from deploys.pmail_server.steps import firewall_files
+from deploys.rotation.outcome import Outcome, Tell, problem
+from keys.rotation import Rotation, Strategy
+from keys.store import KeyStoreError
+from postmaster.outbound import SigningKey, mode_of
+from postmaster.settings import SENDING_PORTS, MailServer, Site
+from probes import dns, tcp
+from probes.dns import Resolvers
+from probes.proof import verified
+from probes.tcp import Reach
+
+
+@dataclass(frozen=True, slots=True)
+class OnHost:
+    """The key side of the rotations of one server."""
+
+    state: State
+    host: Host
+    server: MailServer
+    site: Site
+    tell: Tell
+
+    def make(self, rotation: Rotation) -> Outcome:
+        """Make the new key, in the store; nothing else knows of it."""
+        store, new = key_store(), rotation.new
+        try:
+            if not store.file(rotation.domain, new.name).exists():
+                bits = self.server.rotation.bits
+                store.create(rotation.domain, new.selector, new.name, bits)
+            store.public_of(rotation.domain, new.name)
+            # A key that cannot be read would be found out when everything else has been done.
+            store.pem_of(rotation.domain, new.name)
+        except KeyStoreError as error:
+            return problem(error.message_id, **error.values)
+        return None
+
+    def install(self, rotation: Rotation) -> Outcome:
+        """Put the new key on the host, where nothing uses it yet."""
+        try:
+            pem = key_store().pem_of(rotation.domain, rotation.new.name)
+        except KeyStoreError as error:
+            return problem(error.message_id, **error.values)
+        path = layout.key_file(rotation.domain, rotation.new.selector)
+        wanted = Wanted(path, pem, "opendkim", "opendkim", "600")
+        return self._done(host_files.ensure((wanted,)))
+
+    def switch(self, rotation: Rotation) -> Outcome:
+        """Have the signer use the new key: by reload, or while nothing is sent."""
+        store, new = key_store(), rotation.new
+        if rotation.strategy is Strategy.DUAL:
+            store.set_current(rotation.domain, new.selector)
+            server = self._as_it_is_now()
+            proven = is_proven(self.site, SigningKey(rotation.domain, new.selector, ()))
+            if not proven:
+                return problem("rotation.not_proven", domain=rotation.domain)
+            signer = outbound.signer._inner(
+                server=server, store=store, proven=lambda key: is_proven(self.site, key)
+            )
+            running = outbound.running._inner(server=server, inputs=())
+            return self._done(signer) or self._done(running) or self._in_use(rotation)
+        store.use(rotation.domain, new.selector, new.name)
+        key = mode_of(self.server).signing_keys(self.server)[0]
+        return self._done(pmail.outgoing_key._inner(store=store, key=key))
+
+    def pause(self, rotation: Rotation) -> Outcome:
+        """Close all ways in which PMail gets something to sign, and its own way out."""
+        loaded = self._rules(paused=True)
+        if loaded:
+            return loaded
+        still = [
+            port
+            for port in SENDING_PORTS
+            if tcp.connect(self.server.ipv4, port).reach is Reach.OPEN
+        ]
+        if still:
+            return problem("rotation.not_paused", ports=", ".join(map(str, still)))
+        return None
+
+    def resume(self, rotation: Rotation) -> Outcome:
+        """Start PMail with the key that is in use, and only then let mail in."""
+        running = pmail.running._inner(server=self.server, inputs=())
+        return self._done(running) or self._rules(paused=False)
+
+    def verify(self, rotation: Rotation) -> Outcome:
+        """Verify what is signed now through each resolver, as receivers do."""
+        if rotation.strategy is Strategy.FIXED:
+            return self._key_loaded(rotation)
+        new = rotation.new
+        messages = proof.made(self.host, (rotation.domain,))
+        wrong = []
+        for resolver in self.server.resolvers:
+            owner = f"{new.selector}._domainkey.{rotation.domain}"
+            if not dns.ask_one(owner, "TXT", resolver, Resolvers((resolver,))).outcome.known:
+                continue  # it does not answer us at all
+            found = [each for m in messages for each in verified(m.message, Resolvers((resolver,)))]
+            right = [(each.domain, each.selector, each.valid) for each in found]
+            if right != [(rotation.domain, new.selector, True)]:
+                wrong.append(resolver)
+        if wrong or not messages:
+            return problem(
+                "rotation.not_verified", domain=rotation.domain, resolvers=", ".join(wrong) or "-"
+            )
+        return None
+
+    def erase(self, rotation: Rotation, now: float) -> Outcome:
+        """Delete the old private key, on the host and in the store, unless it shall be kept."""
+        store = key_store()
+        when = datetime.fromtimestamp(now, UTC)
+        try:
+            if store.about(rotation.domain, rotation.old.name):
+                store.note(rotation.domain, rotation.old.name, retired=when)
+            if not self.server.rotation.keep_retired or rotation.emergency:
+                store.erase(rotation.domain, rotation.old.name, when)
+        except KeyStoreError as error:
+            return problem(error.message_id, **error.values)
+        if rotation.strategy is Strategy.DUAL:
+            return self._done(outbound.unused_keys._inner())
+        return None
+
+    # -- how -----------------------------------------------------------------------------------
+
+    def _done(self, commands: Iterable[object]) -> Outcome:
+        for command in commands:
+            assert isinstance(command, FunctionCommand)
+            if command.execute(self.state, self.host, {}) is False:
+                return problem("rotation.host_step", host=self.host.name)
+        return None
+
+    def _as_it_is_now(self) -> MailServer:
+        """The server with the selectors that the store has: this run changes several."""
+        store = key_store()
+        now = ((domain, store.current(domain) or kept) for domain, kept in self.server.selectors)
+        return replace(self.server, selectors=tuple(now))
+
+    def _in_use(self, rotation: Rotation) -> Outcome:
+        used = {each.domain: each.selector for each in outbound.keys_on(self.host)}
+        if used.get(rotation.domain) != rotation.new.selector:
+            return problem("rotation.not_switched", domain=rotation.domain)
+        return None
+
+    def _rules(self, *, paused: bool) -> Outcome:
+        server = replace(self.server, paused=paused)
+        rules, guard = configure.firewall_rules(server), configure.firewall_guard(server)
+        files = firewall_files._inner(rules=rules, guard=guard)
+        loaded = pmail.firewall._inner(server=server)
+        return self._done(files) or self._done(loaded)
+
+    def _key_loaded(self, rotation: Rotation) -> Outcome:
+        """PMail's unit stamps what it read when it started; the key on the disk is the new one."""
+        running = pmail.key_in_use(self.host)
+        public = key_store().public_of(rotation.domain, rotation.new.name)
+        if public is None or running != public.data:
+            return problem("rotation.not_switched", domain=rotation.domain)
+        return None

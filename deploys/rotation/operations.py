@@ -1,0 +1,394 @@
+"""pyinfra operations of rotations: begin what is due, do one step of all that have come to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
+
+from deploys import flow
+from deploys.errors import DeployError
+from deploys.paths import key_store, state_dir
+from deploys.remote import read
+from deploys.rotation import wording
+from deploys.rotation.journal import Journal
+from deploys.rotation.outcome import Outcome, Tell, Waiting, problem
+from deploys.rotation.request import Request
+from dns_providers.base import ProviderError
+from keys import rotation as machine
+from keys.dkim import month
+from keys.rotation import KeyRef, Problem, Rotation, Rules, Step, Strategy
+from keys.store import KeyStoreError
+from postmaster.checks.results import Result, Status
+from postmaster.messages import error_text, text
+from postmaster.outbound import SigningKey, mode_of
+from postmaster.report import say
+from postmaster.settings import MailServer
+
+Commands = Generator[FunctionCommand, None, None]
+Effect = Callable[[State, Host, Rotation, Tell], Outcome]
+Checks = Callable[[Host], tuple[Result, ...]]
+RulesOf = Callable[[SigningKey, KeyRef], Rules]
+
+_GATE = frozenset({"SPF", "DKIM", "DMARC", "PROP", "DEL"})
+_NOT_GREEN = frozenset({Status.FAIL, Status.UNKNOWN})
+_CLOCK_WITHIN = 300  # seconds that this machine and a server may differ by
+_WAITS = frozenset({Step.AGE, Step.DRAIN, Step.KEEP})
+_TELL_EVERY = 30.0  # seconds
+
+
+@dataclass(slots=True)
+class Run:
+    """What this run has come to. planned: rotations that will begin. stopped: domains that are
+    done with for now. clock_wrong: nothing that waits by the clock ends.
+    """
+
+    planned: dict[str, Rotation] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+    clock_wrong: bool = False
+
+
+@cache
+def this_run() -> Run:
+    """Return the one of this process: hosts share it."""
+    return Run()
+
+
+def journal() -> Journal:
+    """Return this site's journal."""
+    return Journal(state_dir())
+
+
+@operation()
+def meet(step: str) -> Commands:
+    """Where all hosts meet: what stands below relies on what stands above, on whatever host.
+
+    + step: what comes next
+    """
+    host.noop(step)
+    yield from ()
+
+
+@operation()
+def begin(
+    server: MailServer, request: Request, run: Run, checks: Checks, rules: RulesOf
+) -> Commands:
+    """Begin the rotations of a server that are due, or turn one back; others just go on.
+
+    + server: the mail server
+    + request: what was asked for
+    + run: what this run comes to
+    + checks: gives the results of all checks of the server
+    + rules: gives the times for a key
+    """
+    run.clock_wrong = run.clock_wrong or _clock_differs(host)
+    mode, results = mode_of(server), list[Result]()
+    for signing in mode.signing_keys(server):
+        if not request.names(signing.domain):
+            continue
+        try:
+            there = journal().load(signing.domain)
+            if there is not None:
+                yield from _turned(there, request)
+                continue
+            if request.action == "abort":
+                _stop(signing.domain, run, text("rotation.none", domain=signing.domain))
+                continue
+            reason = _not_now(server, signing, request)
+            if reason:
+                host.log_styled(f"  {reason}", fg="cyan")
+                continue
+            if not request.emergency:
+                results = results or list(checks(host))
+                if red := _red(results, signing.domain, server):
+                    _stop(signing.domain, run, *red)
+                    continue
+            coming = _planned(server, signing, request, rules)
+        except (KeyStoreError, DeployError, ProviderError) as error:
+            _stop(signing.domain, run, error_text(error))
+            continue
+        run.planned[signing.domain] = coming
+        for line in wording.announcement(coming):
+            host.log_styled(f"  {line}", fg="green")
+        yield FunctionCommand(_begin, (coming,), {})
+    host.noop(text("rotation.nothing_begins"))
+
+
+@operation()
+def do(
+    step: Step, domains: tuple[str, ...], request: Request, run: Run, effect: Effect
+) -> Commands:
+    """Do one step of the rotations that have come to it.
+
+    + step: the step
+    + domains: domains whose step is done on this host
+    + request: what was asked for
+    + run: what this run comes to
+    + effect: does it
+    """
+    for domain in domains:
+        if not state.is_executing:
+            coming = run.planned.get(domain) or _load(domain)
+            if coming and machine.comes_to(coming, step):
+                yield FunctionCommand(_perform, (step, domain, request, run, effect), {})
+            continue
+        there = _load(domain)
+        if there and there.step is step and domain not in run.stopped:
+            yield FunctionCommand(_perform, (step, domain, request, run, effect), {})
+    host.noop(text("rotation.not_its_turn"))
+
+
+@operation()
+def show(domains: tuple[str, ...], run: Run) -> Commands:
+    """Show where the rotations are and what they wait for; changes nothing.
+
+    + domains: the server's domains
+    + run: what this run has come to
+    """
+    if state.is_executing:
+        for domain in domains:
+            there = _load(domain)
+            for line in wording.where(there) if there else ():
+                host.log_styled(f"  {line}", fg="yellow" if there and there.problem else "cyan")
+    host.noop(text("rotation.shown"))
+    yield from ()
+
+
+@operation()
+def status(server: MailServer, request: Request) -> Commands:
+    """Show the age of each key, what is going on, and the last rotations; changes nothing.
+
+    + server: the mail server
+    + request: what was asked for
+    """
+    if state.is_executing:
+        lines = []
+        for signing in mode_of(server).signing_keys(server):
+            if request.names(signing.domain):
+                lines += _status(server, signing)
+        host.log("\n".join(lines))
+    host.noop(text("rotation.shown"))
+    yield from ()
+
+
+# -- beginning ---------------------------------------------------------------------------------
+
+
+def _begin(state: State, host: Host, rotation: Rotation) -> bool:
+    journal().save(rotation)
+    return True
+
+
+def _turned(there: Rotation, request: Request) -> Commands:
+    """A rotation that is going on goes on, unless it shall turn back or hurry."""
+    now = time.time()
+    try:
+        if request.action == "abort":
+            turned = machine.back(there, now)
+        elif request.emergency and not there.emergency:
+            turned = machine.hurry(there, now)
+        else:
+            return
+    except machine.TooLate:
+        line = text("rotation.too_late", domain=there.domain)
+        if not state.is_executing:
+            raise OperationError(line) from None
+        flow.leave_unsolved(host.name, (line,))
+        return
+    host.log_styled(f"  {text('rotation.turned', domain=there.domain)}", fg="yellow")
+    yield FunctionCommand(_begin, (turned,), {})
+
+
+def _not_now(server: MailServer, signing: SigningKey, request: Request) -> str | None:
+    """Why a key is not rotated now, None when it is. Raises KeyStoreError."""
+    about = key_store().about(signing.domain, key_store().name(signing.domain, signing.selector))
+    if about is None:
+        return text("rotation.no_key_yet", domain=signing.domain)
+    if not request.check_age:
+        return None
+    age, most = _age(about.created), server.rotation.max_age
+    if age >= timedelta(days=most):
+        return None
+    return text("rotation.young", domain=signing.domain, days=age.days, most=most)
+
+
+def _age(created: datetime) -> timedelta:
+    return datetime.fromtimestamp(time.time(), UTC) - created
+
+
+def _red(results: list[Result], domain: str, server: MailServer) -> list[str]:
+    """The checks that must be green before a domain's key is touched, and are not."""
+    others = {each.name for each in server.domains} - {domain}
+    found = [
+        each
+        for each in results
+        if each.check.partition("-")[0] in _GATE
+        and each.status in _NOT_GREEN
+        and not _about(each.subject, others - {domain}, domain)
+    ]
+    lines = [f"{each.check} {each.subject}: {say(each.seen)}" for each in found]
+    return [text("rotation.not_green", domain=domain), *lines] if lines else []
+
+
+def _about(subject: str, others: set[str], domain: str) -> bool:
+    """Whether a result is about another domain of the server."""
+    words = subject.replace("/", " ").split()
+    named = [
+        each
+        for each in (*others, domain)
+        if any(word == each or word.endswith(f".{each}") for word in words)
+    ]
+    return bool(named) and max(named, key=len) != domain
+
+
+def _planned(server: MailServer, signing: SigningKey, request: Request, rules: RulesOf) -> Rotation:
+    store, now = key_store(), time.time()
+    strategy = Strategy(mode_of(server).rotation)
+    name = store.name(signing.domain, signing.selector)
+    public = store.public_of(signing.domain, name)
+    old = KeyRef(name, signing.selector, public.fingerprint if public else "")
+    when = month(datetime.fromtimestamp(now, UTC).date())
+    if strategy is Strategy.DUAL:
+        fresh = store.free_name(signing.domain, f"pm{when}")
+        new = KeyRef(fresh, fresh)
+    else:
+        fresh = store.free_name(signing.domain, f"{signing.selector}@{when}")
+        new = KeyRef(fresh, signing.selector)
+    times = rules(signing, old)
+    return machine.begin(
+        signing.domain, strategy, old, new, times, now, emergency=request.emergency
+    )
+
+
+def _clock_differs(host: Host) -> bool:
+    """Whether this machine's clock and the host's differ too much to trust a deadline."""
+    if not state.is_executing:
+        return False
+    seen = read(host, "date +%s").stdout.strip()
+    differs = not seen.isdigit() or abs(int(seen) - time.time()) > _CLOCK_WITHIN
+    if differs:
+        line = text("rotation.clock", host=host.name)
+        host.log_styled(f"  {line}", fg="red")
+        flow.leave_unsolved(host.name, (line,))
+    return differs
+
+
+# -- a step ------------------------------------------------------------------------------------
+
+
+def _perform(
+    state: State, host: Host, step: Step, domain: str, request: Request, run: Run, effect: Effect
+) -> bool:
+    """Do a step and remember how it went. Never fails the host: others' rotations go on."""
+
+    def tell(message_id: str, values: Mapping[str, str]) -> None:
+        host.log_styled(f"  {text(message_id, **values)}", fg="cyan")
+
+    try:
+        with journal().locked(domain):
+            there = journal().load(domain)
+            if there is None or there.step is not step:
+                return True
+            outcome = _waited(there, request, run, tell) or effect(state, host, there, tell)
+            _remember(host, there, outcome, run)
+    except (DeployError, KeyStoreError, ProviderError, OSError) as error:
+        _stop(domain, run, wording.error(error))
+    return True
+
+
+def _waited(there: Rotation, request: Request, run: Run, tell: Tell) -> Outcome:
+    """Wait until a step's deadline, where this run is to stay for it."""
+    deadline = there.deadline
+    if deadline is None:
+        return None
+    if run.clock_wrong:
+        return problem("rotation.clock_stops", domain=there.domain)
+    # Sending is paused: nobody is to come back later for that.
+    if not (there.paused or request.wait) and time.time() < deadline:
+        return Waiting(deadline)
+    # A clock that is set while we wait makes the wait no shorter.
+    left = deadline - time.time()
+    end, told = time.monotonic() + left, 0.0
+    while (left := end - time.monotonic()) > 0:
+        if time.monotonic() - told >= _TELL_EVERY:
+            told = time.monotonic()
+            tell("rotation.waiting", wording.waiting(there, time.time() + left))
+        time.sleep(min(left, 1.0))
+    return None
+
+
+def _remember(host: Host, there: Rotation, outcome: Outcome, run: Run) -> None:
+    if isinstance(outcome, Waiting):
+        run.stopped.add(there.domain)
+        return
+    if isinstance(outcome, Problem):
+        _failed(host, there, outcome, run)
+        return
+    now = time.time()
+    following = machine.after(_with_fingerprint(there), now)
+    journal().save(following)
+    _note(following, there.step, now)
+    host.log_styled(f"  {wording.done(there)}", fg="green")
+
+
+def _failed(host: Host, there: Rotation, outcome: Problem, run: Run) -> None:
+    line = wording.problem(there, outcome)
+    host.log_styled(f"  {line}", fg="red")
+    flow.leave_unsolved(host.name, (line,))
+    stuck = machine.failed(there, outcome)
+    if there.paused and there.step in (Step.PUBLISH, Step.PROVE) and not there.going_back:
+        # Better the old key, soon, than nothing sent for who knows how long.
+        stuck = replace(machine.back(stuck, time.time()), problem=outcome)
+        host.log_styled(f"  {text('rotation.turned', domain=there.domain)}", fg="yellow")
+    else:
+        run.stopped.add(there.domain)
+    journal().save(stuck)
+
+
+def _with_fingerprint(there: Rotation) -> Rotation:
+    if there.step is not Step.MAKE:
+        return there
+    public = key_store().public_of(there.domain, there.new.name)
+    made = replace(there.new, fingerprint=public.fingerprint if public else "")
+    return replace(there, new=made)
+
+
+def _note(rotation: Rotation, step: Step, now: float) -> None:
+    """Remember in the store what happened to the new key."""
+    what = {Step.PROVE: "published", Step.SWITCH: "first_used"}.get(step)
+    if what:
+        when = datetime.fromtimestamp(now, UTC)
+        key_store().note(rotation.domain, rotation.new.name, **{what: when})
+
+
+def _stop(domain: str, run: Run, *lines: str) -> None:
+    run.stopped.add(domain)
+    for line in lines:
+        host.log_styled(f"  {line}", fg="red")
+    if state.is_executing:
+        flow.leave_unsolved(host.name, lines)
+
+
+def _load(domain: str) -> Rotation | None:
+    try:
+        return journal().load(domain)
+    except DeployError as error:
+        if not state.is_executing:
+            raise OperationError(error_text(error)) from None
+        flow.leave_unsolved(host.name, (error_text(error),))
+        return None
+
+
+def _status(server: MailServer, signing: SigningKey) -> list[str]:
+    store = key_store()
+    about = store.about(signing.domain, store.name(signing.domain, signing.selector))
+    lines = [wording.key_line(signing, about, server.rotation.max_age)]
+    there = _load(signing.domain)
+    lines += [f"  {line}" for line in wording.where(there)] if there else []
+    past = [each for each in journal().history() if each["domain"] == signing.domain]
+    return [*lines, *(f"  {wording.past(each)}" for each in past)]

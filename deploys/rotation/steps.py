@@ -1,0 +1,173 @@
+"""The steps of rotations in order, each on the host it is done on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from pyinfra.api import Host, State
+
+from deploys.dns_steps import open_zone
+from deploys.rotation import operations
+from deploys.rotation.in_dns import InDns
+from deploys.rotation.on_host import OnHost
+from deploys.rotation.operations import Run
+from deploys.rotation.outcome import Outcome, Tell
+from deploys.rotation.request import Request
+from deploys.verify_steps import checked
+from dns_providers.operations import Reporter
+from keys.rotation import KeyRef, Rotation, Rules, Step
+from postmaster.desired import zone_for
+from postmaster.messages import text
+from postmaster.outbound import SigningKey, mode_of
+from postmaster.settings import MailServer, Site, ZoneSettings
+
+_LEAST_TTL = 60  # seconds: less, and resolvers ask at every message
+# What stands between two of these groups may be done on another host.
+_ORDER: tuple[tuple[str, tuple[Step, ...]], ...] = (
+    ("server", (Step.MAKE,)),
+    ("zone", (Step.LOWER, Step.AGE)),
+    ("server", (Step.PAUSE,)),
+    ("zone", (Step.PUBLISH, Step.PROVE, Step.DRAIN)),
+    ("server", (Step.INSTALL, Step.SWITCH, Step.RESUME, Step.VERIFY)),
+    ("zone", (Step.RESTORE, Step.KEEP, Step.RETIRE)),
+    ("server", (Step.ERASE,)),
+)
+
+
+def rotate(
+    site: Site, server: MailServer | None, zone: ZoneSettings | None, request: Request
+) -> None:
+    """Do all that is due: begin, then every step; twice where a failed one may turn back."""
+    run = operations.this_run()
+    if server:
+        operations.begin(
+            name=text("rotation.name.begin"),
+            server=server,
+            request=request,
+            run=run,
+            checks=partial(_checks, server=server, site=site),
+            rules=partial(_rules, site=site, server=server),
+        )
+    passes = 2 if any(mode_of(each).rotation == "fixed-selector" for each in site.servers) else 1
+    for number in range(passes):
+        for kind, steps in _ORDER:
+            operations.meet(name=text("rotation.name.meet"), step=f"{number}{kind}{steps[0]}")
+            if kind == "server" and server:
+                _on_server(site, server, steps, request, run)
+            if kind == "zone" and zone:
+                _in_zone(site, zone, steps, request, run)
+    operations.meet(name=text("rotation.name.meet"), step="end")
+    if server:
+        operations.show(name=text("rotation.name.show"), domains=_domains(server), run=run)
+
+
+def domains_with_keys(site: Site) -> frozenset[str]:
+    """Return all domains of a site that have a key of their own."""
+    return frozenset(domain for server in site.servers for domain in _domains(server))
+
+
+def _domains(server: MailServer) -> tuple[str, ...]:
+    return tuple(signing.domain for signing in mode_of(server).signing_keys(server))
+
+
+def _on_server(
+    site: Site, server: MailServer, steps: tuple[Step, ...], request: Request, run: Run
+) -> None:
+    for step in steps:
+        operations.do(
+            name=text("rotation.name.do", step=text(f"rotation.step.{step.value}")),
+            step=step,
+            domains=_domains(server),
+            request=request,
+            run=run,
+            effect=partial(_host_effect, step, server, site),
+        )
+
+
+def _host_effect(
+    step: Step,
+    server: MailServer,
+    site: Site,
+    state: State,
+    host: Host,
+    rotation: Rotation,
+    tell: Tell,
+) -> Outcome:
+    there = OnHost(state, host, server, site, tell)
+    if step is Step.ERASE:
+        return there.erase(rotation, time.time())
+    effects: dict[Step, Callable[[Rotation], Outcome]] = {
+        Step.MAKE: there.make,
+        Step.PAUSE: there.pause,
+        Step.INSTALL: there.install,
+        Step.SWITCH: there.switch,
+        Step.RESUME: there.resume,
+        Step.VERIFY: there.verify,
+    }
+    return effects[step](rotation)
+
+
+def _in_zone(
+    site: Site, zone: ZoneSettings, steps: tuple[Step, ...], request: Request, run: Run
+) -> None:
+    zones = [each.name for each in site.zones]
+    domains = tuple(
+        domain
+        for server in site.servers
+        for domain in _domains(server)
+        if zone_for(domain, zones) == zone.name
+    )
+    for step in steps:
+        operations.do(
+            name=text("rotation.name.do", step=text(f"rotation.step.{step.value}")),
+            step=step,
+            domains=domains,
+            request=request,
+            run=run,
+            effect=partial(_zone_effect, step, zone, site),
+        )
+
+
+def _zone_effect(
+    step: Step,
+    zone: ZoneSettings,
+    site: Site,
+    state: State,
+    host: Host,
+    rotation: Rotation,
+    tell: Tell,
+) -> Outcome:
+    there = InDns(site, zone, tell, Reporter(host, text, time.monotonic))
+    if step is Step.RETIRE:
+        server = next(each for each in site.servers if rotation.domain in _domains(each))
+        return there.retire(rotation, server.rotation.retire)
+    effects: dict[Step, Callable[[Rotation], Outcome]] = {
+        Step.LOWER: there.lower,
+        Step.PUBLISH: there.publish,
+        Step.PROVE: there.prove,
+        Step.RESTORE: there.publish,
+        Step.DRAIN: there.resolvers_show,
+    }
+    # The others are waits, and over.
+    return effects[step](rotation) if step in effects else None
+
+
+def _checks(host: Host, server: MailServer, site: Site):  # type: ignore[no-untyped-def]
+    return checked(host, server, site)
+
+
+def _rules(signing: SigningKey, old: KeyRef, site: Site, server: MailServer) -> Rules:
+    """The times for a key: what its record is served with, and what its provider can take."""
+    name = zone_for(signing.domain, (each.name for each in site.zones))
+    assert name is not None  # every domain has its zone, or the inventory is refused
+    zone = site.zone(name)
+    there = InDns(site, zone, lambda *_: None, lambda _: None)
+    low = max(_LEAST_TTL, open_zone(zone).capabilities.min_ttl)
+    return Rules(
+        ttl=there.served_ttl(old, signing.domain),
+        low_ttl=low,
+        slack=server.rotation.ttl_slack,
+        keep=server.dkim_keep_days * 86400,
+    )
