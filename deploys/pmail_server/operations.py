@@ -464,12 +464,10 @@ def key_in_use(host: Host) -> str | None:
 
     Its unit stamps what is on the disk when it starts.
     """
-    script = (
-        f"sha256sum --check --strict --status {layout.STAMP} && "
-        f"openssl pkey -in {layout.DKIM_PRIVATE} -pubout | sed '/^-/d' | tr -d '\\n'"
-    )
-    seen = read(host, script)
-    return seen.stdout.strip() if seen.ok else None
+    stamped = f"sha256sum --check --strict --status {layout.STAMP}"
+    seen = read(host, f"{stamped} && openssl pkey -in {layout.DKIM_PRIVATE} -pubout")
+    lines = seen.stdout.splitlines()
+    return "".join(line for line in lines if not line.startswith("-")) if seen.ok else None
 
 
 # What stands in the public file of a key that never leaves the host.

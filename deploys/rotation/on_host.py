@@ -20,6 +20,7 @@ from deploys.paths import key_store
 from deploys.pmail_server import configure
 from deploys.pmail_server import operations as pmail
 from deploys.pmail_server.steps import firewall_files
+from deploys.remote import read
 from deploys.rotation.outcome import Outcome, Tell, problem
 from keys.rotation import Rotation, Strategy
 from keys.store import KeyStoreError
@@ -98,9 +99,11 @@ class OnHost:
         return None
 
     def resume(self, rotation: Rotation) -> Outcome:
-        """Start PMail with the key that is in use, and only then let mail in."""
+        """Open what was closed while PMail is down, and start it with the key that is in use."""
+        if not read(self.host, "systemctl stop pmail").ok:
+            return problem("rotation.host_step", host=self.host.name)
         running = pmail.running._inner(server=self.server, inputs=())
-        return self._done(running) or self._rules(paused=False)
+        return self._rules(paused=False) or self._done(running)
 
     def verify(self, rotation: Rotation) -> Outcome:
         """Verify what is signed now through each resolver, as receivers do."""

@@ -31,7 +31,7 @@ from postmaster.report import say
 from postmaster.settings import MailServer
 
 Commands = Generator[FunctionCommand, None, None]
-Effect = Callable[[State, Host, Rotation, Tell], Outcome]
+Effect = Callable[[State, Host, Rotation, Tell], Outcome]  # of the rotation's step
 Checks = Callable[[Host], tuple[Result, ...]]
 RulesOf = Callable[[SigningKey, KeyRef], Rules]
 
@@ -121,25 +121,26 @@ def begin(
 
 @operation()
 def do(
-    step: Step, domains: tuple[str, ...], request: Request, run: Run, effect: Effect
+    steps: tuple[Step, ...], domains: tuple[str, ...], request: Request, run: Run, effect: Effect
 ) -> Commands:
-    """Do one step of the rotations that have come to it.
+    """Do the next steps of the rotations that have come to them.
 
-    + step: the step
-    + domains: domains whose step is done on this host
+    + steps: steps that follow each other on this host
+    + domains: domains whose steps are done on this host
     + request: what was asked for
     + run: what this run comes to
-    + effect: does it
+    + effect: does one of the steps
     """
     for domain in domains:
-        if not state.is_executing:
-            coming = run.planned.get(domain) or _load(domain)
-            if coming and machine.comes_to(coming, step):
+        for step in steps:
+            if state.is_executing:
+                there = _load(domain)
+                due = there is not None and there.step is step and domain not in run.stopped
+            else:
+                coming = run.planned.get(domain) or _load(domain)
+                due = coming is not None and machine.comes_to(coming, step)
+            if due:
                 yield FunctionCommand(_perform, (step, domain, request, run, effect), {})
-            continue
-        there = _load(domain)
-        if there and there.step is step and domain not in run.stopped:
-            yield FunctionCommand(_perform, (step, domain, request, run, effect), {})
     host.noop(text("rotation.not_its_turn"))
 
 

@@ -75,19 +75,17 @@ def _domains(server: MailServer) -> tuple[str, ...]:
 def _on_server(
     site: Site, server: MailServer, steps: tuple[Step, ...], request: Request, run: Run
 ) -> None:
-    for step in steps:
-        operations.do(
-            name=text("rotation.name.do", step=text(f"rotation.step.{step.value}")),
-            step=step,
-            domains=_domains(server),
-            request=request,
-            run=run,
-            effect=partial(_host_effect, step, server, site),
-        )
+    operations.do(
+        name=text("rotation.name.server"),
+        steps=steps,
+        domains=_domains(server),
+        request=request,
+        run=run,
+        effect=partial(_host_effect, server, site),
+    )
 
 
 def _host_effect(
-    step: Step,
     server: MailServer,
     site: Site,
     state: State,
@@ -95,7 +93,7 @@ def _host_effect(
     rotation: Rotation,
     tell: Tell,
 ) -> Outcome:
-    there = OnHost(state, host, server, site, tell)
+    there, step = OnHost(state, host, server, site, tell), rotation.step
     if step is Step.ERASE:
         return there.erase(rotation, time.time())
     effects: dict[Step, Callable[[Rotation], Outcome]] = {
@@ -119,19 +117,17 @@ def _in_zone(
         for domain in _domains(server)
         if zone_for(domain, zones) == zone.name
     )
-    for step in steps:
-        operations.do(
-            name=text("rotation.name.do", step=text(f"rotation.step.{step.value}")),
-            step=step,
-            domains=domains,
-            request=request,
-            run=run,
-            effect=partial(_zone_effect, step, zone, site),
-        )
+    operations.do(
+        name=text("rotation.name.zone"),
+        steps=steps,
+        domains=domains,
+        request=request,
+        run=run,
+        effect=partial(_zone_effect, zone, site),
+    )
 
 
 def _zone_effect(
-    step: Step,
     zone: ZoneSettings,
     site: Site,
     state: State,
@@ -140,6 +136,7 @@ def _zone_effect(
     tell: Tell,
 ) -> Outcome:
     there = InDns(site, zone, tell, Reporter(host, text, time.monotonic))
+    step = rotation.step
     if step is Step.RETIRE:
         server = next(each for each in site.servers if rotation.domain in _domains(each))
         return there.retire(rotation, server.rotation.retire)
@@ -164,10 +161,10 @@ def _rules(signing: SigningKey, old: KeyRef, site: Site, server: MailServer) -> 
     assert name is not None  # every domain has its zone, or the inventory is refused
     zone = site.zone(name)
     there = InDns(site, zone, lambda *_: None, lambda _: None)
-    low = max(_LEAST_TTL, open_zone(zone).capabilities.min_ttl)
+    served = there.served_ttl(old, signing.domain)
     return Rules(
-        ttl=there.served_ttl(old, signing.domain),
-        low_ttl=low,
+        ttl=served,
+        low_ttl=min(served, max(_LEAST_TTL, open_zone(zone).capabilities.min_ttl)),
         slack=server.rotation.ttl_slack,
         keep=server.dkim_keep_days * 86400,
     )

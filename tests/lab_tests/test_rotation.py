@@ -10,7 +10,7 @@ from tests.lab.operator import Run
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.conftest import Relayed, add_relayed
-from tests.lab_tests.site import Sent, Site, streaming
+from tests.lab_tests.site import Sent, Server, Site, streaming
 
 pytestmark = pytest.mark.lab
 ROTATE = "deploys/rotate_dkim.py"
@@ -77,6 +77,32 @@ def test_a_name_server_that_does_not_follow_keeps_the_old_key_in_use(new_site: S
     done = rotate(site, "rotate_action=abort", "rotate_domains=lag.test")
     assert done.status == 0, done.output
     assert selectors(site, "lag.test") == [old]
+
+
+def direct(site: Site) -> Server:
+    """A server whose PMail signs itself, with short times."""
+    server = site.add_server("example.test", dkim_keep_days=0, dkim_ttl_slack=2)
+    site.operator.zones["example.test"]["ttl"] = 5
+    assert site.operator.run().status == 0
+    return server
+
+
+def test_a_key_that_is_replaced_in_place_fails_no_signature_while_mail_is_paused(
+    new_site: Site,
+) -> None:
+    site = new_site
+    server = direct(site)
+    (old,) = site.txt("default._domainkey.example.test")
+    with streaming(site, server, ["example.test"], ["recv.test"], every=0.25) as sent:
+        done = rotate(site, "rotate_wait=1")
+        assert done.status == 0, done.output
+    (new,) = site.txt("default._domainkey.example.test")
+    assert new != old
+    assert set(arrived(sent)) == {"pass"}
+    assert sent.refused, "nothing was refused, so nothing was paused"
+    again = site.operator.run()
+    assert (again.status, again.changed) == (0, 0), again.output
+    assert site.not_green(server) == []
 
 
 def test_what_is_young_is_left_alone(relayed: Relayed) -> None:

@@ -3,7 +3,8 @@
 TEXTS = {
     "rotation.name.begin": "Begin what is due",
     "rotation.name.meet": "All hosts meet",
-    "rotation.name.do": "DKIM rotation: {step}",
+    "rotation.name.server": "DKIM rotation: on the server",
+    "rotation.name.zone": "DKIM rotation: in DNS",
     "rotation.name.show": "DKIM rotation: where it is",
     "rotation.name.status": "DKIM keys",
     "rotation.step.make": "make the key",

@@ -3,7 +3,8 @@
 TEXTS = {
     "rotation.name.begin": "开始到期的轮换",
     "rotation.name.meet": "所有主机会合",
-    "rotation.name.do": "DKIM 轮换：{step}",
+    "rotation.name.server": "DKIM 轮换：在服务器上",
+    "rotation.name.zone": "DKIM 轮换：在 DNS 中",
     "rotation.name.show": "DKIM 轮换：进度",
     "rotation.name.status": "DKIM 密钥",
     "rotation.step.make": "生成密钥",
