@@ -129,5 +129,8 @@ TEXTS = {
     "dns.error.route53_zone": "Route 53 has no public hosted zone {zone} in this account. Check the credentials' account, or set route53_zone_id; a zone is never made here.",
     "dns.error.route53_several": "Route 53 has {count} hosted zones {zone}, and not exactly one of them is what the domain is delegated to: set route53_zone_id",
     "dns.error.route53_credentials": "AWS credentials are missing ({reason}). Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or route53_profile.",
-    "dns.error.route53_rights": "AWS refuses these credentials for {zone} ({reason}). They need route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets and ChangeResourceRecordSets.",
+    "dns.error.route53_rights": "AWS refuses these credentials for {zone} ({reason}). They need route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets and GetChange.",
+    "dns.note.route53_pending": "{zone}: Route 53 has taken the records and hands them to its servers, for {seconds} s now",
+    "dns.note.route53_still_pending": "{zone}: after {seconds} s Route 53 has not handed the records to all of its servers. They are accepted, and whether they are served is seen in the next step.",
+    "dns.note.route53_unknown": "{zone}: Route 53 has taken the records, but does not say whether all of its servers have them ({reason}). Whether they are served is seen in the next step.",
 }
