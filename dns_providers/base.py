@@ -83,6 +83,8 @@ class Capabilities:
 
     atomic: what one call changes all or nothing. cas: whether preconditions are checked by the
     server or by reading again. TTLs in seconds, TXT limits in octets (None: no known limit).
+    mx_range: lowest and highest preference of an MX. txt_forbidden: octets that a TXT must not
+    have. txt_trimmed: whether spaces at a TXT's ends get lost, and an empty one is refused.
     """
 
     atomic: Literal["zone", "rrset", "record"]
@@ -90,6 +92,9 @@ class Capabilities:
     min_ttl: int = 1
     max_ttl: int = 2**31 - 1
     max_txt: int | None = None
+    mx_range: tuple[int, int] = (0, 65535)
+    txt_forbidden: frozenset[int] = frozenset()
+    txt_trimmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
