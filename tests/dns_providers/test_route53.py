@@ -31,7 +31,7 @@ from tests.dns_providers.route53_moto import ACCESS_KEY, SECRET, Account, error_
 from tests.dns_providers.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
-from tests.provider_contract import ZONE, ProviderContract, put, read
+from tests.provider_contract import ZONE, ProviderContract, Typed, put, read
 
 SERVERS = ("ns-1.awsdns-01.com", "ns-2.awsdns-02.net")
 
@@ -59,6 +59,18 @@ class TestRoute53(ProviderContract):
     @pytest.fixture
     def provider(self, account: Account) -> Route53Provider:
         return opened(account)
+
+    @pytest.fixture
+    def idn_provider(self, account: Account) -> Route53Provider:
+        account.add_zone("xn--bcher-kva.test", SERVERS)
+        return opened(account, "xn--bcher-kva.test")
+
+    @pytest.fixture
+    def typed(self, account: Account) -> Typed:
+        def enter(owner: str, rtype: str, ttl: int, value: str) -> None:
+            account.add(account.zone_id(ZONE), owner, rtype, **plain(value, ttl=ttl))
+
+        return enter
 
 
 @pytest.mark.parametrize(
