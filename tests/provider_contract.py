@@ -188,7 +188,27 @@ class ProviderContract:
         put(provider, before)
         live = read(provider, ZONE)[before.key]
         provider.apply([Change(live, replace(live, values=after.values), "test")])
-        assert read(provider, ZONE)[before.key].values == after.values
+        found = read(provider, ZONE)[before.key]
+        assert (found.values, found.ttl) == (after.values, 600)
+
+    def test_an_rrset_goes_and_what_is_at_or_near_its_name_stays(self, provider: Provider) -> None:
+        names = ("mail", "webmail", "mail2", "a.mail")
+        kept = [rrset(f"{name}.example.test", "A", 600, Address("192.0.2.1")) for name in names]
+        kept += [rrset(f"{name}.example.test", "TXT", 600, TXT(b"x")) for name in names[1:]]
+        gone = rrset("mail.example.test", "TXT", 600, TXT(b"x"))
+        put(provider, gone, *kept)
+        owners = [f"{name}.example.test" for name in names]
+        provider.apply([Change(read(provider, *owners)[gone.key], None, "test")])
+        found = read(provider, *owners)
+        assert gone.key not in found
+        assert [found[each.key].values for each in kept] == [each.values for each in kept]
+
+    def test_a_name_that_is_delegated_away_is_a_conflict(
+        self, provider: Provider, typed: Typed
+    ) -> None:
+        typed("sub.example.test", "NS", 600, "ns.elsewhere.test.")
+        wanted = rrset("smtp.sub.example.test", "A", 600, *SAMPLES["A"])
+        assert problems(provider, wanted) == ["dns.conflict.delegated"]
 
     def test_a_zone_of_several_pages_is_read_whole(self, provider: Provider) -> None:
         many = [
@@ -227,12 +247,15 @@ class ProviderContract:
         assert [each.origin for each in ledger.load().entries.values()] == ["adopted"]
         assert read(provider, "host.example.test")[there.key].values == there.values
 
-    def test_a_name_that_a_wildcard_answers_for_is_made(self, provider: Provider) -> None:
-        cover = rrset("*.example.test", "TXT", 600, TXT(b"wild"))
+    @pytest.mark.parametrize("rtype", ["A", "CNAME"])
+    def test_a_name_that_a_wildcard_answers_for_is_made(
+        self, provider: Provider, rtype: str
+    ) -> None:
+        cover = rrset("*.example.test", rtype, 600, *SAMPLES[rtype])
         put(provider, cover)
-        wanted = rrset("host.example.test", "TXT", 600, TXT(b"own"))
+        wanted = rrset("_acme-challenge.example.test", "TXT", 600, TXT(b"own"))
         assert problems(provider, wanted) == []
-        found = read(provider, "host.example.test", "*.example.test")
+        found = read(provider, "_acme-challenge.example.test", "*.example.test")
         assert found[wanted.key].values == wanted.values
         assert found[cover.key].values == cover.values
 

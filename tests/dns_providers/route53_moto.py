@@ -27,6 +27,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.route53.models import route53_backends
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from dns_providers.rrset import owner_name
 from dns_providers.text import value_from_text
 
 ACCESS_KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY"
@@ -94,6 +95,8 @@ class StrictRoute53:
         self.seen.append(f"{environ['REQUEST_METHOD']} {kind} {rest}".strip())
         if kind == "change":
             return "200", self._change_info(rest)
+        if kind == "hostedzonesbyname":
+            return self._zones(environ)
         if path.endswith("/rrset"):
             zone_id = rest.partition("/")[0]
             if zone_id not in self.zone_of:
@@ -123,6 +126,18 @@ class StrictRoute53:
             answer,
         )
         return status, shown
+
+    def _zones(self, environ: dict[str, Any]) -> tuple[str, bytes]:
+        """All zones from a name on, by reversed labels; moto gives those of the name."""
+        asked = dict(parse_qsl(environ["QUERY_STRING"])).get("dnsname", ".")
+        status, answer = self._passed_on({**environ, "QUERY_STRING": ""}, b"")
+        root = ET.fromstring(answer)
+        zones = root.find(f"{_N}HostedZones")
+        assert zones is not None
+        shown = sorted(zones, key=lambda zone: owner_name(zone.findtext(f"{_N}Name") or ""))
+        from_here = owner_name(asked)
+        zones[:] = [z for z in shown if owner_name(z.findtext(f"{_N}Name") or "") >= from_here]
+        return status, ET.tostring(root)
 
     def _change_info(self, id: str) -> bytes:
         if id not in self._pending:

@@ -46,7 +46,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 
 def opened(account: Account, zone: str = ZONE, **options: Any) -> Route53Provider:
-    settings = {"endpoint": account.url, "live": lambda zone: frozenset(SERVERS), **options}
+    servers = frozenset(SERVERS)
+    settings = {"endpoint": account.url, "live": lambda zone: servers, "tries": 3, **options}
     return Route53Provider(owner_name(zone), **settings)
 
 
