@@ -83,6 +83,7 @@ class Capabilities:
 
     atomic: what one call changes all or nothing. cas: whether preconditions are checked by the
     server or by reading again. TTLs in seconds, TXT limits in octets (None: no known limit).
+    by_hand: nothing is written by us; the user enters it in the web panel `panel` (see export).
     """
 
     atomic: Literal["zone", "rrset", "record"]
@@ -90,6 +91,8 @@ class Capabilities:
     min_ttl: int = 1
     max_ttl: int = 2**31 - 1
     max_txt: int | None = None
+    by_hand: bool = False
+    panel: str = "generic"
 
 
 @dataclass(frozen=True, slots=True)
