@@ -50,9 +50,9 @@ class Panel:
     255 octets. dot: targets end with a dot. mx_priority: a field of its own. srv: one text, one
     text beside a priority field, fields, or fields that take service and protocol out of the name
     (srv_name: the rest has a field too; srv_apex: there is no rest; srv_underscore: they are
-    entered with theirs). caa: one text, fields, or fields without flags. ttls: those that can be chosen; empty: any from
-    min_ttl. max_txt: octets of a TXT, max_host and max_srv_target: characters, max_mx: priority;
-    None: no known limit. hints: ids of what to know beside the table.
+    entered with theirs). caa: one text, fields, or fields without flags. ttls: those that can be
+    chosen; empty: any from min_ttl. max_txt: octets of a TXT, max_host and max_srv_target:
+    characters, max_mx: priority; None: no known limit. hints: ids of what to know beside the table.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What people get wrong when they type a record into a web panel, told from what is served; pure."""
+"""What people get wrong when they type records into a web panel, told from what is served."""
 
 from __future__ import annotations
 
@@ -71,18 +71,19 @@ def mistakes(change: Change, seen: Seen, zone: dns.name.Name, host: str) -> tupl
 
 def _mistakes(change: Change, seen: Seen, zone: dns.name.Name, host: str) -> Iterator[Mistake]:
     key = str(change.key)
-    if seen.alias is not None and change.key.rtype != "CNAME" and change.after is not None:
-        (alias,) = tuple(seen.alias.values)[:1]
-        yield _mistake("alias", key=key, found=str(alias))
+    alias = _own(seen.alias)
+    if alias is not None and change.key.rtype != "CNAME" and change.after is not None:
+        yield _mistake("alias", key=key, found=", ".join(map(str, alias.values)))
     after = change.after.values if change.after else frozenset()
     before = change.before.values if change.before else frozenset()
-    live = seen.live.values if seen.live else frozenset()
-    if seen.doubled is not None and seen.doubled.values & after:
-        found = name_text(seen.doubled.key.owner)
+    shown, doubled = _own(seen.live), _own(seen.doubled)
+    live = shown.values if shown else frozenset()
+    if doubled is not None and doubled.values & after:
+        found = name_text(doubled.key.owner)
         yield _mistake("doubled_name", key=key, found=found, host=host)
     missing, odd = after - live, live - after
-    if seen.live is not None and change.after is not None and not missing and not odd:
-        yield _mistake("ttl", key=key, found=str(seen.live.ttl))
+    if shown is not None and change.after is not None and not missing and not odd:
+        yield _mistake("ttl", key=key, found=str(shown.ttl))
     explained: set[Value] = set()
     for wanted in sorted(missing, key=str):
         for found_mistake, values in _explained(key, wanted, odd - before, zone):
@@ -92,6 +93,11 @@ def _mistakes(change: Change, seen: Seen, zone: dns.name.Name, host: str) -> Ite
         if value in before and missing:
             continue  # what is to be replaced stays until what replaces it is there
         yield _mistake("left" if not missing else "other", key=key, found=_short(value))
+
+
+def _own(rrset: RRset | None) -> RRset | None:
+    """What is really there, and not by a wildcard."""
+    return None if rrset is None or rrset.synthesised else rrset
 
 
 def _explained(

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
@@ -14,7 +13,9 @@ from pyinfra.api.operation import OperationMeta
 
 from dns_providers import propagation
 from dns_providers.base import Change, PartialApply, Provider, ProviderError, Tell
+from dns_providers.by_hand import Say, change_table
 from dns_providers.claims import Claim
+from dns_providers.export import PANELS
 from dns_providers.ledger import Ledger, read_backup
 from dns_providers.plan import Conflict, Note, Plan, forgotten, unused_since, withdrawals
 from dns_providers.plan import undo as plan_undo
@@ -31,12 +32,6 @@ from dns_providers.publish import (
 from dns_providers.rrset import RRKey
 
 _REPORT_EVERY = 15.0
-
-
-class Say(Protocol):
-    """Gives the text of a message id in the user's language."""
-
-    def __call__(self, message_id: str, /, **values: object) -> str: ...
 
 
 OpenProvider = Callable[[], Provider]
@@ -79,7 +74,7 @@ def publish(
     notes = plan.notes
     if all_claims is not None:
         notes += forgotten(all_claims(), prepared.state.entries, retiring)
-    _show(plan, notes, coming, say)
+    _show(opened, plan, notes, coming, say)
     if plan.blocked:
         yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
         return
@@ -151,7 +146,8 @@ def retire(
         unused = unused_since(all_claims(), known.entries, known.unused, group, now)
         due = tuple(key for key, since in unused.items() if now - since >= keep)
         claims = withdrawals(due, known.entries)
-        prepared = prepare(provider(), claims, ledger) if claims else None
+        opened = provider() if claims else None
+        prepared = prepare(opened, claims, ledger) if opened else None
     except ProviderError as error:
         yield from _fail(error_text(error, say))
         return
@@ -161,13 +157,11 @@ def retire(
             _log(say("dns.note.retiring", key=str(key), day=day), "cyan")
     if state.is_executing:
         mark_unused(ledger, unused)
-    if prepared is None:
+    if prepared is None or opened is None:
         host.noop(say("dns.none_retired"))
         return
-    _show(prepared.plan, prepared.plan.notes, (), say)
-    yield FunctionCommand(
-        _publish, (provider(), lambda: claims, ledger, frozenset(), None, say), {}
-    )
+    _show(opened, prepared.plan, prepared.plan.notes, (), say)
+    yield FunctionCommand(_publish, (opened, lambda: claims, ledger, frozenset(), None, say), {})
 
 
 @operation()
@@ -187,7 +181,7 @@ def undo(
     except ProviderError as error:
         yield from _fail(error_text(error, say))
         return
-    _show(plan, (), (), say)
+    _show(opened, plan, (), (), say)
     if plan.conflicts:
         yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
     elif plan.changes:
@@ -215,7 +209,9 @@ def conflict_lines(conflict: Conflict, say: Say) -> tuple[str, ...]:
     )
 
 
-def _show(plan: Plan, notes: Iterable[Note], coming: Iterable[str], say: Say) -> None:
+def _show(
+    provider: Provider, plan: Plan, notes: Iterable[Note], coming: Iterable[str], say: Say
+) -> None:
     for change in plan.changes:
         for line in change_lines(change):
             _log(line, "green" if line.startswith("+") else "red")
@@ -226,6 +222,10 @@ def _show(plan: Plan, notes: Iterable[Note], coming: Iterable[str], say: Say) ->
             _log(f"! {line}", "yellow")
     for note in notes:
         _log(say(note.text, key=str(note.key), **dict(note.detail)), "cyan")
+    if provider.capabilities.by_hand and plan.changes and not plan.blocked:
+        panel = PANELS[provider.capabilities.panel]
+        for line in change_table(plan.changes, provider.zone, panel, say):
+            host.log(f"  {line}")
 
 
 def _log(line: str, colour: str) -> None:
