@@ -74,7 +74,8 @@ def publish(
     notes = plan.notes
     if all_claims is not None:
         notes += forgotten(all_claims(), prepared.state.entries, retiring)
-    _show(opened, plan, notes, coming, say)
+    _show(plan, notes, coming, say)
+    _show_by_hand(opened, plan, say)
     if plan.blocked:
         yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
         return
@@ -160,7 +161,8 @@ def retire(
     if prepared is None or opened is None:
         host.noop(say("dns.none_retired"))
         return
-    _show(opened, prepared.plan, prepared.plan.notes, (), say)
+    _show(prepared.plan, prepared.plan.notes, (), say)
+    _show_by_hand(opened, prepared.plan, say)
     yield FunctionCommand(_publish, (opened, lambda: claims, ledger, frozenset(), None, say), {})
 
 
@@ -181,7 +183,8 @@ def undo(
     except ProviderError as error:
         yield from _fail(error_text(error, say))
         return
-    _show(opened, plan, (), (), say)
+    _show(plan, (), (), say)
+    _show_by_hand(opened, plan, say)
     if plan.conflicts:
         yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
     elif plan.changes:
@@ -209,9 +212,7 @@ def conflict_lines(conflict: Conflict, say: Say) -> tuple[str, ...]:
     )
 
 
-def _show(
-    provider: Provider, plan: Plan, notes: Iterable[Note], coming: Iterable[str], say: Say
-) -> None:
+def _show(plan: Plan, notes: Iterable[Note], coming: Iterable[str], say: Say) -> None:
     for change in plan.changes:
         for line in change_lines(change):
             _log(line, "green" if line.startswith("+") else "red")
@@ -222,14 +223,18 @@ def _show(
             _log(f"! {line}", "yellow")
     for note in notes:
         _log(say(note.text, key=str(note.key), **dict(note.detail)), "cyan")
-    if provider.capabilities.by_hand and plan.changes and not plan.blocked:
-        panel = PANELS[provider.capabilities.panel]
-        for line in change_table(plan.changes, provider.zone, panel, say):
-            host.log(f"  {line}")
 
 
 def _log(line: str, colour: str) -> None:
     host.log_styled(f"  {line}", fg=colour)
+
+
+def _show_by_hand(provider: Provider, plan: Plan, say: Say) -> None:
+    """Show what to enter where nobody but the user can write."""
+    if provider.capabilities.by_hand and plan.changes and not plan.blocked:
+        panel = PANELS[provider.capabilities.panel]
+        for line in change_table(plan.changes, provider.zone, panel, say):
+            host.log(f"  {line}")
 
 
 def _in_ledger(plan: Plan, ledger: Ledger) -> bool:

@@ -212,7 +212,7 @@ def test_wrong_typing_is_told_while_there_is_time_to_mend_it(
         zone.drop(wrong.key)
         zone.put(right)
 
-    zone.clock.at[20.0], zone.clock.at[200.0] = (lambda: zone.put(wrong)), mend
+    zone.clock.at[20.0], zone.clock.at[60.0] = (lambda: zone.put(wrong)), mend
     zone.wait(create(right))
     told = [message for message in zone.told.ids if message.startswith("dns.mistake.")]
     assert told == [f"dns.mistake.{mistake}"]

@@ -1,6 +1,19 @@
 """Web panels: tables of records to enter by hand, and what goes wrong when they are typed."""
 
 TEXTS = {
+    "tls.acme.by_hand": "{zone} is changed by hand, and each renewal would need that: use tls = acme-http, tls = files, or another DNS provider for it",
+    "export.name": "Export records",
+    "export.title": "Records of {zone} (panel: {panel})",
+    "export.done": "exported",
+    "export.elsewhere": "one zone's turn prints all",
+    "export.bad_form": "format must be one of {choices}: {form!r}",
+    "export.bad_panel": "panel must be one of {choices}: {panel!r}",
+    "export.not_written": "{path} cannot be written: {reason}",
+    "export.no_key": "{owner} TXT is missing here: its DKIM key is not made yet. Run this without --dry, or deploys/dns.py.",
+    "export.note.spf": "{key}: only one SPF record (v=spf1) may be there. If there is one, put our ip4/ip6 and include terms into it, do not add a second.",
+    "export.note.if_free": "{key}: only if there is none yet",
+    "export.note.beside_others": "{key}: beside those that are there",
+    "export.note.last": "{key}: enter it last, when the mail server answers; delete the old MX then",
     "panel.type": "type",
     "panel.host": "host",
     "panel.priority": "priority",

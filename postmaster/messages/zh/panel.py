@@ -1,6 +1,19 @@
 """网页控制台：手工录入的记录表，以及录入时的常见错误。"""
 
 TEXTS = {
+    "tls.acme.by_hand": "{zone} 的记录由人工录入，而每次续期都需要录入：请使用 tls = acme-http、tls = files，或为它换用其他 DNS 服务商",
+    "export.name": "导出记录",
+    "export.title": "{zone} 的记录（控制台：{panel}）",
+    "export.done": "已导出",
+    "export.elsewhere": "由其中一个区域统一输出",
+    "export.bad_form": "format 必须是 {choices} 之一：{form!r}",
+    "export.bad_panel": "panel 必须是 {choices} 之一：{panel!r}",
+    "export.not_written": "无法写入 {path}：{reason}",
+    "export.no_key": "缺少 {owner} TXT：其 DKIM 密钥尚未生成。请不带 --dry 运行，或运行 deploys/dns.py。",
+    "export.note.spf": "{key}：SPF 记录（v=spf1）只能有一条。如已有，请把我们的 ip4/ip6 和 include 加进去，不要新增第二条。",
+    "export.note.if_free": "{key}：仅当还没有时才添加",
+    "export.note.beside_others": "{key}：与已有的并存",
+    "export.note.last": "{key}：最后录入，等邮件服务器有应答之后；届时删除旧的 MX",
     "panel.type": "记录类型",
     "panel.host": "主机记录",
     "panel.priority": "优先级",
