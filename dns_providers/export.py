@@ -184,19 +184,19 @@ def panel_tasks(changes: Iterable[Change], zone: dns.name.Name, panel: Panel) ->
     """
     every = tuple(changes)
     there = {c.key: _with_handles(c.before) for c in every if c.before is not None}
+    as_it_is = replace(panel, min_ttl=0, ttls=())  # a TTL that is there needs no fitting
     found = []
     for step in steps(every, there):
         match step:
             case Create(key, value, ttl):
                 found.append(Task("add", record_row(key, value, ttl, zone, panel)))
             case Modify(key, _, old, value, ttl, old_ttl):
-                before = record_row(key, old, old_ttl, zone, panel)
-                after = record_row(key, value, ttl, zone, panel)
-                found.append(Task("change", after, before))
+                fitting = as_it_is if ttl == old_ttl else panel
+                before = record_row(key, old, old_ttl, zone, as_it_is)
+                found.append(Task("change", record_row(key, value, ttl, zone, fitting), before))
             case Delete(key, _, old):
-                ttl = there[key].ttl
-                gone = replace(record_row(key, old, ttl, zone, panel), notes=())
-                found.append(Task("delete", gone))
+                gone = record_row(key, old, there[key].ttl, zone, as_it_is)
+                found.append(Task("delete", replace(gone, notes=())))
     return tuple(found)
 
 

@@ -29,7 +29,7 @@ from dns_providers.base import (
     Unreachable,
     refuse_stale,
 )
-from dns_providers.export import Panel, host_part
+from dns_providers.export import Panel, host_part, panel_tasks
 from dns_providers.mistakes import Mistake, Seen, carried_out, doubled_name, mistakes
 from dns_providers.propagation import Delegation, Network
 from dns_providers.rrset import (
@@ -98,7 +98,8 @@ class ManualProvider:
             if attempt + 1 == _ROUNDS:
                 raise self._disagreement(differing[0], shown)
             self.network.sleep(_ROUND_PAUSE)
-        covering = tuple(rrset for rrset in found if _is_around(rrset, names, self.zone))
+        around = [rrset for rrset in found if _is_around(rrset, names, self.zone)]
+        covering = tuple(r for r in marked_synthesised(around, around) if not r.synthesised)
         own = (rrset for rrset in found if rrset.key.owner in names)
         marked = marked_synthesised(own, covering)
         return Snapshot(self.zone, names, {rrset.key: rrset for rrset in marked}, covering)
@@ -130,14 +131,9 @@ class ManualProvider:
     # -- what is to be done ------------------------------------------------------------------
 
     def _tell_task(self, tell: Tell) -> None:
-        count = sum(
-            len((c.after.values if c.after else set()) ^ (c.before.values if c.before else set()))
-            or 1
-            for c in self.todo
-        )
         values = {
             "zone": name_text(self.zone),
-            "count": str(count),
+            "count": str(len(panel_tasks(self.todo, self.zone, self.panel))),
             "panel": self.panel.name,
             "minutes": f"{self.timeout / 60:.0f}",
         }

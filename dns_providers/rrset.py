@@ -279,8 +279,9 @@ def marked_synthesised(found: Iterable[RRset], covering: Iterable[RRset]) -> tup
 
 def _by_wildcard(rrset: RRset, wild: Iterable[RRset]) -> bool:
     owner = rrset.key.owner
-    return not owner.is_wild() and any(
-        owner.is_subdomain(each.key.owner.parent())
+    return any(
+        owner != each.key.owner
+        and owner.is_subdomain(each.key.owner.parent())
         and (each.key.rtype, each.ttl, each.values) == (rrset.key.rtype, rrset.ttl, rrset.values)
         for each in wild
     )

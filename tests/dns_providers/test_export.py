@@ -261,6 +261,12 @@ def test_a_time_to_live_alone_is_a_change() -> None:
     assert task.old is not None and (task.row.ttl, task.old.ttl) == (600, 3600)
 
 
+def test_a_time_to_live_that_is_there_stays_whatever_the_panel_offers() -> None:
+    before, after = (rrset(ZONE, "TXT", 300, TXT(t)) for t in (b"v=spf1 -all", b"v=spf1 ~all"))
+    (task,) = panel_tasks([Change(before, after, "spf")], APEX, PANELS["godaddy"])
+    assert task.row.ttl == 300 and task.row.notes == ()
+
+
 # -- tables --------------------------------------------------------------------------------------
 
 
@@ -286,7 +292,8 @@ def test_wide_characters_count_twice() -> None:
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_a_table_of_changes_says_what_to_do(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PMAIL_LANG", lang)
-    before, after = (rrset(ZONE, "TXT", 60, TXT(t)) for t in (b"v=spf1 -all", b"v=spf1 ~all"))
+    before = rrset(ZONE, "TXT", 3600, TXT(b"v=spf1 -all"))
+    after = rrset(ZONE, "TXT", 60, TXT(b"v=spf1 ~all"))
     lines = change_table([Change(before, after, "spf")], APEX, PANELS["godaddy"], text)
     assert text("panel.change") in lines[1] and "v=spf1 ~all" in lines[1]
     assert "v=spf1 -all" in lines[2] and "!" in lines[3]

@@ -99,13 +99,12 @@ def _add(section: list[dns.rrset.RRset], found: RRset, owner: dns.name.Name) -> 
 
 
 @contextmanager
-def serving(*addresses: str) -> Iterator[tuple[int, tuple[ZoneServer, ...]]]:
+def serving(*addresses: str, port: int = 0) -> Iterator[tuple[int, tuple[ZoneServer, ...]]]:
     """Servers of ZONE on loopback addresses, all on one port; they name each other as NS."""
     servers = tuple(ZoneServer(address) for address in addresses)
     for server in servers:
         server.put(rrset(ZONE, "SOA", 60, _SOA), *_name_servers(addresses))
     with ExitStack() as stack:
-        port = 0
         for server in servers:
             port = _listen(server, port, stack)
         yield port, servers
