@@ -13,6 +13,9 @@ from pathlib import Path
 
 import dns.message
 import dns.query
+import dns.rcode
+import dns.tsigkeyring
+import dns.update
 
 from tests.lab.process import Daemon, run, wait_for
 
@@ -124,6 +127,16 @@ def _powerdns(server: NameServer, folder: Path) -> list[str]:
             run(*util, "set-meta", zone, kind, KEY)
         run(*util, "set-meta", zone, "ALLOW-DNSUPDATE-FROM", "127.0.0.0/8")
     return ["pdns_server", f"--config-dir={folder}"]
+
+
+def enter(server: NameServer, owner: str, rtype: str, ttl: int, value: str) -> None:
+    """Add a record as another program does, with names as they are written."""
+    keyring = dns.tsigkeyring.from_text({KEY: (ALGORITHM, server.secret)})
+    update = dns.update.UpdateMessage(ZONE, keyring=keyring)
+    update.add(f"{owner}.", ttl, rtype, value)
+    reply = dns.query.tcp(update, "127.0.0.1", timeout=5, port=server.port)
+    if reply.rcode() != dns.rcode.NOERROR:
+        raise RuntimeError(dns.rcode.to_text(reply.rcode()))
 
 
 def there(name: str) -> bool:

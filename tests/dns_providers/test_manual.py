@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import dns.name
@@ -30,11 +31,11 @@ from dns_providers.rrset import (
     rrset,
 )
 from tests.dns_providers import servers
-from tests.dns_providers.servers import ALGORITHM, KEY, NameServer
+from tests.dns_providers.servers import ALGORITHM, IDN_ZONE, KEY, NameServer
 from tests.dns_providers.test_plan import claim
 from tests.dns_providers.test_propagation import Clock
 from tests.dns_providers.zone_server import ZONE, ZoneServer, alias, serving
-from tests.provider_contract import DKIM, ProviderContract
+from tests.provider_contract import DKIM, ProviderContract, Typed
 
 HOST = f"host.{ZONE}"
 APEX = owner_name(ZONE)
@@ -424,18 +425,30 @@ def bind(tmp_path: Path) -> Iterator[NameServer]:
         yield running
 
 
-def at_bind(server: NameServer) -> ManualProvider:
+def at_bind(server: NameServer, zone: dns.name.Name = APEX) -> ManualProvider:
     network = Network(("127.0.0.1",), server.port, 5.0, use_ipv6=False)
-    return ManualProvider(APEX, network, PANELS["generic"], timeout=20, poll=0.05)
+    return ManualProvider(zone, network, PANELS["generic"], timeout=20, poll=0.05)
+
+
+def attended(server: NameServer, zone: dns.name.Name = APEX) -> Provider:
+    key = TsigKey(KEY, ALGORITHM, server.secret)
+    user = Rfc2136Provider(zone, "127.0.0.1", key, server.port, 5.0)
+    return Attended(at_bind(server, zone), user)
 
 
 @pytest.mark.lab
 class TestManual(ProviderContract):
     @pytest.fixture
     def provider(self, bind: NameServer) -> Provider:
-        key = TsigKey(KEY, ALGORITHM, bind.secret)
-        user = Rfc2136Provider(APEX, "127.0.0.1", key, bind.port, 5.0)
-        return Attended(at_bind(bind), user)
+        return attended(bind)
+
+    @pytest.fixture
+    def idn_provider(self, bind: NameServer) -> Provider:
+        return attended(bind, owner_name(IDN_ZONE))
+
+    @pytest.fixture
+    def typed(self, bind: NameServer) -> Typed:
+        return partial(servers.enter, bind)
 
 
 @pytest.mark.lab

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import dns.message
-import dns.query
-import dns.update
 import pytest
 
 from dns_providers.base import AuthError, Change, ProviderError, Unreachable, ZoneNotFound
@@ -50,14 +49,7 @@ class TestRfc2136(ProviderContract):
 
     @pytest.fixture
     def typed(self, server: NameServer) -> Typed:
-        def enter(owner: str, rtype: str, ttl: int, value: str) -> None:
-            key = TsigKey(KEY, ALGORITHM, server.secret).keyring()
-            update = dns.update.UpdateMessage(ZONE, keyring=key)
-            update.add(f"{owner}.", ttl, rtype, value)
-            reply = dns.query.tcp(update, "127.0.0.1", timeout=5, port=server.port)
-            assert reply.rcode() == 0
-
-        return enter
+        return partial(servers.enter, server)
 
 
 WRONG = "d3JvbmcgLSB3cm9uZyAtIHdyb25nIC0gd3Jvbmc="
