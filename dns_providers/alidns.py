@@ -266,6 +266,9 @@ class AliDnsProvider:
             cause = error.inner_exception
         if isinstance(cause, RetryError):
             return self._no_answer(str(cause))
+        if isinstance(cause, RuntimeError):
+            # The SDK's own, for what is no JSON; its text is the whole answer.
+            return http_errors.junk(self.endpoint, ValueError("no JSON"))
         junk = (ValueError, KeyError, TypeError, AttributeError, dns.exception.DNSException)
         return http_errors.junk(self.endpoint, cause) if isinstance(cause, junk) else error
 
