@@ -190,9 +190,10 @@ class AliDnsProvider:
 
     def _described(self, name: str) -> _Zone:
         action = "DescribeDomainInfo"
-        info = self._call(action, domain_name=name, need_detail_attributes=True)
+        # Text, as the SDK would write a Boolean as Python does.
+        info = self._call(action, domain_name=name, need_detail_attributes="true")
         with self._told(action):
-            if self.zone not in {_a_labels(each) for each in (info.puny_code, info.domain_name)}:
+            if _a_labels(info.puny_code or info.domain_name) != self.zone:
                 raise self._no_zone(f"it shows {info.domain_name}")
             floor = int(info.min_ttl or _MIN_TTL.get(info.version_code, _FREE_TTL))
             return _Zone(info.domain_name, tuple(info.dns_servers.dns_server), floor)
@@ -331,8 +332,8 @@ def _label(label: str) -> str:
         return f"xn--{label.lower().encode('punycode').decode('ascii')}"
 
 
-def _a_labels(name: str | None) -> dns.name.Name | None:
-    return owner_name(_ascii(name)) if name else None
+def _a_labels(name: str) -> dns.name.Name:
+    return owner_name(_ascii(name))
 
 
 def _rrset(key: RRKey, rows: list[Any]) -> RRset:
@@ -364,21 +365,17 @@ def _parsed(row: Any, text: str) -> Value:
         case "A" | "AAAA":
             return Address(text)
         case "CNAME" | "PTR":
-            return Target(_host_name(text))
+            return Target(_a_labels(text))
         case "MX":
-            return MX(int(row.priority), _host_name(text))
+            return MX(int(row.priority), _a_labels(text))
         case "TXT":
             return TXT(text.encode())
         case "SRV":
             priority, weight, port, target = text.split()
-            return SRV(int(priority), int(weight), int(port), _host_name(target))
+            return SRV(int(priority), int(weight), int(port), _a_labels(target))
         case "NS":
-            return value_from_text(_host_name(text).to_text(), "NS")
+            return value_from_text(_a_labels(text).to_text(), "NS")
     return value_from_text(text, row.type)
-
-
-def _host_name(text: str) -> dns.name.Name:
-    return owner_name(_ascii(text))
 
 
 def _host(name: dns.name.Name) -> str:

@@ -177,10 +177,10 @@ class FakeAliDns:
         return {
             "DomainId": "00efd71a-770e-4255-b54e-6fe5659baffe",
             "DomainName": self.zone,
-            "PunyCode": self.punycode or self.zone,
             "AliDomain": True,
             "DnsServers": {"DnsServer": _SERVERS},
             "VersionCode": self.edition,
+            **({"PunyCode": self.punycode} if self.punycode else {}),
             **(detail if given.get("NeedDetailAttributes") == "true" else {}),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from dns_providers.ledger import Ledger
 from dns_providers.plan import Plan, plan
 from dns_providers.publish import carry_out
 from dns_providers.registry import BadOptions, open_provider
-from dns_providers.rrset import MX, TXT, Address, Target, Value, owner_name, rrset
+from dns_providers.rrset import MX, TXT, Address, Target, Value, key, owner_name, rrset
 from tests.dns_providers.alidns_fake import KEY_ID, KEY_SECRET, FakeAliDns, running
 from tests.dns_providers.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
@@ -143,8 +144,8 @@ def test_a_forwarding_that_only_alidns_knows_is_seen_and_left_alone(account: Fak
     put(opened(account), rrset(HOST, "A", 600, OURS))
     (found,) = [
         each
-        for key, each in read(opened(account), "www.example.test").items()
-        if key.rtype == "REDIRECT_URL"
+        for found_key, each in read(opened(account), "www.example.test").items()
+        if found_key.rtype == "REDIRECT_URL"
     ]
     assert found.opaque and len(account.records) == 2
 
@@ -196,6 +197,7 @@ def test_what_alidns_cannot_hold_is_told_before_any_write(
         ("mianfei", 600, 600),
         ("version_personal", 600, 600),
         ("version_enterprise_advanced", 1, 1),
+        ("version_enterprise_advanced", 60, 60),
         ("mianfei", 0, 600),
         ("version_enterprise_advanced", 0, 1),
         ("of another day", 0, 600),
@@ -253,11 +255,28 @@ def test_a_zone_kept_in_unicode_is_found_and_written(
     assert [row["RR"] for row in account.records.values()] == ["smtp"]
 
 
+def test_the_a_labels_that_alidns_says_itself_count(account: FakeAliDns) -> None:
+    said_so = {"DomainName": "faß.test", "PunyCode": "fass.test", "DnsServers": {"DnsServer": []}}
+    records = {"DomainRecords": {"Record": []}, "TotalCount": 0}
+    account.fault = lambda action, given: (
+        (200, json.dumps(said_so if action == "DescribeDomainInfo" else records).encode())
+    )
+    assert read(opened(account, "fass.test"), "fass.test")
+
+
+def test_name_servers_that_the_api_shows_take_the_place_of_those_it_assigns(
+    account: FakeAliDns,
+) -> None:
+    account.add("@", "NS", "ns1.elsewhere.test")
+    found = read(opened(account), ZONE)[key(ZONE, "NS")]
+    assert found.lines() == (f"{ZONE} 600 IN NS ns1.elsewhere.test.",)
+
+
 def test_host_records_in_unicode_are_read_as_a_labels(account: FakeAliDns) -> None:
     account.add("邮件", "A", str(OURS))
     account.add("☃.☃", "A", str(OURS))  # no host name, but it may stand there
     owners = ["xn--5nq051n.example.test", "xn--n3h.xn--n3h.example.test"]
-    found = {key.owner for key in read(opened(account), *owners) if key.rtype == "A"}
+    found = {each.owner for each in read(opened(account), *owners) if each.rtype == "A"}
     assert found == set(map(owner_name, owners))
 
 
@@ -437,6 +456,24 @@ def test_a_server_that_is_not_there_is_told_without_what_was_sent() -> None:
     with pytest.raises(Unreachable) as error:
         read(at("http://127.0.0.1:9"), ZONE)
     assert "DomainName" not in str(error.value) and "refused" in str(error.value)
+
+
+def test_an_api_that_does_not_answer_is_told_with_how_long_was_waited(
+    account: FakeAliDns,
+) -> None:
+    over = threading.Event()
+
+    def silent(action: str, given: Mapping[str, str]) -> None:
+        over.wait(60)
+
+    account.fault = silent
+    try:
+        with pytest.raises(Unreachable) as error:
+            read(at(account.url, timeout=0.2), ZONE)
+    finally:
+        over.set()
+    assert error.value.message_id == "dns.error.http_timeout"
+    assert error.value.values["seconds"] == "0.2"
 
 
 # -- options -----------------------------------------------------------------------------------
