@@ -26,6 +26,7 @@ from darabonba.exceptions import RetryError, UnretryableException
 from darabonba.runtime import RuntimeOptions
 
 from dns_providers import http_errors
+from dns_providers.alidns_policy import unicode_name
 from dns_providers.base import (
     AuthError,
     Capabilities,
@@ -183,7 +184,7 @@ class AliDnsProvider:
         try:
             return self._described(a_labels)
         except ZoneNotFound:
-            shown = _unicode(a_labels)
+            shown = unicode_name(a_labels)
             if shown == a_labels:
                 raise
             return self._described(shown)
@@ -307,13 +308,6 @@ class AliDnsProvider:
         zone = name_text(self.zone)
         english = f"AliDNS shows no zone {zone} to this access key ({reason})"
         return ZoneNotFound("dns.error.alidns_zone", english, zone=zone, reason=reason)
-
-
-def _unicode(a_labels: str) -> str:
-    try:
-        return idna.decode(a_labels)
-    except idna.IDNAError:
-        return a_labels
 
 
 def _ascii(name: str) -> str:

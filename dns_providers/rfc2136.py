@@ -278,8 +278,12 @@ def _add_change(update: dns.update.UpdateMessage, change: Change) -> None:
         gone, new = before, after
     else:
         gone, new = before - after, after - before
-    for value in gone:
-        update.delete(owner, to_rdata(value, rtype))
+    if gone == before and gone:
+        # PowerDNS knows a value that is to go only in the case of letters that it was written in.
+        update.delete(owner, rtype)
+    else:
+        for value in gone:
+            update.delete(owner, to_rdata(value, rtype))
     for value in new:
         update.add(owner, change.after.ttl if change.after else 0, to_rdata(value, rtype))
 

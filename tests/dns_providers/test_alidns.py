@@ -6,15 +6,18 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import pytest
 
 from dns_providers.alidns import AliDnsProvider
+from dns_providers.alidns_policy import policy
 from dns_providers.base import (
     AuthError,
     Change,
     PartialApply,
+    Provider,
     ProviderError,
     RateLimited,
     Rejected,
@@ -31,7 +34,16 @@ from tests.dns_providers.alidns_fake import KEY_ID, KEY_SECRET, FakeAliDns, runn
 from tests.dns_providers.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
-from tests.provider_contract import DKIM, SAMPLES, ZONE, ProviderContract, put, read
+from tests.provider_contract import (
+    DKIM,
+    SAMPLES,
+    ZONE,
+    ProviderContract,
+    Typed,
+    problems,
+    put,
+    read,
+)
 
 HOST = "smtp.example.test"
 
@@ -79,21 +91,44 @@ def said(code: str, message: str = "no", status: int = 400) -> Answer:
 
 
 class TestAliDns(ProviderContract):
+    cannot_hold: ClassVar[Mapping[str, str]] = {"no service": "an SRV must name a host"}
+
     @pytest.fixture
     def provider(self, account: FakeAliDns) -> AliDnsProvider:
         return opened(account)
 
+    @pytest.fixture
+    def idn_provider(self, account: FakeAliDns) -> AliDnsProvider:
+        account.zone, account.punycode = "bücher.test", "xn--bcher-kva.test"
+        return opened(account, account.punycode)
+
+    @pytest.fixture
+    def typed(self, account: FakeAliDns) -> Typed:
+        def enter(owner: str, rtype: str, ttl: int, value: str) -> None:
+            preference, _, host = value.rpartition(" ")
+            more = {"Priority": int(preference)} if preference else {}
+            account.add(owner[: -len(f".{ZONE}")], rtype, host, TTL=ttl, **more)
+
+        return enter
+
     @pytest.mark.parametrize("rtype", SAMPLES)
-    def test_every_type_comes_back_as_it_was_written(
-        self, provider: AliDnsProvider, rtype: str
-    ) -> None:
-        """AliDNS holds no TXT of 512 octets or more, with quotes or backslashes: planning tells."""
+    def test_every_type_comes_back_as_it_was_written(self, provider: Provider, rtype: str) -> None:
+        """Without the texts that planning refuses: quotes, backslashes, 512 octets and more."""
         samples: tuple[Value, ...] = SAMPLES[rtype]
         if rtype == "TXT":
             samples = (DKIM, TXT(b"x" * 511), TXT(b"v=spf1 ip4:192.0.2.1 ~all; a,b? _c"))
         wanted = rrset("host.example.test", rtype, 300, *samples)
         put(provider, wanted)
         assert read(provider, "host.example.test")[wanted.key] == wanted
+
+    def test_a_name_that_a_wildcard_answers_for_is_made(self, provider: Provider) -> None:
+        """With addresses: AliDNS has no TXT records for wildcards."""
+        cover = rrset("*.example.test", "A", 600, Address("192.0.2.1"))
+        put(provider, cover)
+        wanted = rrset("host.example.test", "A", 600, OURS)
+        assert problems(provider, wanted) == []
+        found = read(provider, "host.example.test", "*.example.test")
+        assert (found[wanted.key], found[cover.key]) == (wanted, cover)
 
 
 class TestAliDnsFaults(FaultContract):
@@ -474,6 +509,29 @@ def test_an_api_that_does_not_answer_is_told_with_how_long_was_waited(
         over.set()
     assert error.value.message_id == "dns.error.http_timeout"
     assert error.value.values["seconds"] == "0.2"
+
+
+def test_the_ram_policy_allows_what_is_called_and_nothing_else(
+    account: FakeAliDns, tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path, ZONE)
+    for value in (OURS, Address("203.0.113.99")):
+        carry_out(opened(account), [claim(HOST, "A", value)], ledger)
+    provider = opened(account)
+    provider.apply([Change(read(provider, HOST)[claim().key], None, "test")])
+    (statement,) = policy(ZONE)["Statement"]
+    assert {f"alidns:{action}" for action in account.seen} == set(statement["Action"])
+    assert statement["Resource"] == ["acs:alidns:*:*:domain/example.test"]
+
+
+def test_the_ram_policy_of_a_dry_run_allows_no_write_and_a_zone_has_both_its_names(
+    account: FakeAliDns,
+) -> None:
+    read(opened(account), HOST)
+    (statement,) = policy("xn--bcher-kva.test", read_only=True)["Statement"]
+    assert {f"alidns:{action}" for action in account.seen} == set(statement["Action"])
+    names = [each.rpartition("/")[2] for each in statement["Resource"]]
+    assert names == ["bücher.test", "xn--bcher-kva.test"]
 
 
 # -- options -----------------------------------------------------------------------------------
