@@ -40,6 +40,7 @@ from dns_providers.base import (
 from dns_providers.rrset import (
     RRset,
     from_rdataset,
+    marked_synthesised,
     name_text,
     related_names,
     to_rdata,
@@ -233,7 +234,9 @@ class Rfc2136Provider:
             for rtype in (_READ_TYPES if owner.is_wild() else ("NS", "DNAME", "CNAME"))
             if (rrset := self._query(address, owner, rtype))
         ]
-        return Snapshot(self.zone, names, own, tuple(covering))
+        around = tuple(r for r in marked_synthesised(covering, covering) if not r.synthesised)
+        marked = marked_synthesised(own.values(), around)
+        return Snapshot(self.zone, names, {rrset.key: rrset for rrset in marked}, around)
 
     def _query(self, address: str, owner: dns.name.Name, rtype: str) -> RRset | None:
         query = dns.message.make_query(owner, rtype, use_edns=0)

@@ -154,4 +154,5 @@ TEXTS = {
     "dns.error.no_zone": "{zone} is no zone of its own: in DNS its names are in {above}. Use @zone/{above} in the inventory, or delegate {zone}.",
     "dns.name.adopt": "Adopt records",
     "dns.name.remove": "Remove what we wrote",
+    "dns.action.export_only": "--format, --panel and --output are for export: pmail-deploy dns export",
 }

@@ -143,4 +143,5 @@ TEXTS = {
     "dns.error.no_zone": "{zone} 不是独立的区域：在 DNS 中其名称位于 {above}。请在清单中使用 @zone/{above}，或委派 {zone}。",
     "dns.name.adopt": "接管记录",
     "dns.name.remove": "删除我们写入的记录",
+    "dns.action.export_only": "--format、--panel 和 --output 只用于 export：pmail-deploy dns export",
 }
