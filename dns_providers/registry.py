@@ -120,6 +120,14 @@ def _open_powerdns(zone: str, options: Mapping[str, str], environ: Mapping[str, 
     return PowerDnsProvider(owner_name(zone), options["powerdns_url"], key, server_id)
 
 
+def _open_alidns(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
+    from dns_providers.alidns import ENDPOINT, AliDnsProvider
+
+    secret = _secret(options, environ, "alidns_key_secret")
+    endpoint = options.get("alidns_endpoint", ENDPOINT)
+    return AliDnsProvider(owner_name(zone), options["alidns_key_id"], secret, endpoint)
+
+
 def _open_manual(
     zone: str, options: Mapping[str, str], environ: Mapping[str, str]
 ) -> ManualProvider:
@@ -186,6 +194,17 @@ PROVIDERS: dict[str, ProviderSpec] = {
             ),
             _open_powerdns,
             one_of=(("powerdns_key_env", "powerdns_key_file"),),
+        ),
+        ProviderSpec(
+            "alidns",
+            (
+                Option("alidns_key_id", required=True),
+                Option("alidns_key_secret_env", "env"),
+                Option("alidns_key_secret_file", "file"),
+                Option("alidns_endpoint", default="alidns.aliyuncs.com"),
+            ),
+            _open_alidns,
+            one_of=(("alidns_key_secret_env", "alidns_key_secret_file"),),
         ),
         ProviderSpec(
             "manual",
