@@ -110,6 +110,14 @@ def _open_powerdns(zone: str, options: Mapping[str, str], environ: Mapping[str, 
     return PowerDnsProvider(owner_name(zone), options["powerdns_url"], key, server_id)
 
 
+def _open_dnspod(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
+    from dns_providers.dnspod import ENDPOINT, DnsPodProvider
+
+    key = _secret(options, environ, "dnspod_secret_key")
+    endpoint = options.get("dnspod_endpoint", ENDPOINT)
+    return DnsPodProvider(owner_name(zone), options["dnspod_secret_id"], key, endpoint)
+
+
 PROVIDERS: dict[str, ProviderSpec] = {
     spec.slug: spec
     for spec in (
@@ -156,6 +164,21 @@ PROVIDERS: dict[str, ProviderSpec] = {
             ),
             _open_powerdns,
             one_of=(("powerdns_key_env", "powerdns_key_file"),),
+        ),
+        ProviderSpec(
+            "dnspod",
+            (
+                Option("dnspod_secret_id", required=True),
+                Option("dnspod_secret_key_env", "env"),
+                Option("dnspod_secret_key_file", "file"),
+                Option(
+                    "dnspod_endpoint",
+                    default="dnspod.tencentcloudapi.com",
+                    choices=("dnspod.tencentcloudapi.com", "dnspod.intl.tencentcloudapi.com"),
+                ),
+            ),
+            _open_dnspod,
+            one_of=(("dnspod_secret_key_env", "dnspod_secret_key_file"),),
         ),
     )
 }
