@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from deploys.dns_actions import ACTIONS as DNS_ACTIONS
+from deploys.dns_actions import PLAN
 from deploys.init_inventory import Answers, inventory_text
 from deploys.paths import keys_dir, state_dir
 from deploys.queue_actions import ACTIONS
@@ -90,7 +92,6 @@ def _verb(name: str, deploy: str, *, asks: bool = True) -> None:
 
 _verb("deploy", "deploy.py")
 _verb("preflight", "deploys/preflight.py", asks=False)
-_verb("dns", "deploys/dns.py")
 _verb("users", "deploys/users.py")
 _verb("tls", "deploys/tls.py")
 
@@ -112,6 +113,21 @@ def verify(
         if json_file:
             Path(json_file).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n")
     sys.exit(status)
+
+
+@main.command("dns", help=_help("dns"))
+@_options
+@click.argument("action", type=click.Choice(tuple(DNS_ACTIONS)), default="publish")
+@click.argument("backup", type=click.Path(exists=True, dir_okay=False), required=False)
+def dns(
+    inventory: str, limit: tuple[str, ...], dry: bool, yes: bool, action: str, backup: str | None
+) -> None:
+    """Records alone."""
+    if (action == "undo") is not bool(backup):
+        raise click.UsageError(text("dns.action.undo"))
+    data = (f"dns_action={action}", *((f"undo={Path(backup).absolute()}",) if backup else ()))
+    dry = dry or action == PLAN
+    sys.exit(_run("deploys/dns.py", inventory, limit, dry, yes, data))
 
 
 @main.command("queue", help=_help("queue"))

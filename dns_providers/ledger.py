@@ -216,6 +216,8 @@ def _entry_to(entry: Entry) -> dict[str, object]:
         "group": entry.group,
         "mode": entry.mode.value,
         "terms": list(entry.terms),
+        "whole": entry.whole,
+        "found": sorted(value_text(value, entry.key.rtype) for value in entry.found),
     }
 
 
@@ -231,6 +233,8 @@ def _entry_from(record: object) -> Entry:
         record["group"],
         ClaimMode(record["mode"]),
         tuple(record["terms"]),
+        bool(record.get("whole", False)),
+        frozenset(value_from_text(text, key.rtype) for text in record.get("found", ())),
     )
 
 

@@ -14,12 +14,23 @@ from pyinfra.api.operation import OperationMeta
 
 from dns_providers import propagation
 from dns_providers.base import Change, PartialApply, Provider, ProviderError, Tell
-from dns_providers.claims import Claim
+from dns_providers.claims import Claim, Singleton
 from dns_providers.ledger import Ledger, read_backup
-from dns_providers.plan import Conflict, Note, Plan, forgotten, unused_since, withdrawals
+from dns_providers.plan import (
+    Conflict,
+    Entry,
+    Note,
+    Plan,
+    forgotten,
+    removals,
+    unused_since,
+    withdrawals,
+)
 from dns_providers.plan import undo as plan_undo
-from dns_providers.propagation import Expected, Network, Outcome, Progress, ServerState
+from dns_providers.propagation import Delegation, Expected, Network, Outcome, Progress, ServerState
+from dns_providers.publish import adopt as take_in
 from dns_providers.publish import (
+    adoptable,
     carry_out,
     carry_out_undo,
     mark_proven,
@@ -29,6 +40,7 @@ from dns_providers.publish import (
     unproven,
 )
 from dns_providers.rrset import RRKey
+from dns_providers.zone_choice import Differences, check_live
 
 _REPORT_EVERY = 15.0
 
@@ -55,6 +67,7 @@ def publish(
     retiring: str = "",
     gate: Callable[[], Iterable[str]] | None = None,
     unsolved: Callable[[tuple[str, ...]], None] | None = None,
+    delegation: Callable[[], Delegation] | None = None,
 ) -> Generator[FunctionCommand, None, None]:
     """Publish claims in a zone, leaving everything foreign alone.
 
@@ -68,10 +81,13 @@ def publish(
     + retiring: kind of group that `retire` takes care of
     + gate: reasons not to write now, asked right before writing
     + unsolved: takes conflicts that the run may go on without
+    + delegation: finds the zone's servers; nothing is written in a zone that is live elsewhere
     """
     try:
         opened = provider()
         prepared = prepare(opened, claims(), ledger, replaced)
+        if delegation is not None:
+            _show_differences(check_live(prepared.snapshot, delegation()), say)
     except ProviderError as error:
         yield from _fail(error_text(error, say))
         return
@@ -171,6 +187,71 @@ def retire(
 
 
 @operation()
+def adopt(
+    provider: OpenProvider, claims: Claims, ledger: Ledger, say: Say
+) -> Generator[FunctionCommand, None, None]:
+    """Take records that are there as wished into the ledger; the zone stays as it is.
+
+    + provider: opens the zone's provider
+    + claims: all that is wanted in the zone
+    + ledger: the zone's ledger
+    """
+    try:
+        opened = provider()
+        prepared = prepare(opened, claims(), ledger)
+    except ProviderError as error:
+        yield from _fail(error_text(error, say))
+        return
+    fresh = adoptable(prepared)
+    for entry in fresh:
+        _log(say("dns.adopted", key=str(entry.key)), "green")
+    for change in prepared.plan.changes:
+        _log(say("dns.not_as_wished", key=str(change.key)), "cyan")
+    _show(Plan(conflicts=prepared.plan.conflicts), (), (), say)
+    if fresh:
+        yield FunctionCommand(_adopt, (opened, claims, ledger, say), {})
+    else:
+        host.noop(say("dns.none_to_adopt"))
+
+
+@operation()
+def remove(
+    provider: OpenProvider,
+    ledger: Ledger,
+    unmerge: Callable[[Entry], Singleton],
+    say: Say,
+    unsolved: Callable[[tuple[str, ...]], None],
+) -> Generator[FunctionCommand, None, None]:
+    """Take out all that we wrote and only that; what was adopted stays.
+
+    + provider: opens the zone's provider
+    + ledger: the zone's ledger
+    + unmerge: how what we added to a shared value is taken out again
+    + unsolved: takes conflicts
+    """
+
+    def claims() -> tuple[Claim, ...]:
+        return removals(ledger.load().entries, unmerge)
+
+    try:
+        opened = provider()
+        prepared = prepare(opened, claims(), ledger)
+    except ProviderError as error:
+        yield from _fail(error_text(error, say))
+        return
+    plan = prepared.plan
+    kept = tuple(entry for entry in prepared.state.entries.values() if not entry.ours)
+    notes = tuple(Note(entry.key, "dns.note.adopted_stays") for entry in kept)
+    _show(plan, notes, (), say)
+    if state.is_executing:
+        unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c, say)))
+    if plan.changes or plan.released:
+        yield FunctionCommand(_publish, (opened, claims, ledger, frozenset(), None, say), {})
+    else:
+        host.noop(say("dns.none_to_remove"))
+
+
+@operation()
 def undo(
     provider: OpenProvider, backup: str, ledger: Ledger, say: Say
 ) -> Generator[FunctionCommand, None, None]:
@@ -213,6 +294,15 @@ def conflict_lines(conflict: Conflict, say: Say) -> tuple[str, ...]:
         *(f"  {say('dns.there')} {line}" for line in conflict.there),
         *(f"  {say('dns.wanted')} {line}" for line in conflict.wanted),
     )
+
+
+def _show_differences(found: Differences, say: Say) -> None:
+    values = {
+        "parent": ", ".join(found.only_parent) or "-",
+        "provider": ", ".join(found.only_provider) or "-",
+    }
+    if found != Differences():
+        _log(say("dns.note.servers_differ", **values), "yellow")
 
 
 def _show(plan: Plan, notes: Iterable[Note], coming: Iterable[str], say: Say) -> None:
@@ -275,6 +365,16 @@ def _publish(
         return _refuse(state, host, "\n".join(reasons))
     try:
         carry_out(provider, claims(), ledger, replaced, _teller(host, say))
+    except ProviderError as error:
+        return _refuse(state, host, error_text(error, say))
+    return True
+
+
+def _adopt(
+    state: State, host: Host, provider: Provider, claims: Claims, ledger: Ledger, say: Say
+) -> bool:
+    try:
+        take_in(provider, claims(), ledger)
     except ProviderError as error:
         return _refuse(state, host, error_text(error, say))
     return True

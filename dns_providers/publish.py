@@ -23,7 +23,7 @@ from dns_providers.base import (
 )
 from dns_providers.claims import Claim
 from dns_providers.ledger import Intent, Ledger, LedgerState, fingerprint, resolve
-from dns_providers.plan import Plan, assert_inside, plan, undo
+from dns_providers.plan import Entry, Plan, assert_inside, plan, undo
 from dns_providers.rrset import RRKey, Value, same_values
 
 _ATTEMPTS = 3
@@ -118,6 +118,32 @@ def carry_out_undo(
         assert_inside(planned.changes, frozenset(change.key for change in recorded))
         _write(provider, Prepared(planned, snapshot, state), ledger, tell)
         return planned
+
+
+def adoptable(prepared: Prepared) -> tuple[Entry, ...]:
+    """What is there just as wished and the ledger does not know yet."""
+    changed = {change.key for change in prepared.plan.changes}
+    known = prepared.state.entries
+    return tuple(
+        entry
+        for entry in prepared.plan.entries
+        if entry.key not in changed and entry.key not in known
+    )
+
+
+def adopt(provider: Provider, claims: Iterable[Claim], ledger: Ledger) -> tuple[Entry, ...]:
+    """Take what is there as wished into the ledger, as somebody else's; the zone stays as it is.
+
+    Returns what was taken in. Raises ProviderError.
+    """
+    wanted = tuple(claims)
+    with ledger.locked():
+        prepared = prepare(provider, wanted, ledger)
+        fresh = adoptable(prepared)
+        if fresh:
+            entries = {**prepared.state.entries, **{entry.key: entry for entry in fresh}}
+            ledger.save(replace(prepared.state, entries=entries))
+        return fresh
 
 
 class Valued(Protocol):

@@ -28,11 +28,11 @@ from postmaster.settings_table import (
     BadValue,
     Setting,
     address,
-    host_name,
+    mail_domain,
 )
 
 # `--data` of a deploy reaches every host, beside its own data.
-_RUN_DATA = frozenset({"undo", "queue_action", "queue_ids", "queue_json"})
+_RUN_DATA = frozenset({"undo", "dns_action", "queue_action", "queue_ids", "queue_json"})
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
 # Settings that are a field of MailServer under the same name.
@@ -220,7 +220,7 @@ def _zone(host: HostData, providers: Providers, reasons: _Reasons) -> ZoneSettin
 
 def _name(value: Any, reasons: _Reasons) -> str | None:
     try:
-        return host_name(value)
+        return mail_domain(value)
     except BadValue as error:
         reasons.add("settings.bad", name="zone", reason=text(error.message_id, **error.values))
         return None

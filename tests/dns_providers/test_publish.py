@@ -19,9 +19,11 @@ from dns_providers.base import (
     Unreachable,
     refuse_stale,
 )
+from dns_providers.claims import ClaimMode
 from dns_providers.ledger import Ledger, LedgerError, read_backup
 from dns_providers.plan import withdrawals
 from dns_providers.publish import (
+    adopt,
     carry_out,
     carry_out_undo,
     mark_proven,
@@ -31,8 +33,8 @@ from dns_providers.publish import (
 )
 from dns_providers.record_steps import Create, Delete, Modify, Step, steps
 from dns_providers.record_steps import carry_out as by_record
-from dns_providers.rrset import Address, rrset
-from tests.dns_providers.test_plan import FOREIGN, HOST, OURS, claim
+from dns_providers.rrset import TXT, Address, rrset
+from tests.dns_providers.test_plan import FOREIGN, HOST, OURS, claim, spf_claim
 from tests.fakes import MemoryProvider, memory
 
 
@@ -220,6 +222,30 @@ def test_a_backup_puts_back_what_was_there(tmp_path: Path) -> None:
     assert name == "example.test" and backup.stat().st_mode & 0o077 == 0
     carry_out_undo(zone, changes, ledger)
     assert zone.rrsets[old.key] == old
+
+
+def test_adopting_writes_the_ledger_and_nothing_else(tmp_path: Path) -> None:
+    ledger, theirs = Ledger(tmp_path, "example.test"), rrset(HOST, "A", 60, OURS)
+    zone = memory([theirs])
+    claims = [claim(), claim("imap.example.test")]
+    assert [entry.key for entry in adopt(zone, claims, ledger)] == [theirs.key]
+    assert zone.writes == 0 and ledger.load().entries[theirs.key].origin == "adopted"
+    assert adopt(zone, claims, ledger) == ()
+    carry_out(zone, claims, ledger)
+    origins = {str(e.key): e.origin for e in ledger.load().entries.values()}
+    assert origins == {"smtp.example.test/A": "adopted", "imap.example.test/A": "written"}
+
+
+def test_what_the_ledger_remembers_comes_back_as_it_was(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, "example.test")
+    shared = claim("example.test", "TXT", TXT(b"ours"), TXT(b"theirs"), mode=ClaimMode.MEMBER)
+    carry_out(memory([rrset("example.test", "TXT", 60, TXT(b"theirs"))]), [shared], ledger)
+    (kept,) = ledger.load().entries.values()
+    assert kept.found == {TXT(b"theirs")} and kept.written == {TXT(b"ours")}
+    mail = Ledger(tmp_path, "spf.test")
+    carry_out(memory(), [spf_claim("203.0.113.10")], mail)
+    (kept,) = mail.load().entries.values()
+    assert kept.whole and kept.terms == ("ip4:203.0.113.10",)
 
 
 def test_a_damaged_ledger_is_told_and_nothing_is_written(tmp_path: Path) -> None:

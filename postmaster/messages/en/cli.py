@@ -14,7 +14,7 @@ TEXTS = {
     "cli.verify": "Is it all true, everywhere, now? Exit status 0 yes, 1 no, 2 bad input, 3 not known.",
     "cli.tls": "Renew certificates that are due (daily from cron for tls = acme-dns).",
     "cli.users": "Make the mailboxes that the inventory names.",
-    "cli.dns": "Publish all records but MX.",
+    "cli.dns": "Records alone: publish all but MX (also without a word), plan, undo BACKUP, adopt what is right already, remove what we wrote.",
     "cli.init": "Write a first inventory.py.",
     "cli.no_inventory": "there is no inventory {path}; write one with: pmail-deploy init",
     "cli.exists": "{path} exists and is not overwritten; give another name with -o",

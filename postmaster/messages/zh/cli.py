@@ -14,7 +14,7 @@ TEXTS = {
     "cli.verify": "一切是否在各处、此刻都正确？退出状态 0 是，1 否，2 输入有误，3 未知。",
     "cli.tls": "续期到期的证书（tls = acme-dns 时请由 cron 每日运行）。",
     "cli.users": "创建清单中的邮箱。",
-    "cli.dns": "发布除 MX 外的所有记录。",
+    "cli.dns": "只处理记录：publish（默认，除 MX 外全部发布）、plan、undo BACKUP、adopt（接管已正确的记录）、remove（删除我们写入的）。",
     "cli.init": "写出第一份 inventory.py。",
     "cli.no_inventory": "没有清单 {path}；可用以下命令生成：pmail-deploy init",
     "cli.exists": "{path} 已存在，不会覆盖；请用 -o 指定其他名称",
