@@ -102,20 +102,20 @@ def _open_route53(zone: str, options: Mapping[str, str], environ: Mapping[str, s
     return Route53Provider(owner_name(zone), zone_id, profile)
 
 
-def _open_powerdns(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
-    from dns_providers.powerdns import PowerDnsProvider
-
-    key = _secret(options, environ, "powerdns_key")
-    server_id = options.get("powerdns_server_id", "localhost")
-    return PowerDnsProvider(owner_name(zone), options["powerdns_url"], key, server_id)
-
-
 def _open_dnspod(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
     from dns_providers.dnspod import ENDPOINT, DnsPodProvider
 
     key = _secret(options, environ, "dnspod_secret_key")
     endpoint = options.get("dnspod_endpoint", ENDPOINT)
     return DnsPodProvider(owner_name(zone), options["dnspod_secret_id"], key, endpoint)
+
+
+def _open_powerdns(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
+    from dns_providers.powerdns import PowerDnsProvider
+
+    key = _secret(options, environ, "powerdns_key")
+    server_id = options.get("powerdns_server_id", "localhost")
+    return PowerDnsProvider(owner_name(zone), options["powerdns_url"], key, server_id)
 
 
 PROVIDERS: dict[str, ProviderSpec] = {
@@ -155,17 +155,6 @@ PROVIDERS: dict[str, ProviderSpec] = {
             _open_route53,
         ),
         ProviderSpec(
-            "powerdns",
-            (
-                Option("powerdns_url", "url", required=True),
-                Option("powerdns_server_id", default="localhost"),
-                Option("powerdns_key_env", "env"),
-                Option("powerdns_key_file", "file"),
-            ),
-            _open_powerdns,
-            one_of=(("powerdns_key_env", "powerdns_key_file"),),
-        ),
-        ProviderSpec(
             "dnspod",
             (
                 Option("dnspod_secret_id", required=True),
@@ -179,6 +168,17 @@ PROVIDERS: dict[str, ProviderSpec] = {
             ),
             _open_dnspod,
             one_of=(("dnspod_secret_key_env", "dnspod_secret_key_file"),),
+        ),
+        ProviderSpec(
+            "powerdns",
+            (
+                Option("powerdns_url", "url", required=True),
+                Option("powerdns_server_id", default="localhost"),
+                Option("powerdns_key_env", "env"),
+                Option("powerdns_key_file", "file"),
+            ),
+            _open_powerdns,
+            one_of=(("powerdns_key_env", "powerdns_key_file"),),
         ),
     )
 }

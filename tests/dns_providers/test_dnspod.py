@@ -20,11 +20,11 @@ from dns_providers.base import (
     Unreachable,
     ZoneNotFound,
 )
-from dns_providers.dnspod import DnsPodProvider
+from dns_providers.dnspod import INTERNATIONAL, DnsPodProvider
 from dns_providers.ledger import Ledger
 from dns_providers.plan import plan
 from dns_providers.publish import carry_out
-from dns_providers.registry import open_provider
+from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import MX, SRV, TXT, Address, RRset, Target, key, owner_name, rrset
 from tests import fault_proxy
 from tests.dns_providers.dnspod_fake import (
@@ -190,14 +190,16 @@ def test_all_pages_are_read(account: FakeDnsPod) -> None:
     assert account.seen == ["DescribeDomain", "DescribeRecordList", "DescribeRecordList"]
 
 
-@pytest.mark.parametrize("shown", [PAGE, 0])
-def test_a_list_that_ends_before_its_count_is_no_list(account: FakeDnsPod, shown: int) -> None:
+@pytest.mark.parametrize(("shown", "told"), [(0, False), (PAGE, False), (PAGE, True)])
+def test_a_list_that_ends_before_its_count_is_no_list(
+    account: FakeDnsPod, shown: int, told: bool
+) -> None:
     for number in range(PAGE + 1):
         account.add(Name=f"h{number}", Type="A", Value="192.0.2.1")
 
     def short(action: str, said: dict[str, Any]) -> None:
         if said.get("Offset") == shown:
-            said["Offset"] = 9999
+            said |= {"Offset": 9999, "ErrorOnEmpty": "yes" if told else "no"}
 
     account.fault = short
     with pytest.raises(Unreachable):
@@ -609,3 +611,13 @@ def test_the_registry_opens_it_with_the_key_from_the_environment() -> None:
     assert (provider.secret_id, provider.secret_key) == (SECRET_ID, SECRET_KEY)
     assert provider.endpoint == "dnspod.tencentcloudapi.com" and provider.protocol == "https"
     assert SECRET_KEY not in repr(provider)
+
+
+def test_the_key_is_sent_to_tencent_cloud_only() -> None:
+    options = {"dnspod_secret_id": SECRET_ID, "dnspod_secret_key_env": "DNSPOD_KEY"}
+    elsewhere = {**options, "dnspod_endpoint": "dnspod.example.com"}
+    with pytest.raises(BadOptions):
+        open_provider("dnspod", ZONE, elsewhere, {"DNSPOD_KEY": SECRET_KEY})
+    abroad = {**options, "dnspod_endpoint": INTERNATIONAL}
+    provider = open_provider("dnspod", ZONE, abroad, {"DNSPOD_KEY": SECRET_KEY})
+    assert isinstance(provider, DnsPodProvider) and provider.endpoint == INTERNATIONAL
