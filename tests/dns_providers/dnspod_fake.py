@@ -56,6 +56,7 @@ class FakeDnsPod:
     """The account. `seen` lists the actions; `fault` is called before each is carried out.
 
     denied: actions that the key may not do. clock: seconds that the service's clock goes ahead.
+    kept_back: octets of each answer that do not arrive before the connection breaks.
     """
 
     zone: str = "example.test"
@@ -70,6 +71,7 @@ class FakeDnsPod:
     fault: Fault | None = None
     url: str = ""
     content_type: str = "application/json"
+    kept_back: int = 0
     _ids: Any = field(default_factory=lambda: itertools.count(556507778))
     _lock: Any = field(default_factory=threading.Lock)
 
@@ -358,7 +360,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", self.account.content_type)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(answer)
+        self.wfile.write(answer[: len(answer) - self.account.kept_back])
+        self.close_connection = bool(self.account.kept_back)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""

@@ -25,7 +25,7 @@ from dns_providers.ledger import Ledger
 from dns_providers.plan import plan
 from dns_providers.publish import carry_out
 from dns_providers.registry import BadOptions, open_provider
-from dns_providers.rrset import MX, SRV, TXT, Address, RRset, Target, key, owner_name, rrset
+from dns_providers.rrset import MX, SRV, TXT, Address, RRset, Target, Value, key, owner_name, rrset
 from tests import fault_proxy
 from tests.dns_providers.dnspod_fake import (
     INTERNATIONAL_LINES,
@@ -150,8 +150,9 @@ def test_a_zone_that_is_not_delegated_is_told_with_the_servers_to_set(account: F
     assert error.value.values["servers"] == "source.dnspod.net, low.dnspod.net"
 
 
-def test_a_zone_kept_in_unicode_is_found_and_written(account: FakeDnsPod) -> None:
-    account.zone = "bücher.test"
+@pytest.mark.parametrize("kept", ["bücher.test", "xn--bcher-kva.test"])
+def test_an_international_zone_is_found_and_written(account: FakeDnsPod, kept: str) -> None:
+    account.zone = kept
     provider = opened(account, "xn--bcher-kva.test")
     wanted = rrset("mail.xn--bcher-kva.test", "A", 600, OURS)
     put(provider, wanted)
@@ -162,6 +163,21 @@ def test_a_zone_kept_in_unicode_is_found_and_written(account: FakeDnsPod) -> Non
 def test_a_name_kept_in_unicode_is_read_in_a_labels(account: FakeDnsPod) -> None:
     account.add(Name="邮件", Type="A", Value=str(OURS))
     assert key("xn--5nq051n.example.test", "A") in read(opened(account), "xn--5nq051n.example.test")
+
+
+def test_a_name_that_no_a_label_can_say_does_not_stop_the_reading(account: FakeDnsPod) -> None:
+    account.add(Name="i♥mail", Type="A", Value="192.0.2.1")
+    put(opened(account), rrset(HOST, "A", 600, OURS))
+    assert key(HOST, "A") in read(opened(account), HOST)
+
+
+def test_another_domain_than_asked_for_is_not_taken(account: FakeDnsPod) -> None:
+    info = {"Domain": "other.test", "DomainId": 1, "Status": "enable", "Grade": "DP_FREE"}
+    body = json.dumps({"Response": {"DomainInfo": info, "RequestId": "r"}}).encode()
+    with fault_proxy.running(account.url) as proxy:
+        provider = opened(account, url=proxy.url)
+        with proxy.doing(Answer(200, body, JSON)), pytest.raises(ZoneNotFound):
+            read(provider, ZONE)
 
 
 def test_an_empty_zone_has_its_apex_and_nothing_else(account: FakeDnsPod) -> None:
@@ -234,6 +250,21 @@ def test_a_txt_is_read_whether_it_was_stored_raw_or_quoted(
     account.add(Name="x", Type="TXT", Value=content)
     found = read(opened(account), "x.example.test")[key("x.example.test", "TXT")]
     assert found.values == frozenset({TXT(data)})
+
+
+@pytest.mark.parametrize(
+    ("row", "value"),
+    [
+        ({"Type": "CNAME", "Value": "A.other.test"}, Target(owner_name("a.other.test"))),
+        ({"Type": "MX", "Value": "mx.other.test", "MX": 5}, MX(5, owner_name("mx.other.test"))),
+        ({"Type": "SRV", "Value": "0 1 465 x.test"}, SRV(0, 1, 465, owner_name("x.test"))),
+    ],
+)
+def test_a_target_is_absolute_with_and_without_its_dot(
+    account: FakeDnsPod, row: dict[str, Any], value: Value
+) -> None:
+    account.add(Name="smtp", **row)
+    assert read(opened(account), HOST)[key(HOST, row["Type"])].values == frozenset({value})
 
 
 @pytest.mark.parametrize(
@@ -593,6 +624,22 @@ def test_an_answer_without_sense_is_no_success(account: FakeDnsPod, body: bytes,
         with met, pytest.raises(Unreachable):
             put(provider, rrset(HOST, "A", 600, OURS))
     assert account.rows() == []
+
+
+def test_an_answer_that_breaks_off_is_no_success(account: FakeDnsPod) -> None:
+    account.kept_back = 5
+    with pytest.raises(Unreachable) as error:
+        read(opened(account), ZONE)
+    assert error.value.message_id == "dns.error.http_unreachable"
+
+
+def test_an_answer_that_does_not_come_is_told_with_the_time_waited(account: FakeDnsPod) -> None:
+    with fault_proxy.running(account.url) as proxy:
+        provider = opened(account, url=proxy.url, timeout=0.2)
+        with proxy.doing(fault_proxy.Slow()), pytest.raises(Unreachable) as error:
+            read(provider, ZONE)
+    assert error.value.message_id == "dns.error.http_timeout"
+    assert error.value.values["seconds"] == "0.2"
 
 
 def test_a_write_is_sent_once(account: FakeDnsPod) -> None:
