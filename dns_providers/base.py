@@ -85,6 +85,7 @@ class Capabilities:
     server or by reading again. TTLs in seconds, TXT limits in octets (None: no known limit).
     mx_range: lowest and highest preference of an MX. txt_forbidden: octets that a TXT must not
     have. txt_trimmed: whether spaces at a TXT's ends get lost, and an empty one is refused.
+    by_hand: nothing is written by us; the user enters it in the web panel `panel` (see export).
     """
 
     atomic: Literal["zone", "rrset", "record"]
@@ -95,6 +96,8 @@ class Capabilities:
     mx_range: tuple[int, int] = (0, 65535)
     txt_forbidden: frozenset[int] = frozenset()
     txt_trimmed: bool = False
+    by_hand: bool = False
+    panel: str = "generic"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -38,7 +38,7 @@ from tests.dns_providers.dnspod_fake import (
 from tests.dns_providers.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
-from tests.provider_contract import DKIM, SAMPLES, ZONE, ProviderContract, put, read
+from tests.provider_contract import DKIM, SAMPLES, ZONE, ProviderContract, Typed, put, read
 
 JSON = {"Content-Type": "application/json"}
 HOST = "smtp.example.test"
@@ -79,9 +79,25 @@ def conflicts(account: FakeDnsPod, *wanted: Any) -> list[str]:
 
 
 class TestDnsPod(ProviderContract):
+    cannot_hold: ClassVar = {"no service": "DNSPod takes no SRV without a target"}
+
     @pytest.fixture
     def provider(self, account: FakeDnsPod) -> DnsPodProvider:
         return opened(account)
+
+    @pytest.fixture
+    def idn_provider(self, account: FakeDnsPod) -> DnsPodProvider:
+        account.zone = "bücher.test"
+        return opened(account, "xn--bcher-kva.test")
+
+    @pytest.fixture
+    def typed(self, account: FakeDnsPod) -> Typed:
+        def enter(owner: str, rtype: str, ttl: int, value: str) -> None:
+            name = owner[: -len(ZONE) - 1] or "@"
+            preference, target = value.split() if rtype == "MX" else ("0", value)
+            account.add(Name=name, Type=rtype, TTL=ttl, Value=target, MX=int(preference))
+
+        return enter
 
     @pytest.mark.parametrize("rtype", SAMPLES)
     def test_every_type_comes_back_as_it_was_written(self, provider: Any, rtype: str) -> None:

@@ -137,7 +137,10 @@ TEXTS = {
     "dns.error.route53_zone": "Route 53 has no public hosted zone {zone} in this account. Check the credentials' account, or set route53_zone_id; a zone is never made here.",
     "dns.error.route53_several": "Route 53 has {count} hosted zones {zone}, and not exactly one of them is what the domain is delegated to: set route53_zone_id",
     "dns.error.route53_credentials": "AWS credentials are missing ({reason}). Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or route53_profile.",
-    "dns.error.route53_rights": "AWS refuses these credentials for {zone} ({reason}). They need route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets and ChangeResourceRecordSets.",
+    "dns.error.route53_rights": "AWS refuses these credentials for {zone} ({reason}). They need route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets and GetChange.",
+    "dns.note.route53_pending": "{zone}: Route 53 has taken the records and hands them to its servers, for {seconds} s now",
+    "dns.note.route53_still_pending": "{zone}: after {seconds} s Route 53 has not handed the records to all of its servers. They are accepted, and whether they are served is seen in the next step.",
+    "dns.note.route53_unknown": "{zone}: Route 53 has taken the records, but does not say whether all of its servers have them ({reason}). Whether they are served is seen in the next step.",
     "dns.action.unknown": "dns_action {action!r} is none of {actions}",
     "dns.action.undo": "undo needs the file of a backup (and nothing else takes one): pmail-deploy dns undo state/backups/FILE.json",
     "dns.action.plan": "plan changes nothing, so it needs --dry: pyinfra inventory.py deploys/dns.py --data dns_action=plan --dry",
@@ -153,4 +156,5 @@ TEXTS = {
     "dns.error.no_zone": "{zone} is no zone of its own: in DNS its names are in {above}. Use @zone/{above} in the inventory, or delegate {zone}.",
     "dns.name.adopt": "Adopt records",
     "dns.name.remove": "Remove what we wrote",
+    "dns.action.export_only": "--format, --panel and --output are for export: pmail-deploy dns export",
 }

@@ -126,7 +126,10 @@ TEXTS = {
     "dns.error.route53_zone": "该账户的 Route 53 中没有公共托管区域 {zone}。请检查凭证所属账户，或设置 route53_zone_id；这里从不创建区域。",
     "dns.error.route53_several": "Route 53 有 {count} 个托管区域 {zone}，但与域名委派一致的不是恰好一个：请设置 route53_zone_id",
     "dns.error.route53_credentials": "缺少 AWS 凭证（{reason}）。请设置 AWS_ACCESS_KEY_ID 和 AWS_SECRET_ACCESS_KEY，或 route53_profile。",
-    "dns.error.route53_rights": "AWS 拒绝了用于 {zone} 的凭证（{reason}）。需要 route53:ListHostedZonesByName、GetHostedZone、ListResourceRecordSets、ChangeResourceRecordSets。",
+    "dns.error.route53_rights": "AWS 拒绝了用于 {zone} 的凭证（{reason}）。需要 route53:ListHostedZonesByName、GetHostedZone、ListResourceRecordSets、ChangeResourceRecordSets、GetChange。",
+    "dns.note.route53_pending": "{zone}：Route 53 已接受记录，正在分发到其服务器，已 {seconds} 秒",
+    "dns.note.route53_still_pending": "{zone}：{seconds} 秒后 Route 53 仍未将记录分发到全部服务器。记录已被接受，是否可查由下一步确认。",
+    "dns.note.route53_unknown": "{zone}：Route 53 已接受记录，但未说明全部服务器是否已有（{reason}）。是否可查由下一步确认。",
     "dns.action.unknown": "dns_action {action!r} 不在 {actions} 之中",
     "dns.action.undo": "undo 需要一个备份文件（其他动作不需要）：pmail-deploy dns undo state/backups/FILE.json",
     "dns.action.plan": "plan 不作任何改动，因此需要 --dry：pyinfra inventory.py deploys/dns.py --data dns_action=plan --dry",
@@ -142,4 +145,5 @@ TEXTS = {
     "dns.error.no_zone": "{zone} 不是独立的区域：在 DNS 中其名称位于 {above}。请在清单中使用 @zone/{above}，或委派 {zone}。",
     "dns.name.adopt": "接管记录",
     "dns.name.remove": "删除我们写入的记录",
+    "dns.action.export_only": "--format、--panel 和 --output 只用于 export：pmail-deploy dns export",
 }
