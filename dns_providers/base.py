@@ -152,11 +152,18 @@ def snapshot_of(
 
 
 def refuse_stale(changes: Iterable[Change], there: Mapping[RRKey, RRset]) -> None:
-    """For APIs without preconditions: raise Stale where what is there is not what was planned."""
-    stale = [c.key for c in changes if not same_values(there.get(c.key), c.before)]
+    """For APIs without preconditions: raise Stale where what is there is not what was planned.
+
+    What became opaque meanwhile counts as changed: its records are not what its values say.
+    """
+    stale = [c.key for c in changes if not _unchanged(there.get(c.key), c.before)]
     if stale:
         keys = ", ".join(map(str, stale))
         raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+
+
+def _unchanged(live: RRset | None, before: RRset | None) -> bool:
+    return same_values(live, before) and (live is None or not live.opaque)
 
 
 class Provider(Protocol):

@@ -112,6 +112,14 @@ def _open_route53(zone: str, options: Mapping[str, str], environ: Mapping[str, s
     return Route53Provider(owner_name(zone), zone_id, profile)
 
 
+def _open_dnspod(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
+    from dns_providers.dnspod import ENDPOINT, DnsPodProvider
+
+    key = _secret(options, environ, "dnspod_secret_key")
+    endpoint = options.get("dnspod_endpoint", ENDPOINT)
+    return DnsPodProvider(owner_name(zone), options["dnspod_secret_id"], key, endpoint)
+
+
 def _open_powerdns(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
     from dns_providers.powerdns import PowerDnsProvider
 
@@ -183,6 +191,21 @@ PROVIDERS: dict[str, ProviderSpec] = {
             "route53",
             (Option("route53_zone_id"), Option("route53_profile")),
             _open_route53,
+        ),
+        ProviderSpec(
+            "dnspod",
+            (
+                Option("dnspod_secret_id", required=True),
+                Option("dnspod_secret_key_env", "env"),
+                Option("dnspod_secret_key_file", "file"),
+                Option(
+                    "dnspod_endpoint",
+                    default="dnspod.tencentcloudapi.com",
+                    choices=("dnspod.tencentcloudapi.com", "dnspod.intl.tencentcloudapi.com"),
+                ),
+            ),
+            _open_dnspod,
+            one_of=(("dnspod_secret_key_env", "dnspod_secret_key_file"),),
         ),
         ProviderSpec(
             "powerdns",
