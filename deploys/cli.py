@@ -23,7 +23,7 @@ from dns_providers.registry import PROVIDERS, asked_for
 from postmaster.messages import text
 from postmaster.report import statuses
 
-EXPORT = "export"
+EXPORT, POLICY = "export", "policy"
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _FAILED, _BAD_INPUT = 1, 2
 # What the site loader says first; then nothing has been changed.
@@ -123,7 +123,8 @@ def verify(
 @click.option("--format", "form", type=click.Choice(FORMS), help=_help("dns_format"))
 @click.option("--panel", type=click.Choice(tuple(PANELS)), help=_help("dns_panel"))
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help=_help("dns_output"))
-@click.argument("action", type=click.Choice((*DNS_ACTIONS, EXPORT)), default="publish")
+@click.option("--read-only", is_flag=True, help=_help("dns_read_only"))
+@click.argument("action", type=click.Choice((*DNS_ACTIONS, EXPORT, POLICY)), default="publish")
 @click.argument("backup", type=click.Path(exists=True, dir_okay=False), required=False)
 def dns(
     inventory: str,
@@ -133,6 +134,7 @@ def dns(
     form: str | None,
     panel: str | None,
     output: str | None,
+    read_only: bool,
     action: str,
     backup: str | None,
 ) -> None:
@@ -147,6 +149,9 @@ def dns(
         sys.exit(_run("deploys/dns_export.py", inventory, limit, dry, True, chosen))
     if chosen:
         raise click.UsageError(text("dns.action.export_only"))
+    if action == POLICY:
+        flag = ("read_only=1",) if read_only else ()
+        sys.exit(_run("deploys/dns_policy.py", inventory, limit, dry, True, flag))
     data = (f"dns_action={action}", *((f"undo={Path(backup).absolute()}",) if backup else ()))
     dry = dry or action == PLAN
     sys.exit(_run("deploys/dns.py", inventory, limit, dry, yes, data))

@@ -12,6 +12,7 @@ import idna
 
 from dns_providers.rrset import name_text, owner_name
 
+PROVIDER = "alidns"
 READ = ("DescribeDomainInfo", "DescribeDomainRecords")
 WRITE = ("AddDomainRecord", "UpdateDomainRecord", "DeleteDomainRecord")
 

@@ -14,6 +14,7 @@ import dns.name
 
 from dns_providers.rrset import owner_name
 
+PROVIDER = "route53"
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 _PREFIX = "route53:ChangeResourceRecordSets"
 
