@@ -128,4 +128,12 @@ TEXTS = {
     "dns.error.route53_several": "Route 53 has {count} hosted zones {zone}, and not exactly one of them is what the domain is delegated to: set route53_zone_id",
     "dns.error.route53_credentials": "AWS credentials are missing ({reason}). Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or route53_profile.",
     "dns.error.route53_rights": "AWS refuses these credentials for {zone} ({reason}). They need route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets and ChangeResourceRecordSets.",
+    "dns.error.octodns_zone": "{provider} shows no zone {zone} to these credentials. Check the zone's name and the account; a zone is never made here.",
+    "dns.error.octodns_rights": "{provider} refuses the credentials for {zone} ({reason}). Check {variables}.",
+    "dns.error.octodns_value": "{key}: octodns-{provider} cannot write this RRset exactly as it is to be, so nothing was written.",
+    "dns.option.pairs": '{option} must be written "name=value, name=value"',
+    "dns.option.octodns_extra": "octodns_provider {provider}: its package is not installed. Run: pip install -e '.[{extra}]'",
+    "dns.option.octodns_argument": "octodns_arguments lacks {argument}=... (octodns_provider {provider} needs it)",
+    "dns.option.octodns_unknown": "{option}: {argument} is none of {known}",
+    "dns.option.octodns_secret": "the environment variable {variable} is not set, nor {variable}_FILE for a file (octodns_provider {provider} needs it as {argument})",
 }
