@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, NoReturn
@@ -56,9 +56,6 @@ from dns_providers.text import value_from_text, value_text
 _ID = "bridge"
 _TIMEOUT = 30.0  # seconds
 _SOA = "octoDNS shows no SOA"
-_WRITTEN = frozenset({"A", "AAAA", "CNAME", "PTR", "MX", "TXT", "SRV", "CAA"})
-# What a package's object holds is looked through this deep for sessions without a time limit.
-_DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,10 @@ class OctoDnsProvider:
                 provider.apply(Plan(live, _desired(live, steps), steps, True))
 
     def settle(self) -> None:
-        """Nothing to do: what is written is served."""
+        """Have what is written served, where that is a step of its own. Raises ProviderError."""
+        if self.package.needs_settling:
+            with self._told():
+                self._opened().settle(name_text(self.zone))
 
     # -- the package's object --------------------------------------------------------------------
 
@@ -110,11 +110,10 @@ class OctoDnsProvider:
         # Some tell their arguments, credentials too, when they are made.
         logging.getLogger(f"{package.factory}[{_ID}]").setLevel(logging.ERROR)
         factory = MENDED[package.name](base) if package.name in MENDED else base
-        provider = factory(_ID, **self.arguments, **dict(package.fixed))
+        with _time_limited():
+            provider = factory(_ID, **self.arguments, **dict(package.fixed))
         for path in package.creators:
             self._shut(provider, path)
-        for session in _sessions(provider):
-            _limit(session)
         return provider
 
     def _shut(self, provider: Any, path: str) -> None:
@@ -143,7 +142,7 @@ class OctoDnsProvider:
         return zone
 
     def _rrsets(self, provider: Any, zone: Zone) -> dict[RRKey, RRset]:
-        special = set(getattr(provider, "special_rrsets", lambda zone: ())(zone))
+        special = provider.special_rrsets(zone) if hasattr(provider, "special_rrsets") else set()
         found = [_rrset(each, self.package.text, special) for each in zone.records]
         soa = Other(_SOA.encode(), _SOA)
         found.append(RRset(RRKey(self.zone, "SOA"), 3600, frozenset({soa}), opaque=True))
@@ -290,25 +289,22 @@ class _Text(TxtRecord):  # type: ignore[misc]
 class _Limited(requests.adapters.HTTPAdapter):
     """Sends with a time limit where the package gave none."""
 
-    def send(self, request: Any, timeout: Any = None, **options: Any) -> requests.Response:  # type: ignore[override]
+    def send(self, request: Any, *arguments: Any, **options: Any) -> requests.Response:
         """Send a request."""
-        return super().send(request, timeout=timeout or _TIMEOUT, **options)
+        if not arguments:
+            options["timeout"] = options.get("timeout") or _TIMEOUT
+        return super().send(request, *arguments, **options)
 
 
-def _limit(session: requests.Session) -> None:
-    for prefix in ("https://", "http://"):
-        if type(session.adapters.get(prefix)) is requests.adapters.HTTPAdapter:
-            session.mount(prefix, _Limited())
-
-
-def _sessions(provider: object) -> Iterator[requests.Session]:
-    """The sessions that a package's object holds somewhere."""
-    seen, level = {id(provider)}, [provider]
-    for _ in range(_DEPTH):
-        held = [each for one in level for each in getattr(one, "__dict__", {}).values()]
-        level = [each for each in held if id(each) not in seen and hasattr(each, "__dict__")]
-        seen |= {id(each) for each in level}
-        yield from (each for each in level if isinstance(each, requests.Session))
+@contextmanager
+def _time_limited() -> Iterator[None]:
+    """Sessions that are made meanwhile wait no longer than `_TIMEOUT` for an answer."""
+    names = vars(requests.sessions)
+    plain, names["HTTPAdapter"] = names["HTTPAdapter"], _Limited
+    try:
+        yield
+    finally:
+        names["HTTPAdapter"] = plain
 
 
 # -- errors --------------------------------------------------------------------------------------
@@ -318,8 +314,20 @@ _STATUS_NAMES = (
     (("InvalidCredential", "InvalidKey", "NotCredential", "NotGranted", "RefreshError"), 401),
     (("NotFound",), 404),
     (("RateLimit", "TooManyRequests", "MaxSleep", "Throttl"), 429),
-    (("BadRequest", "BadParameters", "Conflict", "ValidationError"), 400),
+    (("BadRequest", "BadParameters", "Conflict"), 400),
 )
+
+
+# Words that hcloud's errors have instead of a status.
+_CODES = {
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "rate_limit_exceeded": 429,
+    "service_error": 503,
+    "unavailable": 503,
+    "timeout": 504,
+}
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -340,6 +348,8 @@ def _status(chain: Iterable[BaseException]) -> int | None:
             number = getattr(holder, name, None)
             if isinstance(number, int) and 400 <= number < 600:
                 return int(number)
+        if isinstance(code := getattr(each, "code", None), str) and code:
+            return _CODES.get(code, 422)
         named = type(each).__name__
         for words, status in _STATUS_NAMES:
             if any(word in named for word in words):

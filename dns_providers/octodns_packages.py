@@ -59,7 +59,8 @@ class Package:
     module, factory: where its class is. api: the host that it talks to, for messages. creators:
     what would make a zone, seen from the class's object. shows_ns: whether the apex's NS are
     among what it reads. by_value: its API knows single records, so only values that differ are
-    deleted and created; else an RRset is replaced in one call.
+    deleted and created; else an RRset is replaced in one call. needs_settling: what is written
+    is served only after a call of its own.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Package:
     creators: tuple[str, ...] = ()
     fixed: tuple[tuple[str, object], ...] = ()
     by_value: bool = False
+    needs_settling: bool = False
     shows_ns: bool = True
     atomic: Literal["zone", "rrset", "record"] = "rrset"
     min_ttl: int = 1
@@ -147,6 +149,7 @@ PACKAGES: dict[str, Package] = {
             ),
             _QUOTED,
             by_value=True,
+            needs_settling=True,
             min_ttl=60,
         ),
         Package(

@@ -1,0 +1,406 @@
+"""Each octoDNS package that may be used, through the bridge, against a fake of its API.
+
+On request only, as it takes all packages: scripts/test-octodns. A package that is not installed is
+skipped, with that as reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import dns.name
+import pytest
+import requests
+
+from dns_providers import octodns_packages
+from dns_providers.base import (
+    AuthError,
+    Capabilities,
+    Change,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Snapshot,
+    Unreachable,
+    ZoneNotFound,
+)
+from dns_providers.claims import Claim, ClaimMode
+from dns_providers.ledger import Ledger
+from dns_providers.octodns_bridge import OctoDnsProvider
+from dns_providers.octodns_packages import PACKAGES, carried
+from dns_providers.publish import carry_out
+from dns_providers.rrset import MX, TXT, Address, RRset, Target, Value, key, owner_name, rrset
+from tests.octodns.frame import SECRET, ZONE, Call, Fake, Reply, answering
+from tests.octodns.record_apis import RECORD_APIS, TransIp
+from tests.octodns.rrset_apis import RRSET_APIS, GoogleCloud, private_key
+from tests.provider_contract import DKIM, SAMPLES, ProviderContract, put, read
+
+pytestmark = pytest.mark.octodns
+FAKES: dict[str, type[Fake]] = {each.package: each for each in (*RECORD_APIS, *RRSET_APIS)}
+HOST = "host.example.test"
+SHIFT = 600  # seconds; for an API whose shortest TTL is above the contract's
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """A provider with longer TTLs, so that the contract's are not below its floor."""
+
+    slug: ClassVar[str] = "octodns"
+    inner: OctoDnsProvider
+
+    @property
+    def zone(self) -> dns.name.Name:
+        return self.inner.zone
+
+    @property
+    def package(self) -> octodns_packages.Package:
+        return self.inner.package
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.inner.capabilities
+
+    def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
+        seen = self.inner.read(names)
+        back = {k: replace(each, ttl=each.ttl - SHIFT) for k, each in seen.rrsets.items()}
+        covering = tuple(replace(each, ttl=each.ttl - SHIFT) for each in seen.covering)
+        return replace(seen, rrsets=back, covering=covering)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        def longer(rrset: RRset | None) -> RRset | None:
+            return replace(rrset, ttl=rrset.ttl + SHIFT) if rrset else None
+
+        self.inner.apply(
+            [replace(c, before=longer(c.before), after=longer(c.after)) for c in changes]
+        )
+
+    def settle(self) -> None:
+        self.inner.settle()
+
+
+@pytest.fixture(params=sorted(PACKAGES))
+def fake(request: pytest.FixtureRequest) -> Iterator[Fake]:
+    package = PACKAGES[request.param]
+    if not octodns_packages.installed(package):
+        pytest.skip(f"octodns-{package.name} is not installed")
+    made = FAKES[package.name]()
+    with answering(made):
+        yield made
+
+
+def opened(fake: Fake, folder: Path, zone: str = ZONE, **more: str) -> OctoDnsProvider:
+    arguments = dict(fake.arguments)
+    if isinstance(fake, GoogleCloud):
+        arguments = fake.credentials(folder)
+    elif isinstance(fake, TransIp):
+        arguments["key"] = private_key()
+    return OctoDnsProvider(owner_name(zone), PACKAGES[fake.package], {**arguments, **more})
+
+
+@pytest.fixture
+def bridge(fake: Fake, tmp_path: Path) -> OctoDnsProvider:
+    return opened(fake, tmp_path)
+
+
+class TestContract(ProviderContract):
+    """The contract that all adapters keep, but for text and name servers that some cannot."""
+
+    @pytest.fixture
+    def provider(self, bridge: OctoDnsProvider) -> OctoDnsProvider | Shifted:
+        return Shifted(bridge) if bridge.package.name == "porkbun" else bridge
+
+    @pytest.mark.parametrize("rtype", SAMPLES)
+    def test_every_type_comes_back_as_it_was_written(self, provider: Any, rtype: str) -> None:
+        text = provider.package.text
+        values = [v for v in SAMPLES[rtype] if not isinstance(v, TXT) or carried(text, v.data)]
+        wanted = rrset(HOST, rtype, 300, *values)
+        assert DKIM in values or rtype != "TXT"
+        put(provider, wanted)
+        assert read(provider, HOST)[wanted.key] == wanted
+
+    def test_the_apex_shows_its_soa_and_name_servers(self, provider: Any) -> None:
+        shown = {key(ZONE, "SOA")} | ({key(ZONE, "NS")} if provider.package.shows_ns else set())
+        assert set(read(provider, ZONE)) == shown
+
+
+# -- what is not ours ----------------------------------------------------------------------------
+
+
+def seeded(fake: Fake) -> set[tuple[str, str, int, str]]:
+    """Records of somebody else, some beside ours."""
+    fake.seed("", "TXT", 3600, "google-site-verification=abc")
+    fake.seed("", "TXT", 3600, "v=verify; a=b")
+    fake.seed("", "MX", 3600, "5 mx.theirs.test.")
+    fake.seed("www", "CNAME", 3600, "theirs.test.")
+    fake.seed("host", "AAAA", 3600, "2001:db8::9")
+    for number in range(120):
+        fake.seed(f"n{number}", "A", 3600, "192.0.2.9")
+    return fake.everything()
+
+
+def test_only_our_rrsets_are_sent(fake: Fake, bridge: OctoDnsProvider) -> None:
+    theirs = seeded(fake)
+    host = rrset(HOST, "A", 3600, Address("203.0.113.5"))
+    put(bridge, host)
+    bridge.apply([Change(host, rrset(HOST, "A", 3600, Address("203.0.113.6")), "test")])
+    sent = " ".join(f"{call.path} {call.body}" for call in fake.written)
+    assert not any(word in sent for word in ("theirs", "verif", "2001:db8", "n119", "192.0.2.9"))
+    assert fake.everything() - theirs == {("host", "A", 3600, "203.0.113.6")}
+    bridge.apply([Change(rrset(HOST, "A", 3600, Address("203.0.113.6")), None, "test")])
+    assert fake.everything() == theirs
+
+
+def test_a_value_beside_others_leaves_them_as_they_are(fake: Fake, bridge: OctoDnsProvider) -> None:
+    theirs = seeded(fake)
+    live = read(bridge, ZONE)[key(ZONE, "TXT")]
+    assert live.values == {TXT(b"google-site-verification=abc"), TXT(b"v=verify; a=b")}
+    more = replace(live, values=live.values | {TXT(b"v=spf1 mx ~all")})
+    bridge.apply([Change(live, more, "test")])
+    assert fake.everything() == theirs | {("", "TXT", 3600, "v=spf1 mx ~all")}
+    new = replace(live, values=live.values | {TXT(b"v=spf1 a mx ~all")})
+    bridge.apply([Change(more, new, "test")])
+    assert fake.everything() == theirs | {("", "TXT", 3600, "v=spf1 a mx ~all")}
+    bridge.apply([Change(new, live, "test")])
+    assert fake.everything() == theirs
+
+
+def test_a_single_record_is_deleted_where_the_api_knows_them(
+    fake: Fake, bridge: OctoDnsProvider
+) -> None:
+    if not bridge.package.by_value:
+        pytest.skip("an RRset is one thing there")
+    fake.seed("", "TXT", 3600, "theirs")
+    (kept,) = (each.id for each in fake.held if each.value == "theirs")
+    live = read(bridge, ZONE)[key(ZONE, "TXT")]
+    more = replace(live, values=live.values | {TXT(b"ours")})
+    bridge.apply([Change(live, more, "test")])
+    bridge.apply([Change(more, live, "test")])
+    assert [each.id for each in fake.held if each.type == "TXT"] == [kept]
+
+
+# -- zones ---------------------------------------------------------------------------------------
+
+
+def test_a_zone_that_is_not_there_is_never_made(fake: Fake, bridge: OctoDnsProvider) -> None:
+    fake.zones.clear()
+    change = Change(None, rrset(HOST, "A", 3600, Address("203.0.113.5")), "test")
+    with pytest.raises(ZoneNotFound):
+        bridge.read(frozenset({owner_name(ZONE)}))
+    with pytest.raises(ZoneNotFound):
+        bridge.apply([change])
+    assert not fake.zones and not fake.written
+
+
+def test_a_zone_lost_between_reading_and_writing_is_never_made(
+    fake: Fake, bridge: OctoDnsProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    populated = OctoDnsProvider._populated
+
+    def lose(self: OctoDnsProvider, provider: Any) -> Any:
+        found = populated(self, provider)
+        fake.zones.clear()
+        return found
+
+    monkeypatch.setattr(OctoDnsProvider, "_populated", lose)
+    before = fake.everything()
+    with pytest.raises(ProviderError):
+        bridge.apply([Change(None, rrset(HOST, "A", 3600, Address("203.0.113.5")), "test")])
+    assert not fake.zones and fake.everything() == before
+
+
+# -- text ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"v=DKIM1; k=rsa; p=abc",
+        b'say "yes"',
+        b"back\\slash",
+        b"both \\; and \\\\;",
+        b"x" * 3000,
+        b'"quoted"',
+        b'a" "b',
+        "ä".encode(),
+    ],
+)
+def test_a_text_comes_back_as_it_was_or_is_refused_before_anything_is_sent(
+    fake: Fake, bridge: OctoDnsProvider, data: bytes
+) -> None:
+    wanted = rrset(HOST, "TXT", 3600, TXT(data))
+    if not carried(bridge.package.text, data):
+        with pytest.raises(Rejected):
+            put(bridge, wanted)
+        assert not fake.written
+        return
+    put(bridge, wanted)
+    assert fake.shown("host", "TXT") == {(3600, data.decode("latin-1"))}
+    assert read(bridge, HOST)[wanted.key] == wanted
+    count = len(fake.written)
+    carry_nothing = [Change(wanted, wanted, "test")]
+    assert read(bridge, HOST)[wanted.key].values == carry_nothing[0].after.values  # type: ignore[union-attr]
+    assert len(fake.written) == count
+
+
+def test_a_text_that_cannot_be_kept_is_opaque(fake: Fake, bridge: OctoDnsProvider) -> None:
+    bad = b"back\\slash" if b"\\" in bridge.package.text.refuses else b'say "yes"'
+    if carried(bridge.package.text, bad):
+        pytest.skip("it keeps every text of this kind")
+    fake.seed("host", "TXT", 3600, bad.decode())
+    seen = read(bridge, HOST)[key(HOST, "TXT")]
+    assert seen.opaque
+    with pytest.raises(Rejected):
+        bridge.apply([Change(seen, replace(seen, values=frozenset({TXT(b"ours")})), "test")])
+    assert fake.shown("host", "TXT") == {(3600, bad.decode())}
+
+
+@pytest.mark.parametrize(
+    ("package", "rtype", "extra"),
+    [
+        ("bunny", "A", {"Accelerated": True}),
+        ("bunny", "A", {"Disabled": True}),
+        ("scaleway", "A", {"weighted_config": {"weighted_ips": [{"ip": "1.2.3.4", "weight": 2}]}}),
+        ("scaleway", "TXT", {"view_config": {"views": []}}),
+        ("ns1", "MX", {"tier": 3}),
+        ("ns1", "A", {"link": "other.example.test"}),
+        ("azure", "A", {"targetResource": {"id": "/x/publicIP"}, "ARecords": None}),
+        ("azure", "TXT", {"metadata": {"team": "web"}}),
+    ],
+)
+def test_what_is_more_than_its_values_is_opaque(
+    package: str, rtype: str, extra: dict[str, Any], tmp_path: Path
+) -> None:
+    if not octodns_packages.installed(PACKAGES[package]):
+        pytest.skip(f"octodns-{package} is not installed")
+    fake = FAKES[package]()
+    value = {"A": "192.0.2.1", "MX": "10 mx.test.", "TXT": "text"}[rtype]
+    fake.seed("host", rtype, 3600, value, **extra)
+    fake.seed("plain", rtype, 3600, value)
+    with answering(fake):
+        bridge = opened(fake, tmp_path)
+        seen = read(bridge, HOST, "plain.example.test")
+        assert seen[key(HOST, rtype)].opaque and not seen[key("plain.example.test", rtype)].opaque
+        ours = rrset(HOST, rtype, 3600, MX(1, owner_name("a.test")))
+        with pytest.raises(Rejected):
+            bridge.apply([Change(seen[key(HOST, rtype)], ours, "test")])
+    assert not fake.written
+
+
+# -- faults --------------------------------------------------------------------------------------
+
+
+def test_wrong_credentials_are_told_and_not_shown(fake: Fake, tmp_path: Path) -> None:
+    if isinstance(fake, GoogleCloud | TransIp):
+        fake.fault = lambda call: fake.denied()
+        bridge = opened(fake, tmp_path)
+    else:
+        (name,) = (each for each, value in fake.arguments.items() if value == SECRET)
+        bridge = opened(fake, tmp_path, **{name: "wrong-credential"})
+    with pytest.raises(AuthError) as error:
+        bridge.read(frozenset({owner_name(ZONE)}))
+    told = f"{error.value} {error.value.values} {bridge!r}"
+    assert "wrong-credential" not in told and SECRET not in told
+
+
+def failing(status: int, writes: bool, headers: dict[str, str] | None = None) -> Any:
+    def fault(call: Call) -> Reply | None:
+        if call.writes == writes and not call.path.endswith(("/token", "/auth", "/time")):
+            body = {"message": f"slow down {SECRET}", "error": {"code": status, "message": SECRET}}
+            return Reply(status, body, headers or {})
+        return None
+
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, RateLimited), (500, Unreachable), (503, Unreachable)]
+)
+def test_an_api_that_fails_is_told_by_kind_and_no_secret_is(
+    fake: Fake,
+    bridge: OctoDnsProvider,
+    status: int,
+    kind: type[ProviderError],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    fake.fault = failing(status, writes=fake.package == "porkbun")
+    with pytest.raises(kind) as error:
+        bridge.read(frozenset({owner_name(ZONE)}))
+    assert SECRET not in f"{error.value} {error.value.values}"
+
+
+def test_a_broken_connection_is_told(
+    fake: Fake, bridge: OctoDnsProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+    def cut(call: Call) -> Reply | None:
+        raise requests.ConnectionError("connection reset")
+
+    fake.fault = cut
+    with pytest.raises(Unreachable):
+        bridge.read(frozenset({owner_name(ZONE)}))
+
+
+def claim(owner: str, rtype: str, mode: ClaimMode, value: Value) -> Claim:
+    """A claim of a group of its own, as the server's records have them."""
+    return Claim(key(owner, rtype), mode, frozenset({value}), 3600, owner, True, "test", "main")
+
+
+OURS = claim(ZONE, "TXT", ClaimMode.MEMBER, TXT(b"ours"))
+CLAIMS = (
+    claim("a.example.test", "A", ClaimMode.EXCLUSIVE, Address("203.0.113.1")),
+    OURS,
+    claim("z.example.test", "CNAME", ClaimMode.EXCLUSIVE, Target(owner_name("elsewhere.test"))),
+)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["refused", "answer lost"])
+@pytest.mark.parametrize("at", range(4))
+def test_a_failure_in_the_middle_then_another_run_converges(
+    fake: Fake,
+    bridge: OctoDnsProvider,
+    tmp_path: Path,
+    at: int,
+    lost: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    theirs = seeded(fake)
+    fake.seed("", "TXT", 3600, "old")
+    ledger = Ledger(tmp_path / "state", ZONE)
+    old = replace(OURS, values=frozenset({TXT(b"old")}))
+    carry_out(bridge, [old], ledger)
+    number = iter(range(99))
+
+    def fault(call: Call) -> Reply | None:
+        written = call.writes and not fake.signs_in(call) and "/retrieve/" not in call.path
+        if not written or next(number) != at:
+            return None
+        fake.fault = None
+        if lost:
+            fake.answer(call)
+        raise requests.ConnectionError("connection reset")
+
+    fake.fault = fault
+    try:
+        carry_out(bridge, CLAIMS, ledger)
+    except Unreachable:
+        pass
+    else:
+        # It had fewer calls than that, or tried again by itself.
+        assert fake.fault is not None or fake.package in ("desec", "azure", "porkbun")
+    fake.fault = None
+    assert theirs <= fake.everything() | {("", "TXT", 3600, "old")}
+    carry_out(bridge, CLAIMS, ledger)
+    assert carry_out(bridge, CLAIMS, ledger).changes == ()
+    ours = {
+        ("a", "A", 3600, "203.0.113.1"),
+        ("", "TXT", 3600, "ours"),
+        ("z", "CNAME", 3600, "elsewhere.test."),
+    }
+    assert fake.everything() - theirs - {("", "TXT", 3600, "old")} == ours
+    assert theirs <= fake.everything()
