@@ -223,7 +223,14 @@ class OctoDnsProvider:
             # Ours, wrapped by a package that catches everything.
             if isinstance(each, ProviderError):
                 return each
-        status, reason = _status(chain), self._reason(chain)
+        reason = self._reason(chain)
+        status = _status(chain)
+        if status is None:
+            if any("Timeout" in type(each).__name__ for each in chain):
+                return http_errors.timed_out(api, _TIMEOUT)
+            if any(isinstance(each, OSError) or _is_connection(each) for each in chain):
+                return http_errors.unreachable(api, reason)
+            status = _named_status(chain)
         if status in (401, 403):
             values = {
                 "provider": self.package.name,
@@ -239,10 +246,6 @@ class OctoDnsProvider:
             return http_errors.too_many(api, reason)
         if status is not None:
             return http_errors.by_status(api, name_text(self.zone), status, reason)
-        if any("Timeout" in type(each).__name__ for each in chain):
-            return http_errors.timed_out(api, _TIMEOUT)
-        if any(isinstance(each, OSError) or _is_connection(each) for each in chain):
-            return http_errors.unreachable(api, reason)
         return http_errors.junk(api, type(error)(reason) if _simple(error) else ValueError(reason))
 
     def _reason(self, chain: list[BaseException]) -> str:
@@ -261,7 +264,7 @@ class OctoDnsProvider:
 class _Text(TxtRecord):  # type: ignore[misc]
     """A TXT whose values, and whose cut form, are exactly what the package is to send."""
 
-    exact: tuple[str, ...] = ()
+    exact: tuple[TxtValue, ...] = ()
 
     def say(self, quoted: list[str], data: Mapping[str, Any], text: Text) -> None:
         """Set the values: `quoted` in presentation format, `data` with their octets."""
@@ -270,15 +273,15 @@ class _Text(TxtRecord):  # type: ignore[misc]
         forms = [each[1:-1] if text.wraps else each for each in quoted] if text.quoted else plain
         # Not by the class's own way: that takes quotes for its own.
         self.values = sorted(TxtValue(escape(each)) for each in forms)
-        self.exact = tuple(escape(each) for each in sorted(quoted))
+        self.exact = tuple(TxtValue(escape(each)) for each in sorted(quoted))
 
     @property
-    def chunked_values(self) -> list[str]:
+    def chunked_values(self) -> list[TxtValue]:
         """In presentation format, strings of at most 255 octets."""
         return list(self.exact)
 
     @property
-    def rr_values(self) -> list[str]:
+    def rr_values(self) -> list[TxtValue]:
         """The same."""
         return list(self.exact)
 
@@ -340,7 +343,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _status(chain: Iterable[BaseException]) -> int | None:
-    """The HTTP status that an error is about: by its response, a number of its own, or its name."""
+    """The HTTP status that an error is about, by its response or a number of its own."""
     for each in chain:
         response = getattr(each, "response", None)
         holders = ((response, "status_code"), (each, "status_code"), (each, "response_code"))
@@ -350,6 +353,12 @@ def _status(chain: Iterable[BaseException]) -> int | None:
                 return int(number)
         if isinstance(code := getattr(each, "code", None), str) and code:
             return _CODES.get(code, 422)
+    return None
+
+
+def _named_status(chain: Iterable[BaseException]) -> int | None:
+    """The same by an error's name, for packages that keep nothing else."""
+    for each in chain:
         named = type(each).__name__
         for words, status in _STATUS_NAMES:
             if any(word in named for word in words):

@@ -248,6 +248,27 @@ def _ns1(base: Any) -> Any:
     return Mended
 
 
+def _googlecloud(base: Any) -> Any:
+    from octodns.record import Record
+
+    class Mended(base):  # type: ignore[misc]
+        def populate(self, zone: Any, target: bool = False, lenient: bool = False) -> bool:
+            """Leniently: one record that octoDNS finds wrong makes the package read nothing."""
+            found = self.gcloud_zones.get(zone.name)
+            if found is None:
+                return False
+            for row in self.gcloud_zone_records(found):
+                if row.record_type in self.SUPPORTS:
+                    data = getattr(self, f"_data_for_{row.record_type}")(row)
+                    data |= {"type": row.record_type, "ttl": row.ttl}
+                    name = zone.hostname_from_fqdn(row.name)
+                    record = Record.new(zone, name, data, source=self, lenient=True)
+                    zone.add_record(record, lenient=True)
+            return True
+
+    return Mended
+
+
 def _azure(base: Any) -> Any:
     class Mended(base):  # type: ignore[misc]
         def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -286,6 +307,7 @@ MENDED: dict[str, Callable[[Any], Any]] = {
     "dnsimple": _rows,
     "easydns": _easydns,
     "gandi": _gandi,
+    "googlecloud": _googlecloud,
     "hetzner": _hetzner,
     "ns1": _ns1,
     "ovh": _ovh,

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import count
 from typing import Any, ClassVar
 from unittest.mock import patch
@@ -20,6 +21,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import dns.exception
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.response import HTTPResponse
 
 from dns_providers.rrset import TXT, owner_name
 from dns_providers.text import value_from_text, value_text
@@ -178,6 +180,10 @@ class Fake:
         """What a bad record gets."""
         return Reply(self.refusal, {"message": reason})
 
+    def throttled(self) -> Reply:
+        """What too many calls get."""
+        return Reply(429, {"message": "too many requests"})
+
     def missing(self) -> Reply:
         """What asks for a zone or record that is not there gets."""
         return Reply(404, {"message": "not found"})
@@ -263,13 +269,15 @@ def answering(fake: Fake) -> Iterator[None]:
     ) -> requests.Response:
         call = called(request.method, request.url, request.body, request.headers, fake)
         reply = fake.answer(call)
-        response = requests.Response()
-        response.status_code, response.request, response.url = reply.status, request, request.url
-        response.reason = "Fake"
-        response.headers.update(reply.headers)
-        response._content, response.encoding = encoded(reply), "utf-8"
-        response.headers.setdefault("Content-Type", "application/json")
-        return response
+        headers = {"Content-Type": "application/json", **reply.headers}
+        answer = HTTPResponse(
+            BytesIO(encoded(reply)),
+            headers=headers,
+            status=reply.status,
+            reason="Fake",
+            preload_content=False,
+        )
+        return adapter.build_response(request, answer)
 
     with patch.object(HTTPAdapter, "send", send), also_httpx(fake):
         yield

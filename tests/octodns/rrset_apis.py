@@ -217,6 +217,10 @@ class Desec(Fake):
     def denied(self) -> Reply:
         return Reply(401, {"detail": "Invalid token."})
 
+    def throttled(self) -> Reply:
+        wait = "Request was throttled. Expected available in 3600 seconds."
+        return Reply(429, {"detail": wait}, {"Retry-After": "3600"})
+
     def make_zone(self, call: Call) -> Reply:
         self.zones.add(call.body["name"])
         return Reply(201, {"keys": [{"dnskey": "", "ds": []}]})
