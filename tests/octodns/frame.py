@@ -184,6 +184,10 @@ class Fake:
         """What too many calls get."""
         return Reply(429, {"message": "too many requests"})
 
+    def failing(self, status: int, said: str) -> Reply:
+        """What the API says when it fails."""
+        return Reply(status, {"message": said})
+
     def missing(self) -> Reply:
         """What asks for a zone or record that is not there gets."""
         return Reply(404, {"message": "not found"})

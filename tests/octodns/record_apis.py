@@ -466,6 +466,9 @@ class Porkbun(Fake):
     def denied(self) -> Reply:
         return Reply(400, {"status": "ERROR", "message": "Invalid API key. (002)"})
 
+    def failing(self, status: int, said: str) -> Reply:
+        return Reply(status, {"status": "ERROR", "message": said})
+
     def refused(self, reason: str) -> Reply:
         return Reply(400, {"status": "ERROR", "message": reason})
 
