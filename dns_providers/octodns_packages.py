@@ -183,7 +183,7 @@ PACKAGES: dict[str, Package] = {
             "googlecloud",
             "octodns_googlecloud",
             "GoogleCloudProvider",
-            "dns.googleapis.com",
+            "googleapis.com",
             (
                 Argument("project", default=""),
                 Argument("credentials_file", "GOOGLE_APPLICATION_CREDENTIALS", kind="file"),
