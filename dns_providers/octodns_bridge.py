@@ -55,6 +55,7 @@ from dns_providers.text import value_from_text, value_text
 
 _ID = "bridge"
 _TIMEOUT = 30.0  # seconds
+_LOGGERS = ("Record", "Zone", "Plan", "DesecAPI", "NS1Client", "azure", "octodns_hetzner")
 _SOA = "octoDNS shows no SOA"
 
 
@@ -93,7 +94,7 @@ class OctoDnsProvider:
             records = {_key(record): record for record in live.records}
             steps = [step for each in changes for step in self._steps(each, live, records)]
             if steps:
-                provider.apply(Plan(live, _desired(live, steps), steps, True))
+                provider.apply(Plan(live, live, steps, True))
 
     def settle(self) -> None:
         """Have what is written served, where that is a step of its own. Raises ProviderError."""
@@ -107,11 +108,16 @@ class OctoDnsProvider:
         """The package's object, new for each use: what it remembers of a zone is soon old."""
         package = self.package
         base = getattr(import_module(package.module), package.factory)
-        # Some tell their arguments, credentials too, when they are made.
-        logging.getLogger(f"{package.factory}[{_ID}]").setLevel(logging.ERROR)
+        # They log answers, and some their credentials; what went wrong is in our errors.
+        for logger in (f"{package.factory}[{_ID}]", *_LOGGERS):
+            logging.getLogger(logger).setLevel(logging.CRITICAL + 1)
         factory = MENDED[package.name](base) if package.name in MENDED else base
-        with _time_limited():
-            provider = factory(_ID, **self.arguments, **dict(package.fixed))
+        try:
+            with _time_limited():
+                provider = factory(_ID, **self.arguments, **dict(package.fixed))
+        except Exception as error:
+            raise self._not_made(error) from None
+        provider.log.setLevel(logging.CRITICAL + 1)
         for path in package.creators:
             self._shut(provider, path)
         return provider
@@ -216,6 +222,19 @@ class OctoDnsProvider:
         values = {"provider": self.package.name, "zone": name_text(self.zone)}
         english = "{provider} shows no zone {zone} to these credentials"
         return ZoneNotFound("dns.error.octodns_zone", english.format(**values), **values)
+
+    def _not_made(self, error: Exception) -> ProviderError:
+        """The package's object could not be made: a key is malformed, an argument wrong."""
+        told = self._translated(error)
+        if told.message_id != "dns.error.http_junk":
+            return told
+        values = {
+            "provider": self.package.name,
+            "reason": self._reason([error]),
+            "variables": ", ".join(variables_of(self.package)),
+        }
+        english = "{provider} cannot be used with these settings: {reason}"
+        return AuthError("dns.error.octodns_settings", english.format(**values), **values)
 
     def _translated(self, error: Exception) -> ProviderError:
         chain, api = list(_chain(error)), self.package.api
@@ -422,10 +441,8 @@ def _value(said: Any, rtype: str, text: Text) -> Value:
         case "CAA":
             content = str(said.value).removeprefix('"').removesuffix('"')
             return CAA(int(said.flags), str(said.tag).lower(), content.encode())
-        case "NS":
-            return value_from_text(str(said), rtype)
-    shown = said.to_rdata_text() if hasattr(said, "to_rdata_text") else str(said)
-    return Other(shown.encode(), shown)
+    # A type of octoDNS's own (ALIAS, URLFWD) is none of the DNS: an exception.
+    return value_from_text(said.to_rdata_text() if hasattr(said, "to_rdata_text") else said, rtype)
 
 
 def _octets(said: str, text: Text) -> bytes:
@@ -484,12 +501,3 @@ def _only(record: Record, values: Iterable[Value], text: Text) -> Record:
     wanted, part = frozenset(values), record.copy()
     part.values = [each for each in record.values if _value(each, record._type, text) in wanted]
     return part
-
-
-def _desired(live: Zone, steps: Iterable[Create | Update | Delete]) -> Zone:
-    """The zone as it is after the steps, for packages that look at it."""
-    zone = live.copy()
-    for step in steps:
-        if isinstance(step, Update):
-            zone.add_record(step.new, replace=True, lenient=True)
-    return zone

@@ -107,7 +107,7 @@ PACKAGES: dict[str, Package] = {
             "DigitalOceanProvider",
             "api.digitalocean.com",
             (Argument("token", "DIGITALOCEAN_TOKEN"),),
-            Text(quoted=False, refuses=b"\\", longest=509, encoded=509),
+            Text(quoted=False, refuses=b"\\", longest=504, encoded=509),
             creators=("_client.domain_create",),
             by_value=True,
             min_ttl=30,
@@ -177,6 +177,7 @@ PACKAGES: dict[str, Package] = {
             ),
             Text(quoted=False, sends_escaped=False, reads_escaped=False),
             by_value=True,
+            shows_ns=False,
             min_ttl=600,
         ),
         Package(
@@ -274,6 +275,7 @@ PACKAGES: dict[str, Package] = {
             _RAW,
             creators=("_client.domain_create",),
             by_value=True,
+            shows_ns=False,
         ),
     )
 }

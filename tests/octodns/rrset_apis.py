@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +27,7 @@ from tests.octodns.frame import (
 )
 
 
+@cache
 def private_key() -> str:
     """A key as a PEM, for SDKs that sign."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -136,4 +136,5 @@ TEXTS = {
     "dns.option.octodns_argument": "octodns_arguments lacks {argument}=... (octodns_provider {provider} needs it)",
     "dns.option.octodns_unknown": "{option}: {argument} is none of {known}",
     "dns.option.octodns_secret": "the environment variable {variable} is not set, nor {variable}_FILE for a file (octodns_provider {provider} needs it as {argument})",
+    "dns.error.octodns_settings": "{provider} cannot be used with these settings ({reason}). Check octodns_arguments and {variables}.",
 }
