@@ -12,13 +12,18 @@ from typing import Any
 
 import click
 
+from deploys.dns_actions import ACTIONS as DNS_ACTIONS
+from deploys.dns_actions import PLAN
+from deploys.export_text import FORMS
 from deploys.init_inventory import Answers, inventory_text
 from deploys.paths import keys_dir, state_dir
 from deploys.queue_actions import ACTIONS
+from dns_providers.export import PANELS
 from dns_providers.registry import PROVIDERS, asked_for
 from postmaster.messages import text
 from postmaster.report import statuses
 
+EXPORT = "export"
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _FAILED, _BAD_INPUT = 1, 2
 # What the site loader says first; then nothing has been changed.
@@ -90,7 +95,6 @@ def _verb(name: str, deploy: str, *, asks: bool = True) -> None:
 
 _verb("deploy", "deploy.py")
 _verb("preflight", "deploys/preflight.py", asks=False)
-_verb("dns", "deploys/dns.py")
 _verb("users", "deploys/users.py")
 _verb("tls", "deploys/tls.py")
 
@@ -112,6 +116,40 @@ def verify(
         if json_file:
             Path(json_file).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n")
     sys.exit(status)
+
+
+@main.command("dns", help=_help("dns"))
+@_options
+@click.option("--format", "form", type=click.Choice(FORMS), help=_help("dns_format"))
+@click.option("--panel", type=click.Choice(tuple(PANELS)), help=_help("dns_panel"))
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help=_help("dns_output"))
+@click.argument("action", type=click.Choice((*DNS_ACTIONS, EXPORT)), default="publish")
+@click.argument("backup", type=click.Path(exists=True, dir_okay=False), required=False)
+def dns(
+    inventory: str,
+    limit: tuple[str, ...],
+    dry: bool,
+    yes: bool,
+    form: str | None,
+    panel: str | None,
+    output: str | None,
+    action: str,
+    backup: str | None,
+) -> None:
+    """Records alone."""
+    if (action == "undo") is not bool(backup):
+        raise click.UsageError(text("dns.action.undo"))
+    where = str(Path(output).absolute()) if output else None
+    given = {"format": form, "panel": panel, "output": where}
+    chosen = tuple(f"{name}={value}" for name, value in given.items() if value)
+    if action == EXPORT:
+        # Keys that are missing are made, which nobody has to be asked for.
+        sys.exit(_run("deploys/dns_export.py", inventory, limit, dry, True, chosen))
+    if chosen:
+        raise click.UsageError(text("dns.action.export_only"))
+    data = (f"dns_action={action}", *((f"undo={Path(backup).absolute()}",) if backup else ()))
+    dry = dry or action == PLAN
+    sys.exit(_run("deploys/dns.py", inventory, limit, dry, yes, data))
 
 
 @main.command("queue", help=_help("queue"))

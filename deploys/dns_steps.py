@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from pyinfra import host
@@ -13,14 +14,14 @@ from pyinfra.api.operation import OperationMeta
 from deploys import flow
 from deploys.paths import key_store, state_dir
 from deploys.reachable_steps import not_answering
-from dns_providers import operations
+from dns_providers import operations, propagation
 from dns_providers.base import Provider, ProviderError
 from dns_providers.ledger import Ledger, fingerprint, read_backup
-from dns_providers.propagation import Network
+from dns_providers.propagation import Delegation, Network
 from dns_providers.registry import open_provider
 from dns_providers.rrset import RRKey, key, key_from_text
 from keys.dkim import DkimPublicKey
-from postmaster import dkim
+from postmaster import dkim, spf
 from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired, zone_for
 from postmaster.messages import error_text, text
 from postmaster.outbound import SigningKey, mode_of
@@ -67,6 +68,7 @@ def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         ledger=ledger_of(zone.name),
         replaced=_replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
+        delegation=lambda: _delegation(site, zone),
         say=text,
     )
 
@@ -81,6 +83,7 @@ def publish_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         ledger=ledger_of(zone.name),
         replaced=_replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
+        delegation=lambda: _delegation(site, zone),
         say=text,
     )
 
@@ -91,12 +94,11 @@ def wait_until_visible(
     """Wait until every authoritative server shows a stage's records."""
     servers = servers_in(site, zone)
     timeout = max((server.propagation_timeout for server in servers), default=900)
-    resolvers = servers[0].resolvers if servers else ()
     return operations.wait_until_visible(
         name=text("dns.name.wait"),
         claims=lambda: _wanted(site, zone).stage(stage),
         ledger=ledger_of(zone.name),
-        network=Network(resolvers),
+        network=_network(site, zone),
         timeout=timeout,
         zone=zone.name,
         published=published,
@@ -125,13 +127,42 @@ def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
     )
 
 
-def undo(zone: ZoneSettings, backup: str) -> OperationMeta | None:
-    """Put back a backup's records, if it is one of this zone."""
+def adopt(site: Site, zone: ZoneSettings) -> OperationMeta:
+    """Take what is there as wished into a zone's ledger."""
+    return operations.adopt(
+        name=text("dns.name.adopt"),
+        provider=lambda: open_zone(zone),
+        claims=lambda: _wanted(site, zone).claims,
+        ledger=ledger_of(zone.name),
+        say=text,
+    )
+
+
+def remove(zone: ZoneSettings) -> OperationMeta:
+    """Take out of a zone all that we wrote, and only that."""
+    return operations.remove(
+        name=text("dns.name.remove"),
+        provider=lambda: open_zone(zone),
+        ledger=ledger_of(zone.name),
+        unmerge=lambda entry: spf.unmerge(entry.terms, entry.whole),
+        unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
+        say=text,
+    )
+
+
+def undo(site: Site, zone: ZoneSettings, backup: str) -> OperationMeta | None:
+    """Put back a backup's records, if it is one of this zone.
+
+    Raises OperationError when it is a backup of no zone of the site.
+    """
     try:
-        if read_backup(Path(backup))[0] != zone.name:
-            return None
+        owner = read_backup(Path(backup))[0]
     except ProviderError as error:
         raise OperationError(error_text(error)) from None
+    if owner not in {each.name for each in site.zones}:
+        raise OperationError(text("dns.backup.no_zone", path=backup, zone=owner))
+    if owner != zone.name:
+        return None
     return operations.undo(
         name=text("dns.name.undo"),
         provider=lambda: open_zone(zone),
@@ -148,6 +179,17 @@ def servers_in(site: Site, zone: ZoneSettings) -> tuple[MailServer, ...]:
         for server in site.servers
         if any(domain.zone == zone.name for domain in server.domains)
     )
+
+
+def _network(site: Site, zone: ZoneSettings) -> Network:
+    servers = servers_in(site, zone)
+    return Network(servers[0].resolvers if servers else ())
+
+
+@cache
+def _delegation(site: Site, zone: ZoneSettings) -> Delegation:
+    """A zone's servers, looked up once in a run."""
+    return propagation.delegation(zone.name, _network(site, zone))
 
 
 def _wanted(site: Site, zone: ZoneSettings) -> Desired:

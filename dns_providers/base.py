@@ -6,14 +6,15 @@ ProviderError
 ├── Stale            an RRset changed between reading and writing; nothing was written
 ├── Rejected         the provider refused a change for what it contains
 ├── RateLimited      too many calls; `retry_after` in seconds
-└── Unreachable      no answer: the outcome of a write is unknown until it is read again
+├── Unreachable      no answer: the outcome of a write is unknown until it is read again
+└── PartialApply     some records are written and some are not; `cause` says why
 
 Each has a `message_id` and `values` for translation, and an English text as str().
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
@@ -55,12 +56,36 @@ class Unreachable(ProviderError):
     """No answer from the provider; whether a write was carried out must be read."""
 
 
+class PartialApply(ProviderError):
+    """An API without transactions failed on the way: the next run reads, and goes on from there.
+
+    cause: what stopped it. done, total: records written and to be written.
+    """
+
+    def __init__(self, cause: ProviderError, done: int, total: int) -> None:
+        english = f"{done} of {total} records were written, then: {cause}"
+        counts = {"done": str(done), "total": str(total)}
+        super().__init__("dns.error.partial", english, cause=str(cause), **counts)
+        self.cause = cause
+
+
+# Takes a message id and its values while something takes long.
+Tell = Callable[[str, Mapping[str, str]], None]
+
+
+def tell_nobody(message_id: str, values: Mapping[str, str]) -> None:
+    """Nobody is there to be told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What an adapter's API can do.
 
     atomic: what one call changes all or nothing. cas: whether preconditions are checked by the
     server or by reading again. TTLs in seconds, TXT limits in octets (None: no known limit).
+    mx_range: lowest and highest preference of an MX. txt_forbidden: octets that a TXT must not
+    have. txt_trimmed: whether spaces at a TXT's ends get lost, and an empty one is refused.
+    by_hand: nothing is written by us; the user enters it in the web panel `panel` (see export).
     """
 
     atomic: Literal["zone", "rrset", "record"]
@@ -68,6 +93,11 @@ class Capabilities:
     min_ttl: int = 1
     max_ttl: int = 2**31 - 1
     max_txt: int | None = None
+    mx_range: tuple[int, int] = (0, 65535)
+    txt_forbidden: frozenset[int] = frozenset()
+    txt_trimmed: bool = False
+    by_hand: bool = False
+    panel: str = "generic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +180,13 @@ class Provider(Protocol):
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out changes, each only if its `before` still holds. Raises ProviderError."""
+        ...
+
+    def wait_accepted(self, tell: Tell) -> None:
+        """Wait until what was accepted is carried out; returns at once where a write is.
+
+        tell: gets the progress of a long wait. Raises ProviderError.
+        """
         ...
 
     def settle(self) -> None:

@@ -22,7 +22,7 @@ class Merge:
     """What merging a singleton gave: the new value, or why there is none.
 
     `ours` is what we added, to be able to take it out again. `problem` is a message id with its
-    values; with a problem, `value` is None and the claim is a conflict.
+    values: the claim is a conflict. `value` None without a problem: nothing is left of it.
     """
 
     value: Value | None
@@ -47,7 +47,8 @@ class Singleton:
 class Claim:
     """One thing that we want of one RRset.
 
-    values: what must be there (for SINGLETON the value when nothing is there yet).
+    values: what must be there (for SINGLETON the value when nothing is there yet). A MEMBER or
+    SINGLETON claim without values takes out what we wrote.
     ttl: wished TTL in seconds; alone it is never a reason to change, unless `enforce_ttl`.
     group: claims that make sense only together ("mx", "spf", "dkim"); a conflict blocks its group.
     needed: the server cannot work without the group; else its conflict lets the run go on.

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import cloudflare
 import dns.exception
 import dns.name
 import dns.rdatatype
-import httpx
 import idna
 
 from dns_providers import http_errors
@@ -29,11 +28,13 @@ from dns_providers.base import (
     RateLimited,
     Snapshot,
     Stale,
+    Tell,
     ZoneNotFound,
     refuse_stale,
     snapshot_of,
 )
 from dns_providers.http_errors import translated
+from dns_providers.record_steps import Create, Delete, Modify, Step, steps
 from dns_providers.rrset import (
     CAA,
     MX,
@@ -54,13 +55,17 @@ AUTOMATIC = 300  # seconds that TTL 1 ("automatic") is served with
 _PAGE = 1000  # records
 _BATCH = 200  # operations, on the free plan
 _TIMEOUT = 20.0  # seconds
-_API = "api.cloudflare.com"
+_API = "api.cloudflare.com"  # as messages name it
+_URL = "https://api.cloudflare.com/client/v4"
 _BLOCKED = "300"  # seconds that a user with too many requests is blocked for
 # Codes of developers.cloudflare.com and of terraform-provider-cloudflare's reports.
 _NO_RIGHT = frozenset({6003, 6111, 9103, 9106, 9109, 10000})
 _THROTTLED = frozenset({971, 10429})
 _NO_ZONE = frozenset({1001, 7003})
 _EXISTS = frozenset({81058})
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,18 @@ class _Zone:
 class CloudflareProvider:
     """A zone at Cloudflare. token: an API token, never shown. zone_id: found by name if None.
 
-    transport: what carries the requests, None for the real one.
+    url: where the API is. timeout: seconds to wait for an answer. retries: how often the SDK tries
+    again after a failure. strict: whether answers must be just what the SDK's types say.
     """
 
     slug: ClassVar[str] = "cloudflare"
     zone: dns.name.Name
     token: str = field(repr=False)
     zone_id: str | None = None
-    transport: httpx.BaseTransport | None = field(default=None, repr=False)
+    url: str = _URL
+    timeout: float = _TIMEOUT
+    retries: int = 2
+    strict: bool = False
     _found: _Zone | None = field(default=None, init=False, repr=False)
 
     @property
@@ -96,11 +105,14 @@ class CloudflareProvider:
         """Carry out all changes in one batch. Raises ProviderError."""
         there = {each.key: each for each in self._rrsets()}
         refuse_stale(changes, there)
-        work = [step for change in changes for step in _steps(change, there.get(change.key))]
+        work = [_operation(step) for step in steps(changes, there)]
         for start in range(0, len(work), _BATCH):
             part = work[start : start + _BATCH]
             batch = {kind: [body for each, body in part if each == kind] for kind in _KINDS}
             self._batch({kind: bodies for kind, bodies in batch.items() if bodies})
+
+    def wait_accepted(self, tell: Tell) -> None:
+        """Nothing to wait for: a write is carried out when it is answered."""
 
     def settle(self) -> None:
         """Nothing to do: what is written is served."""
@@ -108,30 +120,33 @@ class CloudflareProvider:
     # -- calls ---------------------------------------------------------------------------------
 
     def _client(self) -> cloudflare.Cloudflare:
-        http = httpx.Client(transport=self.transport) if self.transport else None
         return cloudflare.Cloudflare(
-            api_token=self.token, timeout=_TIMEOUT, max_retries=2, http_client=http
+            api_token=self.token,
+            base_url=self.url,
+            timeout=self.timeout,
+            max_retries=self.retries,
+            _strict_response_validation=self.strict,
         )
 
     def _told(self) -> AbstractContextManager[None]:
         """Turns everything that the SDK can raise into our errors."""
-        return translated(lambda error: _translated(error, name_text(self.zone)))
+        return translated(lambda error: _translated(error, name_text(self.zone), self.timeout))
 
     def _batch(self, batch: dict[str, list[dict[str, Any]]]) -> None:
         zone = self._zone()
         with self._told(), self._client() as client:
-            client.dns.records.batch(zone_id=zone.id, **batch)  # type: ignore[arg-type]
+            _given(client.dns.records.batch(zone_id=zone.id, **batch))  # type: ignore[arg-type]
 
     def _zone(self) -> _Zone:
         """The zone, looked up once."""
         if self._found is None:
             with self._told(), self._client() as client:
                 found = (
-                    [client.zones.get(zone_id=self.zone_id)]
+                    [_given(client.zones.get(zone_id=self.zone_id))]
                     if self.zone_id
-                    else client.zones.list(name=_shown(self.zone), per_page=50).result or []
+                    else _given(client.zones.list(name=_shown(self.zone), per_page=50).result)
                 )
-                self._found = self._chosen([each for each in found if each is not None])
+                self._found = self._chosen(found)
         return self._found
 
     def _chosen(self, found: list[Any]) -> _Zone:
@@ -156,7 +171,7 @@ class CloudflareProvider:
         with self._client() as client:
             while True:
                 shown = client.dns.records.list(zone_id=zone.id, per_page=_PAGE, page=float(page))
-                rows = [each.to_dict() for each in shown.result or ()]
+                rows = [each.to_dict() for each in _given(shown.result)]
                 found += rows
                 if len(rows) < _PAGE:
                     return found
@@ -179,6 +194,13 @@ class CloudflareProvider:
         yield RRset(RRKey(self.zone, "SOA"), 1800, frozenset({Other(soa.encode(), soa)}), True)
 
 
+def _given(result: T | None) -> T:
+    """A result that an answer without an error has; the SDK lets it be missing."""
+    if result is None:
+        raise ValueError("no result")
+    return result
+
+
 def _shown(zone: dns.name.Name) -> str:
     """A zone as Cloudflare names it: Unicode where it was added so."""
     return idna.decode(name_text(zone))
@@ -198,9 +220,9 @@ def _name_server(name: str) -> Value:
 # -- errors ------------------------------------------------------------------------------------
 
 
-def _translated(error: Exception, zone: str) -> Exception:
+def _translated(error: Exception, zone: str, timeout: float) -> Exception:
     if isinstance(error, cloudflare.APITimeoutError):
-        return http_errors.timed_out(_API, _TIMEOUT)
+        return http_errors.timed_out(_API, timeout)
     if isinstance(error, cloudflare.APIConnectionError):
         return http_errors.unreachable(_API, str(error.__cause__ or error))
     if isinstance(error, cloudflare.APIStatusError):
@@ -317,24 +339,16 @@ def _host(name: dns.name.Name) -> str:
     return "." if name == dns.name.root else name_text(name)
 
 
-def _steps(change: Change, live: RRset | None) -> list[tuple[str, dict[str, Any]]]:
-    """A change as operations of a batch: values that differ are patched one into the other."""
-    rtype, ids = change.key.rtype, dict(live.handles) if live else {}
-    before = change.before.values if change.before else frozenset()
-    after, ttl = (change.after.values, change.after.ttl) if change.after else (frozenset(), 0)
-    gone = sorted(ids[value] for value in before - after)
-    new = sorted(after - before, key=str)
-    retimed = bool(change.before and change.after and change.before.ttl != change.after.ttl)
-    steps: list[tuple[str, dict[str, Any]]] = []
-    for id, value in zip(gone, new, strict=False):
-        steps.append(("patches", {"id": id, **_fields(value, rtype), **_times(retimed, ttl)}))
-    steps += [("deletes", {"id": id}) for id in gone[len(new) :]]
-    head = {"name": name_text(change.key.owner), "type": rtype, "ttl": ttl}
-    steps += [("posts", {**head, **_fields(value, rtype)}) for value in new[len(gone) :]]
-    if retimed:
-        steps += [("patches", {"id": ids[value], "ttl": ttl}) for value in before & after]
-    return steps
-
-
-def _times(retimed: bool, ttl: int) -> dict[str, int]:
-    return {"ttl": ttl} if retimed else {}
+def _operation(step: Step) -> tuple[str, dict[str, Any]]:
+    """A step as an operation of a batch; what stays as it is (comment, tags) is not sent."""
+    rtype = step.key.rtype
+    match step:
+        case Create(value=value, ttl=ttl):
+            head = {"name": name_text(step.key.owner), "type": rtype, "ttl": ttl}
+            return "posts", {**head, **_fields(value, rtype)}
+        case Modify(id=id, old=old, value=value, ttl=ttl, old_ttl=old_ttl):
+            fields = _fields(value, rtype) if value != old else {}
+            times = {"ttl": ttl} if ttl != old_ttl else {}
+            return "patches", {"id": id, **fields, **times}
+        case Delete(id=id):
+            return "deletes", {"id": id}

@@ -19,7 +19,7 @@ from dns_providers.base import Change, ProviderError, Snapshot
 from dns_providers.claims import ClaimMode
 from dns_providers.plan import Entry
 from dns_providers.private_files import lock_file, private_folder, try_lock, write_private
-from dns_providers.rrset import RRKey, Value, key_from_text, same_values
+from dns_providers.rrset import RRKey, RRset, Value, key_from_text, same_values
 from dns_providers.text import from_record, to_record, value_from_text, value_text
 
 VERSION = 1
@@ -61,18 +61,30 @@ def fingerprint(values: Iterable[Value], rtype: str) -> str:
 def resolve(state: LedgerState, snapshot: Snapshot) -> LedgerState:
     """Settle intents that a killed run left, by what is really there (pure).
 
-    An intent whose after-image is live was carried out; any other was not, and what is there is
-    judged as it stands.
+    An intent whose after-image is live was carried out; one that an API of single records stopped
+    halfway is ours to finish; any other was not, and what is there is judged as it stands.
     """
     entries = dict(state.entries)
     for intent in state.pending:
         live = snapshot.get(intent.change.key)
+        if live is not None and intent.entry is not None and _halfway(intent, live):
+            entries[intent.change.key] = replace(intent.entry, values=live.values)
         if same_values(live, intent.change.after):
             if intent.entry is None:
                 entries.pop(intent.change.key, None)
             else:
                 entries[intent.change.key] = intent.entry
     return replace(state, entries=entries, pending=())
+
+
+def _halfway(intent: Intent, live: RRset) -> bool:
+    """Whether an RRset wholly of ours lies between its before- and its after-image."""
+    change = intent.change
+    if intent.entry is None or intent.entry.mode is not ClaimMode.EXCLUSIVE:
+        return False  # of a shared RRset we take our own values only, whatever is beside them
+    before = change.before.values if change.before else frozenset()
+    after = change.after.values if change.after else frozenset()
+    return live.values != before and before & after <= live.values <= before | after
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +216,8 @@ def _entry_to(entry: Entry) -> dict[str, object]:
         "group": entry.group,
         "mode": entry.mode.value,
         "terms": list(entry.terms),
+        "whole": entry.whole,
+        "found": sorted(value_text(value, entry.key.rtype) for value in entry.found),
     }
 
 
@@ -219,6 +233,8 @@ def _entry_from(record: object) -> Entry:
         record["group"],
         ClaimMode(record["mode"]),
         tuple(record["terms"]),
+        bool(record.get("whole", False)),
+        frozenset(value_from_text(text, key.rtype) for text in record.get("found", ())),
     )
 
 

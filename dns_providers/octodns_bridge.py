@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, ClassVar, NoReturn
 
@@ -27,9 +27,11 @@ from dns_providers.base import (
     AuthError,
     Capabilities,
     Change,
+    PartialApply,
     ProviderError,
     Rejected,
     Snapshot,
+    Tell,
     ZoneNotFound,
     refuse_stale,
     snapshot_of,
@@ -90,11 +92,14 @@ class OctoDnsProvider:
             live = self._populated(provider)
             there = self._rrsets(provider, live)
             refuse_stale(changes, there)
-            self._refuse_text(changes, there)
+            self._refuse(changes, there)
             records = {_key(record): record for record in live.records}
             steps = [step for each in changes for step in self._steps(each, live, records)]
             if steps:
-                provider.apply(Plan(live, live, steps, True))
+                self._carry_out(provider, live, steps)
+
+    def wait_accepted(self, tell: Tell) -> None:
+        """Nothing to wait for: the package has done so."""
 
     def settle(self) -> None:
         """Have what is written served, where that is a step of its own. Raises ProviderError."""
@@ -149,24 +154,49 @@ class OctoDnsProvider:
 
     def _rrsets(self, provider: Any, zone: Zone) -> dict[RRKey, RRset]:
         special = provider.special_rrsets(zone) if hasattr(provider, "special_rrsets") else set()
-        found = [_rrset(each, self.package.text, special) for each in zone.records]
+        found = [_rrset(each, self.package, special) for each in zone.records]
         soa = Other(_SOA.encode(), _SOA)
         found.append(RRset(RRKey(self.zone, "SOA"), 3600, frozenset({soa}), opaque=True))
         return {each.key: each for each in found}
 
     # -- changes ---------------------------------------------------------------------------------
 
-    def _refuse_text(self, changes: Iterable[Change], there: Mapping[RRKey, RRset]) -> None:
+    def _refuse(self, changes: Iterable[Change], there: Mapping[RRKey, RRset]) -> None:
+        """Raise Rejected for what cannot be written as it is to be, before anything is sent."""
         for change in changes:
             live = there.get(change.key)
-            values = change.after.values if change.after else frozenset()
-            bad = [
-                v for v in values if isinstance(v, TXT) and not carried(self.package.text, v.data)
-            ]
-            if bad or (live is not None and live.opaque):
-                values_ = {"key": str(change.key), "provider": self.package.name}
+            sent = (change.after.values if change.after else frozenset()) - self._kept(change, live)
+            if not all(map(self._can_send, sent)) or (live is not None and live.opaque):
+                values = {"key": str(change.key), "provider": self.package.name}
                 english = "{key}: octodns-{provider} cannot write this RRset as it is to be"
-                raise Rejected("dns.error.octodns_value", english.format(**values_), **values_)
+                raise Rejected("dns.error.octodns_value", english.format(**values), **values)
+
+    def _can_send(self, value: Value) -> bool:
+        if isinstance(value, TXT):
+            return carried(self.package.text, value.data)
+        if isinstance(value, CAA):
+            return not set(value.value) & set(self.package.caa_refuses)
+        return self.package.null_srv or not isinstance(value, SRV) or value.target != dns.name.root
+
+    def _kept(self, change: Change, live: RRset | None) -> frozenset[Value]:
+        """Values that are not touched: there and wanted, where the API knows single records."""
+        if live is None or change.after is None or live.ttl != change.after.ttl:
+            return frozenset()
+        return live.values & change.after.values if self.package.by_value else frozenset()
+
+    def _carry_out(
+        self, provider: Any, live: Zone, steps: Iterable[Create | Update | Delete]
+    ) -> None:
+        plan = Plan(live, live, list(steps), True)
+        # A plan sorts by itself; this order leaves no moment without an address.
+        plan.changes = counted = _Counted(sorted(plan.changes, key=_order))
+        try:
+            provider.apply(plan)
+        except Exception as error:
+            cause = self._translated(error)
+            if self.capabilities.atomic == "zone" or counted.done == 0:
+                raise cause from None
+            raise PartialApply(cause, counted.done, len(counted)) from None
 
     def _steps(
         self, change: Change, zone: Zone, records: Mapping[RRKey, Record]
@@ -188,9 +218,9 @@ class OctoDnsProvider:
         before, after = change.before, change.after
         if before is None or after is None:
             raise AssertionError("an update has both")
-        kept = before.values & after.values if live.ttl == after.ttl else frozenset()
+        kept = self._kept(change, replace(before, ttl=live.ttl))
         if gone := before.values - kept:
-            yield Delete(_only(live, gone, self.package.text))
+            yield _PartDelete(_only(live, gone, self.package.text), live.ttl != after.ttl)
         if added := after.values - kept:
             yield Create(self._record(zone, RRset(after.key, after.ttl, added)))
 
@@ -278,6 +308,40 @@ class OctoDnsProvider:
         for secret in secrets_of(self.package, self.arguments):
             said = said.replace(secret, "***")
         return " ".join(said.split())[:300]
+
+
+class _PartDelete(Delete):  # type: ignore[misc]
+    """Some values of an RRset go. first: before the new ones come, as they are partly the same."""
+
+    def __init__(self, record: Record, first: bool) -> None:
+        super().__init__(record)
+        self.first = first
+
+
+_PartDelete.__name__ = "Delete"  # packages go by it
+
+
+# Of these two values at a time are worse than none: an alias stands alone (RFC 1034 section
+# 3.6.2), and two SPF records are an error (RFC 7208 section 4.5).
+_ALONE = frozenset({"CNAME", "TXT"})
+
+
+def _order(step: Create | Update | Delete) -> int:
+    if isinstance(step, _PartDelete) and not step.first and step.record._type not in _ALONE:
+        return 2
+    return 0 if isinstance(step, Delete) else 1
+
+
+class _Counted(list[Any]):
+    """Steps; `done` counts those that whoever goes through them has left behind."""
+
+    done = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.done = 0
+        for step in super().__iter__():
+            yield step
+            self.done += 1
 
 
 class _Text(TxtRecord):  # type: ignore[misc]
@@ -410,9 +474,9 @@ def _said(record: Record) -> list[Any]:
     return [] if record.value is None else [record.value]
 
 
-def _rrset(record: Record, text: Text, special: set[tuple[str, str]]) -> RRset:
+def _rrset(record: Record, package: Package, special: set[tuple[str, str]]) -> RRset:
     """A record as an RRset; opaque if it is more than its values, or they cannot be kept."""
-    key, said = _key(record), _said(record)
+    key, said, text = _key(record), _said(record), package.text
     more = {name for name in record.octodns if name != "lenient"}
     opaque = bool(more or getattr(record, "dynamic", None) or getattr(record, "geo", None))
     opaque = opaque or not said or (record.name, record._type) in special
@@ -421,7 +485,8 @@ def _rrset(record: Record, text: Text, special: set[tuple[str, str]]) -> RRset:
     except (ValueError, TypeError, KeyError, AttributeError, dns.exception.DNSException):
         values = frozenset(Other(str(each).encode(), str(each)) for each in said)
         opaque = True
-    kept = all(carried(text, each.data) for each in values if isinstance(each, TXT))
+    sent = () if package.by_value else values  # those that are there would be sent again
+    kept = all(carried(text, each.data) for each in sent if isinstance(each, TXT))
     return RRset(key, record.ttl, values, opaque or not kept)
 
 

@@ -24,6 +24,11 @@ def _is_doomed(data: dict[str, Any], existing: Any) -> bool:
     return _values(one)[0] in _values(existing)
 
 
+def _is_at(shown: str, name: str) -> bool:
+    """Whether a name as the API shows it is octoDNS's, which has no upper case."""
+    return shown.lower() == name
+
+
 def _rows(base: Any, name: str = "name", rtype: str = "type", id: str = "id") -> Any:
     """For packages that delete every record of a name and type: only those with a given value."""
 
@@ -31,7 +36,7 @@ def _rows(base: Any, name: str = "name", rtype: str = "type", id: str = "id") ->
         def _apply_Delete(self, change: Any) -> None:
             existing = change.existing
             for row in self.zone_records(existing.zone):
-                if row[name] == existing.name and row[rtype] == existing._type:
+                if _is_at(row[name], existing.name) and row[rtype] == existing._type:
                     data = getattr(self, f"_data_for_{existing._type}")(existing._type, [row])
                     if _is_doomed(data, existing):
                         self._client.record_delete(existing.zone.name[:-1], row[id])
@@ -45,6 +50,17 @@ def _digitalocean(base: Any) -> Any:
             # The API wants a final dot and gives none back.
             for params in super()._params_for_CAA(record):
                 yield {**params, "data": f"{params['data']}."}
+
+    return Mended
+
+
+def _dnsimple(base: Any) -> Any:
+    class Mended(_rows(base)):  # type: ignore[misc]
+        def _data_for_CAA(self, _type: str, records: list[dict[str, Any]]) -> dict[str, Any]:
+            # The package fails for a value with a space.
+            parts = [record["content"].split(" ", 2) for record in records]
+            values = [{"flags": f, "tag": t, "value": v.strip('"')} for f, t, v in parts]
+            return {"ttl": records[0]["ttl"], "type": _type, "values": values}
 
     return Mended
 
@@ -87,7 +103,7 @@ def _ovh(base: Any) -> Any:
         def _apply_delete(self, zone_name: str, change: Any) -> None:
             existing = change.existing
             for row in self._mended_rows:
-                if row["subDomain"] == existing.name and row["fieldType"] == existing._type:
+                if _is_at(row["subDomain"], existing.name) and row["fieldType"] == existing._type:
                     data = getattr(self, f"_data_for_{existing._type}")(existing._type, [row])
                     if _is_doomed(data, existing):
                         self.delete_record(zone_name, row["id"])
@@ -105,7 +121,7 @@ def _porkbun(base: Any) -> Any:
             existing = change.existing
             for row in self._zone_records[zone.name]:
                 if (
-                    self._relative_name(row.name, zone) == existing.name
+                    _is_at(self._relative_name(row.name, zone), existing.name)
                     and row.record_type == existing._type
                     and _is_doomed(self._data_for(existing._type, [row]), existing)
                 ):
@@ -137,7 +153,7 @@ def _transip(base: Any) -> Any:
         def _mended_doomed(self, existing: Any, entries: Iterable[Any], zone: Any) -> Iterator[Any]:
             name = existing.name or self.ROOT_RECORD
             for entry in entries:
-                if entry.name == name and entry.type == existing._type:
+                if _is_at(entry.name, name) and entry.type == existing._type:
                     data = module._data_for(existing._type, [entry], zone)
                     if _is_doomed(data, existing):
                         yield entry
@@ -266,6 +282,12 @@ def _googlecloud(base: Any) -> Any:
                     zone.add_record(record, lenient=True)
             return True
 
+        def _rrset_for_CAA(self, gcloud_zone: Any, record: Any, gcloud_value: Any = None) -> Any:
+            # Quoted: a value may have spaces and semicolons.
+            said = [f'{each.flags} {each.tag} "{each.value}"' for each in record.values]
+            rrdatas = gcloud_value or said
+            return gcloud_zone.resource_record_set(record.fqdn, "CAA", record.ttl, rrdatas)
+
     return Mended
 
 
@@ -304,7 +326,7 @@ MENDED: dict[str, Callable[[Any], Any]] = {
     "bunny": _bunny,
     "desec": _desec,
     "digitalocean": _digitalocean,
-    "dnsimple": _rows,
+    "dnsimple": _dnsimple,
     "easydns": _easydns,
     "gandi": _gandi,
     "googlecloud": _googlecloud,

@@ -15,18 +15,19 @@ from typing import Literal
 from dns_providers.base import Capabilities
 
 Problem = tuple[str, dict[str, str]]
-_PRINTABLE = range(0x20, 0x7F)
+_ALL = frozenset(range(256))
+_PRINTABLE = frozenset(range(0x20, 0x7F))
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
     """How a package carries TXT values; `;` is written `\\;` in octoDNS, with exceptions.
 
-    quoted: its API takes and gives presentation format; else the joined octets as they are.
-    wraps: the package puts the outer quotes.
-    sends_escaped, reads_escaped: whether it takes `\\;` apart before sending, makes it on reading.
-    refuses: octets that it or its API would change. longest: of the joined value.
-    encoded: limit of the value in presentation format.
+    quoted: its API takes and gives presentation format; else the joined octets as they are, and
+    quotes among them are not safe: octoDNS takes those around a value for its own. wraps: the
+    package puts the outer quotes. sends_escaped, reads_escaped: whether it takes `\\;` apart before
+    sending, makes it on reading. refuses: octets that it or its API would change. longest: in
+    octets of the joined value.
     """
 
     quoted: bool
@@ -35,7 +36,12 @@ class Text:
     wraps: bool = False
     refuses: bytes = b""
     longest: int | None = None
-    encoded: int | None = None
+
+    @property
+    def forbidden(self) -> frozenset[int]:
+        """Octets that a value must not have."""
+        plain = frozenset[int]() if self.quoted else _ALL - _PRINTABLE | frozenset(b'"')
+        return plain | frozenset(self.refuses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,8 @@ class Package:
     what would make a zone, seen from the class's object. shows_ns: whether the apex's NS are
     among what it reads. by_value: its API knows single records, so only values that differ are
     deleted and created; else an RRset is replaced in one call. needs_settling: what is written
-    is served only after a call of its own.
+    is served only after a call of its own. null_srv: whether it can say that there is no service
+    (target `.`, RFC 2782). caa_refuses: octets that its API takes in no CAA.
     """
 
     name: str
@@ -73,6 +80,8 @@ class Package:
     fixed: tuple[tuple[str, object], ...] = ()
     by_value: bool = False
     needs_settling: bool = False
+    null_srv: bool = True
+    caa_refuses: bytes = b""
     shows_ns: bool = True
     atomic: Literal["zone", "rrset", "record"] = "rrset"
     min_ttl: int = 1
@@ -92,6 +101,8 @@ class Package:
             self.min_ttl,
             self.max_ttl,
             self.text.longest,
+            txt_forbidden=self.text.forbidden,
+            txt_trimmed=not self.text.quoted,
         )
 
 
@@ -107,9 +118,11 @@ PACKAGES: dict[str, Package] = {
             "DigitalOceanProvider",
             "api.digitalocean.com",
             (Argument("token", "DIGITALOCEAN_TOKEN"),),
-            Text(quoted=False, refuses=b"\\", longest=504, encoded=509),
+            # 509 characters in presentation format.
+            Text(quoted=False, refuses=b"\\", longest=504),
             creators=("_client.domain_create",),
             by_value=True,
+            caa_refuses=b"; ",
             min_ttl=30,
         ),
         Package(
@@ -177,6 +190,7 @@ PACKAGES: dict[str, Package] = {
             ),
             Text(quoted=False, sends_escaped=False, reads_escaped=False),
             by_value=True,
+            null_srv=False,
             shows_ns=False,
             min_ttl=600,
         ),
@@ -207,7 +221,7 @@ PACKAGES: dict[str, Package] = {
                 Argument("key", "AZURE_CLIENT_SECRET"),
             ),
             # It puts a backslash before each quote, for an API that takes octets as they are.
-            Text(quoted=False, refuses=b'"', longest=4096),
+            Text(quoted=False, longest=4096),
             creators=("_create_zone",),
             fixed=(("client_total_retries", 3), ("client_status_retries", 1)),
         ),
@@ -265,6 +279,7 @@ PACKAGES: dict[str, Package] = {
             Text(quoted=False, refuses=b"\\"),
             creators=("_client.domain_create",),
             by_value=True,
+            null_srv=False,
         ),
         Package(
             "easydns",
@@ -283,20 +298,11 @@ PACKAGES: dict[str, Package] = {
 
 def carried(text: Text, data: bytes) -> bool:
     """Whether a TXT value comes to the API and back as it is."""
-    if not data or set(data) & set(text.refuses):
+    if not data or text.forbidden & set(data):
         return False
     if text.longest is not None and len(data) > text.longest:
         return False
-    if text.encoded is not None and _encoded_length(data) > text.encoded:
-        return False
-    # octoDNS takes quotes around a value off, and joins what stands on both sides of `" "`.
-    plain = all(octet in _PRINTABLE for octet in data)
-    return text.quoted or (plain and data[:1] != b'"' and b'" "' not in data)
-
-
-def _encoded_length(data: bytes) -> int:
-    escaped = data.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-    return len(escaped) + 2 + 3 * ((len(data) - 1) // 255)
+    return text.quoted or data == data.strip()
 
 
 def pairs(value: str) -> dict[str, str]:
@@ -340,8 +346,13 @@ def variables_of(package: Package) -> tuple[str, ...]:
     return tuple(each.variable for each in package.arguments if each.variable)
 
 
-def problems(options: Mapping[str, str], environ: Mapping[str, str]) -> list[Problem]:
-    """Return all that is wrong beside the options' own form, as (message id, values)."""
+def problems(
+    options: Mapping[str, str], environ: Mapping[str, str], opening: bool = True
+) -> list[Problem]:
+    """Return all that is wrong beside the options' own form, as (message id, values).
+
+    opening: whether the package and its credentials must be there as well.
+    """
     package = PACKAGES.get(options.get("octodns_provider", ""))
     if package is None:
         return []
@@ -352,11 +363,11 @@ def problems(options: Mapping[str, str], environ: Mapping[str, str]) -> list[Pro
         except ValueError:
             # Not the value: somebody may have put a secret there.
             found.append(("dns.option.pairs", {"option": option}))
-    if not installed(package):
+    if opening and not installed(package):
         values = {"provider": package.name, "extra": package.extra}
         found.append(("dns.option.octodns_extra", values))
     if not any(message_id == "dns.option.pairs" for message_id, _ in found):
-        found += _argument_problems(package, options, environ)
+        found += _argument_problems(package, options, environ, opening)
     return found
 
 
@@ -382,7 +393,7 @@ def _from_environ(
 
 
 def _argument_problems(
-    package: Package, options: Mapping[str, str], environ: Mapping[str, str]
+    package: Package, options: Mapping[str, str], environ: Mapping[str, str], opening: bool
 ) -> list[Problem]:
     given, variables = _settings(options)
     plain = {each.name for each in package.arguments if not each.variable}
@@ -401,8 +412,10 @@ def _argument_problems(
             if argument.default is None and not given.get(argument.name):
                 found.append(("dns.option.octodns_argument", values))
             continue
-        variable = variables.get(argument.name, argument.variable)
-        found += _variable_problems(argument, variable, {**values, "variable": variable}, environ)
+        if opening:
+            variable = variables.get(argument.name, argument.variable)
+            told = {**values, "variable": variable}
+            found += _variable_problems(argument, variable, told, environ)
     return found
 
 

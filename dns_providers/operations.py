@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 from pyinfra.api.operation import OperationMeta
 
 from dns_providers import propagation
-from dns_providers.base import Change, Provider, ProviderError
-from dns_providers.claims import Claim
+from dns_providers.base import Change, PartialApply, Provider, ProviderError, Tell
+from dns_providers.by_hand import Say, change_table
+from dns_providers.claims import Claim, Singleton
+from dns_providers.export import PANELS
 from dns_providers.ledger import Ledger, read_backup
-from dns_providers.plan import Conflict, Note, Plan, forgotten, unused_since, withdrawals
+from dns_providers.plan import (
+    Conflict,
+    Entry,
+    Note,
+    Plan,
+    forgotten,
+    removals,
+    unused_since,
+    withdrawals,
+)
 from dns_providers.plan import undo as plan_undo
-from dns_providers.propagation import Expected, Network, Outcome, Progress, ServerState
+from dns_providers.propagation import Delegation, Expected, Network, Outcome, Progress, ServerState
+from dns_providers.publish import adopt as take_in
 from dns_providers.publish import (
+    adoptable,
     carry_out,
     carry_out_undo,
     mark_proven,
@@ -29,14 +41,9 @@ from dns_providers.publish import (
     unproven,
 )
 from dns_providers.rrset import RRKey
+from dns_providers.zone_choice import Differences, check_live
 
 _REPORT_EVERY = 15.0
-
-
-class Say(Protocol):
-    """Gives the text of a message id in the user's language."""
-
-    def __call__(self, message_id: str, /, **values: object) -> str: ...
 
 
 OpenProvider = Callable[[], Provider]
@@ -55,6 +62,7 @@ def publish(
     retiring: str = "",
     gate: Callable[[], Iterable[str]] | None = None,
     unsolved: Callable[[tuple[str, ...]], None] | None = None,
+    delegation: Callable[[], Delegation] | None = None,
 ) -> Generator[FunctionCommand, None, None]:
     """Publish claims in a zone, leaving everything foreign alone.
 
@@ -68,10 +76,13 @@ def publish(
     + retiring: kind of group that `retire` takes care of
     + gate: reasons not to write now, asked right before writing
     + unsolved: takes conflicts that the run may go on without
+    + delegation: finds the zone's servers; nothing is written in a zone that is live elsewhere
     """
     try:
         opened = provider()
         prepared = prepare(opened, claims(), ledger, replaced)
+        if delegation is not None:
+            _show_differences(check_live(prepared.snapshot, delegation()), say)
     except ProviderError as error:
         yield from _fail(error_text(error, say))
         return
@@ -80,6 +91,7 @@ def publish(
     if all_claims is not None:
         notes += forgotten(all_claims(), prepared.state.entries, retiring)
     _show(plan, notes, coming, say)
+    _show_by_hand(opened, plan, say)
     if plan.blocked:
         yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
         return
@@ -151,7 +163,8 @@ def retire(
         unused = unused_since(all_claims(), known.entries, known.unused, group, now)
         due = tuple(key for key, since in unused.items() if now - since >= keep)
         claims = withdrawals(due, known.entries)
-        prepared = prepare(provider(), claims, ledger) if claims else None
+        opened = provider() if claims else None
+        prepared = prepare(opened, claims, ledger) if opened else None
     except ProviderError as error:
         yield from _fail(error_text(error, say))
         return
@@ -161,13 +174,78 @@ def retire(
             _log(say("dns.note.retiring", key=str(key), day=day), "cyan")
     if state.is_executing:
         mark_unused(ledger, unused)
-    if prepared is None:
+    if prepared is None or opened is None:
         host.noop(say("dns.none_retired"))
         return
     _show(prepared.plan, prepared.plan.notes, (), say)
-    yield FunctionCommand(
-        _publish, (provider(), lambda: claims, ledger, frozenset(), None, say), {}
-    )
+    _show_by_hand(opened, prepared.plan, say)
+    yield FunctionCommand(_publish, (opened, lambda: claims, ledger, frozenset(), None, say), {})
+
+
+@operation()
+def adopt(
+    provider: OpenProvider, claims: Claims, ledger: Ledger, say: Say
+) -> Generator[FunctionCommand, None, None]:
+    """Take records that are there as wished into the ledger; the zone stays as it is.
+
+    + provider: opens the zone's provider
+    + claims: all that is wanted in the zone
+    + ledger: the zone's ledger
+    """
+    try:
+        opened = provider()
+        prepared = prepare(opened, claims(), ledger)
+    except ProviderError as error:
+        yield from _fail(error_text(error, say))
+        return
+    fresh = adoptable(prepared)
+    for entry in fresh:
+        _log(say("dns.adopted", key=str(entry.key)), "green")
+    for change in prepared.plan.changes:
+        _log(say("dns.not_as_wished", key=str(change.key)), "cyan")
+    _show(Plan(conflicts=prepared.plan.conflicts), (), (), say)
+    if fresh:
+        yield FunctionCommand(_adopt, (opened, claims, ledger, say), {})
+    else:
+        host.noop(say("dns.none_to_adopt"))
+
+
+@operation()
+def remove(
+    provider: OpenProvider,
+    ledger: Ledger,
+    unmerge: Callable[[Entry], Singleton],
+    say: Say,
+    unsolved: Callable[[tuple[str, ...]], None],
+) -> Generator[FunctionCommand, None, None]:
+    """Take out all that we wrote and only that; what was adopted stays.
+
+    + provider: opens the zone's provider
+    + ledger: the zone's ledger
+    + unmerge: how what we added to a shared value is taken out again
+    + unsolved: takes conflicts
+    """
+
+    def claims() -> tuple[Claim, ...]:
+        return removals(ledger.load().entries, unmerge)
+
+    try:
+        opened = provider()
+        prepared = prepare(opened, claims(), ledger)
+    except ProviderError as error:
+        yield from _fail(error_text(error, say))
+        return
+    plan = prepared.plan
+    kept = tuple(entry for entry in prepared.state.entries.values() if not entry.ours)
+    notes = tuple(Note(entry.key, "dns.note.adopted_stays") for entry in kept)
+    _show(plan, notes, (), say)
+    _show_by_hand(opened, plan, say)
+    if state.is_executing:
+        unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c, say)))
+    if plan.changes or plan.released:
+        yield FunctionCommand(_publish, (opened, claims, ledger, frozenset(), None, say), {})
+    else:
+        host.noop(say("dns.none_to_remove"))
 
 
 @operation()
@@ -188,6 +266,7 @@ def undo(
         yield from _fail(error_text(error, say))
         return
     _show(plan, (), (), say)
+    _show_by_hand(opened, plan, say)
     if plan.conflicts:
         yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
     elif plan.changes:
@@ -215,6 +294,15 @@ def conflict_lines(conflict: Conflict, say: Say) -> tuple[str, ...]:
     )
 
 
+def _show_differences(found: Differences, say: Say) -> None:
+    values = {
+        "parent": ", ".join(found.only_parent) or "-",
+        "provider": ", ".join(found.only_provider) or "-",
+    }
+    if found != Differences():
+        _log(say("dns.note.servers_differ", **values), "yellow")
+
+
 def _show(plan: Plan, notes: Iterable[Note], coming: Iterable[str], say: Say) -> None:
     for change in plan.changes:
         for line in change_lines(change):
@@ -232,6 +320,14 @@ def _log(line: str, colour: str) -> None:
     host.log_styled(f"  {line}", fg=colour)
 
 
+def _show_by_hand(provider: Provider, plan: Plan, say: Say) -> None:
+    """Show what to enter where nobody but the user can write."""
+    if provider.capabilities.by_hand and plan.changes and not plan.blocked:
+        panel = PANELS[provider.capabilities.panel]
+        for line in change_table(plan.changes, provider.zone, panel, say):
+            host.log(f"  {line}")
+
+
 def _in_ledger(plan: Plan, ledger: Ledger) -> bool:
     entries = ledger.load().entries
     known = all(entries.get(entry.key) == entry for entry in plan.entries)
@@ -247,7 +343,17 @@ def _fail(message: str) -> Generator[FunctionCommand, None, None]:
 
 def error_text(error: ProviderError, say: Say) -> str:
     """Return a provider's error in the user's language."""
-    return say(error.message_id, **error.values)
+    values = dict(error.values)
+    if isinstance(error, PartialApply):
+        values["cause"] = error_text(error.cause, say)
+    return say(error.message_id, **values)
+
+
+def _teller(host: Host, say: Say) -> Tell:
+    def tell(message_id: str, values: Mapping[str, str]) -> None:
+        host.log_styled(f"  {say(message_id, **values)}", fg="cyan")
+
+    return tell
 
 
 def _publish(
@@ -264,7 +370,17 @@ def _publish(
     if reasons:
         return _refuse(state, host, "\n".join(reasons))
     try:
-        carry_out(provider, claims(), ledger, replaced)
+        carry_out(provider, claims(), ledger, replaced, _teller(host, say))
+    except ProviderError as error:
+        return _refuse(state, host, error_text(error, say))
+    return True
+
+
+def _adopt(
+    state: State, host: Host, provider: Provider, claims: Claims, ledger: Ledger, say: Say
+) -> bool:
+    try:
+        take_in(provider, claims(), ledger)
     except ProviderError as error:
         return _refuse(state, host, error_text(error, say))
     return True
@@ -279,7 +395,7 @@ def _undo(
     say: Say,
 ) -> bool:
     try:
-        carry_out_undo(provider, changes, ledger)
+        carry_out_undo(provider, changes, ledger, _teller(host, say))
     except ProviderError as error:
         return _refuse(state, host, error_text(error, say))
     return True

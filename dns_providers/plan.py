@@ -6,12 +6,13 @@ becomes a conflict, and nothing of its claim group is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from dns_providers.base import Capabilities, Change, Snapshot
-from dns_providers.claims import Claim, ClaimMode
+from dns_providers.claims import Claim, ClaimMode, Singleton
 from dns_providers.rrset import (
+    MX,
     TXT,
     RRKey,
     RRset,
@@ -29,8 +30,9 @@ NEVER_WRITTEN = frozenset({"NS", "SOA", "DS", "DNSKEY", "CDS", "CDNSKEY"})
 class Entry:
     """What the ledger remembers of one RRset.
 
-    values: those we wrote or found equal (for MEMBER only ours). terms: what we added to a
-    SINGLETON. origin: `written` by us, or `adopted` because it was there already.
+    values: those we wrote or found equal (for MEMBER only those claimed). origin: `written` by
+    us, or `adopted` because it was there already. terms: what we added to a SINGLETON. whole: we
+    made that SINGLETON. found: values of a MEMBER claim that were there already.
     """
 
     key: RRKey
@@ -40,6 +42,20 @@ class Entry:
     group: str
     mode: ClaimMode
     terms: tuple[str, ...] = ()
+    whole: bool = False
+    found: frozenset[Value] = frozenset()
+
+    @property
+    def written(self) -> frozenset[Value]:
+        """The values that are there because of us."""
+        return self.values - self.found if self.origin == "written" else frozenset()
+
+    @property
+    def ours(self) -> bool:
+        """Whether something of the RRset is there because of us."""
+        if self.mode is ClaimMode.SINGLETON:
+            return bool(self.terms) or self.whole
+        return bool(self.written)
 
 
 Entries = Mapping[RRKey, Entry]
@@ -167,6 +183,8 @@ def _unique(claims: Iterable[Claim]) -> tuple[Claim, ...]:
 
 def _decide(claim: Claim, context: _Context) -> _Decision:
     live = context.snapshot.get(claim.key)
+    if live is not None and live.synthesised and not claim.values <= live.values:
+        live = None
     obstacle = _obstacle(claim, live, context)
     if obstacle:
         return obstacle
@@ -177,6 +195,8 @@ def _decide(claim: Claim, context: _Context) -> _Decision:
             decision = _member(claim, live, context)
         case ClaimMode.SINGLETON:
             decision = _singleton(claim, live, context)
+    if decision.change and (refusal := _refusal(claim, decision.change, context.capabilities)):
+        return refusal
     if decision.change and live is None and (wildcard := _wildcard_above(claim.key, context)):
         note = Note(claim.key, "dns.note.hides_wildcard", (("wildcard", wildcard),))
         return replace(decision, note=note)
@@ -184,9 +204,9 @@ def _decide(claim: Claim, context: _Context) -> _Decision:
 
 
 def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision | None:
-    """What makes any write at this name impossible: alias, delegation, opaque RRset, length."""
+    """What makes any write at this name impossible: alias, delegation, opaque RRset."""
     alias = context.snapshot.get(RRKey(claim.key.owner, "CNAME"))
-    if alias is not None and claim.key.rtype != "CNAME":
+    if alias is not None and claim.key.rtype != "CNAME" and not alias.synthesised:
         return _in_the_way(claim, alias, "dns.conflict.alias")
     for ancestor in ancestors(claim.key.owner, context.snapshot.zone):
         for rtype, problem in (("NS", "dns.conflict.delegated"), ("DNAME", "dns.conflict.dname")):
@@ -195,11 +215,37 @@ def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision 
                 return _in_the_way(claim, cut, problem)
     if live is not None and live.opaque:
         return _in_the_way(claim, live, "dns.conflict.opaque")
-    longest = max((len(v.data) for v in claim.values if isinstance(v, TXT)), default=0)
-    limit = context.capabilities.max_txt
-    if limit is not None and longest > limit:
-        detail = (("length", str(longest)), ("limit", str(limit)))
-        return _Decision(conflict=_conflict(claim, "dns.conflict.too_long", live, detail))
+    return None
+
+
+def _refusal(claim: Claim, change: Change, limits: Capabilities) -> _Decision | None:
+    """What of the values that a change brings the provider cannot hold."""
+    before = change.before.values if change.before else frozenset()
+    after = change.after.values if change.after else frozenset()
+    for value in sorted(after - before, key=str):
+        found = _beyond(value, limits)
+        if found:
+            problem, detail = found
+            return _Decision(conflict=_conflict(claim, problem, change.before, detail))
+    return None
+
+
+def _beyond(value: Value, limits: Capabilities) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """Which limit a value is beyond, as a problem with its detail."""
+    low, high = limits.mx_range
+    if isinstance(value, MX) and not low <= value.preference <= high:
+        bounds = (("low", str(low)), ("high", str(high)))
+        return "dns.conflict.mx_preference", (("preference", str(value.preference)), *bounds)
+    if not isinstance(value, TXT):
+        return None
+    if limits.max_txt is not None and len(value.data) > limits.max_txt:
+        detail = (("length", str(len(value.data))), ("limit", str(limits.max_txt)))
+        return "dns.conflict.too_long", detail
+    if forbidden := sorted(limits.txt_forbidden & frozenset(value.data)):
+        shown = " ".join(ascii(chr(octet)) for octet in forbidden)
+        return "dns.conflict.txt_octets", (("found", shown),)
+    if limits.txt_trimmed and (not value.data or value.data != value.data.strip()):
+        return "dns.conflict.txt_ends", ()
     return None
 
 
@@ -231,21 +277,31 @@ def _exclusive(claim: Claim, live: RRset | None, context: _Context) -> _Decision
 def _member(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
     entry = context.entries.get(claim.key)
     # What we wrote earlier and no longer want goes; everything else stays with its own TTL.
-    written = entry.values if entry is not None and entry.origin == "written" else frozenset()
+    written = entry.written if entry else frozenset()
     if not claim.values:
         return _withdrawn(claim, live, written)
-    if live is None:
-        return _write(claim, None, RRset(claim.key, _ttl(claim, context), claim.values))
-    values = (live.values - (written - claim.values)) | claim.values
-    if values == live.values:
-        return _satisfied(claim, live, entry)
-    return _write(claim, live, replace(live, values=values))
+    there = live.values if live else frozenset()
+    found = (claim.values & there) - written
+    origin = "adopted" if found == claim.values else "written"
+    ttl = live.ttl if live else _ttl(claim, context)
+    kept = Entry(claim.key, claim.values, ttl, origin, claim.group, claim.mode, found=found)
+    values = (there - (written - claim.values)) | claim.values
+    if values == there:
+        return _Decision(entry=kept)
+    after = RRset(claim.key, ttl, values)
+    return _Decision(change=Change(live, after, claim.group, claim.reason), entry=kept)
 
 
-def _withdrawn(claim: Claim, live: RRset | None, written: frozenset[Value]) -> _Decision:
+def _withdrawn(
+    claim: Claim,
+    live: RRset | None,
+    written: frozenset[Value],
+    instead: frozenset[Value] = frozenset(),
+) -> _Decision:
     """Take out what we wrote and nothing else; the ledger forgets the RRset."""
-    left = live.values - written if live else frozenset()
-    if live is None or left == live.values:
+    there = live.values if live else frozenset()
+    left = (there - written) | instead
+    if live is None or left == there:
         return _Decision(released=claim.key)
     after = replace(live, values=left) if left else None
     change = Change(live, after, claim.group, claim.reason)
@@ -259,15 +315,21 @@ def _singleton(claim: Claim, live: RRset | None, context: _Context) -> _Decision
     rule, live_values = claim.singleton, live.values if live else frozenset()
     same_kind = tuple(sorted((v for v in live_values if rule.is_kind(v)), key=str))
     merged = rule.merge(same_kind, entry.terms if entry else ())
+    others = live_values - frozenset(same_kind)
+    if merged.problem:
+        return _Decision(conflict=_conflict(claim, merged.problem, live, merged.detail))
+    if not claim.values:
+        left = others | ({merged.value} if merged.value else frozenset())
+        return _withdrawn(claim, live, live_values - left, left)
     if merged.value is None:
-        problem = merged.problem or "dns.conflict.foreign"
-        return _Decision(conflict=_conflict(claim, problem, live, merged.detail))
-    values = (live_values - frozenset(same_kind)) | {merged.value}
+        raise PlanError(f"{claim.key}: the merge gave nothing")
+    values = others | {merged.value}
     right = live is not None and values == live_values
     origin = entry.origin if entry else "adopted" if right else "written"
+    whole = entry.whole if entry else not same_kind
     ttl = live.ttl if live else _ttl(claim, context)
     value = frozenset({merged.value})
-    kept = Entry(claim.key, value, ttl, origin, claim.group, claim.mode, merged.ours)
+    kept = Entry(claim.key, value, ttl, origin, claim.group, claim.mode, merged.ours, whole)
     if right:
         return _Decision(entry=kept)
     after = RRset(claim.key, ttl, values)
@@ -302,7 +364,7 @@ def _ttl(claim: Claim, context: _Context) -> int:
 
 
 def _wildcard_above(key: RRKey, context: _Context) -> str | None:
-    if context.snapshot.at(key.owner):
+    if not all(rrset.synthesised for rrset in context.snapshot.at(key.owner)):
         return None
     for ancestor in ancestors(key.owner, context.snapshot.zone):
         wildcard = wildcard_beside(ancestor)
@@ -349,19 +411,40 @@ def unused_since(
 
 def withdrawals(due: Iterable[RRKey], entries: Entries) -> tuple[Claim, ...]:
     """Return claims that take out what we wrote at these keys."""
+    found = (entries[key] for key in due if key in entries)
+    return tuple(_withdrawal(entry, "dns.reason.retired") for entry in found)
+
+
+def removals(entries: Entries, unmerge: Callable[[Entry], Singleton]) -> tuple[Claim, ...]:
+    """Return claims that take out all that we wrote and only that; MX comes first.
+
+    unmerge: how what we added to a SINGLETON is taken out again.
+    """
+    ours = sorted(
+        (entry for entry in entries.values() if entry.ours),
+        key=lambda entry: (entry.key.rtype != "MX", entry.key),
+    )
     return tuple(
-        Claim(
-            key,
-            ClaimMode.MEMBER,
-            frozenset(),
-            entries[key].ttl,
-            entries[key].group,
-            needed=False,
-            reason="dns.reason.retired",
-            stage="retired",
+        replace(
+            _withdrawal(entry, "dns.reason.removed"),
+            singleton=unmerge(entry) if entry.mode is ClaimMode.SINGLETON else None,
         )
-        for key in due
-        if key in entries
+        for entry in ours
+    )
+
+
+def _withdrawal(entry: Entry, reason: str) -> Claim:
+    """A claim without values; of an RRset wholly ours, too, only what we wrote goes."""
+    shared = ClaimMode.SINGLETON if entry.mode is ClaimMode.SINGLETON else ClaimMode.MEMBER
+    return Claim(
+        entry.key,
+        shared,
+        frozenset(),
+        entry.ttl,
+        entry.group,
+        needed=False,
+        reason=reason,
+        stage="withdrawn",
     )
 
 

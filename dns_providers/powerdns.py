@@ -22,6 +22,7 @@ from dns_providers.base import (
     Change,
     ProviderError,
     Snapshot,
+    Tell,
     ZoneNotFound,
     refuse_stale,
     snapshot_of,
@@ -39,7 +40,7 @@ class PowerDnsProvider:
     """A zone on a PowerDNS authoritative server.
 
     url: where the API is ("https://ns1.example.com:8081"). key: its API key, never shown.
-    server_id: "localhost" unless a proxy has several.
+    server_id: "localhost" unless a proxy has several. timeout: seconds to wait for an answer.
     """
 
     slug: ClassVar[str] = "powerdns"
@@ -47,6 +48,7 @@ class PowerDnsProvider:
     url: str
     key: str = field(repr=False)
     server_id: str = "localhost"
+    timeout: float = _TIMEOUT
 
     @property
     def capabilities(self) -> Capabilities:
@@ -60,7 +62,13 @@ class PowerDnsProvider:
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out all changes in one PATCH, or none of them. Raises ProviderError."""
         refuse_stale(changes, {each.key: each for each in self._zone_rrsets()})
-        self._call("PATCH", json={"rrsets": [_patch(change) for change in changes]})
+        reply = self._call("PATCH", json={"rrsets": [_patch(change) for change in changes]})
+        if reply.status_code != 204:
+            # Something between us and the server answered for it, a login page for example.
+            raise http_errors.junk(self.url, ValueError(f"{reply.status_code} for a PATCH"))
+
+    def wait_accepted(self, tell: Tell) -> None:
+        """Nothing to wait for: a write is carried out when it is answered."""
 
     def settle(self) -> None:
         """Tell secondaries of a primary zone, as the server does after a change."""
@@ -80,10 +88,10 @@ class PowerDnsProvider:
         url = f"{self.url.rstrip('/')}/api/v1/servers/{self.server_id}/zones/{zone}{path}"
         try:
             reply = httpx.request(
-                method, url, json=json, headers={"X-API-Key": self.key}, timeout=_TIMEOUT
+                method, url, json=json, headers={"X-API-Key": self.key}, timeout=self.timeout
             )
         except httpx.TimeoutException:
-            raise http_errors.timed_out(self.url, _TIMEOUT) from None
+            raise http_errors.timed_out(self.url, self.timeout) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
             raise http_errors.unreachable(self.url, reason) from None

@@ -26,6 +26,7 @@ import dns.resolver
 
 from dns_providers.base import ProviderError
 from dns_providers.claims import ClaimMode
+from dns_providers.public_suffix import is_public_suffix
 from dns_providers.rrset import RRKey, Value, from_rdata, name_text
 
 ROUNDS = 3
@@ -264,13 +265,7 @@ def delegation(zone: str, network: Network) -> Delegation:
     names, glue = _referral(apex, network)
     chosen = names or child
     if not chosen:
-        raise DelegationError(
-            "dns.error.no_delegation",
-            f"{zone} has no name servers as seen from {', '.join(network.resolvers)}: is the "
-            "domain registered, and delegated to your DNS provider?",
-            zone=zone,
-            resolvers=", ".join(network.resolvers),
-        )
+        raise _undelegated(zone, network)
     servers = tuple(NameServer(name, _addresses(name, glue, network)) for name in sorted(chosen))
     dead = [server.name for server in servers if not server.addresses]
     if len(dead) == len(servers):
@@ -285,16 +280,41 @@ def delegation(zone: str, network: Network) -> Delegation:
     return Delegation(zone, servers, only_parent, only_child)
 
 
+def _undelegated(zone: str, network: Network) -> DelegationError:
+    """Why a zone has no name servers: it is no zone of its own, or nobody delegates it."""
+    seen_from = ", ".join(network.resolvers)
+    above = name_text(_zone_above(dns.name.from_text(zone), network)[0])
+    if above not in ("", ".") and not is_public_suffix(above):
+        return DelegationError(
+            "dns.error.no_zone",
+            f"{zone} is no zone of its own: DNS keeps its names in {above}",
+            zone=zone,
+            above=above,
+        )
+    return DelegationError(
+        "dns.error.no_delegation",
+        f"{zone} has no name servers as seen from {seen_from}: is the domain registered, and "
+        "delegated to your DNS provider?",
+        zone=zone,
+        resolvers=seen_from,
+    )
+
+
+def _zone_above(apex: dns.name.Name, network: Network) -> tuple[dns.name.Name, frozenset[str]]:
+    """The nearest zone above a name, and its name servers."""
+    above = apex.parent()
+    while True:
+        servers = _resolve_names(above, "NS", network)
+        if servers or above == dns.name.root:
+            return above, servers
+        above = above.parent()
+
+
 def _referral(
     apex: dns.name.Name, network: Network
 ) -> tuple[frozenset[str], dict[str, tuple[str, ...]]]:
     """NS names and glue of `apex` as a server of the parent zone gives them."""
-    parent = apex.parent()
-    while True:
-        parents = _resolve_names(parent, "NS", network)
-        if parents or parent == dns.name.root:
-            break
-        parent = parent.parent()
+    _, parents = _zone_above(apex, network)
     query = dns.message.make_query(apex, "NS", use_edns=0, payload=1232)
     query.flags &= ~dns.flags.RD
     for server in sorted(parents):

@@ -11,10 +11,19 @@ from typing import Protocol, TypeVar
 
 import dns.name
 
-from dns_providers.base import Change, Provider, Rejected, Snapshot, Stale
+from dns_providers.base import (
+    Change,
+    PartialApply,
+    Provider,
+    Rejected,
+    Snapshot,
+    Stale,
+    Tell,
+    tell_nobody,
+)
 from dns_providers.claims import Claim
 from dns_providers.ledger import Intent, Ledger, LedgerState, fingerprint, resolve
-from dns_providers.plan import Plan, assert_inside, plan, undo
+from dns_providers.plan import Entry, Plan, assert_inside, plan, undo
 from dns_providers.rrset import RRKey, Value, same_values
 
 _ATTEMPTS = 3
@@ -68,11 +77,13 @@ def carry_out(
     claims: Iterable[Claim],
     ledger: Ledger,
     replaced: frozenset[RRKey] = frozenset(),
+    tell: Tell = tell_nobody,
 ) -> Plan:
     """Make the claims true and return the plan that was carried out.
 
-    Plans anew under the zone's lock; when an RRset changes in between, tries again (three
-    times). Raises ProviderError; then the ledger holds what is known, and the next run reads.
+    tell: gets the progress of long waits. Plans anew under the zone's lock; when an RRset changes
+    in between, tries again (three times). Raises ProviderError; then the ledger holds what is
+    known, and the next run reads.
     """
     wanted = tuple(claims)
     with ledger.locked():
@@ -80,9 +91,10 @@ def carry_out(
             prepared = prepare(provider, wanted, ledger, replaced)
             assert_inside(prepared.plan.changes, frozenset(claim.key for claim in wanted))
             try:
-                _write(provider, prepared, ledger)
-            except Stale:
-                if attempt + 1 == _ATTEMPTS:
+                _write(provider, prepared, ledger, tell)
+            except (Stale, PartialApply) as error:
+                overtaken = isinstance(getattr(error, "cause", error), Stale)
+                if not overtaken or attempt + 1 == _ATTEMPTS:
                     raise
                 continue
             if prepared.interrupted:
@@ -91,7 +103,9 @@ def carry_out(
     raise AssertionError("unreachable")
 
 
-def carry_out_undo(provider: Provider, changes: Iterable[Change], ledger: Ledger) -> Plan:
+def carry_out_undo(
+    provider: Provider, changes: Iterable[Change], ledger: Ledger, tell: Tell = tell_nobody
+) -> Plan:
     """Put back the before-images of recorded changes; what was edited since is left alone.
 
     Returns the plan. Raises ProviderError.
@@ -102,8 +116,34 @@ def carry_out_undo(provider: Provider, changes: Iterable[Change], ledger: Ledger
         state = resolve(ledger.load(), snapshot)
         planned = undo(recorded, snapshot)
         assert_inside(planned.changes, frozenset(change.key for change in recorded))
-        _write(provider, Prepared(planned, snapshot, state), ledger)
+        _write(provider, Prepared(planned, snapshot, state), ledger, tell)
         return planned
+
+
+def adoptable(prepared: Prepared) -> tuple[Entry, ...]:
+    """What is there just as wished and the ledger does not know yet."""
+    changed = {change.key for change in prepared.plan.changes}
+    known = prepared.state.entries
+    return tuple(
+        entry
+        for entry in prepared.plan.entries
+        if entry.key not in changed and entry.key not in known
+    )
+
+
+def adopt(provider: Provider, claims: Iterable[Claim], ledger: Ledger) -> tuple[Entry, ...]:
+    """Take what is there as wished into the ledger, as somebody else's; the zone stays as it is.
+
+    Returns what was taken in. Raises ProviderError.
+    """
+    wanted = tuple(claims)
+    with ledger.locked():
+        prepared = prepare(provider, wanted, ledger)
+        fresh = adoptable(prepared)
+        if fresh:
+            entries = {**prepared.state.entries, **{entry.key: entry for entry in fresh}}
+            ledger.save(replace(prepared.state, entries=entries))
+        return fresh
 
 
 class Valued(Protocol):
@@ -148,7 +188,7 @@ def unproven(state: LedgerState, candidates: Iterable[V]) -> tuple[V, ...]:
     )
 
 
-def _write(provider: Provider, prepared: Prepared, ledger: Ledger) -> None:
+def _write(provider: Provider, prepared: Prepared, ledger: Ledger, tell: Tell) -> None:
     changes, entries = prepared.plan.changes, {e.key: e for e in prepared.plan.entries}
     known = prepared.state
     if changes:
@@ -156,6 +196,7 @@ def _write(provider: Provider, prepared: Prepared, ledger: Ledger) -> None:
         intents = tuple(Intent(change, entries.get(change.key)) for change in changes)
         ledger.save(replace(known, pending=intents))
         provider.apply(changes)
+        provider.wait_accepted(tell)
         _read_back(provider, changes)
     removed = {change.key for change in changes if change.key not in entries}
     removed |= prepared.plan.released

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import dns.resolver
+
 from dns_providers import octodns_packages
 from dns_providers.base import AuthError, Provider, ProviderError
+from dns_providers.export import PANELS
+from dns_providers.manual import ManualProvider
+from dns_providers.propagation import Network
 from dns_providers.rfc2136 import ALGORITHMS, Rfc2136Provider, TsigKey
 from dns_providers.rrset import owner_name
 from dns_providers.zonefile import ZoneFileProvider
@@ -15,7 +21,11 @@ from dns_providers.zonefile import ZoneFileProvider
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A provider's setting. kind: text, port, url, file (a path here), env (a variable's name)."""
+    """A provider's setting.
+
+    kind: text, port, url, addresses (IP addresses with blanks between them), file (a path here),
+    env (a variable's name).
+    """
 
     name: str
     kind: str = "text"
@@ -28,16 +38,16 @@ class Option:
 class ProviderSpec:
     """A provider: its options, and of which groups exactly one must be given.
 
-    problems: what else can be wrong with options and environment.
+    problems: what else can be wrong with options and environment, see `option_problems`.
     """
 
     slug: str
     options: tuple[Option, ...]
     open: Callable[[str, Mapping[str, str], Mapping[str, str]], Provider]
     one_of: tuple[tuple[str, ...], ...] = ()
-    problems: Callable[[Mapping[str, str], Mapping[str, str]], list[tuple[str, dict[str, str]]]] = (
-        lambda options, environ: []
-    )
+    problems: Callable[
+        [Mapping[str, str], Mapping[str, str], bool], list[tuple[str, dict[str, str]]]
+    ] = lambda options, environ, opening: []
 
 
 class BadOptions(ProviderError):
@@ -129,6 +139,26 @@ def _open_octodns(zone: str, options: Mapping[str, str], environ: Mapping[str, s
     return OctoDnsProvider(owner_name(zone), package, arguments)
 
 
+def _open_manual(
+    zone: str, options: Mapping[str, str], environ: Mapping[str, str]
+) -> ManualProvider:
+    resolvers = _addresses(options.get("manual_resolvers", "")) or _system_resolvers(zone)
+    panel = PANELS[options.get("manual_panel", "generic")]
+    return ManualProvider(owner_name(zone), Network(resolvers), panel)
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _system_resolvers(zone: str) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, dns.resolver.Resolver().nameservers))
+    except dns.resolver.NoResolverConfiguration:
+        english = f"{zone}: this machine has no resolver configured; set manual_resolvers"
+        raise ProviderError("dns.error.no_resolvers", english, zone=zone) from None
+
+
 PROVIDERS: dict[str, ProviderSpec] = {
     spec.slug: spec
     for spec in (
@@ -177,6 +207,14 @@ PROVIDERS: dict[str, ProviderSpec] = {
             one_of=(("powerdns_key_env", "powerdns_key_file"),),
         ),
         ProviderSpec(
+            "manual",
+            (
+                Option("manual_panel", default="generic", choices=tuple(PANELS)),
+                Option("manual_resolvers", "addresses"),
+            ),
+            _open_manual,
+        ),
+        ProviderSpec(
             "octodns",
             (
                 Option(
@@ -207,11 +245,12 @@ def asked_for(slug: str) -> tuple[str, ...]:
 
 
 def option_problems(
-    slug: str, options: Mapping[str, str], environ: Mapping[str, str]
+    slug: str, options: Mapping[str, str], environ: Mapping[str, str], *, opening: bool = True
 ) -> tuple[tuple[str, dict[str, str]], ...]:
     """Return all that is wrong with a provider's options, as (message id, values).
 
-    Raises KeyError for an unknown provider.
+    opening: whether it is to be opened, so that secrets and files must be there as well. Raises
+    KeyError for an unknown provider.
     """
     spec = PROVIDERS[slug]
     found: list[tuple[str, dict[str, str]]] = []
@@ -221,11 +260,12 @@ def option_problems(
             if option.required:
                 found.append(("dns.option.missing", {"option": option.name, "provider": slug}))
             continue
-        found += _value_problem(option, value, environ)
+        if opening or option.kind not in ("file", "env"):
+            found += _value_problem(option, value, environ)
     for group in spec.one_of:
         if sum(bool(options.get(name)) for name in group) != 1:
             found.append(("dns.option.one_of", {"options": ", ".join(group), "provider": slug}))
-    return (*found, *spec.problems(options, environ))
+    return (*found, *spec.problems(options, environ, opening))
 
 
 def _value_problem(
@@ -238,11 +278,20 @@ def _value_problem(
         return [("dns.option.port", values)]
     if option.kind == "url" and not value.startswith(("http://", "https://")):
         return [("dns.option.url", values)]
+    if option.kind == "addresses" and not _all_addresses(value):
+        return [("dns.option.addresses", values)]
     if option.kind == "file" and not Path(value).is_file():
         return [("dns.option.no_file", values)]
     if option.kind == "env" and not environ.get(value):
         return [("dns.option.no_variable", values)]
     return []
+
+
+def _all_addresses(text: str) -> bool:
+    try:
+        return bool([ipaddress.ip_address(each) for each in _addresses(text)])
+    except ValueError:
+        return False
 
 
 def open_provider(

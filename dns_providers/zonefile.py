@@ -21,6 +21,7 @@ from dns_providers.base import (
     Change,
     Rejected,
     Snapshot,
+    Tell,
     ZoneNotFound,
     refuse_stale,
     snapshot_of,
@@ -64,6 +65,9 @@ class ZoneFileProvider:
             except Rejected:
                 self._replace(path, old)
                 raise
+
+    def wait_accepted(self, tell: Tell) -> None:
+        """Nothing to wait for: a write is carried out when it is answered."""
 
     def settle(self) -> None:
         """Make the server load the file. Raises Rejected when the command fails."""

@@ -28,13 +28,14 @@ from postmaster.settings_table import (
     BadValue,
     Setting,
     address,
-    host_name,
+    mail_domain,
 )
 
 # `--data` of a deploy reaches every host, beside its own data.
-_RUN_DATA = frozenset({"undo", "queue_action", "queue_ids", "queue_json"})
+_RUN_DATA = frozenset({"undo", "dns_action", "queue_action", "queue_ids", "queue_json"})
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
+_EXPORT_DATA = frozenset({"format", "panel", "output"})  # as _RUN_DATA
 # Settings that are a field of MailServer under the same name.
 _SAME_NAME = (
     "ipv6",
@@ -176,7 +177,7 @@ def _read(
 
 def _say_unknown(data: Mapping[str, Any], names: frozenset[str], reasons: _Reasons) -> None:
     for name in sorted(data):
-        if name in names | _RUN_DATA or name.startswith(_PYINFRA_PREFIXES):
+        if name in names | _RUN_DATA | _EXPORT_DATA or name.startswith(_PYINFRA_PREFIXES):
             continue
         nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
         if nearest:
@@ -220,7 +221,7 @@ def _zone(host: HostData, providers: Providers, reasons: _Reasons) -> ZoneSettin
 
 def _name(value: Any, reasons: _Reasons) -> str | None:
     try:
-        return host_name(value)
+        return mail_domain(value)
     except BadValue as error:
         reasons.add("settings.bad", name="zone", reason=text(error.message_id, **error.values))
         return None

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import idna
-from publicsuffixlist import PublicSuffixList
 
+from dns_providers.public_suffix import is_public_suffix
 from postmaster.outbound import DEFAULT_MODE, MODES
 from postmaster.receivers import RATE_NAMES, Rate, known
 from postmaster.settings import Smarthost, TlsStart, User
@@ -24,7 +24,6 @@ _ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,18}[a-z0-9])?")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ISSUER = re.compile(r"[a-z0-9.-]+")
-_SUFFIXES = PublicSuffixList()
 
 
 class BadValue(ValueError):
@@ -116,7 +115,7 @@ def host_name(value: Any) -> str:
 def mail_domain(value: Any) -> str:
     """A domain that can have mail: no public suffix."""
     name = host_name(value)
-    if _SUFFIXES.publicsuffix(name, accept_unknown=False) == name:
+    if is_public_suffix(name):
         raise BadValue("settings.bad.suffix", value=value)
     return name
 

@@ -172,3 +172,27 @@ def singleton(terms: tuple[str, ...], all_term: str) -> Singleton:
         return merge(there, terms, all_term, ours)
 
     return Singleton(is_spf, merge_values)
+
+
+def unmerge(ours: tuple[str, ...], whole: bool) -> Singleton:
+    """Return how our terms are taken out of an SPF record again; a record that was made by us
+    (`whole`) goes with them, if nobody has added to it since.
+    """
+
+    def without(values: tuple[Value, ...], _: tuple[str, ...]) -> Merge:
+        there = [value for value in values if isinstance(value, TXT)]
+        if not there:
+            return Merge(None)
+        if len(there) > 1:
+            return Merge(None, problem="dns.spf.several", detail=(("count", str(len(there))),))
+        try:
+            terms = parse(there[0].data)
+        except SpfSyntaxError as error:
+            return Merge(None, problem="dns.spf.syntax", detail=(("term", str(error)),))
+        gone = [_term(text) for text in ours]
+        left = [term for term in terms if not any(term.same_as(other) for other in gone)]
+        if whole and all(term.name == "all" for term in left):
+            return Merge(None)
+        return Merge(there[0] if len(left) == len(terms) else TXT(render(left)))
+
+    return Singleton(is_spf, without)

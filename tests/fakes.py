@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import dns.name
 
-from dns_providers.base import Capabilities, Change, Snapshot, Stale
+from dns_providers.base import Capabilities, Change, Snapshot, Stale, Tell
 from dns_providers.rrset import Other as OtherValue
 from dns_providers.rrset import RRKey, RRset, owner_name, rrset, same_values
 
@@ -46,6 +46,9 @@ class MemoryProvider:
             if change.after:
                 self.rrsets[change.key] = change.after
         self.writes += 1
+
+    def wait_accepted(self, tell: Tell) -> None:
+        """Nothing to wait for."""
 
     def settle(self) -> None:
         """Nothing to do."""

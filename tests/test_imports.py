@@ -13,7 +13,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "dns_providers": (),
     "keys": (),
     "probes": ("dns_providers",),
-    "postmaster": ("dns_providers.rrset", "dns_providers.claims", "keys.dkim", "probes"),
+    "postmaster": (
+        "dns_providers.claims",
+        "dns_providers.public_suffix",
+        "dns_providers.columns",
+        "dns_providers.rrset",
+        "keys.dkim",
+        "probes",
+    ),
     "deploys": PACKAGES,
 }
 FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]

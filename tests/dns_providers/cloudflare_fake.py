@@ -11,11 +11,15 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
+import idna
 import pydantic
 from cloudflare.types.dns.record_create_params import RecordCreateParams
 
@@ -23,7 +27,6 @@ TOKEN = "cf-token-0123456789abcdef0123456789abcdef"
 ZONE_ID = "023e105f4ecef8ad9ca31a8372d0c353"
 _CREATE: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(RecordCreateParams)
 _TIME = "2026-01-01T00:00:00Z"
-Fault = Callable[[httpx.Request], httpx.Response | None]
 
 
 class Refused(Exception):
@@ -35,25 +38,19 @@ class Refused(Exception):
 
 
 @dataclass
-class FakeCloudflare(httpx.BaseTransport):
-    """One account with one zone. `fault` may answer before it; `seen` lists the calls."""
+class FakeCloudflare:
+    """One account with one zone, served over HTTP by :func:`served`. `seen` lists the calls."""
 
     zone: str = "example.test"
     status: str = "active"
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
-    fault: Fault | None = None
+    url: str = ""
     _ids: Any = field(default_factory=lambda: itertools.count(1))
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
-        self.seen.append(f"{request.method} {request.url.path.removeprefix('/client/v4')}")
-        if self.fault and (answer := self.fault(request)):
-            return answer
-        return self.answer(request)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer as the API does."""
+        self.seen.append(f"{request.method} {request.url.path.removeprefix('/client/v4')}")
         before = json.dumps(self.records)
         try:
             if request.headers.get("authorization") != f"Bearer {TOKEN}":
@@ -81,6 +78,7 @@ class FakeCloudflare(httpx.BaseTransport):
             "created_on": _TIME,
             "modified_on": _TIME,
             **row,
+            "name": str(row["name"]).lower(),
         }
         return id
 
@@ -190,7 +188,8 @@ class FakeCloudflare(httpx.BaseTransport):
         name, rtype = row["name"], row["type"]
         if not re.fullmatch(r"(?:[a-z0-9_*-]+\.)*[a-z0-9-]+", name):
             raise Refused(400, 9000, f"DNS name is invalid: {name}")
-        if name != self.zone and not name.endswith(f".{self.zone}"):
+        zone = idna.encode(self.zone).decode("ascii")
+        if name != zone and not name.endswith(f".{zone}"):
             raise Refused(400, 9000, "DNS name is outside of the zone")
         if row["ttl"] != 1 and not 60 <= row["ttl"] <= 86400:
             raise Refused(400, 9021, "Invalid TTL. Must be between 60 and 86400, or 1")
@@ -227,3 +226,43 @@ def _check_txt(content: str) -> None:
     octets = (re.sub(r"\\(\d{3}|.)", "x", chunk) for chunk in chunks)
     if any(len(each) > 255 for each in octets):
         raise Refused(400, 9102, "a character-string is longer than 255")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    account: FakeCloudflare
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body leave as two packets
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        url = f"http://{self.headers['Host']}{self.path}"
+        sent = httpx.Request(self.command, url, headers=dict(self.headers), content=body)
+        reply = self.account.answer(sent)
+        self.send_response(reply.status_code)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(reply.content)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def served() -> Iterator[FakeCloudflare]:
+    """A new account behind HTTP on loopback; its `url` is where."""
+    account = FakeCloudflare()
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), type("Handler", (_Handler,), {"account": account})
+    )
+    server.daemon_threads = True
+    account.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield account
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
-import httpx
 import pytest
 
 from dns_providers.base import (
@@ -20,40 +21,50 @@ from dns_providers.cloudflare import CloudflareProvider
 from dns_providers.ledger import Ledger
 from dns_providers.plan import plan
 from dns_providers.publish import carry_out
-from dns_providers.rrset import MX, TXT, Address, Target, owner_name, rrset
-from tests.dns_providers.cloudflare_fake import TOKEN, ZONE_ID, FakeCloudflare, Fault
+from dns_providers.rrset import MX, TXT, Target, owner_name, rrset
+from tests import fault_proxy
+from tests.dns_providers.cloudflare_fake import TOKEN, ZONE_ID, FakeCloudflare, served
 from tests.dns_providers.test_plan import OURS, claim
-from tests.provider_contract import ZONE, ProviderContract, put, read
+from tests.fault_contract import HTML, FaultContract, Service
+from tests.fault_proxy import Answer, Lost, Request
+from tests.provider_contract import ZONE, ProviderContract, Typed, put, read
+
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
-def account() -> FakeCloudflare:
-    return FakeCloudflare()
+def account() -> Iterator[FakeCloudflare]:
+    with served() as account:
+        yield account
 
 
-@pytest.fixture(autouse=True)
-def strict(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK checks what the fake answers, and does not wait between its tries."""
-    import cloudflare
-
-    made = cloudflare.Cloudflare.__init__
-
-    def init(self: cloudflare.Cloudflare, **options: object) -> None:
-        made(self, **{**options, "_strict_response_validation": True})  # type: ignore[arg-type]
-
-    monkeypatch.setattr(cloudflare.Cloudflare, "__init__", init)
-    monkeypatch.setattr(cloudflare._base_client.time, "sleep", lambda seconds: None)
-
-
-def opened(account: FakeCloudflare, zone: str = ZONE, **options: str) -> CloudflareProvider:
-    settings = {"token": TOKEN, **options}
-    return CloudflareProvider(owner_name(zone), transport=account, **settings)
+def opened(account: FakeCloudflare, zone: str = ZONE, **options: Any) -> CloudflareProvider:
+    """The adapter; answers of the fake must be just what the SDK's types say."""
+    url = f"{account.url}/client/v4"
+    settings = {"token": TOKEN, "url": url, "strict": True, **options}
+    return CloudflareProvider(owner_name(zone), **settings)
 
 
 class TestCloudflare(ProviderContract):
+    cannot_hold: ClassVar = {"empty": "the API takes no TXT without content"}
+
     @pytest.fixture
     def provider(self, account: FakeCloudflare) -> CloudflareProvider:
         return opened(account)
+
+    @pytest.fixture
+    def idn_provider(self, account: FakeCloudflare) -> CloudflareProvider:
+        account.zone = "bücher.test"  # as it was added
+        return opened(account, "xn--bcher-kva.test")
+
+    @pytest.fixture
+    def typed(self, account: FakeCloudflare) -> Typed:
+        def enter(owner: str, rtype: str, ttl: int, value: str) -> None:
+            priority, _, host = value.rpartition(" ")
+            more = {"priority": int(priority)} if priority else {}
+            account.add(name=owner, type=rtype, ttl=ttl, content=host.rstrip("."), **more)
+
+        return enter
 
 
 def test_only_what_differs_is_patched_so_comments_and_tags_stay(account: FakeCloudflare) -> None:
@@ -189,96 +200,77 @@ def test_what_is_refused_is_told_and_nothing_of_the_batch_is_written(
     assert fine.key not in read(provider, "fine.example.test")
 
 
-def says(status: int, body: bytes = b"{}", **headers: str) -> Fault:
-    """An answer in place of the API's, to writes and reads of records."""
-
-    def fault(request: httpx.Request) -> httpx.Response | None:
-        if "dns_records" not in request.url.path:
-            return None
-        return httpx.Response(status, content=body, headers=headers, request=request)
-
-    return fault
-
-
-def cut(request: httpx.Request) -> httpx.Response | None:
-    """The connection breaks."""
-    raise httpx.ReadError("connection reset by peer")
-
-
-def slow(request: httpx.Request) -> httpx.Response | None:
-    """No answer comes."""
-    raise httpx.ReadTimeout("timed out")
-
-
-def coded(code: int) -> bytes:
+def refused(code: int) -> bytes:
     """An error body."""
     return b'{"success": false, "errors": [{"code": %d, "message": "no"}]}' % code
 
 
+class TestCloudflareFaults(FaultContract):
+    bad_credentials = Answer(401, refused(10000), JSON)
+    no_rights = Answer(403, refused(9109), JSON)
+    too_many = Answer(429, refused(10429), {**JSON, "retry-after": "300"})
+
+    def is_write(self, request: Request) -> bool:
+        return request.method != "GET"
+
+    @pytest.fixture
+    def service(self, account: FakeCloudflare) -> Service:
+        def open(url: str, timeout: float) -> CloudflareProvider:
+            return opened(account, url=f"{url}/client/v4", timeout=timeout, retries=0)
+
+        def stored() -> list[str]:
+            shown = ("name", "type", "content", "priority", "ttl")
+            return [" ".join(str(row.get(f)) for f in shown) for row in account.records.values()]
+
+        return Service(account.url, open, stored, (TOKEN,))
+
+
 @pytest.mark.parametrize(
-    ("fault", "kind"),
+    ("answer", "kind"),
     [
-        (says(401), AuthError),
-        (says(403, coded(10000)), AuthError),
-        (says(400, coded(6003)), AuthError),
-        (says(400, coded(1004)), Rejected),
-        (says(404), ZoneNotFound),
-        (says(429, coded(10429), **{"retry-after": "1"}), RateLimited),
-        (says(500, b"oops"), Unreachable),
-        (says(503), Unreachable),
-        (says(200, b"<html>", **{"content-type": "text/html"}), Unreachable),
-        (says(200, b'{"result": [{"name"', **{"content-type": "application/json"}), Unreachable),
-        (cut, Unreachable),
-        (slow, Unreachable),
+        (Answer(400, refused(6003), JSON), AuthError),
+        (Answer(400, refused(1004), JSON), Rejected),
+        (Answer(400, refused(971), JSON), RateLimited),
+        (Answer(404), ZoneNotFound),
     ],
 )
-def test_after_any_fault_nothing_foreign_is_lost_and_the_next_run_converges(
-    account: FakeCloudflare, tmp_path: Path, fault: Fault, kind: type[ProviderError]
+def test_the_code_of_an_error_counts_more_than_its_status(
+    account: FakeCloudflare, answer: Answer, kind: type[ProviderError]
 ) -> None:
-    id = account.add(type="TXT", name="theirs.example.test", content='"theirs"')
-    theirs, ledger = dict(account.records[id]), Ledger(tmp_path, ZONE)
-    account.fault = fault
-    with pytest.raises(kind) as error:
-        carry_out(opened(account), [claim()], ledger)
-    assert error.value.message_id and TOKEN not in f"{error.value} {error.value.values}"
-    account.fault = None
-    carry_out(opened(account), [claim()], ledger)
-    assert carry_out(opened(account), [claim()], ledger).changes == ()
-    assert account.records[id] == theirs and len(account.records) == 2
+    with fault_proxy.running(account.url) as proxy, proxy.doing(answer), pytest.raises(kind):
+        read(opened(account, url=f"{proxy.url}/client/v4"), ZONE)
 
 
-def test_an_answer_lost_after_the_write_is_made_up_for(
+@pytest.mark.parametrize("answer", [HTML, Answer(200, b"{}", JSON), Answer(200, b"[]", JSON)])
+@pytest.mark.parametrize("step", ["GET", "POST"])
+def test_junk_is_told_also_without_the_strict_check_of_the_tests(
+    account: FakeCloudflare, tmp_path: Path, answer: Answer, step: str
+) -> None:
+    with fault_proxy.running(account.url) as proxy:
+        provider = opened(account, url=f"{proxy.url}/client/v4", strict=False)
+        met = proxy.doing(answer, lambda request: request.method == step)
+        with met, pytest.raises(Unreachable):
+            carry_out(provider, [claim()], Ledger(tmp_path, ZONE))
+
+
+def test_a_write_that_the_sdk_repeats_because_its_answer_was_lost_is_no_failure(
     account: FakeCloudflare, tmp_path: Path
 ) -> None:
     ledger = Ledger(tmp_path, ZONE)
-
-    def lost(request: httpx.Request) -> httpx.Response | None:
-        if request.method == "POST":
-            account.fault = None
-            account.answer(request)
-            raise httpx.ReadError("connection reset by peer")
-        return None
-
-    account.fault = lost
-    # The SDK tries the write again itself, and is told that the record exists: read, and fine.
-    made = carry_out(opened(account), [claim()], ledger)
+    with fault_proxy.running(account.url) as proxy:
+        provider = opened(account, url=f"{proxy.url}/client/v4", retries=2)
+        with proxy.doing(Lost(), lambda request: request.method == "POST", times=1):
+            # The SDK is told that the record exists: read, and fine.
+            made = carry_out(provider, [claim()], ledger)
     assert made.conflicts == () and len(account.records) == 1
     (entry,) = ledger.load().entries.values()
-    assert entry.values == frozenset({OURS})
+    assert (entry.values, entry.origin) == (frozenset({OURS}), "written")
 
 
-def test_what_somebody_else_writes_between_read_and_write_stays(
-    account: FakeCloudflare, tmp_path: Path
-) -> None:
-    reads = iter(range(9))
-
-    def meddling(request: httpx.Request) -> httpx.Response | None:
-        if request.url.path.endswith("dns_records") and next(reads) == 1:
-            account.add(type="A", name="smtp.example.test", content="192.0.2.77")
-        return None
-
-    account.fault = meddling
-    made = carry_out(opened(account), [claim()], Ledger(tmp_path, ZONE))
-    assert made.changes == () and len(made.conflicts) == 1
-    (row,) = account.records.values()
-    assert row["content"] == str(Address("192.0.2.77"))
+def test_too_many_calls_once_are_no_failure(account: FakeCloudflare, tmp_path: Path) -> None:
+    busy = Answer(429, refused(10429), {**JSON, "retry-after": "1"})
+    with fault_proxy.running(account.url) as proxy:
+        provider = opened(account, url=f"{proxy.url}/client/v4", retries=2)
+        with proxy.doing(busy, lambda request: request.method == "POST", times=1):
+            made = carry_out(provider, [claim()], Ledger(tmp_path, ZONE))
+    assert len(made.changes) == len(account.records) == proxy.met == 1

@@ -17,6 +17,7 @@ from dns_providers.plan import (
     assert_inside,
     forgotten,
     plan,
+    removals,
     undo,
     unused_since,
     withdrawals,
@@ -221,6 +222,50 @@ def test_a_value_longer_than_the_provider_takes_is_a_conflict() -> None:
     assert made.conflicts[0].problem == "dns.conflict.too_long"
 
 
+@pytest.mark.parametrize(
+    ("rtype", "value", "problem"),
+    [
+        ("MX", MX(0, owner_name(HOST)), "dns.conflict.mx_preference"),
+        ("MX", MX(51, owner_name(HOST)), "dns.conflict.mx_preference"),
+        ("MX", MX(1, owner_name(HOST)), None),
+        ("MX", MX(50, owner_name(HOST)), None),
+        ("TXT", TXT(b'say "hi"'), "dns.conflict.txt_octets"),
+        ("TXT", TXT(b"ends with a space "), "dns.conflict.txt_ends"),
+        ("TXT", TXT(b" begins with one"), "dns.conflict.txt_ends"),
+        ("TXT", TXT(b""), "dns.conflict.txt_ends"),
+        ("TXT", TXT(b"v=spf1 -all"), None),
+    ],
+)
+def test_a_value_that_the_provider_cannot_hold_is_a_conflict_of_its_own_kind(
+    rtype: str, value: Value, problem: str | None
+) -> None:
+    forbidden = frozenset(b'"\\')
+    limits = Capabilities(
+        "record", "reread", mx_range=(1, 50), txt_forbidden=forbidden, txt_trimmed=True
+    )
+    made = planned([claim(HOST, rtype, value)], [], limits=limits)
+    assert [each.problem for each in made.conflicts] == ([problem] if problem else [])
+    assert len(made.changes) == (0 if problem else 1)
+
+
+def test_values_of_others_that_a_provider_holds_already_do_not_count_against_its_limits() -> None:
+    theirs, ours = TXT(b"x" * 600), TXT(b"token")
+    there = rrset(HOST, "TXT", 60, theirs)
+    limits = Capabilities("record", "reread", max_txt=511)
+    made = planned([claim(HOST, "TXT", ours, mode=ClaimMode.MEMBER)], [there], limits=limits)
+    assert made.conflicts == () and made.changes[0].after is not None
+    assert made.changes[0].after.values == {theirs, ours}
+
+
+def test_an_spf_record_that_outgrows_the_provider_by_the_merge_is_a_conflict() -> None:
+    theirs = TXT(b"v=spf1 " + b"ip4:198.51.100.1 " * 16 + b"~all")
+    limits = Capabilities("record", "reread", max_txt=len(theirs.data))
+    made = planned(
+        [spf_claim("203.0.113.10")], [rrset("example.test", "TXT", 60, theirs)], limits=limits
+    )
+    assert [each.problem for each in made.conflicts] == ["dns.conflict.too_long"]
+
+
 def test_what_is_no_longer_wanted_is_noted_and_left_alone() -> None:
     old = rrset("old.example.test", "A", 60, OURS)
     notes = forgotten([claim()], {old.key: entry(old)})
@@ -339,3 +384,78 @@ def test_a_second_plan_after_the_first_was_carried_out_is_empty(there: list[RRse
     second = carried_out(provider, entries)
     assert second.changes == ()
     assert {each.key for each in second.conflicts} == {each.key for each in first.conflicts}
+
+
+def removed(
+    there: list[RRset], entries: tuple[Entry, ...]
+) -> tuple[dict[RRKey, frozenset[Value]], Plan]:
+    """The zone after everything of ours is taken out of it, and the plan for that."""
+    claims = removals(
+        {each.key: each for each in entries},
+        lambda entry: spf.unmerge(entry.terms, entry.whole),
+    )
+    made = planned(list(claims), there, entries)
+    zone = {each.key: each.values for each in there}
+    for change in made.changes:
+        zone.pop(change.key)
+        if change.after:
+            zone[change.key] = change.after.values
+    return zone, made
+
+
+def test_removing_takes_what_we_wrote_and_leaves_what_was_adopted() -> None:
+    ours, theirs = rrset(HOST, "A", 60, OURS), rrset("imap.example.test", "A", 60, FOREIGN)
+    zone, made = removed([ours, theirs], (entry(ours), entry(theirs, "adopted")))
+    assert zone == {theirs.key: theirs.values} and made.released == {ours.key}
+
+
+def test_removing_starts_with_mx() -> None:
+    mx = rrset("example.test", "MX", 60, MX(10, owner_name(HOST)))
+    ours = rrset(HOST, "A", 60, OURS)
+    _, made = removed([ours, mx], (entry(ours), entry(mx)))
+    assert [change.key.rtype for change in made.changes] == ["MX", "A"]
+
+
+def test_removing_leaves_what_somebody_added_beside_ours() -> None:
+    ours, both = rrset(HOST, "A", 60, OURS), rrset(HOST, "A", 60, OURS, FOREIGN)
+    zone, _ = removed([both], (entry(ours),))
+    assert zone == {ours.key: {FOREIGN}}
+
+
+def test_a_value_that_was_there_before_us_is_not_removed_with_ours() -> None:
+    theirs, ours = TXT(b"theirs"), TXT(b"ours")
+    wanted = claim("example.test", "TXT", theirs, ours, mode=ClaimMode.MEMBER)
+    before = rrset("example.test", "TXT", 60, theirs)
+    made = planned([wanted], [before])
+    (change,), (kept,) = made.changes, made.entries
+    assert change.after and kept.written == {ours}
+    zone, _ = removed([change.after], (kept,))
+    assert zone == {before.key: {theirs}}
+
+
+@pytest.mark.parametrize(
+    ("there", "left"),
+    [
+        (None, None),
+        (b"v=spf1 ~all", b"v=spf1 ~all"),
+        (b"v=spf1 include:a.test -all", b"v=spf1 include:a.test -all"),
+        (b"v=spf1 ip4:203.0.113.10 -all", b"v=spf1 ip4:203.0.113.10 -all"),
+    ],
+)
+def test_our_part_of_an_spf_record_is_taken_out_of_it(
+    there: bytes | None, left: bytes | None
+) -> None:
+    before = [rrset("example.test", "TXT", 60, TXT(there))] if there else []
+    made = planned([spf_claim("203.0.113.10")], before)
+    (kept,) = made.entries
+    after = made.changes[0].after if made.changes else before[0]
+    assert after
+    zone, _ = removed([after], (kept,))
+    assert zone == ({after.key: {TXT(left)}} if left else {})
+
+
+def test_an_spf_record_of_ours_that_somebody_added_to_loses_our_part_only() -> None:
+    (kept,) = planned([spf_claim("203.0.113.10")], []).entries
+    grown = rrset("example.test", "TXT", 60, TXT(b"v=spf1 ip4:203.0.113.10 include:a.test ~all"))
+    zone, _ = removed([grown], (kept,))
+    assert zone == {grown.key: {TXT(b"v=spf1 include:a.test ~all")}}

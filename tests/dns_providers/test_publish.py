@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import dns.name
 import pytest
 
-from dns_providers.base import Change, Rejected, Stale, Unreachable
+from dns_providers.base import (
+    Change,
+    PartialApply,
+    ProviderError,
+    Rejected,
+    Snapshot,
+    Stale,
+    Unreachable,
+    refuse_stale,
+)
+from dns_providers.claims import ClaimMode
 from dns_providers.ledger import Ledger, LedgerError, read_backup
 from dns_providers.plan import withdrawals
 from dns_providers.publish import (
+    adopt,
     carry_out,
     carry_out_undo,
     mark_proven,
@@ -19,8 +31,10 @@ from dns_providers.publish import (
     prepare,
     unproven,
 )
-from dns_providers.rrset import rrset
-from tests.dns_providers.test_plan import FOREIGN, HOST, OURS, claim
+from dns_providers.record_steps import Create, Delete, Modify, Step, steps
+from dns_providers.record_steps import carry_out as by_record
+from dns_providers.rrset import TXT, Address, rrset
+from tests.dns_providers.test_plan import FOREIGN, HOST, OURS, claim, spf_claim
 from tests.fakes import MemoryProvider, memory
 
 
@@ -125,6 +139,79 @@ def test_a_lost_answer_is_made_up_for_by_the_next_run(tmp_path: Path) -> None:
     assert ledger.load().entries[claim().key].origin == "written"
 
 
+@dataclass
+class RecordByRecord(MemoryProvider):
+    """An API of single records, that fails after `allowed` of them."""
+
+    allowed: int = 99
+    failure: ProviderError = field(default_factory=lambda: Unreachable("dns.error.junk", "gone"))
+
+    def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
+        shown = super().read(names)
+        ids = {
+            key: replace(each, handles=tuple((v, str(v)) for v in each.values))
+            for key, each in shown.rrsets.items()
+        }
+        return replace(shown, rrsets=ids)
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        there = self.read(frozenset(change.key.owner for change in changes)).rrsets
+        refuse_stale(changes, there)
+        by_record(steps(changes, there), self._one)
+
+    def _one(self, step: Step) -> None:
+        if self.allowed == 0:
+            raise self.failure
+        self.allowed -= 1
+        live = self.rrsets.get(step.key) or rrset(HOST, "A", 300)
+        gone = {step.old} if isinstance(step, Modify | Delete) else set()
+        come = {step.value} if isinstance(step, Create | Modify) else set()
+        self.rrsets[step.key] = replace(live, values=live.values - gone | come)
+
+
+@pytest.mark.parametrize("done", [1, 2, 3])
+def test_what_an_api_of_single_records_did_halfway_is_finished_by_the_next_run(
+    tmp_path: Path, done: int
+) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    addresses = [Address(f"203.0.113.{number}") for number in range(1, 8)]
+    carry_out(zone, [claim(HOST, "A", *addresses[:3])], ledger)
+    wanted = claim(HOST, "A", *addresses[2:7])
+    with pytest.raises(PartialApply) as error:
+        carry_out(RecordByRecord(zone.rrsets, allowed=done), [wanted], ledger)
+    assert error.value.values["done"] == str(done) and error.value.values["total"] == "4"
+    carry_out(RecordByRecord(zone.rrsets), [wanted], ledger)
+    assert zone.rrsets[wanted.key].values == wanted.values
+    assert carry_out(zone, [wanted], ledger).changes == ()
+
+
+def test_halfway_and_then_changed_by_somebody_else_is_foreign(tmp_path: Path) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    wanted = claim(HOST, "A", OURS, Address("203.0.113.77"))
+    with pytest.raises(PartialApply):
+        carry_out(RecordByRecord(zone.rrsets, allowed=1), [wanted], ledger)
+    theirs = rrset(HOST, "A", 60, FOREIGN)
+    zone.rrsets[theirs.key] = theirs
+    assert carry_out(zone, [wanted], ledger).blocked and zone.rrsets[theirs.key] == theirs
+
+
+def test_a_record_that_somebody_was_faster_with_halfway_is_planned_anew(tmp_path: Path) -> None:
+    overtaken = Stale("dns.error.stale", "stale", keys="x")
+    zone = RecordByRecord(memory().rrsets, allowed=1, failure=overtaken)
+
+    class Once(RecordByRecord):
+        def apply(self, changes: Sequence[Change]) -> None:
+            try:
+                super().apply(changes)
+            finally:
+                self.allowed = 99
+
+    once = Once(zone.rrsets, allowed=1, failure=overtaken)
+    wanted = claim(HOST, "A", OURS, Address("203.0.113.77"))
+    carry_out(once, [wanted], Ledger(tmp_path, "example.test"))
+    assert once.rrsets[wanted.key].values == wanted.values
+
+
 def test_a_backup_puts_back_what_was_there(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path, "example.test")
     old = rrset(HOST, "A", 60, FOREIGN)
@@ -135,6 +222,30 @@ def test_a_backup_puts_back_what_was_there(tmp_path: Path) -> None:
     assert name == "example.test" and backup.stat().st_mode & 0o077 == 0
     carry_out_undo(zone, changes, ledger)
     assert zone.rrsets[old.key] == old
+
+
+def test_adopting_writes_the_ledger_and_nothing_else(tmp_path: Path) -> None:
+    ledger, theirs = Ledger(tmp_path, "example.test"), rrset(HOST, "A", 60, OURS)
+    zone = memory([theirs])
+    claims = [claim(), claim("imap.example.test")]
+    assert [entry.key for entry in adopt(zone, claims, ledger)] == [theirs.key]
+    assert zone.writes == 0 and ledger.load().entries[theirs.key].origin == "adopted"
+    assert adopt(zone, claims, ledger) == ()
+    carry_out(zone, claims, ledger)
+    origins = {str(e.key): e.origin for e in ledger.load().entries.values()}
+    assert origins == {"smtp.example.test/A": "adopted", "imap.example.test/A": "written"}
+
+
+def test_what_the_ledger_remembers_comes_back_as_it_was(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, "example.test")
+    shared = claim("example.test", "TXT", TXT(b"ours"), TXT(b"theirs"), mode=ClaimMode.MEMBER)
+    carry_out(memory([rrset("example.test", "TXT", 60, TXT(b"theirs"))]), [shared], ledger)
+    (kept,) = ledger.load().entries.values()
+    assert kept.found == {TXT(b"theirs")} and kept.written == {TXT(b"ours")}
+    mail = Ledger(tmp_path, "spf.test")
+    carry_out(memory(), [spf_claim("203.0.113.10")], mail)
+    (kept,) = mail.load().entries.values()
+    assert kept.whole and kept.terms == ("ip4:203.0.113.10",)
 
 
 def test_a_damaged_ledger_is_told_and_nothing_is_written(tmp_path: Path) -> None:

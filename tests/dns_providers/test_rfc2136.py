@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import dns.message
+import dns.query
+import dns.update
 import pytest
 
 from dns_providers.base import AuthError, Change, ProviderError, Unreachable, ZoneNotFound
@@ -17,9 +19,9 @@ from dns_providers.publish import carry_out
 from dns_providers.rfc2136 import Rfc2136Provider, TsigKey
 from dns_providers.rrset import TXT, owner_name, rrset
 from tests.dns_providers import servers
-from tests.dns_providers.servers import ALGORITHM, KEY, OTHER_ZONE, ZONE, NameServer
+from tests.dns_providers.servers import ALGORITHM, IDN_ZONE, KEY, OTHER_ZONE, ZONE, NameServer
 from tests.dns_providers.test_plan import claim
-from tests.provider_contract import ProviderContract
+from tests.provider_contract import ProviderContract, Typed
 
 pytestmark = pytest.mark.lab
 
@@ -41,6 +43,21 @@ class TestRfc2136(ProviderContract):
     @pytest.fixture
     def provider(self, server: NameServer) -> Rfc2136Provider:
         return opened(server)
+
+    @pytest.fixture
+    def idn_provider(self, server: NameServer) -> Rfc2136Provider:
+        return opened(server, IDN_ZONE)
+
+    @pytest.fixture
+    def typed(self, server: NameServer) -> Typed:
+        def enter(owner: str, rtype: str, ttl: int, value: str) -> None:
+            key = TsigKey(KEY, ALGORITHM, server.secret).keyring()
+            update = dns.update.UpdateMessage(ZONE, keyring=key)
+            update.add(f"{owner}.", ttl, rtype, value)
+            reply = dns.query.tcp(update, "127.0.0.1", timeout=5, port=server.port)
+            assert reply.rcode() == 0
+
+        return enter
 
 
 WRONG = "d3JvbmcgLSB3cm9uZyAtIHdyb25nIC0gd3Jvbmc="

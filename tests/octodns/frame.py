@@ -90,9 +90,10 @@ class Fake:
     refusal: ClassVar[int] = 422
     arguments: ClassVar[dict[str, str]] = {"token": SECRET}
 
-    def __init__(self) -> None:
+    def __init__(self, origin: str = ZONE) -> None:
+        self.origin = origin
         self.ids = count(1001)
-        self.zones = {ZONE}
+        self.zones = {origin}
         self.held: list[Held] = []
         self.calls: list[Call] = []
         self.fault: Fault | None = None
@@ -124,16 +125,25 @@ class Fake:
         """Whether a call gets a token."""
         return False
 
+    def absolute(self, name: str) -> str:
+        """A relative name with the zone's, no final dot."""
+        return f"{name}.{self.origin}" if name else self.origin
+
+    def relative(self, name: str) -> str:
+        """A full name, with or without the final dot, within the zone."""
+        found = owner_name(name).relativize(owner_name(self.origin))
+        return plain_name(found.to_text())
+
     # -- the zone --------------------------------------------------------------------------------
 
     @staticmethod
     def at(held: Held, name: str, rtype: str) -> bool:
-        return held.name == name and held.type == rtype
+        return held.name.lower() == name.lower() and held.type == rtype
 
     def add(self, name: str, rtype: str, ttl: int, value: str, **extra: Any) -> Held:
         """Create a record as the API does. Raises Refused."""
         name = name.lower()
-        there = [each for each in self.held if each.name == name]
+        there = [each for each in self.held if each.name.lower() == name]
         if any(each.type == rtype and each.value == value for each in there):
             raise Refused("record already exists")
         if any((each.type == "CNAME") != (rtype == "CNAME") for each in there):
@@ -163,7 +173,7 @@ class Fake:
         """The records by RRset."""
         found: dict[tuple[str, str], list[Held]] = {}
         for each in self.held:
-            found.setdefault((each.name, each.type), []).append(each)
+            found.setdefault((each.name.lower(), each.type), []).append(each)
         return found
 
     # -- calls -----------------------------------------------------------------------------------
@@ -251,17 +261,6 @@ def presented(rtype: str, content: str) -> str:
 def presentation(held: Held) -> str:
     """A record's value in presentation format."""
     return quoted_text(held.value) if held.type == "TXT" else held.value
-
-
-def absolute(name: str) -> str:
-    """A relative name with the zone's, no final dot."""
-    return f"{name}.{ZONE}" if name else ZONE
-
-
-def relative(name: str) -> str:
-    """A full name, with or without the final dot, within the zone."""
-    found = owner_name(name).relativize(owner_name(ZONE)).to_text()
-    return plain_name(found)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from tests.octodns.frame import (
     Held,
     Refused,
     Reply,
-    absolute,
     plain_name,
     presentation,
     presented,
@@ -67,7 +66,7 @@ class DigitalOcean(Fake):
                 numbers |= {"flags": int(parts[0]), "tag": parts[1]}
         data = held.value
         if held.type in ("MX", "SRV", "CNAME", "NS"):
-            data = "@" if parts[-1] == f"{ZONE}." else strip_dot(parts[-1])
+            data = "@" if parts[-1] == f"{self.origin}." else strip_dot(parts[-1])
         elif held.type == "CAA":
             data = held.value.split(" ", 2)[2].strip('"')
         return {**row, **numbers, "data": data}
@@ -83,7 +82,7 @@ class DigitalOcean(Fake):
             case "SRV":
                 value = f"{row['priority']} {row['weight']} {row['port']} {data}"
             case "CAA":
-                if not data.endswith(".") or " " in data:
+                if not data.endswith(".") or set(" ;") & set(data):
                     raise Refused("Data needs to end with a dot (.)")
                 value = f'{row["flags"]} {row["tag"]} "{data[:-1]}"'
             case "TXT":
@@ -208,7 +207,8 @@ class EasyDns(Fake):
         if rtype == "MX":
             value = f"{row['prio']} {value}"
         elif rtype == "CAA":
-            value = presented("CAA", value)
+            flags, tag, data = value.split(" ", 2)
+            value = f'{flags} {tag} "{data}"'
         held = self.add(plain_name(row["host"]), rtype, row["ttl"], value)
         return Reply(201, {"data": self.row(held)})
 
@@ -312,8 +312,8 @@ class Ovh(Fake):
         ("POST", r"/1.0/domain/zone/([^/]+)/refresh", "refresh"),
     )
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, origin: str = ZONE) -> None:
+        super().__init__(origin)
         self.served = self.everything()
 
     def signs_in(self, call: Call) -> bool:
@@ -490,7 +490,7 @@ class Porkbun(Fake):
             prio, content = held.value.split(" ", 1)
         if held.type in ("MX", "SRV", "CNAME", "NS"):
             content = strip_dot(content)
-        row = {"id": str(held.id), "name": absolute(held.name), "type": held.type}
+        row = {"id": str(held.id), "name": self.absolute(held.name), "type": held.type}
         return {**row, "content": content, "ttl": str(held.ttl), "prio": prio, "notes": ""}
 
     def create(self, call: Call, zone: str) -> Reply:

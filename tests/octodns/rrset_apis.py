@@ -12,18 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.octodns.frame import (
     SECRET,
-    ZONE,
     Call,
     Fake,
     Held,
     Refused,
     Reply,
-    absolute,
     plain_name,
     presentation,
     presented,
     quoted_text,
-    relative,
 )
 
 
@@ -90,7 +87,7 @@ class Hetzner(Fake):
     def zone(self, call: Call, id: str) -> Reply:
         if id != "7" or not self.zones:
             return self.missing()
-        return Reply(200, {"zone": {"id": 7, "name": ZONE, "ttl": 3600}})
+        return Reply(200, {"zone": {"id": 7, "name": self.origin, "ttl": 3600}})
 
     def list(self, call: Call) -> Reply:
         rows = [self.row(name, rtype) for name, rtype in self.groups()]
@@ -346,36 +343,39 @@ class Ns1(Fake):
     def row(self, name: str, rtype: str) -> dict[str, Any]:
         held = self.groups()[name, rtype]
         shown = [each.value.replace('"', "") if rtype == "CAA" else each.value for each in held]
-        row = {"domain": absolute(name), "type": rtype, "ttl": held[0].ttl, "tier": 1}
+        row = {"domain": self.absolute(name), "type": rtype, "ttl": held[0].ttl, "tier": 1}
         return {**row, "short_answers": shown, **held[0].extra}
 
     def one(self, call: Call, zone: str, domain: str, rtype: str) -> Reply:
-        row = self.row(relative(domain), rtype)
+        row = self.row(self.relative(domain), rtype)
         answers = [{"answer": [each]} for each in row["short_answers"]]
         return Reply(200, {**row, "answers": answers, "filters": [], "regions": {}})
 
     def values(self, call: Call, rtype: str) -> list[str]:
         answers = [" ".join(map(str, each["answer"])) for each in call.body["answers"]]
+        if rtype == "CAA":
+            parts = [each.split(" ", 2) for each in answers]
+            return [f'{flags} {tag} "{data}"' for flags, tag, data in parts]
         return [each if rtype == "TXT" else presented(rtype, each) for each in answers]
 
     def create(self, call: Call, zone: str, domain: str, rtype: str) -> Reply:
         if zone not in self.zones:
             return self.missing()
-        name = relative(domain)
+        name = self.relative(domain)
         if (name, rtype) in self.groups():
             raise Refused("record already exists")
         self.put(name, rtype, call.body["ttl"], self.values(call, rtype))
         return Reply(200, self.row(name, rtype))
 
     def update(self, call: Call, zone: str, domain: str, rtype: str) -> Reply:
-        name = relative(domain)
+        name = self.relative(domain)
         if (name, rtype) not in self.groups():
             return Reply(404, {"message": "record not found"})
         self.put(name, rtype, call.body["ttl"], self.values(call, rtype))
         return Reply(200, self.row(name, rtype))
 
     def delete(self, call: Call, zone: str, domain: str, rtype: str) -> Reply:
-        self.put(relative(domain), rtype, 0, [])
+        self.put(self.relative(domain), rtype, 0, [])
         return Reply(200, {})
 
 
@@ -453,7 +453,7 @@ class GoogleCloud(Fake):
     def rows(self) -> list[dict[str, Any]]:
         return [
             {
-                "name": f"{absolute(name)}.",
+                "name": f"{self.absolute(name)}.",
                 "type": rtype,
                 "ttl": held[0].ttl,
                 "rrdatas": [presentation(each) for each in held],
@@ -483,9 +483,9 @@ class GoogleCloud(Fake):
                     raise Refused("The precondition of the change failed")
                 if sorted(there[0]["rrdatas"]) != sorted(row["rrdatas"]):
                     raise Refused("The precondition of the change failed")
-                self.put(relative(row["name"]), row["type"], 0, [])
+                self.put(self.relative(row["name"]), row["type"], 0, [])
             for row in call.body["additions"]:
-                name = relative(row["name"])
+                name = self.relative(row["name"])
                 if (name, row["type"]) in self.groups():
                     raise Refused("The resource record set already exists")
                 values = [presented(row["type"], each) for each in row["rrdatas"]]
@@ -572,7 +572,7 @@ class Azure(Fake):
         return Reply(200, {"value": [self.row(*key, held) for key, held in self.groups().items()]})
 
     def row(self, name: str, rtype: str, held: list[Held]) -> dict[str, Any]:
-        properties: dict[str, Any] = {"TTL": held[0].ttl, "fqdn": f"{absolute(name)}."}
+        properties: dict[str, Any] = {"TTL": held[0].ttl, "fqdn": f"{self.absolute(name)}."}
         values = [self.json(rtype, each.value) for each in held]
         if rtype == "CNAME":
             properties["CNAMERecord"] = values[0]
