@@ -232,6 +232,16 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     ]
 
 
+@pytest.mark.usefixtures("none_installed")
+def test_who_does_not_open_the_provider_needs_neither_package_nor_credentials() -> None:
+    options = {"octodns_provider": "dnsimple", "octodns_arguments": "account=42"}
+    assert option_problems("octodns", options, {}, opening=False) == ()
+    assert [m for m, _ in option_problems("octodns", options, {})] == [
+        "dns.option.octodns_extra",
+        "dns.option.octodns_secret",
+    ]
+
+
 def test_a_package_that_is_not_listed_is_told() -> None:
     assert told({"octodns_provider": "adguard"}, {}) == [("dns.option.choice", "octodns_provider")]
 
