@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dns.resolver
 
+from dns_providers import octodns_packages
 from dns_providers.base import AuthError, Provider, ProviderError
 from dns_providers.export import PANELS
 from dns_providers.manual import ManualProvider
@@ -35,12 +36,18 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSpec:
-    """A provider: its options, and of which groups exactly one must be given."""
+    """A provider: its options, and of which groups exactly one must be given.
+
+    problems: what else can be wrong with options and environment, see `option_problems`.
+    """
 
     slug: str
     options: tuple[Option, ...]
     open: Callable[[str, Mapping[str, str], Mapping[str, str]], Provider]
     one_of: tuple[tuple[str, ...], ...] = ()
+    problems: Callable[
+        [Mapping[str, str], Mapping[str, str], bool], list[tuple[str, dict[str, str]]]
+    ] = lambda options, environ, opening: []
 
 
 class BadOptions(ProviderError):
@@ -60,12 +67,13 @@ def _secret(options: Mapping[str, str], environ: Mapping[str, str], name: str) -
     try:
         return path.read_text("utf-8").strip()
     except OSError as error:
-        raise AuthError(
-            "dns.error.secret_file",
-            f"the secret's file {path} cannot be read: {error.strerror}",
-            path=str(path),
-            reason=error.strerror or "",
-        ) from None
+        raise _unreadable(str(path), error) from None
+
+
+def _unreadable(path: str, error: OSError) -> AuthError:
+    english = f"the secret's file {path} cannot be read: {error.strerror}"
+    reason = error.strerror or ""
+    return AuthError("dns.error.secret_file", english, path=path, reason=reason)
 
 
 def _open_rfc2136(
@@ -134,6 +142,17 @@ def _open_alidns(zone: str, options: Mapping[str, str], environ: Mapping[str, st
     secret = _secret(options, environ, "alidns_key_secret")
     endpoint = options.get("alidns_endpoint", ENDPOINT)
     return AliDnsProvider(owner_name(zone), options["alidns_key_id"], secret, endpoint)
+
+
+def _open_octodns(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
+    from dns_providers.octodns_bridge import OctoDnsProvider
+
+    package = octodns_packages.PACKAGES[options["octodns_provider"]]
+    try:
+        arguments = octodns_packages.arguments_of(package, options, environ)
+    except OSError as error:
+        raise _unreadable(str(error.filename), error) from None
+    return OctoDnsProvider(owner_name(zone), package, arguments)
 
 
 def _open_manual(
@@ -237,6 +256,20 @@ PROVIDERS: dict[str, ProviderSpec] = {
             ),
             _open_manual,
         ),
+        ProviderSpec(
+            "octodns",
+            (
+                Option(
+                    "octodns_provider",
+                    required=True,
+                    choices=tuple(sorted(octodns_packages.PACKAGES)),
+                ),
+                Option("octodns_arguments"),
+                Option("octodns_variables"),
+            ),
+            _open_octodns,
+            problems=octodns_packages.problems,
+        ),
     )
 }
 
@@ -274,7 +307,7 @@ def option_problems(
     for group in spec.one_of:
         if sum(bool(options.get(name)) for name in group) != 1:
             found.append(("dns.option.one_of", {"options": ", ".join(group), "provider": slug}))
-    return tuple(found)
+    return (*found, *spec.problems(options, environ, opening))
 
 
 def _value_problem(

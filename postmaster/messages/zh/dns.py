@@ -149,4 +149,13 @@ TEXTS = {
     "dns.name.adopt": "接管记录",
     "dns.name.remove": "删除我们写入的记录",
     "dns.action.export_only": "--format、--panel 和 --output 只用于 export：pmail-deploy dns export",
+    "dns.error.octodns_zone": "{provider} 用这些凭据看不到区域 {zone}。请检查区域名和账号；本工具绝不会创建区域。",
+    "dns.error.octodns_rights": "{provider} 拒绝了 {zone} 的凭据（{reason}）。请检查 {variables}。",
+    "dns.error.octodns_value": "{key}：octodns-{provider} 无法原样写入这个 RRset，因此什么都没有写。",
+    "dns.option.pairs": '{option} 必须写成 "名称=值, 名称=值"',
+    "dns.option.octodns_extra": "octodns_provider {provider}：没有安装它的软件包。请运行：pip install -e '.[{extra}]'",
+    "dns.option.octodns_argument": "octodns_arguments 缺少 {argument}=...（octodns_provider {provider} 需要）",
+    "dns.option.octodns_unknown": "{option}：{argument} 不在 {known} 之中",
+    "dns.option.octodns_secret": "没有设置环境变量 {variable}，也没有设置指向文件的 {variable}_FILE（octodns_provider {provider} 需要它作为 {argument}）",
+    "dns.error.octodns_settings": "用这些设置无法使用 {provider}（{reason}）。请检查 octodns_arguments 和 {variables}。",
 }
