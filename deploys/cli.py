@@ -14,13 +14,16 @@ import click
 
 from deploys.dns_actions import ACTIONS as DNS_ACTIONS
 from deploys.dns_actions import PLAN
+from deploys.export_text import FORMS
 from deploys.init_inventory import Answers, inventory_text
 from deploys.paths import keys_dir, state_dir
 from deploys.queue_actions import ACTIONS
+from dns_providers.export import PANELS
 from dns_providers.registry import PROVIDERS, asked_for
 from postmaster.messages import text
 from postmaster.report import statuses
 
+EXPORT, POLICY = "export", "policy"
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _FAILED, _BAD_INPUT = 1, 2
 # What the site loader says first; then nothing has been changed.
@@ -117,14 +120,38 @@ def verify(
 
 @main.command("dns", help=_help("dns"))
 @_options
-@click.argument("action", type=click.Choice(tuple(DNS_ACTIONS)), default="publish")
+@click.option("--format", "form", type=click.Choice(FORMS), help=_help("dns_format"))
+@click.option("--panel", type=click.Choice(tuple(PANELS)), help=_help("dns_panel"))
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help=_help("dns_output"))
+@click.option("--read-only", is_flag=True, help=_help("dns_read_only"))
+@click.argument("action", type=click.Choice((*DNS_ACTIONS, EXPORT, POLICY)), default="publish")
 @click.argument("backup", type=click.Path(exists=True, dir_okay=False), required=False)
 def dns(
-    inventory: str, limit: tuple[str, ...], dry: bool, yes: bool, action: str, backup: str | None
+    inventory: str,
+    limit: tuple[str, ...],
+    dry: bool,
+    yes: bool,
+    form: str | None,
+    panel: str | None,
+    output: str | None,
+    read_only: bool,
+    action: str,
+    backup: str | None,
 ) -> None:
     """Records alone."""
     if (action == "undo") is not bool(backup):
         raise click.UsageError(text("dns.action.undo"))
+    where = str(Path(output).absolute()) if output else None
+    given = {"format": form, "panel": panel, "output": where}
+    chosen = tuple(f"{name}={value}" for name, value in given.items() if value)
+    if action == EXPORT:
+        # Keys that are missing are made, which nobody has to be asked for.
+        sys.exit(_run("deploys/dns_export.py", inventory, limit, dry, True, chosen))
+    if chosen:
+        raise click.UsageError(text("dns.action.export_only"))
+    if action == POLICY:
+        flag = ("read_only=1",) if read_only else ()
+        sys.exit(_run("deploys/dns_policy.py", inventory, limit, dry, True, flag))
     data = (f"dns_action={action}", *((f"undo={Path(backup).absolute()}",) if backup else ()))
     dry = dry or action == PLAN
     sys.exit(_run("deploys/dns.py", inventory, limit, dry, yes, data))

@@ -20,13 +20,15 @@ from postmaster.settings_table import BadValue, host_name
 
 
 @cache
-def current_site() -> Site:
+def current_site(opening: bool = True) -> Site:
     """Return the site of this run's inventory, the whole of it also with `--limit`.
 
-    Raises OperationError with every mistake.
+    opening: DNS providers are going to be opened, so their secrets must be there. Raises
+    OperationError with every mistake.
     """
+    providers = _providers(opening)
     try:
-        return parse_site(_hosts("mail_servers"), _hosts("zones"), _providers(), _selector_of)
+        return parse_site(_hosts("mail_servers"), _hosts("zones"), providers, _selector_of)
     except SettingsError as error:
         lines = "\n".join(f"  - {reason}" for reason in error.reasons)
         message = f"{text('settings.mistakes', count=len(error.reasons))}\n{lines}"
@@ -56,8 +58,8 @@ def _selector_of(domain: str) -> str:
     return key_store().current(domain) or dated_selector(datetime.now(UTC).date())
 
 
-def _providers() -> Providers:
+def _providers(opening: bool) -> Providers:
     def problems(slug: str, options: Mapping[str, str]) -> Problems:
-        return option_problems(slug, options, os.environ)
+        return option_problems(slug, options, os.environ, opening=opening)
 
     return Providers(frozenset(PROVIDERS), option_names, problems)

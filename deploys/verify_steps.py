@@ -21,7 +21,9 @@ from deploys.pmail_server.operations import admin_problem
 from deploys.remote import read
 from dns_providers import propagation
 from dns_providers.base import ProviderError
+from dns_providers.claims import Claim
 from dns_providers.operations import state_line
+from dns_providers.plan import Entries
 from dns_providers.private_files import write_private
 from dns_providers.propagation import Expected, Network, ServerState, Verdict
 from dns_providers.rrset import name_text
@@ -147,13 +149,40 @@ def _zone_view(zone: str, server: MailServer, site: Site) -> ZoneView:
         delegation = propagation.delegation(zone, network)
     except (ProviderError, KeyStoreError) as error:
         return ZoneView(zone, problem=error_text(error))
-    known = [entries[claim.key] for claim in claims if claim.key in entries]
-    expected = tuple(Expected(entry.key, entry.values, entry.mode) for entry in known)
+    expected = expectations(claims, entries)
     states = propagation.survey(expected, delegation, network)
-    records = tuple(_record_view(item, states) for item in expected)
-    missing = tuple(c for c in claims if c.key not in entries and not c.only_if_free)
-    everywhere = [item for item, record in zip(expected, records, strict=True) if not record.wrong]
-    return ZoneView(zone, records, _ask_resolvers(everywhere, server), missing)
+    records = [_record_view(item, states) for item in expected]
+    shown, missing = published(claims, entries, records)
+    right = {record.key for record in shown if not record.wrong}
+    everywhere = [item for item in expected if item.key in right]
+    return ZoneView(zone, shown, _ask_resolvers(everywhere, server), missing)
+
+
+def published(
+    claims: Iterable[Claim], entries: Entries, records: Iterable[RecordView]
+) -> tuple[tuple[RecordView, ...], tuple[Claim, ...]]:
+    """Return the records that we published, or somebody by hand; and the claims that nobody did.
+
+    Somebody's SPF record may say the same in other words: the checks of SPF judge it.
+    """
+    shown = tuple(record for record in records if record.key in entries or record.right)
+    known = {record.key for record in shown} | set(entries)
+    missing = tuple(
+        claim
+        for claim in claims
+        if claim.key not in known and not claim.only_if_free and claim.singleton is None
+    )
+    return shown, missing
+
+
+def expectations(claims: Iterable[Claim], entries: Entries) -> tuple[Expected, ...]:
+    """Return what name servers should show: as we wrote it, else as it is wanted."""
+    return tuple(
+        Expected(entry.key, entry.values, entry.mode)
+        if (entry := entries.get(claim.key))
+        else Expected(claim.key, claim.values, claim.mode)
+        for claim in claims
+    )
 
 
 def _record_view(item: Expected, states: Iterable[ServerState]) -> RecordView:

@@ -85,6 +85,7 @@ class Capabilities:
     server or by reading again. TTLs in seconds, TXT limits in octets (None: no known limit).
     mx_range: lowest and highest preference of an MX. txt_forbidden: octets that a TXT must not
     have. txt_trimmed: whether spaces at a TXT's ends get lost, and an empty one is refused.
+    by_hand: nothing is written by us; the user enters it in the web panel `panel` (see export).
     """
 
     atomic: Literal["zone", "rrset", "record"]
@@ -95,6 +96,8 @@ class Capabilities:
     mx_range: tuple[int, int] = (0, 65535)
     txt_forbidden: frozenset[int] = frozenset()
     txt_trimmed: bool = False
+    by_hand: bool = False
+    panel: str = "generic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +152,18 @@ def snapshot_of(
 
 
 def refuse_stale(changes: Iterable[Change], there: Mapping[RRKey, RRset]) -> None:
-    """For APIs without preconditions: raise Stale where what is there is not what was planned."""
-    stale = [c.key for c in changes if not same_values(there.get(c.key), c.before)]
+    """For APIs without preconditions: raise Stale where what is there is not what was planned.
+
+    What became opaque meanwhile counts as changed: its records are not what its values say.
+    """
+    stale = [c.key for c in changes if not _unchanged(there.get(c.key), c.before)]
     if stale:
         keys = ", ".join(map(str, stale))
         raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+
+
+def _unchanged(live: RRset | None, before: RRset | None) -> bool:
+    return same_values(live, before) and (live is None or not live.opaque)
 
 
 class Provider(Protocol):

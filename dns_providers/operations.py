@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
@@ -14,7 +13,9 @@ from pyinfra.api.operation import OperationMeta
 
 from dns_providers import propagation
 from dns_providers.base import Change, PartialApply, Provider, ProviderError, Tell
+from dns_providers.by_hand import Say, change_table
 from dns_providers.claims import Claim, Singleton
+from dns_providers.export import PANELS
 from dns_providers.ledger import Ledger, read_backup
 from dns_providers.plan import (
     Conflict,
@@ -43,12 +44,6 @@ from dns_providers.rrset import RRKey
 from dns_providers.zone_choice import Differences, check_live
 
 _REPORT_EVERY = 15.0
-
-
-class Say(Protocol):
-    """Gives the text of a message id in the user's language."""
-
-    def __call__(self, message_id: str, /, **values: object) -> str: ...
 
 
 OpenProvider = Callable[[], Provider]
@@ -96,6 +91,7 @@ def publish(
     if all_claims is not None:
         notes += forgotten(all_claims(), prepared.state.entries, retiring)
     _show(plan, notes, coming, say)
+    _show_by_hand(opened, plan, say)
     if plan.blocked:
         yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
         return
@@ -167,7 +163,8 @@ def retire(
         unused = unused_since(all_claims(), known.entries, known.unused, group, now)
         due = tuple(key for key, since in unused.items() if now - since >= keep)
         claims = withdrawals(due, known.entries)
-        prepared = prepare(provider(), claims, ledger) if claims else None
+        opened = provider() if claims else None
+        prepared = prepare(opened, claims, ledger) if opened else None
     except ProviderError as error:
         yield from _fail(error_text(error, say))
         return
@@ -177,13 +174,12 @@ def retire(
             _log(say("dns.note.retiring", key=str(key), day=day), "cyan")
     if state.is_executing:
         mark_unused(ledger, unused)
-    if prepared is None:
+    if prepared is None or opened is None:
         host.noop(say("dns.none_retired"))
         return
     _show(prepared.plan, prepared.plan.notes, (), say)
-    yield FunctionCommand(
-        _publish, (provider(), lambda: claims, ledger, frozenset(), None, say), {}
-    )
+    _show_by_hand(opened, prepared.plan, say)
+    yield FunctionCommand(_publish, (opened, lambda: claims, ledger, frozenset(), None, say), {})
 
 
 @operation()
@@ -243,6 +239,7 @@ def remove(
     kept = tuple(entry for entry in prepared.state.entries.values() if not entry.ours)
     notes = tuple(Note(entry.key, "dns.note.adopted_stays") for entry in kept)
     _show(plan, notes, (), say)
+    _show_by_hand(opened, plan, say)
     if state.is_executing:
         unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c, say)))
     if plan.changes or plan.released:
@@ -269,6 +266,7 @@ def undo(
         yield from _fail(error_text(error, say))
         return
     _show(plan, (), (), say)
+    _show_by_hand(opened, plan, say)
     if plan.conflicts:
         yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
     elif plan.changes:
@@ -320,6 +318,14 @@ def _show(plan: Plan, notes: Iterable[Note], coming: Iterable[str], say: Say) ->
 
 def _log(line: str, colour: str) -> None:
     host.log_styled(f"  {line}", fg=colour)
+
+
+def _show_by_hand(provider: Provider, plan: Plan, say: Say) -> None:
+    """Show what to enter where nobody but the user can write."""
+    if provider.capabilities.by_hand and plan.changes and not plan.blocked:
+        panel = PANELS[provider.capabilities.panel]
+        for line in change_table(plan.changes, provider.zone, panel, say):
+            host.log(f"  {line}")
 
 
 def _in_ledger(plan: Plan, ledger: Ledger) -> bool:

@@ -183,6 +183,8 @@ def _unique(claims: Iterable[Claim]) -> tuple[Claim, ...]:
 
 def _decide(claim: Claim, context: _Context) -> _Decision:
     live = context.snapshot.get(claim.key)
+    if live is not None and live.synthesised and not claim.values <= live.values:
+        live = None
     obstacle = _obstacle(claim, live, context)
     if obstacle:
         return obstacle
@@ -204,7 +206,7 @@ def _decide(claim: Claim, context: _Context) -> _Decision:
 def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision | None:
     """What makes any write at this name impossible: alias, delegation, opaque RRset."""
     alias = context.snapshot.get(RRKey(claim.key.owner, "CNAME"))
-    if alias is not None and claim.key.rtype != "CNAME":
+    if alias is not None and claim.key.rtype != "CNAME" and not alias.synthesised:
         return _in_the_way(claim, alias, "dns.conflict.alias")
     for ancestor in ancestors(claim.key.owner, context.snapshot.zone):
         for rtype, problem in (("NS", "dns.conflict.delegated"), ("DNAME", "dns.conflict.dname")):
@@ -362,7 +364,7 @@ def _ttl(claim: Claim, context: _Context) -> int:
 
 
 def _wildcard_above(key: RRKey, context: _Context) -> str | None:
-    if context.snapshot.at(key.owner):
+    if not all(rrset.synthesised for rrset in context.snapshot.at(key.owner)):
         return None
     for ancestor in ancestors(key.owner, context.snapshot.zone):
         wildcard = wildcard_beside(ancestor)

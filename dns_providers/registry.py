@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import dns.resolver
+
+from dns_providers import octodns_packages
 from dns_providers.base import AuthError, Provider, ProviderError
+from dns_providers.export import PANELS
+from dns_providers.manual import ManualProvider
+from dns_providers.propagation import Network
 from dns_providers.rfc2136 import ALGORITHMS, Rfc2136Provider, TsigKey
 from dns_providers.rrset import owner_name
 from dns_providers.zonefile import ZoneFileProvider
@@ -14,7 +21,11 @@ from dns_providers.zonefile import ZoneFileProvider
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A provider's setting. kind: text, port, url, file (a path here), env (a variable's name)."""
+    """A provider's setting.
+
+    kind: text, port, url, addresses (IP addresses with blanks between them), file (a path here),
+    env (a variable's name).
+    """
 
     name: str
     kind: str = "text"
@@ -25,12 +36,18 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSpec:
-    """A provider: its options, and of which groups exactly one must be given."""
+    """A provider: its options, and of which groups exactly one must be given.
+
+    problems: what else can be wrong with options and environment, see `option_problems`.
+    """
 
     slug: str
     options: tuple[Option, ...]
     open: Callable[[str, Mapping[str, str], Mapping[str, str]], Provider]
     one_of: tuple[tuple[str, ...], ...] = ()
+    problems: Callable[
+        [Mapping[str, str], Mapping[str, str], bool], list[tuple[str, dict[str, str]]]
+    ] = lambda options, environ, opening: []
 
 
 class BadOptions(ProviderError):
@@ -50,12 +67,13 @@ def _secret(options: Mapping[str, str], environ: Mapping[str, str], name: str) -
     try:
         return path.read_text("utf-8").strip()
     except OSError as error:
-        raise AuthError(
-            "dns.error.secret_file",
-            f"the secret's file {path} cannot be read: {error.strerror}",
-            path=str(path),
-            reason=error.strerror or "",
-        ) from None
+        raise _unreadable(str(path), error) from None
+
+
+def _unreadable(path: str, error: OSError) -> AuthError:
+    english = f"the secret's file {path} cannot be read: {error.strerror}"
+    reason = error.strerror or ""
+    return AuthError("dns.error.secret_file", english, path=path, reason=reason)
 
 
 def _open_rfc2136(
@@ -102,12 +120,59 @@ def _open_route53(zone: str, options: Mapping[str, str], environ: Mapping[str, s
     return Route53Provider(owner_name(zone), zone_id, profile)
 
 
+def _open_dnspod(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
+    from dns_providers.dnspod import ENDPOINT, DnsPodProvider
+
+    key = _secret(options, environ, "dnspod_secret_key")
+    endpoint = options.get("dnspod_endpoint", ENDPOINT)
+    return DnsPodProvider(owner_name(zone), options["dnspod_secret_id"], key, endpoint)
+
+
 def _open_powerdns(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
     from dns_providers.powerdns import PowerDnsProvider
 
     key = _secret(options, environ, "powerdns_key")
     server_id = options.get("powerdns_server_id", "localhost")
     return PowerDnsProvider(owner_name(zone), options["powerdns_url"], key, server_id)
+
+
+def _open_alidns(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
+    from dns_providers.alidns import ENDPOINT, AliDnsProvider
+
+    secret = _secret(options, environ, "alidns_key_secret")
+    endpoint = options.get("alidns_endpoint", ENDPOINT)
+    return AliDnsProvider(owner_name(zone), options["alidns_key_id"], secret, endpoint)
+
+
+def _open_octodns(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
+    from dns_providers.octodns_bridge import OctoDnsProvider
+
+    package = octodns_packages.PACKAGES[options["octodns_provider"]]
+    try:
+        arguments = octodns_packages.arguments_of(package, options, environ)
+    except OSError as error:
+        raise _unreadable(str(error.filename), error) from None
+    return OctoDnsProvider(owner_name(zone), package, arguments)
+
+
+def _open_manual(
+    zone: str, options: Mapping[str, str], environ: Mapping[str, str]
+) -> ManualProvider:
+    resolvers = _addresses(options.get("manual_resolvers", "")) or _system_resolvers(zone)
+    panel = PANELS[options.get("manual_panel", "generic")]
+    return ManualProvider(owner_name(zone), Network(resolvers), panel)
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _system_resolvers(zone: str) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, dns.resolver.Resolver().nameservers))
+    except dns.resolver.NoResolverConfiguration:
+        english = f"{zone}: this machine has no resolver configured; set manual_resolvers"
+        raise ProviderError("dns.error.no_resolvers", english, zone=zone) from None
 
 
 PROVIDERS: dict[str, ProviderSpec] = {
@@ -147,6 +212,21 @@ PROVIDERS: dict[str, ProviderSpec] = {
             _open_route53,
         ),
         ProviderSpec(
+            "dnspod",
+            (
+                Option("dnspod_secret_id", required=True),
+                Option("dnspod_secret_key_env", "env"),
+                Option("dnspod_secret_key_file", "file"),
+                Option(
+                    "dnspod_endpoint",
+                    default="dnspod.tencentcloudapi.com",
+                    choices=("dnspod.tencentcloudapi.com", "dnspod.intl.tencentcloudapi.com"),
+                ),
+            ),
+            _open_dnspod,
+            one_of=(("dnspod_secret_key_env", "dnspod_secret_key_file"),),
+        ),
+        ProviderSpec(
             "powerdns",
             (
                 Option("powerdns_url", "url", required=True),
@@ -156,6 +236,39 @@ PROVIDERS: dict[str, ProviderSpec] = {
             ),
             _open_powerdns,
             one_of=(("powerdns_key_env", "powerdns_key_file"),),
+        ),
+        ProviderSpec(
+            "alidns",
+            (
+                Option("alidns_key_id", required=True),
+                Option("alidns_key_secret_env", "env"),
+                Option("alidns_key_secret_file", "file"),
+                Option("alidns_endpoint", default="alidns.aliyuncs.com"),
+            ),
+            _open_alidns,
+            one_of=(("alidns_key_secret_env", "alidns_key_secret_file"),),
+        ),
+        ProviderSpec(
+            "manual",
+            (
+                Option("manual_panel", default="generic", choices=tuple(PANELS)),
+                Option("manual_resolvers", "addresses"),
+            ),
+            _open_manual,
+        ),
+        ProviderSpec(
+            "octodns",
+            (
+                Option(
+                    "octodns_provider",
+                    required=True,
+                    choices=tuple(sorted(octodns_packages.PACKAGES)),
+                ),
+                Option("octodns_arguments"),
+                Option("octodns_variables"),
+            ),
+            _open_octodns,
+            problems=octodns_packages.problems,
         ),
     )
 }
@@ -174,11 +287,12 @@ def asked_for(slug: str) -> tuple[str, ...]:
 
 
 def option_problems(
-    slug: str, options: Mapping[str, str], environ: Mapping[str, str]
+    slug: str, options: Mapping[str, str], environ: Mapping[str, str], *, opening: bool = True
 ) -> tuple[tuple[str, dict[str, str]], ...]:
     """Return all that is wrong with a provider's options, as (message id, values).
 
-    Raises KeyError for an unknown provider.
+    opening: whether it is to be opened, so that secrets and files must be there as well. Raises
+    KeyError for an unknown provider.
     """
     spec = PROVIDERS[slug]
     found: list[tuple[str, dict[str, str]]] = []
@@ -188,11 +302,12 @@ def option_problems(
             if option.required:
                 found.append(("dns.option.missing", {"option": option.name, "provider": slug}))
             continue
-        found += _value_problem(option, value, environ)
+        if opening or option.kind not in ("file", "env"):
+            found += _value_problem(option, value, environ)
     for group in spec.one_of:
         if sum(bool(options.get(name)) for name in group) != 1:
             found.append(("dns.option.one_of", {"options": ", ".join(group), "provider": slug}))
-    return tuple(found)
+    return (*found, *spec.problems(options, environ, opening))
 
 
 def _value_problem(
@@ -205,11 +320,20 @@ def _value_problem(
         return [("dns.option.port", values)]
     if option.kind == "url" and not value.startswith(("http://", "https://")):
         return [("dns.option.url", values)]
+    if option.kind == "addresses" and not _all_addresses(value):
+        return [("dns.option.addresses", values)]
     if option.kind == "file" and not Path(value).is_file():
         return [("dns.option.no_file", values)]
     if option.kind == "env" and not environ.get(value):
         return [("dns.option.no_variable", values)]
     return []
+
+
+def _all_addresses(text: str) -> bool:
+    try:
+        return bool([ipaddress.ip_address(each) for each in _addresses(text)])
+    except ValueError:
+        return False
 
 
 def open_provider(

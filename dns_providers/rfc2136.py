@@ -40,6 +40,7 @@ from dns_providers.base import (
 from dns_providers.rrset import (
     RRset,
     from_rdataset,
+    marked_synthesised,
     name_text,
     related_names,
     to_rdata,
@@ -233,7 +234,9 @@ class Rfc2136Provider:
             for rtype in (_READ_TYPES if owner.is_wild() else ("NS", "DNAME", "CNAME"))
             if (rrset := self._query(address, owner, rtype))
         ]
-        return Snapshot(self.zone, names, own, tuple(covering))
+        around = tuple(r for r in marked_synthesised(covering, covering) if not r.synthesised)
+        marked = marked_synthesised(own.values(), around)
+        return Snapshot(self.zone, names, {rrset.key: rrset for rrset in marked}, around)
 
     def _query(self, address: str, owner: dns.name.Name, rtype: str) -> RRset | None:
         query = dns.message.make_query(owner, rtype, use_edns=0)
@@ -278,8 +281,12 @@ def _add_change(update: dns.update.UpdateMessage, change: Change) -> None:
         gone, new = before, after
     else:
         gone, new = before - after, after - before
-    for value in gone:
-        update.delete(owner, to_rdata(value, rtype))
+    if gone == before and gone:
+        # PowerDNS knows a value that is to go only in the case of letters that it was written in.
+        update.delete(owner, rtype)
+    else:
+        for value in gone:
+            update.delete(owner, to_rdata(value, rtype))
     for value in new:
         update.add(owner, change.after.ttl if change.after else 0, to_rdata(value, rtype))
 

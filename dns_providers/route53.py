@@ -9,6 +9,7 @@ escapes. What only Route 53 can say (alias, weighted, by place) is opaque.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any, ClassVar
 
 import boto3
 import botocore.exceptions
+import botocore.parsers
 import dns.exception
 import dns.name
 import dns.rdatatype
@@ -48,10 +50,9 @@ from dns_providers.rrset import (
 from dns_providers.text import value_from_text, value_text
 
 _API = "route53.amazonaws.com"
-_BATCH = 500  # changes: each may count twice against the limit of 1,000 records
-_CONFIG = Config(
-    connect_timeout=10, read_timeout=30, retries={"mode": "adaptive", "max_attempts": 8}
-)
+_BATCH_RECORDS, _BATCH_CHARACTERS = 1000, 32000  # in one request, as the service counts
+_TIMEOUT = 30.0  # seconds
+_POLL, _TELL_EVERY, _LONGEST = 5.0, 15.0, 600.0  # seconds
 _NO_RIGHT = frozenset(
     {
         "AccessDenied",
@@ -80,16 +81,23 @@ def live_servers(zone: dns.name.Name) -> frozenset[str]:
 class Route53Provider:
     """A public hosted zone. Credentials come the way of every AWS tool (environment, profile).
 
-    zone_id: found by name if None. client: boto3's, made when it is needed. live: tells which
-    name servers serve a zone, for several hosted zones of one name.
+    zone_id: found by name if None. live: tells which name servers serve a zone, for several hosted
+    zones of one name. endpoint: where the API is, None for AWS. timeout: seconds to wait for an
+    answer. tries: of one request, when the service is busy or fails. sleep, clock: the time.
     """
 
     slug: ClassVar[str] = "route53"
     zone: dns.name.Name
     zone_id: str | None = None
     profile: str | None = None
-    client: Any = field(default=None, repr=False)
     live: LiveServers = live_servers
+    endpoint: str | None = None
+    timeout: float = _TIMEOUT
+    tries: int = 9
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    _client: Any = field(default=None, init=False, repr=False)
+    _accepted: list[str] = field(default_factory=list, init=False, repr=False)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -102,16 +110,37 @@ class Route53Provider:
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out all changes in one batch, or none of them. Raises ProviderError."""
-        zone_id = self._zone_id()
-        for start in range(0, len(changes), _BATCH):
-            part = changes[start : start + _BATCH]
+        zone_id, self._accepted = self._zone_id(), []
+        for part in _parts(changes):
             batch = {"Changes": [step for change in part for step in _steps(change)]}
             keys = ", ".join(str(change.key) for change in part)
             with self._told(keys):
-                self._api().change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
+                made = self._api().change_resource_record_sets(
+                    HostedZoneId=zone_id, ChangeBatch=batch
+                )
+                self._accepted.append(made["ChangeInfo"]["Id"])
 
     def wait_accepted(self, tell: Tell) -> None:
-        """Nothing to wait for: a write is carried out when it is answered."""
+        """Wait until all of Route 53's servers have what was accepted, ten minutes at most.
+
+        What is not known to be there then is told and no error: it is accepted, and whether it is
+        served is seen by the wait for the authoritative servers.
+        """
+        zone, began = name_text(self.zone), self.clock()
+        told = began
+        try:
+            while self._pending():
+                now = self.clock()
+                values = {"zone": zone, "seconds": f"{now - began:.0f}"}
+                if now - began >= _LONGEST:
+                    tell("dns.note.route53_still_pending", values)
+                    return
+                if now - told >= _TELL_EVERY:
+                    tell("dns.note.route53_pending", values)
+                    told = now
+                self.sleep(_POLL)
+        except ProviderError as error:
+            tell("dns.note.route53_unknown", {"zone": zone, "reason": str(error)})
 
     def settle(self) -> None:
         """Nothing to do: the wait for the authoritative servers sees when all serve it."""
@@ -119,14 +148,32 @@ class Route53Provider:
     # -- calls ---------------------------------------------------------------------------------
 
     def _api(self) -> Any:
-        if self.client is None:
+        if self._client is None:
             session = boto3.Session(profile_name=self.profile)
-            self.client = session.client("route53", region_name="us-east-1", config=_CONFIG)
-        return self.client
+            config = Config(
+                connect_timeout=min(self.timeout, 10.0),
+                read_timeout=self.timeout,
+                retries={"mode": "adaptive", "total_max_attempts": self.tries},
+            )
+            self._client = session.client(
+                "route53", region_name="us-east-1", endpoint_url=self.endpoint, config=config
+            )
+        return self._client
+
+    def _pending(self) -> bool:
+        """Whether a batch that was accepted is not carried out on all servers yet."""
+        while self._accepted:
+            with self._told():
+                info = self._api().get_change(Id=self._accepted[0])["ChangeInfo"]
+                if info["Status"] != "INSYNC":
+                    return True
+            self._accepted.pop(0)
+        return False
 
     def _told(self, keys: str = "") -> AbstractContextManager[None]:
         """Turns everything that boto3 can raise into our errors."""
-        return translated(lambda error: _translated(error, name_text(self.zone), keys))
+        zone = name_text(self.zone)
+        return translated(lambda error: _translated(error, zone, keys, self.timeout))
 
     def _zone_id(self) -> str:
         """The hosted zone's id, looked up once."""
@@ -175,8 +222,8 @@ class Route53Provider:
 # -- errors ------------------------------------------------------------------------------------
 
 
-def _translated(error: Exception, zone: str, keys: str) -> Exception:
-    """Our error for what boto3 raised. keys: what was to be written."""
+def _translated(error: Exception, zone: str, keys: str, timeout: float) -> Exception:
+    """Our error for what boto3 raised. keys: what was to be written. timeout: seconds waited."""
     if isinstance(error, botocore.exceptions.ClientError):
         return _refusal(error, zone, keys)
     unsigned = (
@@ -188,6 +235,11 @@ def _translated(error: Exception, zone: str, keys: str) -> Exception:
     if isinstance(error, unsigned):
         english = f"AWS credentials are missing: {reason}"
         return AuthError("dns.error.route53_credentials", english, reason=reason)
+    slow = (botocore.exceptions.ReadTimeoutError, botocore.exceptions.ConnectTimeoutError)
+    if isinstance(error, slow):
+        return http_errors.timed_out(_API, timeout)
+    if isinstance(error, botocore.parsers.ResponseParserError):
+        return http_errors.junk(_API, error)
     if isinstance(error, botocore.exceptions.BotoCoreError):
         return http_errors.unreachable(_API, reason)
     if isinstance(error, (ValueError, KeyError, TypeError, dns.exception.DNSException)):
@@ -301,3 +353,23 @@ def _steps(change: Change) -> list[dict[str, Any]]:
             }
             steps.append({"Action": action, "ResourceRecordSet": body})
     return steps
+
+
+def _parts(changes: Sequence[Change]) -> Iterable[list[Change]]:
+    """Changes in as few batches as the service's limits allow; what is one change stays whole."""
+    part, records, characters = list[Change](), 0, 0
+    for change in changes:
+        values = [
+            record["Value"]
+            for step in _steps(change)
+            for record in step["ResourceRecordSet"]["ResourceRecords"]
+        ]
+        size = sum(map(len, values))
+        full = records + len(values) > _BATCH_RECORDS or characters + size > _BATCH_CHARACTERS
+        if part and full:
+            yield part
+            part, records, characters = [], 0, 0
+        part.append(change)
+        records, characters = records + len(values), characters + size
+    if part:
+        yield part

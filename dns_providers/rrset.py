@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import dns.name
@@ -158,7 +158,8 @@ class RRset:
     """All values of one owner name and type, with their TTL in seconds (RFC 2181 section 5).
 
     `opaque` marks what a provider shows but a plain RRset cannot say (alias, weighted, proxied):
-    it is never changed. `handles` maps a value to the provider's record id.
+    it is never changed. `handles` maps a value to the provider's record id. `synthesised`: seen by
+    asking, and the same as what a wildcard gives (RFC 4592): probably there is no such record.
     """
 
     key: RRKey
@@ -166,6 +167,7 @@ class RRset:
     values: frozenset[Value]
     opaque: bool = False
     handles: tuple[tuple[Value, str], ...] = field(default=(), compare=False, repr=False)
+    synthesised: bool = field(default=False, compare=False)
 
     def lines(self) -> tuple[str, ...]:
         """One line for each value, in presentation format, sorted."""
@@ -236,9 +238,12 @@ def from_rdataset(owner: dns.name.Name, rdataset: dns.rdataset.Rdataset) -> RRse
 
 
 def same_values(one: RRset | None, other: RRset | None) -> bool:
-    """Whether two RRsets hold the same values; absent equals absent only. TTLs do not count."""
+    """Whether two RRsets hold the same values; absent equals absent only. TTLs do not count.
+
+    What a wildcard gives counts as absent where the other is.
+    """
     if one is None or other is None:
-        return one is other
+        return all(each is None or each.synthesised for each in (one, other))
     return one.values == other.values
 
 
@@ -260,6 +265,26 @@ def related_names(names: Iterable[dns.name.Name], zone: dns.name.Name) -> set[dn
     """Return ancestors of `names` inside the zone, the names themselves, wildcards beside them."""
     above = {ancestor for owner in names for ancestor in ancestors(owner, zone)}
     return above | {wildcard_beside(ancestor) for ancestor in above}
+
+
+def marked_synthesised(found: Iterable[RRset], covering: Iterable[RRset]) -> tuple[RRset, ...]:
+    """Mark the RRsets of names that show nothing but what a wildcard among `covering` gives."""
+    every = tuple(found)
+    wild = [each for each in covering if each.key.owner.is_wild()]
+    own = {each.key.owner for each in every if not _by_wildcard(each, wild)}
+    return tuple(
+        each if each.key.owner in own else replace(each, synthesised=True) for each in every
+    )
+
+
+def _by_wildcard(rrset: RRset, wild: Iterable[RRset]) -> bool:
+    owner = rrset.key.owner
+    return any(
+        owner != each.key.owner
+        and owner.is_subdomain(each.key.owner.parent())
+        and (each.key.rtype, each.ttl, each.values) == (rrset.key.rtype, rrset.ttl, rrset.values)
+        for each in wild
+    )
 
 
 def character_strings(data: bytes) -> tuple[bytes, ...]:

@@ -20,19 +20,49 @@ mail_servers = [
     ),
 ]
 
-# A zone's secret is never written here: the variable PMAIL_TSIG holds it.
-_bind = {
+# How a zone is published: take one, its lines are all it needs. A secret is never written here: an
+# environment variable (or a file) holds it.
+_cloudflare = {
+    "dns_provider": "cloudflare",
+    "cloudflare_token_env": "CLOUDFLARE_API_TOKEN",
+}
+_route53 = {
+    "dns_provider": "route53",  # AWS's own variables, or:
+    "route53_profile": "mail",
+}
+_alidns = {
+    "dns_provider": "alidns",
+    "alidns_key_id": "LTAI5tExample",
+    "alidns_key_secret_env": "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+}
+_dnspod = {
+    "dns_provider": "dnspod",
+    "dnspod_secret_id": "AKIDexample",
+    "dnspod_secret_key_env": "TENCENTCLOUD_SECRET_KEY",
+}
+_powerdns = {
+    "dns_provider": "powerdns",
+    "powerdns_url": "https://ns1.example.com:8081",
+    "powerdns_key_env": "POWERDNS_API_KEY",
+}
+_bind = {  # or Knot, PowerDNS, any server that takes updates (RFC 2136)
     "dns_provider": "rfc2136",
     "dns_server": "ns1.example.com",
     "dns_key_name": "update-key",
     "dns_key_secret_env": "PMAIL_TSIG",
 }
-
-# A zone file on this machine, loaded by the command after each change.
-_file = {
+_file = {  # on this machine, loaded by the command after each change
     "dns_provider": "zonefile",
     "zone_file": "/etc/bind/second.example.zone",
     "zone_reload_command": "rndc reload second.example",
+}
+_hetzner = {  # one of many by octoDNS packages; its token: HCLOUD_TOKEN
+    "dns_provider": "octodns",
+    "octodns_provider": "hetzner",
+}
+_by_hand = {  # no API: a run shows a table for the web panel, and waits
+    "dns_provider": "manual",
+    "manual_panel": "godaddy",
 }
 
 zones = [

@@ -34,8 +34,9 @@ from postmaster.settings_table import (
 
 # `--data` of a deploy reaches every host, beside its own data.
 _RUN_DATA = frozenset(
-    {"undo", "dns_action", "queue_action", "queue_ids", "queue_json"}
-    | {"rotate_action", "rotate_domains", "rotate_emergency", "rotate_check_age", "rotate_wait"}
+    {"dns_action", "undo", "format", "panel", "output", "read_only"}
+    | {f"queue_{name}" for name in ("action", "ids", "hours", "json")}
+    | {f"rotate_{name}" for name in ("action", "domains", "emergency", "check_age", "wait")}
     | {"rotate_selector"}
 )
 # Data that pyinfra itself understands, for any connector.

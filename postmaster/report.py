@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dns_providers.columns import pad, width
 from postmaster.checks.results import Result, Status, Text, exit_status
 from postmaster.messages import text
 
@@ -89,13 +89,3 @@ def statuses(records: Iterable[dict[str, Any]]) -> int:
     """Return the exit status of several reports' records: a fail before an unknown."""
     found = {record["exit_status"] for record in records}
     return 1 if 1 in found else (3 if 3 in found else 0)
-
-
-def width(cell: str) -> int:
-    """Return how many columns a text takes: wide (Chinese) characters take two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in cell)
-
-
-def pad(cell: str, size: int) -> str:
-    """Fill a text with blanks to `size` columns."""
-    return cell + " " * (size - width(cell))

@@ -16,6 +16,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "postmaster": (
         "dns_providers.claims",
         "dns_providers.public_suffix",
+        "dns_providers.columns",
         "dns_providers.rrset",
         "keys.dkim",
         "probes",

@@ -70,7 +70,11 @@ def _publish(site: Site, server: MailServer, zone: str, values: Mapping[str, str
         _claim(key(owner, "TXT"), frozenset({TXT(value.encode("ascii"))}))
         for owner, value in values.items()
     ]
-    plan = carry_out(open_zone(site.zone(zone)), claims, ledger_of(zone))
+    provider = open_zone(site.zone(zone))
+    if provider.capabilities.by_hand:
+        # Every renewal would wait for somebody at the panel.
+        raise AcmeError("tls.acme.by_hand", zone=zone)
+    plan = carry_out(provider, claims, ledger_of(zone))
     if plan.conflicts:
         found = ", ".join(str(conflict.key) for conflict in plan.conflicts)
         raise AcmeError("tls.acme.conflict", records=found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
@@ -68,3 +69,20 @@ def test_mistakes_in_the_inventory_are_bad_input_and_all_are_told(
     assert done.exit_code == 2, said
     assert "mail_servers" in said and "did you mean dns_provider?" in said
     assert not (tmp_path / "state").exists()
+
+
+def test_what_deploys_take_by_data_is_no_mistake_in_the_inventory(tmp_path: Path) -> None:
+    deploys = Path(__file__).parents[2] / "deploys"
+    taken = {
+        name
+        for path in deploys.glob("*.py")
+        for name in re.findall(r'host\.data\.get\("([a-z0-9_]+)"\)', path.read_text())
+    } - {"zone", "ssh_hostname"}
+    assert {"undo", "queue_hours", "dns_action", "format"} <= taken
+    found = runpy.run_path(str(init(tmp_path)))
+    asked = dict.fromkeys(taken, "1")
+    servers = [HostData(name, {**data, **asked}) for name, data in found["mail_servers"]]
+    zones = [
+        HostData(n, {**d, "zone": n.removeprefix("@zone/"), **asked}) for n, d in found["zones"]
+    ]
+    assert parse_site(servers, zones, KNOWN, lambda domain: "pm202611a").servers

@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
+import idna
 import pydantic
 from cloudflare.types.dns.record_create_params import RecordCreateParams
 
@@ -77,6 +78,7 @@ class FakeCloudflare:
             "created_on": _TIME,
             "modified_on": _TIME,
             **row,
+            "name": str(row["name"]).lower(),
         }
         return id
 
@@ -186,7 +188,8 @@ class FakeCloudflare:
         name, rtype = row["name"], row["type"]
         if not re.fullmatch(r"(?:[a-z0-9_*-]+\.)*[a-z0-9-]+", name):
             raise Refused(400, 9000, f"DNS name is invalid: {name}")
-        if name != self.zone and not name.endswith(f".{self.zone}"):
+        zone = idna.encode(self.zone).decode("ascii")
+        if name != zone and not name.endswith(f".{zone}"):
             raise Refused(400, 9000, "DNS name is outside of the zone")
         if row["ttl"] != 1 and not 60 <= row["ttl"] <= 86400:
             raise Refused(400, 9021, "Invalid TTL. Must be between 60 and 86400, or 1")

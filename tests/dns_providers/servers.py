@@ -13,10 +13,14 @@ from pathlib import Path
 
 import dns.message
 import dns.query
+import dns.rcode
+import dns.tsigkeyring
+import dns.update
 
 from tests.lab.process import Daemon, run, wait_for
 
 ZONE = "example.test"
+IDN_ZONE = "xn--bcher-kva.test"
 OTHER_ZONE = "locked.test"  # served, but our key may not change it
 KEY = "update-key"
 ALGORITHM = "hmac-sha256"
@@ -49,7 +53,7 @@ def running(name: str, folder: Path) -> Iterator[NameServer]:
     """One of `bind`, `knot`, `powerdns`, with two zones and a key for the first."""
     secret = b64encode(secrets.token_bytes(32)).decode()
     server = NameServer(name, _free_port(), secret, _free_port())
-    for zone in (ZONE, OTHER_ZONE):
+    for zone in (ZONE, IDN_ZONE, OTHER_ZONE):
         (folder / f"{zone}.zone").write_text(_ZONE_TEXT.format(zone=zone))
     command = {"bind": _bind, "knot": _knot, "powerdns": _powerdns}[name](server, folder)
     daemon = Daemon(folder / "pid")
@@ -77,9 +81,12 @@ def _bind(server: NameServer, folder: Path) -> list[str]:
         f"listen-on port {server.port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; "
         f'recursion no; dnssec-validation no; allow-transfer {{ key "{KEY}"; }}; }};\n'
         "controls { };\n"
-        f'zone "{ZONE}" {{ type primary; file "{ZONE}.zone"; '
-        f"update-policy {{ grant {KEY} zonesub any; }}; }};\n"
-        f'zone "{OTHER_ZONE}" {{ type primary; file "{OTHER_ZONE}.zone"; }};\n'
+        + "".join(
+            f'zone "{zone}" {{ type primary; file "{zone}.zone"; '
+            f"update-policy {{ grant {KEY} zonesub any; }}; }};\n"
+            for zone in (ZONE, IDN_ZONE)
+        )
+        + f'zone "{OTHER_ZONE}" {{ type primary; file "{OTHER_ZONE}.zone"; }};\n'
     )
     return ["named", "-g", "-c", str(folder / "named.conf")]
 
@@ -93,7 +100,8 @@ def _knot(server: NameServer, folder: Path) -> list[str]:
         f"acl:\n  - id: update\n    key: {KEY}\n    action: [update, transfer]\n"
         f'template:\n  - id: default\n    storage: "{folder}"\n    file: "%s.zone"\n'
         "    zonefile-sync: -1\n    zonefile-load: whole\n"
-        f"zone:\n  - domain: {ZONE}\n    acl: update\n  - domain: {OTHER_ZONE}\n"
+        f"zone:\n  - domain: {ZONE}\n    acl: update\n  - domain: {IDN_ZONE}\n    acl: update\n"
+        f"  - domain: {OTHER_ZONE}\n"
     )
     return ["knotd", "-c", str(folder / "knot.conf")]
 
@@ -111,13 +119,24 @@ def _powerdns(server: NameServer, folder: Path) -> list[str]:
         "zone-cache-refresh-interval=0\nguardian=no\ndaemon=no\ndisable-syslog=yes\n"
     )
     util = ["pdnsutil", f"--config-dir={folder}"]
-    for zone in (ZONE, OTHER_ZONE):
+    for zone in (ZONE, IDN_ZONE, OTHER_ZONE):
         run(*util, "load-zone", zone, str(folder / f"{zone}.zone"))
     run(*util, "import-tsig-key", KEY, ALGORITHM, server.secret)
-    for kind in ("TSIG-ALLOW-DNSUPDATE", "TSIG-ALLOW-AXFR"):
-        run(*util, "set-meta", ZONE, kind, KEY)
-    run(*util, "set-meta", ZONE, "ALLOW-DNSUPDATE-FROM", "127.0.0.0/8")
+    for zone in (ZONE, IDN_ZONE):
+        for kind in ("TSIG-ALLOW-DNSUPDATE", "TSIG-ALLOW-AXFR"):
+            run(*util, "set-meta", zone, kind, KEY)
+        run(*util, "set-meta", zone, "ALLOW-DNSUPDATE-FROM", "127.0.0.0/8")
     return ["pdns_server", f"--config-dir={folder}"]
+
+
+def enter(server: NameServer, owner: str, rtype: str, ttl: int, value: str) -> None:
+    """Add a record as another program does, with names as they are written."""
+    keyring = dns.tsigkeyring.from_text({KEY: (ALGORITHM, server.secret)})
+    update = dns.update.UpdateMessage(ZONE, keyring=keyring)
+    update.add(f"{owner}.", ttl, rtype, value)
+    reply = dns.query.tcp(update, "127.0.0.1", timeout=5, port=server.port)
+    if reply.rcode() != dns.rcode.NOERROR:
+        raise RuntimeError(dns.rcode.to_text(reply.rcode()))
 
 
 def there(name: str) -> bool:

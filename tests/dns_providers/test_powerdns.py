@@ -16,11 +16,11 @@ from dns_providers.publish import carry_out
 from dns_providers.rrset import Target, owner_name, rrset
 from tests import fault_proxy
 from tests.dns_providers import servers
-from tests.dns_providers.servers import ZONE, NameServer
+from tests.dns_providers.servers import IDN_ZONE, ZONE, NameServer
 from tests.dns_providers.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
-from tests.provider_contract import ProviderContract, read
+from tests.provider_contract import ProviderContract, Typed, read
 
 pytestmark = pytest.mark.lab
 
@@ -67,6 +67,20 @@ class TestPowerDns(ProviderContract):
     @pytest.fixture
     def provider(self, server: NameServer) -> PowerDnsProvider:
         return opened(server)
+
+    @pytest.fixture
+    def idn_provider(self, server: NameServer) -> PowerDnsProvider:
+        return opened(server, IDN_ZONE)
+
+    @pytest.fixture
+    def typed(self, server: NameServer) -> Typed:
+        def enter(owner: str, rtype: str, ttl: int, value: str) -> None:
+            records = [{"content": value, "disabled": False}]
+            row = {"name": f"{owner}.", "type": rtype, "ttl": ttl, "records": records}
+            reply = api(server, "PATCH", {"rrsets": [{**row, "changetype": "REPLACE"}]})
+            assert reply.status_code == 204, reply.text
+
+        return enter
 
 
 class TestPowerDnsFaults(FaultContract):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,9 +18,9 @@ from dns_providers.publish import carry_out
 from dns_providers.rfc2136 import Rfc2136Provider, TsigKey
 from dns_providers.rrset import TXT, owner_name, rrset
 from tests.dns_providers import servers
-from tests.dns_providers.servers import ALGORITHM, KEY, OTHER_ZONE, ZONE, NameServer
+from tests.dns_providers.servers import ALGORITHM, IDN_ZONE, KEY, OTHER_ZONE, ZONE, NameServer
 from tests.dns_providers.test_plan import claim
-from tests.provider_contract import ProviderContract
+from tests.provider_contract import ProviderContract, Typed
 
 pytestmark = pytest.mark.lab
 
@@ -41,6 +42,14 @@ class TestRfc2136(ProviderContract):
     @pytest.fixture
     def provider(self, server: NameServer) -> Rfc2136Provider:
         return opened(server)
+
+    @pytest.fixture
+    def idn_provider(self, server: NameServer) -> Rfc2136Provider:
+        return opened(server, IDN_ZONE)
+
+    @pytest.fixture
+    def typed(self, server: NameServer) -> Typed:
+        return partial(servers.enter, server)
 
 
 WRONG = "d3JvbmcgLSB3cm9uZyAtIHdyb25nIC0gd3Jvbmc="

@@ -14,7 +14,7 @@ from dns_providers.base import Change, Provider, Rejected, ZoneNotFound
 from dns_providers.master_file import MasterFileError, edit, next_serial, records
 from dns_providers.rrset import TXT, Address, owner_name, rrset
 from dns_providers.zonefile import ZoneFileProvider
-from tests.provider_contract import ProviderContract, put, read
+from tests.provider_contract import ProviderContract, Typed, put, read
 
 APEX = owner_name("example.test")
 BASE = """$ORIGIN example.test.
@@ -47,6 +47,20 @@ class TestZoneFile(ProviderContract):
         path = tmp_path / "example.test.zone"
         path.write_text(BASE)
         return ZoneFileProvider(APEX, path)
+
+    @pytest.fixture
+    def idn_provider(self, tmp_path: Path) -> Provider:
+        path, zone = tmp_path / "idn.zone", "xn--bcher-kva.test"
+        path.write_text(BASE.replace("example.test", zone))
+        return ZoneFileProvider(owner_name(zone), path)
+
+    @pytest.fixture
+    def typed(self, provider: ZoneFileProvider) -> Typed:
+        def enter(owner: str, rtype: str, ttl: int, value: str) -> None:
+            with provider.path.open("a") as zone:
+                zone.write(f"{owner}. {ttl} IN {rtype} {value}\n")
+
+        return enter
 
 
 def opened(folder: Path, text: str, command: str | None = None) -> ZoneFileProvider:

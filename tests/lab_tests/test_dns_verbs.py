@@ -105,3 +105,15 @@ def test_a_backup_of_another_site_is_refused(new_site: Site, tmp_path: Path) -> 
     backup.write_text('{"version": 1, "zone": "other.test", "changes": []}')
     done = dns(site, "undo", "-y", "--data", f"undo={backup}")
     assert done.status != 0 and "other.test" in done.output
+
+
+def test_rights_are_said_and_all_records_exported_without_a_secret(new_site: Site) -> None:
+    site = new_site
+    site.add_server("example.test")
+    site.operator.secrets.clear()
+    rights = site.operator.run("deploys/dns_policy.py", "-y")
+    assert "update-policy" in succeeds(rights)
+    exported = site.operator.folder / "zone.txt"
+    data = ("--data", "format=zonefile", "--data", f"output={exported}")
+    succeeds(site.operator.run("deploys/dns_export.py", "-y", *data))
+    assert "_domainkey.example.test." in exported.read_text()

@@ -156,3 +156,20 @@ def test_rates_are_of_known_groups_and_only_for_the_relay() -> None:
     ]
     assert "gmial" in reasons(rates={"gmial": {"delay": 1}})[0]
     assert "rates" in reasons(rates={"qq": {"delay": 1}}, outbound="direct")[0]
+
+
+@pytest.mark.parametrize("name", ["co.uk", "com.cn", "中国"])
+def test_a_public_suffix_is_no_zone(name: str) -> None:
+    found = "\n".join(reasons(zone("example.com"), zone(name)))
+    assert name in found
+
+
+def test_the_longest_zone_that_a_domain_ends_in_holds_it_in_whatever_letters() -> None:
+    zones = (zone("example.co.uk"), zone("mail.example.co.uk"), zone("bücher.example"))
+    domains = ["a.mail.example.co.uk", "newmail.example.co.uk", "Bücher.example"]
+    (server,) = site(*zones, domains=domains).servers
+    assert [(each.name, each.zone) for each in server.domains] == [
+        ("a.mail.example.co.uk", "mail.example.co.uk"),
+        ("newmail.example.co.uk", "example.co.uk"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+    ]

@@ -1,0 +1,22 @@
+"""Columns on a terminal: Chinese characters take two."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+
+def width(cell: str) -> int:
+    """Return how many columns a text takes: wide (Chinese) characters take two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in cell)
+
+
+def pad(cell: str, size: int) -> str:
+    """Fill a text with blanks to `size` columns."""
+    return cell + " " * (size - width(cell))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return rows of equally many cells as lines; the last cell may be as long as it likes."""
+    sizes = [max(map(width, column)) for column in zip(*rows, strict=True)][:-1]
+    return tuple("  ".join((*map(pad, row[:-1], sizes), row[-1])).rstrip() for row in rows)

@@ -1,0 +1,88 @@
+"""A run with a zone by hand, as its user sees it: pyinfra, a name server on port 53, a user."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dns_providers.ledger import Ledger
+from dns_providers.rrset import TXT, RRKey, key
+from tests.dns_providers.zone_server import ZONE, ZoneServer, serving
+
+pytestmark = pytest.mark.lab
+
+REPOSITORY = Path(__file__).parents[2]
+ADDRESS = "127.0.0.77"
+INVENTORY = f"""
+mail_servers = [("@local", {{
+    "ipv4": "203.0.113.10", "allow_private_address": True, "domains": ["{ZONE}"], "users": [],
+    "resolvers": ["{ADDRESS}"],
+}})]
+zones = [("@zone/{ZONE}", {{
+    "dns_provider": "manual", "manual_panel": "godaddy", "manual_resolvers": "{ADDRESS}",
+}})]
+"""
+DMARC = key(f"_dmarc.{ZONE}", "TXT")
+
+
+@contextmanager
+def user_at_the_panel(server: ZoneServer, ledger: Ledger) -> Iterator[None]:
+    """Enters what the run waits for; a DMARC record first with quotes, and a moment later right."""
+    ended = threading.Event()
+    wrong: set[RRKey] = set()
+
+    def enter() -> None:
+        while not ended.wait(0.2):
+            for intent in ledger.load().pending:
+                after = intent.change.after
+                if after is None or server.rrsets.get(after.key) == after:
+                    continue
+                if after.key == DMARC and not wrong:
+                    wrong.add(after.key)
+                    quoted = (TXT(b'"%s"' % v.data) for v in after.values if isinstance(v, TXT))
+                    server.put(replace(after, values=frozenset(quoted)))
+                    ended.wait(7)  # the run looks every five seconds
+                    continue
+                server.put(after)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def run(folder: Path) -> tuple[int, str]:
+    (folder / "inventory.py").write_text(INVENTORY)
+    places = {"PMAIL_STATE": str(folder / "state"), "PMAIL_KEYS": str(folder / "keys")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pyinfra", folder / "inventory.py", "deploys/dns.py", "-y"],
+        cwd=REPOSITORY,
+        env={**os.environ, **places, "PMAIL_LANG": "en"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_run_shows_the_table_waits_and_the_next_one_changes_nothing(tmp_path: Path) -> None:
+    with serving(ADDRESS, port=53) as (_, (server,)):
+        with user_at_the_panel(server, Ledger(tmp_path / "state", ZONE)):
+            status, output = run(tmp_path)
+        assert status == 0, output
+        assert "service: _imaps  protocol: _tcp" in output and "Nothing is written by us" in output
+        assert "Enter it without quotes" in output
+        status, output = run(tmp_path)
+        assert status == 0 and "Nothing is written by us" not in output
+        assert Ledger(tmp_path / "state", ZONE).load().proven.keys() >= {DMARC}
