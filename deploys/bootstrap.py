@@ -13,6 +13,7 @@ from deploys.outbound.steps import install_outbound, leave_outbound
 from deploys.pmail_server.steps import install_pmail, start_pmail
 from deploys.preflight_steps import preflight
 from deploys.reachable_steps import reachable
+from deploys.rotation.paused import refuse_while_paused
 from deploys.site import current_site, server_of, zone_of
 from deploys.tls_certificate.steps import certificate_steps
 from deploys.verify_steps import verify
@@ -20,6 +21,7 @@ from postmaster.desired import BEFORE_MX, MX_STAGE
 from postmaster.messages import text
 
 flow.refuse_split_runs(sys.argv)
+refuse_while_paused()
 site = current_site()
 server = server_of(site, host) if "mail_servers" in host.groups else None
 zone = zone_of(site, host) if "zones" in host.groups else None

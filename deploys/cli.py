@@ -59,14 +59,19 @@ def _run(
     dry: bool,
     yes: bool,
     data: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
 ) -> int:
-    """Run a deploy file with pyinfra; returns 0, 1 or 2. data: `name=value` for the deploy."""
+    """Run a deploy file with pyinfra; returns 0, 1 or 2.
+
+    data: `name=value` for the deploy. more: options of pyinfra.
+    """
     if not Path(inventory).is_file():
         click.secho(text("cli.no_inventory", path=inventory), fg="red", err=True)
         return _BAD_INPUT
     command = [sys.executable, "-m", "pyinfra", str(Path(inventory).absolute()), deploy]
     command += [word for each in limit for word in ("--limit", each)]
     command += [word for each in data for word in ("--data", each)]
+    command += more
     command += ["--dry"] if dry else ["-y"] if yes else []
     # State and keys stay where the user is; pyinfra has to run where its configuration is.
     folders = {"PMAIL_STATE": str(state_dir()), "PMAIL_KEYS": str(keys_dir())}
@@ -183,6 +188,46 @@ def queue(
     )
     asks = action == "delete"
     sys.exit(_run("deploys/queue.py", inventory, limit, dry, yes or not asks, data))
+
+
+@main.command("rotate-dkim", help=_help("rotate"))
+@_options
+@click.option("--domain", "domains", multiple=True, help=_help("rotate_domain"))
+@click.option("--status", is_flag=True, help=_help("rotate_status"))
+@click.option("--abort", is_flag=True, help=_help("rotate_abort"))
+@click.option("--reveal", metavar="SELECTOR", help=_help("rotate_reveal"))
+@click.option("--emergency", is_flag=True, help=_help("rotate_emergency"))
+@click.option("--check-age", is_flag=True, help=_help("rotate_check_age"))
+@click.option("--wait", is_flag=True, help=_help("rotate_wait"))
+def rotate(
+    inventory: str,
+    limit: tuple[str, ...],
+    dry: bool,
+    yes: bool,
+    domains: tuple[str, ...],
+    status: bool,
+    abort: bool,
+    reveal: str | None,
+    emergency: bool,
+    check_age: bool,
+    wait: bool,
+) -> None:
+    """Other keys."""
+    actions = {"status": status, "abort": abort, "reveal": bool(reveal)}
+    asked = [name for name, given in actions.items() if given]
+    if len(asked) > 1:
+        raise click.UsageError(text("rotation.one_action"))
+    flags = {"emergency": emergency, "check_age": check_age, "wait": wait}
+    data = (
+        f"rotate_action={asked[0] if asked else 'run'}",
+        *((f"rotate_domains={','.join(domains)}",) if domains else ()),
+        *((f"rotate_selector={reveal}",) if reveal else ()),
+        *(f"rotate_{name}=1" for name, given in flags.items() if given),
+    )
+    # A host that is not there keeps its old key and stops nobody else's rotation.
+    more = ("--fail-percent", "100")
+    yes = yes or status
+    sys.exit(_run("deploys/rotate_dkim.py", inventory, limit, dry, yes, data, more))
 
 
 @main.command("init", help=_help("init"))

@@ -12,6 +12,7 @@ from pyinfra import host
 
 from deploys import flow
 from deploys.rotation import operations, request
+from deploys.rotation.revealing import reveal
 from deploys.rotation.steps import domains_with_keys, rotate
 from deploys.site import current_site, server_of, zone_of
 from postmaster.messages import text
@@ -30,7 +31,7 @@ asked = request.parse(
             "rotate_selector",
         )
     },
-    domains_with_keys(site),
+    frozenset(domain for each in site.servers for domain in domains_with_keys(each)),
 )
 server = server_of(site, host) if "mail_servers" in host.groups else None
 zone = zone_of(site, host) if "zones" in host.groups else None
@@ -38,6 +39,16 @@ zone = zone_of(site, host) if "zones" in host.groups else None
 if asked.action == "status":
     if server:
         operations.status(name=text("rotation.name.status"), server=server, request=asked)
+elif asked.action == "reveal":
+    if server:
+        domains = domains_with_keys(server)
+        reveal(
+            name=text("rotation.name.reveal"),
+            server=server,
+            site=site,
+            domains=domains,
+            request=asked,
+        )
 else:
     flow.begin(name=text("flow.name.begin"))
     rotate(site, server, zone, asked)

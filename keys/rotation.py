@@ -170,6 +170,11 @@ class Rotation:
         return dict(self.done).get(step)
 
 
+def old_enough(created: float, now: float, max_age: int) -> bool:
+    """Whether a key is to be replaced. created, now: Unix seconds. max_age: days."""
+    return now - created >= max_age * 86400
+
+
 def begin(
     domain: str,
     strategy: Strategy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 
 from pyinfra import host, state
@@ -212,14 +212,12 @@ def _not_now(server: MailServer, signing: SigningKey, request: Request) -> str |
         return text("rotation.no_key_yet", domain=signing.domain)
     if not request.check_age:
         return None
-    age, most = _age(about.created), server.rotation.max_age
-    if age >= timedelta(days=most):
+    created, now, most = about.created.timestamp(), time.time(), server.rotation.max_age
+    if machine.old_enough(created, now, most):
         return None
-    return text("rotation.young", domain=signing.domain, days=age.days, most=most)
-
-
-def _age(created: datetime) -> timedelta:
-    return datetime.fromtimestamp(time.time(), UTC) - created
+    return text(
+        "rotation.young", domain=signing.domain, days=int(now - created) // 86400, most=most
+    )
 
 
 def _red(results: list[Result], domain: str, server: MailServer) -> list[str]:

@@ -60,15 +60,11 @@ def rotate(
                 _in_zone(site, zone, steps, request, run)
     operations.meet(name=text("rotation.name.meet"), step="end")
     if server:
-        operations.show(name=text("rotation.name.show"), domains=_domains(server), run=run)
+        operations.show(name=text("rotation.name.show"), domains=domains_with_keys(server), run=run)
 
 
-def domains_with_keys(site: Site) -> frozenset[str]:
-    """Return all domains of a site that have a key of their own."""
-    return frozenset(domain for server in site.servers for domain in _domains(server))
-
-
-def _domains(server: MailServer) -> tuple[str, ...]:
+def domains_with_keys(server: MailServer) -> tuple[str, ...]:
+    """Return the domains of a server that have a key of their own."""
     return tuple(signing.domain for signing in mode_of(server).signing_keys(server))
 
 
@@ -78,7 +74,7 @@ def _on_server(
     operations.do(
         name=text("rotation.name.server"),
         steps=steps,
-        domains=_domains(server),
+        domains=domains_with_keys(server),
         request=request,
         run=run,
         effect=partial(_host_effect, server, site),
@@ -114,7 +110,7 @@ def _in_zone(
     domains = tuple(
         domain
         for server in site.servers
-        for domain in _domains(server)
+        for domain in domains_with_keys(server)
         if zone_for(domain, zones) == zone.name
     )
     operations.do(
@@ -138,7 +134,7 @@ def _zone_effect(
     there = InDns(site, zone, tell, Reporter(host, text, time.monotonic))
     step = rotation.step
     if step is Step.RETIRE:
-        server = next(each for each in site.servers if rotation.domain in _domains(each))
+        server = next(each for each in site.servers if rotation.domain in domains_with_keys(each))
         return there.retire(rotation, server.rotation.retire)
     effects: dict[Step, Callable[[Rotation], Outcome]] = {
         Step.LOWER: there.lower,

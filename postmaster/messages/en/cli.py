@@ -30,4 +30,12 @@ TEXTS = {
     "cli.queue_hours": "how many hours back deliveries are shown",
     "cli.queue": "What waits to be delivered, and why; what became of mail (deliveries); retry, hold, release or delete messages by their ids.",
     "cli.queue_json": "show as JSON",
+    "cli.rotate": "Replace DKIM keys so that no receiver notices: does what is due, and says what it waits for. From cron: rotate-dkim --check-age -y",
+    "cli.rotate_domain": "only this domain; may be given several times",
+    "cli.rotate_status": "each key's age, what is going on, and what was",
+    "cli.rotate_abort": "turn back to the old key, from whatever step",
+    "cli.rotate_reveal": "write the private key of a retired selector to a file, so that nobody can prove who signed old mail",
+    "cli.rotate_emergency": "the key in use has leaked: without checks, without waiting for mail on its way",
+    "cli.rotate_check_age": "begin only where a key is older than dkim_max_age",
+    "cli.rotate_wait": "stay until nothing is left to wait for",
 }

@@ -75,4 +75,10 @@ TEXTS = {
     "rotation.days": "{count} days",
     "rotation.minutes": "{count} min",
     "rotation.seconds": "{count} s",
+    "rotation.one_action": "give one of --status, --abort and --reveal",
+    "rotation.reveal_unknown": "{domain}: no key with the selector {selector} was retired and kept (dkim_keep_retired)",
+    "rotation.reveal_current": "{domain}: {selector} is in use or was replaced too recently: until {until} mail may still be verified with it",
+    "rotation.reveal_served": "{domain}: {selector} is still served by {servers}; whoever has its private key could sign as you",
+    "rotation.revealed": "{domain}: the private key of {selector} is in {path}; publish it where you like",
+    "rotation.name.reveal": "Reveal a retired key",
 }

@@ -30,4 +30,12 @@ TEXTS = {
     "cli.queue_hours": "显示最近多少小时的投递",
     "cli.queue": "哪些邮件在等待投递、为什么；投递结果（deliveries）；按编号重试、暂停、放行或删除。",
     "cli.queue_json": "以 JSON 显示",
+    "cli.rotate": "更换 DKIM 密钥而不让收件方察觉：执行到期的步骤，并说明在等待什么。用于 cron：rotate-dkim --check-age -y",
+    "cli.rotate_domain": "仅此域名；可多次给出",
+    "cli.rotate_status": "每个密钥的使用时间、正在进行的和以往的轮换",
+    "cli.rotate_abort": "无论进行到哪一步，退回旧密钥",
+    "cli.rotate_reveal": "将已停用选择器的私钥写入文件，使任何人都无法证明旧邮件由谁签名",
+    "cli.rotate_emergency": "正在使用的密钥已泄露：不做检查，不为途中的邮件等待",
+    "cli.rotate_check_age": "仅当密钥早于 dkim_max_age 时才开始",
+    "cli.rotate_wait": "一直等待，直到没有需要等待的",
 }

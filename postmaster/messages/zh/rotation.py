@@ -71,4 +71,10 @@ TEXTS = {
     "rotation.days": "{count} 天",
     "rotation.minutes": "{count} 分钟",
     "rotation.seconds": "{count} 秒",
+    "rotation.one_action": "--status、--abort 和 --reveal 只能给一个",
+    "rotation.reveal_unknown": "{domain}：没有选择器为 {selector} 的已停用且保留的密钥（dkim_keep_retired）",
+    "rotation.reveal_current": "{domain}：{selector} 正在使用或刚被更换：在 {until} 之前仍可能用它验证邮件",
+    "rotation.reveal_served": "{domain}：{selector} 仍由 {servers} 提供；任何持有其私钥的人都可冒充您签名",
+    "rotation.revealed": "{domain}：{selector} 的私钥在 {path} 中；可公布于您愿意的地方",
+    "rotation.name.reveal": "公开已停用的密钥",
 }

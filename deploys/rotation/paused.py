@@ -1,0 +1,20 @@
+"""Mail that a rotation has paused: other runs leave it alone until that has ended."""
+
+from __future__ import annotations
+
+from pyinfra.api import OperationError
+
+from deploys.errors import DeployError
+from deploys.paths import state_dir
+from deploys.rotation.journal import Journal
+from postmaster.messages import error_text, text
+
+
+def refuse_while_paused() -> None:
+    """Raise OperationError while a rotation lets no mail in or out."""
+    try:
+        paused = [each.domain for each in Journal(state_dir()).going_on() if each.paused]
+    except DeployError as error:
+        raise OperationError(error_text(error)) from None
+    if paused:
+        raise OperationError(text("rotation.paused", domain=", ".join(paused)))
