@@ -134,6 +134,11 @@ class Rotation:
     @property
     def deadline(self) -> float | None:
         """Until when the step waits, None for a step that is no wait."""
+        return None if self.waits_for is None else self.entered + self.waits_for
+
+    @property
+    def waits_for(self) -> float | None:
+        """For how long the step waits, None for a step that is no wait."""
         rules = self.rules
         served = rules.ttl if self.emergency else rules.low_ttl
         waits = {
@@ -141,7 +146,7 @@ class Rotation:
             Step.DRAIN: served + rules.slack,
             Step.KEEP: rules.keep,
         }
-        return self.entered + waits[self.step] if self.step in waits else None
+        return waits.get(self.step)
 
     @property
     def lowered(self) -> bool:
@@ -196,6 +201,18 @@ def after(rotation: Rotation, now: float) -> Rotation:
 def comes_to(rotation: Rotation, step: Step) -> bool:
     """Whether a step is still to be done, if nothing turns the rotation."""
     return _place(step) >= _place(rotation.step) and _belongs(step, rotation)
+
+
+def left(rotation: Rotation, now: float, *, trusted: bool = True) -> float:
+    """Return for how many seconds from now the step has to wait still, 0 when it has not.
+
+    Never more than its whole wait, though a clock that was put back since would have it. trusted:
+    whether clocks are right; the whole wait from now is always enough.
+    """
+    whole = rotation.waits_for
+    if whole is None:
+        return 0.0
+    return whole if not trusted else min(max(rotation.entered + whole - now, 0.0), whole)
 
 
 def failed(rotation: Rotation, problem: Problem) -> Rotation:
