@@ -240,6 +240,15 @@ def back(rotation: Rotation, now: float) -> Rotation:
     return replace(changed, step=_way_back(rotation))
 
 
+def turns_by_itself(rotation: Rotation) -> bool:
+    """Whether a step that could not be done had better turn the rotation back.
+
+    Better the old key, soon, than nothing sent for who knows how long; unless it has leaked.
+    """
+    halfway = rotation.paused and rotation.step in (Step.PUBLISH, Step.PROVE)
+    return halfway and not rotation.going_back and not rotation.emergency
+
+
 def _way_back(rotation: Rotation) -> Step:
     """Where the way back begins: as late as is safe."""
     place = _place(rotation.step)

@@ -354,9 +354,7 @@ def _failed(host: Host, there: Rotation, outcome: Problem, run: Run) -> None:
     host.log_styled(f"  {line}", fg="red")
     flow.leave_unsolved(host.name, (line,))
     stuck = machine.failed(there, outcome)
-    turns = there.paused and there.step in (Step.PUBLISH, Step.PROVE) and not there.going_back
-    if turns and not there.emergency:
-        # Better the old key, soon, than nothing sent for who knows how long; unless it has leaked.
+    if machine.turns_by_itself(there):
         stuck = replace(machine.back(stuck, time.time()), problem=outcome)
         host.log_styled(f"  {text('rotation.turned', domain=there.domain)}", fg="yellow")
     else:

@@ -185,6 +185,14 @@ class NameServers:
         update.add(dns.name.from_text(owner), int(ttl), rtype, value)
         self._send(update)
 
+    def edit(self, zone: str, owner: str, rtype: str, *values: str) -> None:
+        """Put other values in an RRset's place, as somebody in a panel."""
+        update, name = self._update(zone), dns.name.from_text(owner)
+        update.delete(name, rtype)
+        for value in values:
+            update.add(name, 60, rtype, value)
+        self._send(update)
+
     def set_ptr(self, address: str, name: str) -> None:
         """Set an address's PTR, as in a VPS provider's panel."""
         owner = dns.reversename.from_address(address)
