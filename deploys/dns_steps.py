@@ -87,7 +87,7 @@ def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         retiring=_KEYS,
         made_by_this_run=lambda: _missing_keys(_wanted(site, zone)),
         ledger=ledger_of(zone.name),
-        replaced=_replaced(zone),
+        replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
         delegation=lambda: _delegation(site, zone),
         say=text,
@@ -102,7 +102,7 @@ def publish_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         claims=lambda: _wanted(site, zone).stage(MX_STAGE),
         gate=lambda: _not_ready(site, zone),
         ledger=ledger_of(zone.name),
-        replaced=_replaced(zone),
+        replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
         delegation=lambda: _delegation(site, zone),
         say=text,
@@ -224,7 +224,8 @@ def _missing_keys(wanted: Desired) -> tuple[str, ...]:
     )
 
 
-def _replaced(zone: ZoneSettings) -> frozenset[RRKey]:
+def replaced(zone: ZoneSettings) -> frozenset[RRKey]:
+    """Return what of others the user allows us to replace in a zone."""
     return frozenset(map(key_from_text, zone.dns_replace))
 
 

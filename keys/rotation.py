@@ -134,6 +134,11 @@ class Rotation:
     @property
     def deadline(self) -> float | None:
         """Until when the step waits, None for a step that is no wait."""
+        return None if self.waits_for is None else self.entered + self.waits_for
+
+    @property
+    def waits_for(self) -> float | None:
+        """For how long the step waits, None for a step that is no wait."""
         rules = self.rules
         served = rules.ttl if self.emergency else rules.low_ttl
         waits = {
@@ -141,7 +146,7 @@ class Rotation:
             Step.DRAIN: served + rules.slack,
             Step.KEEP: rules.keep,
         }
-        return self.entered + waits[self.step] if self.step in waits else None
+        return waits.get(self.step)
 
     @property
     def lowered(self) -> bool:
@@ -203,6 +208,18 @@ def comes_to(rotation: Rotation, step: Step) -> bool:
     return _place(step) >= _place(rotation.step) and _belongs(step, rotation)
 
 
+def left(rotation: Rotation, now: float, *, trusted: bool = True) -> float:
+    """Return for how many seconds from now the step has to wait still, 0 when it has not.
+
+    Never more than its whole wait, though a clock that was put back since would have it. trusted:
+    whether clocks are right; the whole wait from now is always enough.
+    """
+    whole = rotation.waits_for
+    if whole is None:
+        return 0.0
+    return whole if not trusted else min(max(rotation.entered + whole - now, 0.0), whole)
+
+
 def failed(rotation: Rotation, problem: Problem) -> Rotation:
     """Return the rotation with the reason why its step could not be done; it stays there."""
     return replace(rotation, problem=problem)
@@ -226,6 +243,15 @@ def back(rotation: Rotation, now: float) -> Rotation:
         problem=None,
     )
     return replace(changed, step=_way_back(rotation))
+
+
+def turns_by_itself(rotation: Rotation) -> bool:
+    """Whether a step that could not be done had better turn the rotation back.
+
+    Better the old key, soon, than nothing sent for who knows how long; unless it has leaked.
+    """
+    halfway = rotation.paused and rotation.step in (Step.PUBLISH, Step.PROVE)
+    return halfway and not rotation.going_back and not rotation.emergency
 
 
 def _way_back(rotation: Rotation) -> Step:

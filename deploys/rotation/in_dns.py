@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deploys.dns_steps import key_records, ledger_of, open_zone, servers_in
+from deploys.dns_steps import key_records, ledger_of, open_zone, replaced, servers_in
 from deploys.paths import key_store
 from deploys.rotation.outcome import Outcome, Tell, problem
 from dns_providers import propagation
@@ -15,9 +15,9 @@ from dns_providers.claims import Claim, ClaimMode
 from dns_providers.operations import state_line
 from dns_providers.plan import Plan, withdrawals
 from dns_providers.propagation import Delegation, Expected, Network, Progress
-from dns_providers.publish import carry_out, mark_proven
+from dns_providers.publish import carry_out, mark_proven, read
 from dns_providers.rrset import TXT, RRKey, key
-from keys.rotation import KeyRef, Rotation
+from keys.rotation import KeyRef, Rotation, Strategy
 from keys.store import KeyStoreError
 from postmaster import dkim
 from postmaster.desired import desired
@@ -60,6 +60,8 @@ class InDns:
     def prove(self, rotation: Rotation) -> Outcome:
         """Wait until every address of every authoritative server shows the new key's record in
         several rounds, and then resolvers that were never asked before.
+
+        In an emergency nobody waits for what resolvers have cached of a record that was replaced.
         """
         try:
             expected = self._expected(rotation.new, rotation)
@@ -76,6 +78,8 @@ class InDns:
             mark_proven(ledger_of(self.zone.name), (expected,))
         except (ProviderError, KeyStoreError) as error:
             return problem(error.message_id, **error.values)
+        if rotation.emergency and rotation.strategy is Strategy.FIXED:
+            return None
         return self.resolvers_show(rotation)
 
     def resolvers_show(self, rotation: Rotation) -> Outcome:
@@ -94,7 +98,8 @@ class InDns:
     def retire(self, rotation: Rotation, how: str) -> Outcome:
         """Take out the old key's record, or say that it is revoked.
 
-        Never while the key that signs is not at every server, whatever DNS does.
+        Never while the key that signs is not at every server, whatever DNS does; and never when
+        somebody has changed the old record.
         """
         owner = self._owner(rotation.old, rotation)
         try:
@@ -105,6 +110,8 @@ class InDns:
             if failures or not states:
                 lines = "; ".join(state_line(each, text) for each in failures)
                 return problem("rotation.not_everywhere", domain=rotation.domain, servers=lines)
+            if self._edited(owner):
+                return problem("dns.conflict.edited", key=str(owner))
             return self._carried_out(self._retired(owner, rotation, how))
         except (ProviderError, KeyStoreError) as error:
             return problem(error.message_id, **error.values)
@@ -137,11 +144,21 @@ class InDns:
             ),
         )
 
+    def _edited(self, owner: RRKey) -> bool:
+        """Whether there is something else than we wrote, and nobody said that it may go."""
+        entry = ledger_of(self.zone.name).load().entries.get(owner)
+        if entry is None or owner in replaced(self.zone):
+            return False
+        live = read(open_zone(self.zone), frozenset({owner.owner})).get(owner)
+        return live is not None and live.values not in (entry.values, frozenset({REVOKED}))
+
     def _carried_out(self, claims: tuple[Claim, ...]) -> Outcome:
         if not claims:
             return None
         ledger = ledger_of(self.zone.name)
-        made: Plan = carry_out(open_zone(self.zone), claims, ledger, tell=self.tell)
+        made: Plan = carry_out(
+            open_zone(self.zone), claims, ledger, replaced(self.zone), tell=self.tell
+        )
         for conflict in made.conflicts:
             detail = dict(conflict.detail)
             return problem(conflict.problem, key=str(conflict.key), **detail)

@@ -58,11 +58,13 @@ class Journal:
         if not rotation.ended:
             write_private(path, _dump(_to_record(rotation)))
             return
-        history = self.folder / "history.jsonl"
-        line = json.dumps(audit(rotation), ensure_ascii=False, sort_keys=True) + "\n"
-        before = history.read_text("utf-8") if history.exists() else ""
-        if line not in before:  # killed between the two files, it is written once
-            write_private(history, (before + line).encode())
+        history, known = self.folder / "history.jsonl", self.history()
+        # A run that was killed between the two files does the last step again, at another time.
+        which = (rotation.domain, rotation.started)
+        if which not in [(each["domain"], each["started"]) for each in known]:
+            records = (*known, audit(rotation))
+            lines = (json.dumps(each, ensure_ascii=False, sort_keys=True) for each in records)
+            write_private(history, "".join(f"{line}\n" for line in lines).encode())
         path.unlink(missing_ok=True)
 
     def history(self) -> tuple[Mapping[str, Any], ...]:

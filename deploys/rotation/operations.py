@@ -293,31 +293,43 @@ def _perform(
             there = journal().load(domain)
             if there is None or there.step is not step:
                 return True
-            outcome = _waited(there, request, run, tell) or effect(state, host, there, tell)
+            outcome = waited(there, request, run, tell) or effect(state, host, there, tell)
             _remember(host, there, outcome, run)
     except (DeployError, KeyStoreError, ProviderError, OSError) as error:
         _stop(domain, run, wording.error(error))
     return True
 
 
-def _waited(there: Rotation, request: Request, run: Run, tell: Tell) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time of day, which can be set, the time that only passes, and a way to let it pass."""
+
+    now: Callable[[], float] = time.time
+    passed: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+def waited(
+    there: Rotation, request: Request, run: Run, tell: Tell, clock: Clock | None = None
+) -> Outcome:
     """Wait until a step's deadline, where this run is to stay for it."""
-    deadline = there.deadline
-    if deadline is None:
+    clock, trusted = clock or Clock(), not run.clock_wrong
+    left = machine.left(there, clock.now(), trusted=trusted)
+    if there.deadline is None or (trusted and not left):
         return None
-    if run.clock_wrong:
-        return problem("rotation.clock_stops", domain=there.domain)
-    # Sending is paused: nobody is to come back later for that.
-    if not (there.paused or request.wait) and time.time() < deadline:
-        return Waiting(deadline)
+    # Sending is paused: nobody is to come back later for that, or to set a clock first.
+    if not there.paused:
+        if not trusted:
+            return problem("rotation.clock_stops", domain=there.domain)
+        if not request.wait:
+            return Waiting(there.deadline)
     # A clock that is set while we wait makes the wait no shorter.
-    left = deadline - time.time()
-    end, told = time.monotonic() + left, 0.0
-    while (left := end - time.monotonic()) > 0:
-        if time.monotonic() - told >= _TELL_EVERY:
-            told = time.monotonic()
-            tell("rotation.waiting", wording.waiting(there, time.time() + left))
-        time.sleep(min(left, 1.0))
+    end, told = clock.passed() + left, 0.0
+    while (left := end - clock.passed()) > 0:
+        if clock.passed() - told >= _TELL_EVERY:
+            told = clock.passed()
+            tell("rotation.waiting", wording.waiting(there, clock.now() + left))
+        clock.sleep(min(left, 1.0))
     return None
 
 
@@ -340,8 +352,7 @@ def _failed(host: Host, there: Rotation, outcome: Problem, run: Run) -> None:
     host.log_styled(f"  {line}", fg="red")
     flow.leave_unsolved(host.name, (line,))
     stuck = machine.failed(there, outcome)
-    if there.paused and there.step in (Step.PUBLISH, Step.PROVE) and not there.going_back:
-        # Better the old key, soon, than nothing sent for who knows how long.
+    if machine.turns_by_itself(there):
         stuck = replace(machine.back(stuck, time.time()), problem=outcome)
         host.log_styled(f"  {text('rotation.turned', domain=there.domain)}", fg="yellow")
     else:

@@ -138,6 +138,7 @@ def _zone_effect(
         return there.retire(rotation, server.rotation.retire)
     effects: dict[Step, Callable[[Rotation], Outcome]] = {
         Step.LOWER: there.lower,
+        Step.AGE: there.lower,  # again: what stands in the way is found before mail is paused
         Step.PUBLISH: there.publish,
         Step.PROVE: there.prove,
         Step.RESTORE: there.publish,

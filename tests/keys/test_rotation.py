@@ -23,6 +23,8 @@ from keys.rotation import (
     failed,
     forecast,
     hurry,
+    left,
+    turns_by_itself,
 )
 
 RULES = Rules(ttl=3600, low_ttl=60, slack=60, keep=7 * 86400)
@@ -111,6 +113,35 @@ def test_a_key_that_never_signed_is_just_withdrawn() -> None:
 def test_a_key_that_signed_is_replaced_as_carefully_as_it_came() -> None:
     returning = back(walked(started(Strategy.DUAL), Step.KEEP), 9.0)
     assert path(returning)[0] == "prove" and "keep" in path(returning)
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("emergency", [False, True])
+def test_what_turns_back_by_itself_can_and_only_once(strategy: Strategy, emergency: bool) -> None:
+    rotation, turned = started(strategy, emergency=emergency), []
+    while not rotation.ended:
+        if turns_by_itself(rotation):
+            turned.append(rotation.step)
+            returning = back(rotation, 9.0)
+            assert not any(turns_by_itself(walked(returning, each)) for each in STEPS_OF[strategy])
+        rotation = after(rotation, rotation.entered + 1)
+    fixed = strategy is Strategy.FIXED and not emergency
+    assert turned == ([Step.PUBLISH, Step.PROVE] if fixed else [])
+
+
+STEPS_OF = {Strategy.DUAL: (Step.RETIRE,), Strategy.FIXED: (Step.PUBLISH, Step.PROVE, Step.SWITCH)}
+
+
+def test_a_wait_ends_at_its_time_and_is_never_longer_than_it_was_to_be() -> None:
+    ageing = walked(started(Strategy.FIXED), Step.AGE)
+    whole, begun = 3600 + 60, ageing.entered
+    assert left(ageing, begun) == whole and left(ageing, begun + 100) == whole - 100
+    assert left(ageing, begun + whole) == left(ageing, begun + 2 * whole) == 0
+    # A clock that was put back since would have it wait for days.
+    assert left(ageing, begun - 5 * 86400) == whole
+    # Where no clock is trusted, the whole wait from now is always enough.
+    assert left(ageing, begun + 5 * 86400, trusted=False) == whole
+    assert left(walked(started(Strategy.FIXED), Step.PROVE), 0.0, trusted=False) == 0
 
 
 def test_what_is_foretold() -> None:

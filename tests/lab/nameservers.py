@@ -5,6 +5,9 @@
 198.51.100.54  Knot     secondary of all zones
 198.51.100.56  NSD      secondary of lag.test only: it lags until a test makes it look
 198.51.100.55  unbound  recursive resolver from the root down
+198.51.100.61  unbound  one that keeps nothing; with the next two only where a test starts them
+198.51.100.62  unbound  one that keeps each record for its TTL
+198.51.100.63  unbound  one that keeps each record too long, as some providers' do
 """
 
 from __future__ import annotations
@@ -31,12 +34,15 @@ import dns.update
 from tests.lab.certificates import receiver_files, tlsa
 from tests.lab.network import (
     BROKEN,
+    COLD,
     RECEIVER,
     RECEIVER_V6,
     RESOLVER,
     SECURE,
     SILENT,
+    STRETCHING,
     UNTRUSTED,
+    WARM,
     Network,
     state,
 )
@@ -60,6 +66,7 @@ FAR: dict[str, tuple[str, ...]] = {  # domains of others, and the addresses of t
     "sts.test": (SECURE,),
     "badsts.test": (UNTRUSTED,),
 }
+CACHES = {"cold": COLD, "warm": WARM, "stretching": STRETCHING}
 SIGNED = "dane.test"  # with DNSSEC, an island: its key is nobody's delegation
 LAG = 1800  # seconds between two looks of the lagging secondary by itself: longer than any test
 
@@ -73,7 +80,7 @@ class NameServers:
     @property
     def daemons(self) -> dict[str, Daemon]:
         """Its servers by name."""
-        names = ("parent", "bind", "knot", "lagging", "unbound")
+        names = ("parent", "bind", "knot", "lagging", "unbound", *CACHES)
         return {name: Daemon(self.folder / f"{name}.pid") for name in names}
 
     def secret(self, zone: str) -> str:
@@ -127,6 +134,21 @@ class NameServers:
         address = {"bind": PRIMARY, "knot": SECONDARY, "lagging": LAGGING}[name]
         self._wait_for(address, zone)
 
+    def start_caches(self, least_ttl: int) -> None:
+        """Start three receivers' resolvers. least_ttl: seconds that one keeps everything for."""
+        extra = {"cold": "cache-max-ttl: 0", "stretching": f"cache-min-ttl: {least_ttl}"}
+        for name, address in CACHES.items():
+            self._configure_unbound(name, address, extra.get(name, ""))
+            self.start(name, ["unbound", "-d", "-c", str(self.folder / f"{name}.conf")])
+        for address in CACHES.values():
+            self._wait_for(address, "test", recursive=True)
+
+    @property
+    def caches(self) -> dict[str, str]:
+        """The receivers' resolvers that run: name -> address."""
+        running = self.daemons
+        return {name: each for name, each in CACHES.items() if running[name].pid is not None}
+
     def down(self) -> None:
         """End all, and forget their zones."""
         for daemon in self.daemons.values():
@@ -161,6 +183,14 @@ class NameServers:
         owner, ttl, rtype, value = record.split(None, 3)
         update = self._update(zone)
         update.add(dns.name.from_text(owner), int(ttl), rtype, value)
+        self._send(update)
+
+    def edit(self, zone: str, owner: str, rtype: str, *values: str) -> None:
+        """Put other values in an RRset's place, as somebody in a panel."""
+        update, name = self._update(zone), dns.name.from_text(owner)
+        update.delete(name, rtype)
+        for value in values:
+            update.add(name, 60, rtype, value)
         self._send(update)
 
     def set_ptr(self, address: str, name: str) -> None:
@@ -319,7 +349,9 @@ class NameServers:
         )
         (self.folder / "lagging.conf").write_text(self._nsd("lagging", LAGGING) + zone)
 
-    def _configure_unbound(self) -> None:
+    def _configure_unbound(
+        self, name: str = "unbound", address: str = RESOLVER, extra: str = ""
+    ) -> None:
         (self.folder / "hints").write_text(
             f". 3600000 NS ns.root.test.\nns.root.test. 3600000 A {PARENT}\n"
         )
@@ -330,12 +362,12 @@ class NameServers:
                 "invalid.",
             )
         )
-        (self.folder / "unbound.conf").write_text(
-            f"server:\n  interface: {RESOLVER}\n  access-control: 0.0.0.0/0 allow\n"
+        (self.folder / f"{name}.conf").write_text(
+            f"server:\n  interface: {address}\n  access-control: 0.0.0.0/0 allow\n"
             f'  username: ""\n  chroot: ""\n  directory: "{self.folder}"\n'
-            f'  pidfile: "{self.folder}/unbound.unbound"\n  use-syslog: no\n  logfile: ""\n'
+            f'  pidfile: "{self.folder}/{name}.unbound"\n  use-syslog: no\n  logfile: ""\n'
             '  module-config: "iterator"\n  do-ip6: no\n  cache-max-negative-ttl: 5\n'
-            f"  outgoing-interface: {RESOLVER}\n  do-not-query-localhost: no\n"
-            f'  root-hints: "{self.folder}/hints"\n{local}'
+            f"  outgoing-interface: {address}\n  do-not-query-localhost: no\n"
+            f'  root-hints: "{self.folder}/hints"\n{local}  {extra}\n'
             "remote-control:\n  control-enable: no\n"
         )

@@ -15,11 +15,15 @@ import ssl
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import dns.exception
+import dns.resolver
+
 from tests.lab.certificates import Files, receiver_files, stranger_files
+from tests.lab.nameservers import NameServers
 from tests.lab.network import (
     BROKEN,
     RECEIVER,
@@ -37,7 +41,11 @@ _HANGS = 3600.0
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a receiver found of one message. at: its address. tls: whether it was encrypted."""
+    """What a receiver found of one message. at: its address. tls: whether it was encrypted.
+
+    when: it came, in Unix seconds. caches: DKIM result as seen through each resolver that a test
+    has started for that.
+    """
 
     at: str
     tls: bool
@@ -49,6 +57,8 @@ class Verdict:
     dkim: str
     dmarc: str
     message: str
+    when: float = 0.0
+    caches: dict[str, str] = field(default_factory=dict)
 
     @property
     def message_id(self) -> str:
@@ -154,23 +164,26 @@ class Handler:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """Check in a thread: the libraries wait for DNS."""
-        peer, ehlo = session.peer[0], session.host_name
+        peer, ehlo, when = session.peer[0], session.host_name, time.time()
         work = asyncio.get_running_loop().run_in_executor
         found = await work(None, examine, peer, ehlo, envelope.mail_from, envelope.content)
         about = {
             "at": self._address,
             "tls": session.ssl is not None,
             "recipients": envelope.rcpt_tos,
+            "when": when,
         }
         with self._file.open("a") as file:
             file.write(json.dumps({**about, **found}) + "\n")
         return "250 OK"
 
 
-def examine(peer: str, ehlo: str, sender: str, content: bytes) -> dict[str, str]:
+def examine(peer: str, ehlo: str, sender: str, content: bytes) -> dict[str, Any]:
     """Return the verdict on one message."""
     import authheaders
 
+    # First of all: what they say changes while a key is replaced.
+    caches = {name: _verified(content, address) for name, address in NameServers().caches.items()}
     found = authheaders.authenticate_message(
         content,
         "mx.recv.test",
@@ -189,7 +202,28 @@ def examine(peer: str, ehlo: str, sender: str, content: bytes) -> dict[str, str]
         "peer": peer,
         **{name: _result(found, name) for name in ("spf", "dkim", "dmarc")},
         "message": content.decode("utf-8", "replace"),
+        "caches": caches,
     }
+
+
+def _verified(content: bytes, address: str) -> str:
+    """The topmost DKIM signature's result with the key that one resolver gives."""
+    import dkim
+
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers, resolver.lifetime = [address], 10.0
+
+    def key(name: bytes, timeout: int = 5) -> bytes | None:
+        try:
+            answer = resolver.resolve(name.decode(), "TXT", raise_on_no_answer=False)
+        except dns.resolver.NXDOMAIN:
+            return None
+        return next((b"".join(found.strings) for found in answer.rrset or ()), None)
+
+    try:
+        return "pass" if dkim.verify(content, dnsfunc=key) else "fail"
+    except dns.exception.DNSException as error:
+        return f"temperror: {error}"
 
 
 def _result(header: str, name: str) -> str:

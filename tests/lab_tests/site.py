@@ -301,10 +301,14 @@ def _readable(raw: bytes) -> str:
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of a stream of messages at submission: their marks, and why others were not."""
+    """What became of a stream of messages at submission: their marks, and why others were not.
+
+    tried: from when to when each was submitted, in Unix seconds.
+    """
 
     accepted: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
+    tried: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -321,11 +325,13 @@ def streaming(
     def one(number: int) -> None:
         mark = f"mark-{number}-{secrets.token_hex(4)}"
         to = f"someone{number}@{receivers[number % len(receivers)]}"
+        began = time.time()
         try:
             send(site, server, to, domain=domains[number % len(domains)], subject=mark)
             sent.accepted.add(mark)
         except (OSError, smtplib.SMTPException) as error:
             sent.refused[mark] = str(error)
+        sent.tried[mark] = began, time.time()
 
     def feed(pool: ThreadPoolExecutor) -> None:
         for number in itertools.count():
