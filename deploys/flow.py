@@ -6,7 +6,9 @@ all of them meet, so what stands below it relies on what stands above it, on wha
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -111,6 +113,19 @@ def refuse(state: State, host: Host, message: str) -> bool:
     for line in message.splitlines():
         host.log_styled(line, fg="red")
     return False
+
+
+@contextmanager
+def let_others_in() -> Iterator[None]:
+    """Meanwhile other runs may have the site's lock; then it is ours again, whenever that is."""
+    held = bool(_held)
+    while _held:
+        _held.pop().close()
+    try:
+        yield
+    finally:
+        while held and not _lock_site():
+            time.sleep(1.0)
 
 
 def _lock_path() -> Path:

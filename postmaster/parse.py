@@ -287,6 +287,7 @@ def _mail_server(
             values["dkim_ttl_slack"],
             values["dkim_retire"],
             values["dkim_keep_retired"],
+            values["dkim_selector"] is not None,
         ),
         **{name: values[name] for name in _SAME_NAME},
     )

@@ -110,7 +110,8 @@ class RotationSettings:
 
     max_age: days after which a key is. bits: of new keys. ttl_slack: seconds that resolvers may
     stretch a TTL by. retire: an old record goes ("remove") or says that its key is revoked
-    ("revoke"). keep_retired: old private keys stay in the store.
+    ("revoke"). keep_retired: old private keys stay in the store. pinned: the inventory names the
+    selector, so it cannot change.
     """
 
     max_age: int
@@ -118,6 +119,7 @@ class RotationSettings:
     ttl_slack: int
     retire: Literal["remove", "revoke"]
     keep_retired: bool
+    pinned: bool
 
 
 @dataclass(frozen=True, slots=True)

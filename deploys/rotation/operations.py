@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -210,6 +211,8 @@ def _not_now(server: MailServer, signing: SigningKey, request: Request) -> str |
     about = key_store().about(signing.domain, key_store().name(signing.domain, signing.selector))
     if about is None:
         return text("rotation.no_key_yet", domain=signing.domain)
+    if server.rotation.pinned and mode_of(server).fixed_selector is None:
+        return text("rotation.pinned", domain=signing.domain, selector=signing.selector)
     if not request.check_age:
         return None
     created, now, most = about.created.timestamp(), time.time(), server.rotation.max_age
@@ -289,12 +292,14 @@ def _perform(
         host.log_styled(f"  {text(message_id, **values)}", fg="cyan")
 
     try:
+        there = journal().load(domain)
+        if there is None or there.step is not step:
+            return True
+        with nullcontext() if there.paused else flow.let_others_in():
+            outcome = waited(there, request, run, tell)
         with journal().locked(domain):
-            there = journal().load(domain)
-            if there is None or there.step is not step:
-                return True
-            outcome = waited(there, request, run, tell) or effect(state, host, there, tell)
-            _remember(host, there, outcome, run)
+            if journal().load(domain) == there:  # else another run went on meanwhile
+                _remember(host, there, outcome or effect(state, host, there, tell), run)
     except (DeployError, KeyStoreError, ProviderError, OSError) as error:
         _stop(domain, run, wording.error(error))
     return True

@@ -135,7 +135,8 @@ def _zone_effect(
     step = rotation.step
     if step is Step.RETIRE:
         server = next(each for each in site.servers if rotation.domain in domains_with_keys(each))
-        return there.retire(rotation, server.rotation.retire)
+        how = "revoke" if rotation.emergency else server.rotation.retire
+        return there.retire(rotation, how)
     effects: dict[Step, Callable[[Rotation], Outcome]] = {
         Step.LOWER: there.lower,
         Step.AGE: there.lower,  # again: what stands in the way is found before mail is paused

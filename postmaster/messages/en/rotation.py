@@ -40,6 +40,7 @@ TEXTS = {
     "rotation.shown": "shown",
     "rotation.turned": "{domain}: as asked, from here on",
     "rotation.too_late": "{domain}: too late to turn back: the old record is going, or has leaked. Let it end, and rotate again.",
+    "rotation.pinned": "{domain}: the inventory names the selector {selector} (dkim_selector), so its key cannot be replaced; take the setting out",
     "rotation.young": "{domain}: the key is {days} days old and is replaced after {most}",
     "rotation.no_key_yet": "{domain}: there is no key yet; run deploy.py first",
     "rotation.no_key": "{domain}: the key is not in the store",
