@@ -207,12 +207,16 @@ def _turned(there: Rotation, request: Request) -> Commands:
 
 
 def _not_now(server: MailServer, signing: SigningKey, request: Request) -> str | None:
-    """Why a key is not rotated now, None when it is. Raises KeyStoreError."""
+    """Why a key is left alone for now, None when it is not.
+
+    Raises KeyStoreError or DeployError where it cannot be replaced at all.
+    """
     about = key_store().about(signing.domain, key_store().name(signing.domain, signing.selector))
     if about is None:
-        return text("rotation.no_key_yet", domain=signing.domain)
+        raise DeployError("rotation.no_key_yet", domain=signing.domain)
     if server.rotation.pinned and mode_of(server).fixed_selector is None:
-        return text("rotation.pinned", domain=signing.domain, selector=signing.selector)
+        selector = signing.selector
+        raise DeployError("rotation.pinned", domain=signing.domain, selector=selector)
     if not request.check_age:
         return None
     created, now, most = about.created.timestamp(), time.time(), server.rotation.max_age
