@@ -155,17 +155,22 @@ def _has_ipv6_route() -> bool:
 
 def ask(address: str, expected: Expected, network: Network) -> Verdict:
     """Ask one address of an authoritative server for one record."""
-    query = dns.message.make_query(expected.key.owner, expected.key.rtype, use_edns=0, payload=1232)
-    query.flags &= ~dns.flags.RD
     try:
-        reply, _ = dns.query.udp_with_fallback(
-            query, address, timeout=network.timeout, port=network.port, ignore_unexpected=True
-        )
+        return _verdict(_reply(address, expected.key, network), expected)
     except dns.exception.Timeout:
         return Verdict.TIMEOUT
     except (OSError, dns.exception.DNSException):
         return Verdict.UNREACHABLE
-    return _verdict(reply, expected)
+
+
+def _reply(address: str, key: RRKey, network: Network) -> dns.message.Message:
+    """Ask an authoritative server. Raises dns.exception.DNSException or OSError."""
+    query = dns.message.make_query(key.owner, key.rtype, use_edns=0, payload=1232)
+    query.flags &= ~dns.flags.RD
+    reply, _ = dns.query.udp_with_fallback(
+        query, address, timeout=network.timeout, port=network.port, ignore_unexpected=True
+    )
+    return reply
 
 
 def served_ttls(key: RRKey, delegation: Delegation, network: Network) -> dict[str, int | None]:
@@ -186,12 +191,8 @@ _SILENT_TTL = -1
 
 
 def _ttl_at(address: str, key: RRKey, network: Network) -> int | None:
-    query = dns.message.make_query(key.owner, key.rtype, use_edns=0, payload=1232)
-    query.flags &= ~dns.flags.RD
     try:
-        reply, _ = dns.query.udp_with_fallback(
-            query, address, timeout=network.timeout, port=network.port, ignore_unexpected=True
-        )
+        reply = _reply(address, key, network)
     except (OSError, dns.exception.DNSException):
         return _SILENT_TTL
     kind = dns.rdatatype.from_text(key.rtype)
