@@ -22,8 +22,9 @@ from dns_providers.ledger import Ledger
 from dns_providers.plan import plan
 from dns_providers.publish import carry_out
 from dns_providers.rrset import MX, TXT, Target, owner_name, rrset
+from dns_providers.zone_choice import name_servers
 from tests import fault_proxy
-from tests.dns_providers.cloudflare_fake import TOKEN, ZONE_ID, FakeCloudflare, served
+from tests.dns_providers.cloudflare_fake import SERVERS, TOKEN, ZONE_ID, FakeCloudflare, served
 from tests.dns_providers.test_plan import OURS, claim
 from tests.fault_contract import HTML, FaultContract, Service
 from tests.fault_proxy import Answer, Lost, Request
@@ -158,6 +159,16 @@ def test_the_zone_is_found_by_its_id_without_listing(account: FakeCloudflare) ->
     assert account.seen[0] == f"GET /zones/{ZONE_ID}"
 
 
+@pytest.mark.parametrize("vanity", [None, [], ["ns1.example.test", "ns2.example.test"]])
+def test_the_apex_shows_the_name_servers_under_names_of_the_zone_s_own_too(
+    account: FakeCloudflare, vanity: list[str] | None
+) -> None:
+    account.vanity = vanity
+    provider = opened(account)
+    found = name_servers(provider.read(frozenset({provider.zone})))
+    assert found == {*SERVERS, *(vanity or ())}
+
+
 def test_a_zone_kept_in_unicode_is_found(account: FakeCloudflare) -> None:
     account.zone = "bücher.test"
     provider = opened(account, "xn--bcher-kva.test")
@@ -274,3 +285,12 @@ def test_too_many_calls_once_are_no_failure(account: FakeCloudflare, tmp_path: P
         with proxy.doing(busy, lambda request: request.method == "POST", times=1):
             made = carry_out(provider, [claim()], Ledger(tmp_path, ZONE))
     assert len(made.changes) == len(account.records) == proxy.met == 1
+
+
+def test_the_connection_is_closed_when_the_adapter_goes(account: FakeCloudflare) -> None:
+    provider = opened(account)
+    read(provider, ZONE)
+    client = provider._api()
+    assert not client.is_closed()
+    del provider
+    assert client.is_closed()

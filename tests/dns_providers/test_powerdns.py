@@ -188,3 +188,12 @@ def test_a_write_and_a_read_of_a_stage_are_two_calls_each(
         carry_out(provider, hosts, Ledger(tmp_path / "state", ZONE))
     # Plan, compare, write, read back.
     assert [request.method for request in proxy.seen] == ["GET", "GET", "PATCH", "GET"]
+
+
+def test_the_connection_is_closed_when_the_adapter_goes(server: NameServer) -> None:
+    provider = opened(server)
+    read(provider, ZONE)
+    client = provider._api()
+    assert not client.is_closed
+    del provider
+    assert client.is_closed
