@@ -111,6 +111,7 @@ def test_mx_records_of_email_routing_are_left_alone(account: FakeCloudflare) -> 
         ('"v=spf1 -all"', b"v=spf1 -all"),
         ("v=spf1 -all", b"v=spf1 -all"),
         ('"ab" "cd"', b"abcd"),
+        (f'"{"a" * 300}\\"" "b"', b"a" * 300 + b'"b'),
         ('say "hi"', b'say "hi"'),
         ('"a\\"b"', b'a"b'),
         ("v=DMARC1; p=none", b"v=DMARC1; p=none"),
