@@ -51,6 +51,7 @@ from dns_providers.rrset import (
     owner_name,
 )
 from dns_providers.text import value_from_text, value_text
+from dns_providers.tls import trusted
 
 AUTOMATIC = 300  # seconds that TTL 1 ("automatic") is served with
 _PAGE = 1000  # records
@@ -129,6 +130,7 @@ class CloudflareProvider:
                 base_url=self.url,
                 timeout=self.timeout,
                 max_retries=self.retries,
+                http_client=cloudflare.DefaultHttpxClient(verify=trusted()),
                 _strict_response_validation=self.strict,
             )
             weakref.finalize(self, self._client.close)

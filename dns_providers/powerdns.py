@@ -30,6 +30,7 @@ from dns_providers.base import (
 )
 from dns_providers.rrset import Other, RRKey, RRset, Value, name_text
 from dns_providers.text import value_from_text, value_text
+from dns_providers.tls import trusted
 
 _TIMEOUT = 15.0  # seconds
 _SIGNED = frozenset({"RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY"})
@@ -88,7 +89,9 @@ class PowerDnsProvider:
     def _api(self) -> httpx.Client:
         """One client, so one connection, for all calls; closed when this object goes."""
         if self._client is None:
-            self._client = httpx.Client(headers={"X-API-Key": self.key}, timeout=self.timeout)
+            self._client = httpx.Client(
+                headers={"X-API-Key": self.key}, timeout=self.timeout, verify=trusted()
+            )
             weakref.finalize(self, self._client.close)
         return self._client
 

@@ -103,6 +103,8 @@ class FakeCloudflare:
             return self._page(list(self.records.values()), query, request)
         if rest == "/dns_records" and request.method == "POST":
             return self._ok(self._posted(json.loads(request.content)), request)
+        if rest.startswith("/dns_records/") and request.method in ("PUT", "PATCH", "DELETE"):
+            return self._ok(self._one(rest.rpartition("/")[2], request), request)
         if rest == "/dns_records/batch" and request.method == "POST":
             return self._ok(self._batched(json.loads(request.content)), request)
         raise Refused(404, 7003, f"no route {request.method} {path}")
@@ -165,6 +167,12 @@ class FakeCloudflare:
         posted = [self._posted(each) for each in batch.get("posts", ())]
         return {"deletes": deleted, "patches": patched, "posts": posted, "puts": []}
 
+    def _one(self, id: str, request: httpx.Request) -> dict[str, Any]:
+        """One record's own address: what programs without batches use."""
+        if request.method == "DELETE":
+            return self._take(id, "delete")
+        return self._patched({**json.loads(request.content), "id": id})
+
     def _take(self, id: str, why: str) -> dict[str, Any]:
         row = self.records.get(id)
         if row is None:
@@ -185,13 +193,16 @@ class FakeCloudflare:
         return self.records[self.add(**self._stored(given))]
 
     def _stored(self, row: dict[str, Any]) -> dict[str, Any]:
-        """As the API gives it back: content made of data, long and unquoted TXT quoted."""
+        """As the API gives it back: content made of data, host names without their dot."""
         data = row.get("data")
         if row["type"] == "SRV" and data:
+            data = {**data, "target": _without_dot(data["target"])}
             words = (data[name] for name in ("priority", "weight", "port", "target"))
-            return {**row, "content": " ".join(map(str, words))}
+            return {**row, "data": data, "content": " ".join(map(str, words))}
         if row["type"] == "CAA" and data:
             return {**row, "content": f'{data["flags"]} {data["tag"]} "{data["value"]}"'}
+        if row["type"] in ("CNAME", "MX", "NS", "PTR"):
+            return {**row, "content": _without_dot(row["content"])}
         return row
 
     def _check(self, row: dict[str, Any], id: str | None) -> None:
@@ -223,6 +234,10 @@ class FakeCloudflare:
         said = ("type", "content", "data", "priority")
         if all(row.get(each) == other.get(each) for each in said):
             raise Refused(400, 81058, "An identical record already exists.")
+
+
+def _without_dot(name: str) -> str:
+    return name.rstrip(".") or "."
 
 
 def _sent(row: dict[str, Any]) -> dict[str, Any]:
