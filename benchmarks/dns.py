@@ -31,6 +31,14 @@ from tests.dns_providers.servers import ZONE, NameServer
 
 ZONES = (1, 10, 100)
 WHAT = ("publish", "no change")
+NOTES = """
+Ours is 1 read + 1 write + 1 read-back, and besides:
+  powerdns, cloudflare, alidns, dnspod  1 read right before the write: no preconditions in the API
+  cloudflare, route53, alidns, dnspod   1 to find the zone
+  dnspod                                1 for the plan's lowest TTL
+  route53                               1 to see that the change is on all servers
+  alidns, dnspod                        12 writes: the API takes single records
+"""
 
 
 @dataclass
@@ -178,8 +186,9 @@ def main() -> None:
         for double in doubles:
             for tool, found in measure(double, times):
                 print(f"{double.name:17}{tool:13}{_row(found)}", flush=True)
+    print(NOTES)
     if servers.there("powerdns"):
-        print(f"\n{'powerdns, zones':17}{'tool':13}{columns}   {columns}")
+        print(f"{'powerdns, zones':17}{'tool':13}{columns}   {columns}")
         with tempfile.TemporaryDirectory() as folder:
             for tool, count, found in grow(Path(folder)):
                 print(f"{count:<17}{tool:13}{_row(found)}", flush=True)
