@@ -6,13 +6,11 @@ line for each figure: minimum, median and maximum in seconds.
 
 from __future__ import annotations
 
-import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.lab import __main__ as lab
+from benchmarks.frame import fresh_lab, runs, spread
 from tests.lab.network import Network
 from tests.lab.operator import Operator
 from tests.lab_tests.site import Site
@@ -20,10 +18,10 @@ from tests.lab_tests.site import Site
 EMPTY = '"""Nothing to do."""\n'
 
 
-def measure(runs: int) -> dict[str, list[float]]:
+def measure(times: int) -> dict[str, list[float]]:
     """Return seconds of each kind of run."""
     found: dict[str, list[float]] = {"bootstrap": [], "no change": [], "empty pyinfra run": []}
-    for _ in range(runs):
+    for _ in range(times):
         with tempfile.TemporaryDirectory() as folder:
             site = Site(Operator(Path(folder) / "site", Network().inside))
             site.operator.folder.mkdir()
@@ -48,16 +46,10 @@ def timed(site: Site, deploy: str) -> float:
 
 def main() -> None:
     """Measure and print."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    lab.down()
-    lab.up()
-    try:
-        found = measure(runs)
-    finally:
-        lab.down()
+    with fresh_lab():
+        found = measure(runs(3))
     for name, seconds in found.items():
-        low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
-        print(f"{name:20} {low:7.2f} {middle:7.2f} {high:7.2f}  ({len(seconds)} runs)")
+        print(f"{name:20} {spread(seconds)}")
 
 
 if __name__ == "__main__":

@@ -6,13 +6,11 @@ sum of the proportional set sizes of all processes on the host, after a message 
 
 from __future__ import annotations
 
-import statistics
-import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.bootstrap import timed
-from tests.lab import __main__ as lab
+from benchmarks.frame import fresh_lab, runs, spread
 from tests.lab.network import Network
 from tests.lab.operator import Operator
 from tests.lab_tests.site import Server, Site, submit
@@ -22,13 +20,13 @@ MODES = ("direct", "relay")
 _MEMORY = "cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '/^Pss:/ {sum += $2} END {print sum}'"
 
 
-def measure(runs: int) -> dict[str, dict[str, list[float]]]:
+def measure(times: int) -> dict[str, dict[str, list[float]]]:
     """Return for each figure and mode what was seen."""
     found: dict[str, dict[str, list[float]]] = {
         figure: {mode: [] for mode in MODES}
         for figure in ("first run, s", "no change, s", "memory, MB")
     }
-    for _ in range(runs):
+    for _ in range(times):
         for mode in MODES:
             with tempfile.TemporaryDirectory() as folder:
                 site = Site(Operator(Path(folder) / "site", Network().inside))
@@ -50,19 +48,11 @@ def memory(server: Server) -> float:
 
 def main() -> None:
     """Measure and print."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    lab.down()
-    lab.up()
-    try:
-        found = measure(runs)
-    finally:
-        lab.down()
+    with fresh_lab():
+        found = measure(runs(3))
     for figure, by_mode in found.items():
         for mode, values in by_mode.items():
-            low, middle, high = min(values), statistics.median(values), max(values)
-            print(
-                f"{figure:14} {mode:8} {low:8.2f} {middle:8.2f} {high:8.2f}  ({len(values)} runs)"
-            )
+            print(f"{figure:14} {mode:8} {spread(values)}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ is opaque: a conflict, never changed.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ from dns_providers.rrset import (
     owner_name,
 )
 from dns_providers.text import value_from_text, value_text
+from dns_providers.tls import trusted
 
 AUTOMATIC = 300  # seconds that TTL 1 ("automatic") is served with
 _PAGE = 1000  # records
@@ -74,7 +76,7 @@ class _Zone:
     name_servers: tuple[str, ...]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class CloudflareProvider:
     """A zone at Cloudflare. token: an API token, never shown. zone_id: found by name if None.
 
@@ -90,6 +92,7 @@ class CloudflareProvider:
     timeout: float = _TIMEOUT
     retries: int = 2
     strict: bool = False
+    _client: cloudflare.Cloudflare | None = field(default=None, init=False, repr=False)
     _found: _Zone | None = field(default=None, init=False, repr=False)
 
     @property
@@ -119,14 +122,19 @@ class CloudflareProvider:
 
     # -- calls ---------------------------------------------------------------------------------
 
-    def _client(self) -> cloudflare.Cloudflare:
-        return cloudflare.Cloudflare(
-            api_token=self.token,
-            base_url=self.url,
-            timeout=self.timeout,
-            max_retries=self.retries,
-            _strict_response_validation=self.strict,
-        )
+    def _api(self) -> cloudflare.Cloudflare:
+        """One client, so one connection, for all calls; closed when this object goes."""
+        if self._client is None:
+            self._client = cloudflare.Cloudflare(
+                api_token=self.token,
+                base_url=self.url,
+                timeout=self.timeout,
+                max_retries=self.retries,
+                http_client=cloudflare.DefaultHttpxClient(verify=trusted()),
+                _strict_response_validation=self.strict,
+            )
+            weakref.finalize(self, self._client.close)
+        return self._client
 
     def _told(self) -> AbstractContextManager[None]:
         """Turns everything that the SDK can raise into our errors."""
@@ -134,17 +142,19 @@ class CloudflareProvider:
 
     def _batch(self, batch: dict[str, list[dict[str, Any]]]) -> None:
         zone = self._zone()
-        with self._told(), self._client() as client:
-            _given(client.dns.records.batch(zone_id=zone.id, **batch))  # type: ignore[arg-type]
+        with self._told():
+            records = self._api().dns.records
+            _given(records.batch(zone_id=zone.id, **batch))  # type: ignore[arg-type]
 
     def _zone(self) -> _Zone:
         """The zone, looked up once."""
         if self._found is None:
-            with self._told(), self._client() as client:
+            with self._told():
+                zones = self._api().zones
                 found = (
-                    [_given(client.zones.get(zone_id=self.zone_id))]
+                    [_given(zones.get(zone_id=self.zone_id))]
                     if self.zone_id
-                    else _given(client.zones.list(name=_shown(self.zone), per_page=50).result)
+                    else _given(zones.list(name=_shown(self.zone), per_page=50).result)
                 )
                 self._found = self._chosen(found)
         return self._found
@@ -163,19 +173,21 @@ class CloudflareProvider:
         if len(live) > 1:
             english = "Cloudflare has {count} zones {zone}: set cloudflare_zone_id".format(**values)
             raise ZoneNotFound("dns.error.cloudflare_several", english, **values)
-        return _Zone(live[0].id, tuple(live[0].name_servers))
+        # A zone may be delegated to Cloudflare's servers under names of its own, or to both.
+        servers = (*live[0].name_servers, *(live[0].vanity_name_servers or ()))
+        return _Zone(live[0].id, servers)
 
     def _records(self) -> list[dict[str, Any]]:
         """All records as the API shows them."""
         zone, found, page = self._zone(), list[dict[str, Any]](), 1
-        with self._client() as client:
-            while True:
-                shown = client.dns.records.list(zone_id=zone.id, per_page=_PAGE, page=float(page))
-                rows = [each.to_dict() for each in _given(shown.result)]
-                found += rows
-                if len(rows) < _PAGE:
-                    return found
-                page += 1
+        records = self._api().dns.records
+        while True:
+            shown = records.list(zone_id=zone.id, per_page=_PAGE, page=float(page))
+            rows = [each.to_dict() for each in _given(shown.result)]
+            found += rows
+            if len(rows) < _PAGE:
+                return found
+            page += 1
 
     def _rrsets(self) -> list[RRset]:
         with self._told():

@@ -6,6 +6,7 @@ travel in presentation format, absolute; a TXT must be quoted.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -29,13 +30,14 @@ from dns_providers.base import (
 )
 from dns_providers.rrset import Other, RRKey, RRset, Value, name_text
 from dns_providers.text import value_from_text, value_text
+from dns_providers.tls import trusted
 
 _TIMEOUT = 15.0  # seconds
 _SIGNED = frozenset({"RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY"})
 _PRIMARY = frozenset({"Master", "Primary"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class PowerDnsProvider:
     """A zone on a PowerDNS authoritative server.
 
@@ -49,6 +51,7 @@ class PowerDnsProvider:
     key: str = field(repr=False)
     server_id: str = "localhost"
     timeout: float = _TIMEOUT
+    _client: httpx.Client | None = field(default=None, init=False, repr=False)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -83,13 +86,20 @@ class PowerDnsProvider:
         except (ValueError, KeyError, TypeError, dns.exception.DNSException) as error:
             raise http_errors.junk(self.url, error) from None
 
+    def _api(self) -> httpx.Client:
+        """One client, so one connection, for all calls; closed when this object goes."""
+        if self._client is None:
+            self._client = httpx.Client(
+                headers={"X-API-Key": self.key}, timeout=self.timeout, verify=trusted()
+            )
+            weakref.finalize(self, self._client.close)
+        return self._client
+
     def _call(self, method: str, path: str = "", json: Any = None) -> httpx.Response:
         zone = self.zone.to_text().replace("/", "=2F")
         url = f"{self.url.rstrip('/')}/api/v1/servers/{self.server_id}/zones/{zone}{path}"
         try:
-            reply = httpx.request(
-                method, url, json=json, headers={"X-API-Key": self.key}, timeout=self.timeout
-            )
+            reply = self._api().request(method, url, json=json)
         except httpx.TimeoutException:
             raise http_errors.timed_out(self.url, self.timeout) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -7,8 +7,8 @@ exactly what the plan saw. Reads use AXFR, or one query for each name where that
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeVar
 
 import dns.exception
@@ -17,7 +17,9 @@ import dns.message
 import dns.name
 import dns.query
 import dns.rcode
+import dns.rdata
 import dns.rdataclass
+import dns.rdataset
 import dns.rdatatype
 import dns.tsig
 import dns.update
@@ -39,6 +41,8 @@ from dns_providers.base import (
 )
 from dns_providers.rrset import (
     RRset,
+    Value,
+    from_rdata,
     from_rdataset,
     marked_synthesised,
     name_text,
@@ -217,7 +221,7 @@ class Rfc2136Provider:
         rrsets = [
             rrset
             for owner, rdataset in zone.iterate_rdatasets()
-            if rdataset.rdtype not in _DNSSEC and (rrset := from_rdataset(owner, rdataset))
+            if rdataset.rdtype not in _DNSSEC and (rrset := _as_seen(owner, rdataset))
         ]
         return snapshot_of(self.zone, names, rrsets)
 
@@ -249,7 +253,7 @@ class Rfc2136Provider:
         for section in (reply.answer, reply.authority):
             for found in section:
                 if found.name == owner and found.rdtype == kind:
-                    return from_rdataset(owner, found)
+                    return _as_seen(owner, found)
         if not reply.flags & dns.flags.AA and not reply.authority:
             self._raise_rcode(dns.rcode.NOTAUTH)
         return None
@@ -264,12 +268,27 @@ _DNSSEC = frozenset(
 )
 
 
+def _as_seen(owner: dns.name.Name, rdataset: dns.rdataset.Rdataset) -> RRset:
+    """An RRset whose handles keep how a server has its values: a TXT may be cut anywhere."""
+    handles = tuple((from_rdata(rdata), rdata.to_text()) for rdata in rdataset)
+    return replace(from_rdataset(owner, rdataset), handles=handles)
+
+
+def _rdatas(rrset: RRset, values: Collection[Value]) -> list[dns.rdata.Rdata]:
+    """Those of an RRset's values, as the server has them where that was seen."""
+    rtype = rrset.key.rtype
+    if not rrset.handles:
+        return [to_rdata(value, rtype) for value in values]
+    seen = (text for value, text in rrset.handles if value in values)
+    return [dns.rdata.from_text(dns.rdataclass.IN, rtype, text) for text in seen]
+
+
 def _add_preconditions(update: dns.update.UpdateMessage, change: Change) -> None:
     owner, rtype = change.key.owner, change.key.rtype
     if change.before is None:
         update.absent(owner, rtype)
     else:
-        update.present(owner, *(to_rdata(value, rtype) for value in change.before.values))
+        update.present(owner, *_rdatas(change.before, change.before.values))
 
 
 def _add_change(update: dns.update.UpdateMessage, change: Change) -> None:
@@ -284,9 +303,9 @@ def _add_change(update: dns.update.UpdateMessage, change: Change) -> None:
     if gone == before and gone:
         # PowerDNS knows a value that is to go only in the case of letters that it was written in.
         update.delete(owner, rtype)
-    else:
-        for value in gone:
-            update.delete(owner, to_rdata(value, rtype))
+    elif change.before:
+        for rdata in _rdatas(change.before, gone):
+            update.delete(owner, rdata)
     for value in new:
         update.add(owner, change.after.ttl if change.after else 0, to_rdata(value, rtype))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import dns.exception
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
+import dns.tokenizer
 
-from dns_providers.rrset import RRKey, RRset, Value, from_rdata, owner_name, to_rdata
+from dns_providers.rrset import TXT, RRKey, RRset, Value, from_rdata, owner_name, to_rdata
 
 
 def value_text(value: Value, rtype: str) -> str:
@@ -19,7 +21,19 @@ def value_text(value: Value, rtype: str) -> str:
 def value_from_text(text: str, rtype: str) -> Value:
     """Return the value of a presentation-format text. Raises dns.exception.DNSException."""
     kind = dns.rdatatype.from_text(rtype)
-    return from_rdata(dns.rdata.from_text(dns.rdataclass.IN, kind, text, idna_codec=None))
+    try:
+        return from_rdata(dns.rdata.from_text(dns.rdataclass.IN, kind, text, idna_codec=None))
+    except dns.exception.SyntaxError:
+        if rtype == "TXT" and (uncut := _uncut(text)):
+            return uncut
+        raise
+
+
+def _uncut(text: str) -> TXT | None:
+    """A TXT with a string of more than 255 octets: APIs take it so, and cut it to serve it."""
+    tokens = dns.tokenizer.Tokenizer(text).get_remaining()
+    strings = [bytes(token.unescape_to_bytes().value) for token in tokens]
+    return TXT(b"".join(strings)) if any(len(each) > 255 for each in strings) else None
 
 
 def to_record(rrset: RRset | None) -> dict[str, object] | None:

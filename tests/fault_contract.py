@@ -116,6 +116,12 @@ class FaultContract:
     def ledger(self, tmp_path: Path) -> Ledger:
         return Ledger(tmp_path / "state", ZONE)
 
+    def test_all_calls_of_a_run_go_over_one_connection(
+        self, service: Service, proxy: FaultProxy, ledger: Ledger
+    ) -> None:
+        carry_out(service.open(proxy.url, PATIENCE), CLAIMS, ledger)
+        assert len(proxy.seen) > 2 and proxy.connections == 1
+
     @pytest.mark.parametrize("step", STEPS)
     @pytest.mark.parametrize("fault", FAULTS)
     def test_after_any_fault_nothing_foreign_is_lost_and_the_next_run_converges(

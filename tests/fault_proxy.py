@@ -73,13 +73,14 @@ def always(request: Request) -> bool:
 class FaultProxy:
     """A running proxy. `seen` lists the requests, those met by a fault too.
 
-    before: called with each request before anything is done with it.
+    before: called with each request before anything is done with it. connections: how many came.
     """
 
     url: str  # where it listens
     upstream: str
     seen: list[Request] = field(default_factory=list)
     before: Callable[[Request], object] = str
+    connections: int = 0
     met: int = 0  # requests that the fault was done to
     _fault: Fault | None = None
     _when: Callable[[Request], bool] = always
@@ -141,6 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # head and body leave as two packets
     proxy: FaultProxy
+
+    def setup(self) -> None:
+        self.proxy.connections += 1
+        super().setup()
 
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)

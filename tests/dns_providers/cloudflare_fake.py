@@ -25,6 +25,7 @@ from cloudflare.types.dns.record_create_params import RecordCreateParams
 
 TOKEN = "cf-token-0123456789abcdef0123456789abcdef"
 ZONE_ID = "023e105f4ecef8ad9ca31a8372d0c353"
+SERVERS = ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"]
 _CREATE: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(RecordCreateParams)
 _TIME = "2026-01-01T00:00:00Z"
 
@@ -39,10 +40,14 @@ class Refused(Exception):
 
 @dataclass
 class FakeCloudflare:
-    """One account with one zone, served over HTTP by :func:`served`. `seen` lists the calls."""
+    """One account with one zone, served over HTTP by :func:`served`. `seen` lists the calls.
+
+    vanity: the zone's own names for its name servers; None where it has none.
+    """
 
     zone: str = "example.test"
     status: str = "active"
+    vanity: list[str] | None = None
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
     url: str = ""
@@ -96,6 +101,10 @@ class FakeCloudflare:
             return self._ok(self._zone(), request)
         if rest == "/dns_records" and request.method == "GET":
             return self._page(list(self.records.values()), query, request)
+        if rest == "/dns_records" and request.method == "POST":
+            return self._ok(self._posted(json.loads(request.content)), request)
+        if rest.startswith("/dns_records/") and request.method in ("PUT", "PATCH", "DELETE"):
+            return self._ok(self._one(rest.rpartition("/")[2], request), request)
         if rest == "/dns_records/batch" and request.method == "POST":
             return self._ok(self._batched(json.loads(request.content)), request)
         raise Refused(404, 7003, f"no route {request.method} {path}")
@@ -105,7 +114,8 @@ class FakeCloudflare:
             "id": ZONE_ID,
             "name": self.zone,
             "status": self.status,
-            "name_servers": ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"],
+            "name_servers": SERVERS,
+            "vanity_name_servers": self.vanity,
             "account": {"id": "1", "name": "a"},
             "activated_on": _TIME,
             "created_on": _TIME,
@@ -129,7 +139,13 @@ class FakeCloudflare:
     ) -> httpx.Response:
         page, size = int(float(query.get("page", "1"))), int(query.get("per_page", "100"))
         shown = rows[(page - 1) * size : page * size]
-        info = {"page": page, "per_page": size, "count": len(shown), "total_count": len(rows)}
+        info = {
+            "page": page,
+            "per_page": size,
+            "count": len(shown),
+            "total_count": len(rows),
+            "total_pages": -(-len(rows) // size),
+        }
         body = {
             "success": True,
             "errors": [],
@@ -151,6 +167,12 @@ class FakeCloudflare:
         posted = [self._posted(each) for each in batch.get("posts", ())]
         return {"deletes": deleted, "patches": patched, "posts": posted, "puts": []}
 
+    def _one(self, id: str, request: httpx.Request) -> dict[str, Any]:
+        """One record's own address: what programs without batches use."""
+        if request.method == "DELETE":
+            return self._take(id, "delete")
+        return self._patched({**json.loads(request.content), "id": id})
+
     def _take(self, id: str, why: str) -> dict[str, Any]:
         row = self.records.get(id)
         if row is None:
@@ -171,13 +193,16 @@ class FakeCloudflare:
         return self.records[self.add(**self._stored(given))]
 
     def _stored(self, row: dict[str, Any]) -> dict[str, Any]:
-        """As the API gives it back: content made of data, long and unquoted TXT quoted."""
+        """As the API gives it back: content made of data, host names without their dot."""
         data = row.get("data")
         if row["type"] == "SRV" and data:
+            data = {**data, "target": _without_dot(data["target"])}
             words = (data[name] for name in ("priority", "weight", "port", "target"))
-            return {**row, "content": " ".join(map(str, words))}
+            return {**row, "data": data, "content": " ".join(map(str, words))}
         if row["type"] == "CAA" and data:
             return {**row, "content": f'{data["flags"]} {data["tag"]} "{data["value"]}"'}
+        if row["type"] in ("CNAME", "MX", "NS", "PTR"):
+            return {**row, "content": _without_dot(row["content"])}
         return row
 
     def _check(self, row: dict[str, Any], id: str | None) -> None:
@@ -209,6 +234,10 @@ class FakeCloudflare:
         said = ("type", "content", "data", "priority")
         if all(row.get(each) == other.get(each) for each in said):
             raise Refused(400, 81058, "An identical record already exists.")
+
+
+def _without_dot(name: str) -> str:
+    return name.rstrip(".") or "."
 
 
 def _sent(row: dict[str, Any]) -> dict[str, Any]:

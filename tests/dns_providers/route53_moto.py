@@ -34,6 +34,7 @@ ACCESS_KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAM
 _NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
 _N = f"{{{_NAMESPACE}}}"
 _SOA_SERVER = "ns-1.awsdns-01.com."
+_LAST_PAGE = b"<IsTruncated>false</IsTruncated><MaxItems>100</MaxItems>"
 _SPECIAL = ("SetIdentifier", "Weight", "Region", "Failover", "GeoLocation", "AliasTarget")
 _WSGI: TypeAlias = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Key: TypeAlias = tuple[str, str, str]  # name, type, set identifier
@@ -104,7 +105,11 @@ class StrictRoute53:
             if environ["REQUEST_METHOD"] == "POST":
                 return "200", self._batch(environ, zone_id, body)
             return self._listed(environ)
-        return self._passed_on(environ, body)
+        status, answer = self._passed_on(environ, body)
+        if kind == "healthcheck":
+            # moto leaves out what says that there is no other page.
+            answer = re.sub(rb"(</HealthChecks>|<HealthChecks */>)", rb"\1" + _LAST_PAGE, answer)
+        return status, answer
 
     def _passed_on(self, environ: dict[str, Any], body: bytes) -> tuple[str, bytes]:
         told: list[str] = []

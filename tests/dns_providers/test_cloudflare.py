@@ -22,8 +22,9 @@ from dns_providers.ledger import Ledger
 from dns_providers.plan import plan
 from dns_providers.publish import carry_out
 from dns_providers.rrset import MX, TXT, Target, owner_name, rrset
+from dns_providers.zone_choice import name_servers
 from tests import fault_proxy
-from tests.dns_providers.cloudflare_fake import TOKEN, ZONE_ID, FakeCloudflare, served
+from tests.dns_providers.cloudflare_fake import SERVERS, TOKEN, ZONE_ID, FakeCloudflare, served
 from tests.dns_providers.test_plan import OURS, claim
 from tests.fault_contract import HTML, FaultContract, Service
 from tests.fault_proxy import Answer, Lost, Request
@@ -110,6 +111,7 @@ def test_mx_records_of_email_routing_are_left_alone(account: FakeCloudflare) -> 
         ('"v=spf1 -all"', b"v=spf1 -all"),
         ("v=spf1 -all", b"v=spf1 -all"),
         ('"ab" "cd"', b"abcd"),
+        (f'"{"a" * 300}\\"" "b"', b"a" * 300 + b'"b'),
         ('say "hi"', b'say "hi"'),
         ('"a\\"b"', b'a"b'),
         ("v=DMARC1; p=none", b"v=DMARC1; p=none"),
@@ -156,6 +158,16 @@ def test_twelve_records_take_one_read_one_write_and_one_read_back(
 def test_the_zone_is_found_by_its_id_without_listing(account: FakeCloudflare) -> None:
     read(opened(account, zone_id=ZONE_ID), ZONE)
     assert account.seen[0] == f"GET /zones/{ZONE_ID}"
+
+
+@pytest.mark.parametrize("vanity", [None, [], ["ns1.example.test", "ns2.example.test"]])
+def test_the_apex_shows_the_name_servers_under_names_of_the_zone_s_own_too(
+    account: FakeCloudflare, vanity: list[str] | None
+) -> None:
+    account.vanity = vanity
+    provider = opened(account)
+    found = name_servers(provider.read(frozenset({provider.zone})))
+    assert found == {*SERVERS, *(vanity or ())}
 
 
 def test_a_zone_kept_in_unicode_is_found(account: FakeCloudflare) -> None:
@@ -274,3 +286,12 @@ def test_too_many_calls_once_are_no_failure(account: FakeCloudflare, tmp_path: P
         with proxy.doing(busy, lambda request: request.method == "POST", times=1):
             made = carry_out(provider, [claim()], Ledger(tmp_path, ZONE))
     assert len(made.changes) == len(account.records) == proxy.met == 1
+
+
+def test_the_connection_is_closed_when_the_adapter_goes(account: FakeCloudflare) -> None:
+    provider = opened(account)
+    read(provider, ZONE)
+    client = provider._api()
+    assert not client.is_closed()
+    del provider
+    assert client.is_closed()

@@ -13,7 +13,7 @@ from dns_providers.base import AuthError, Change, ProviderError, Rejected, Unrea
 from dns_providers.ledger import Ledger
 from dns_providers.powerdns import PowerDnsProvider
 from dns_providers.publish import carry_out
-from dns_providers.rrset import Target, owner_name, rrset
+from dns_providers.rrset import TXT, Target, key, owner_name, rrset
 from tests import fault_proxy
 from tests.dns_providers import servers
 from tests.dns_providers.servers import IDN_ZONE, ZONE, NameServer
@@ -179,6 +179,19 @@ def test_disabled_records_and_types_of_its_own_are_left_alone(server: NameServer
     }
 
 
+def test_a_text_that_was_written_uncut_is_read_and_changed(server: NameServer) -> None:
+    provider = opened(server)
+    row = {"name": "x.example.test.", "type": "TXT", "ttl": 60, "changetype": "REPLACE"}
+    records = [{"content": f'"{"a" * 400}"', "disabled": False}]
+    reply = api(server, "PATCH", {"rrsets": [{**row, "records": records}]})
+    assert reply.status_code == 204, reply.text
+    before = read(provider, "x.example.test")[key("x.example.test", "TXT")]
+    assert before.values == {TXT(b"a" * 400)}
+    after = rrset("x.example.test", "TXT", 60, TXT(b"b" * 400))
+    provider.apply([Change(before, after, "test")])
+    assert read(provider, "x.example.test")[after.key].values == after.values
+
+
 def test_a_write_and_a_read_of_a_stage_are_two_calls_each(
     server: NameServer, tmp_path: Path
 ) -> None:
@@ -188,3 +201,12 @@ def test_a_write_and_a_read_of_a_stage_are_two_calls_each(
         carry_out(provider, hosts, Ledger(tmp_path / "state", ZONE))
     # Plan, compare, write, read back.
     assert [request.method for request in proxy.seen] == ["GET", "GET", "PATCH", "GET"]
+
+
+def test_the_connection_is_closed_when_the_adapter_goes(server: NameServer) -> None:
+    provider = opened(server)
+    read(provider, ZONE)
+    client = provider._api()
+    assert not client.is_closed
+    del provider
+    assert client.is_closed

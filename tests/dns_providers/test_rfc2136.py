@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from dns_providers.base import AuthError, Change, ProviderError, Unreachable, Zo
 from dns_providers.ledger import Ledger
 from dns_providers.publish import carry_out
 from dns_providers.rfc2136 import Rfc2136Provider, TsigKey
-from dns_providers.rrset import TXT, owner_name, rrset
+from dns_providers.rrset import TXT, RRset, key, owner_name, rrset
 from tests.dns_providers import servers
 from tests.dns_providers.servers import ALGORITHM, IDN_ZONE, KEY, OTHER_ZONE, ZONE, NameServer
 from tests.dns_providers.test_plan import claim
@@ -106,6 +107,29 @@ def test_without_zone_transfer_names_are_read_one_by_one(tmp_path: Path) -> None
         single = provider._read_queries("127.0.0.1", names)
         assert single.rrsets == whole.rrsets
         assert {each.key for each in single.covering} >= {cover.key}
+
+
+@pytest.mark.parametrize("transfer", [True, False])
+def test_a_text_that_is_cut_elsewhere_than_ours_is_changed_and_taken_out(
+    server: NameServer, transfer: bool
+) -> None:
+    provider = opened(server)
+    names = frozenset({provider.zone})
+    servers.enter(server, ZONE, "TXT", 600, f'"{"a" * 200}" "{"a" * 200}"')
+    servers.enter(server, ZONE, "TXT", 600, '"v=spf1" " -all"')
+
+    def seen() -> RRset:
+        whole = provider.read(names) if transfer else provider._read_queries("127.0.0.1", names)
+        return whole.rrsets[key(ZONE, "TXT")]
+
+    theirs, old, ours = TXT(b"a" * 400), TXT(b"v=spf1 -all"), TXT(b"v=spf1 mx -all")
+    assert seen().values == {theirs, old}
+    before = seen()
+    provider.apply([Change(before, replace(before, values=frozenset({theirs, ours})), "test")])
+    before = seen()
+    assert before.values == {theirs, ours}
+    provider.apply([Change(before, None, "test")])
+    assert key(ZONE, "TXT") not in provider.read(names).rrsets
 
 
 @pytest.mark.parametrize(("address", "port"), [("127.0.0.1", 9), ("no-such-host.invalid", 53)])
