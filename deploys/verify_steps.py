@@ -22,11 +22,11 @@ from deploys.remote import read
 from dns_providers import propagation
 from dns_providers.base import ProviderError
 from dns_providers.claims import Claim
-from dns_providers.operations import state_line
 from dns_providers.plan import Entries
 from dns_providers.private_files import write_private
 from dns_providers.propagation import Expected, Network, ServerState, Verdict
 from dns_providers.rrset import name_text
+from dns_providers.wording import state_line
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
 from postmaster import dkim

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
 
 import dns.name
 
 from dns_providers.base import Change
 from dns_providers.columns import aligned
 from dns_providers.export import Panel, Row, Task, panel_tasks
-
-
-class Say(Protocol):
-    """Gives the text of a message id in the user's language."""
-
-    def __call__(self, message_id: str, /, **values: object) -> str: ...
+from dns_providers.wording import Say
 
 
 def change_table(

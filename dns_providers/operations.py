@@ -12,13 +12,12 @@ from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 from pyinfra.api.operation import OperationMeta
 
 from dns_providers import propagation
-from dns_providers.base import Change, PartialApply, Provider, ProviderError, Tell
-from dns_providers.by_hand import Say, change_table
+from dns_providers.base import Change, Provider, ProviderError, Tell
+from dns_providers.by_hand import change_table
 from dns_providers.claims import Claim, Singleton
 from dns_providers.export import PANELS
 from dns_providers.ledger import Ledger, read_backup
 from dns_providers.plan import (
-    Conflict,
     Entry,
     Note,
     Plan,
@@ -28,7 +27,7 @@ from dns_providers.plan import (
     withdrawals,
 )
 from dns_providers.plan import undo as plan_undo
-from dns_providers.propagation import Delegation, Expected, Network, Outcome, Progress, ServerState
+from dns_providers.propagation import Delegation, Expected, Network, Outcome, Progress
 from dns_providers.publish import adopt as take_in
 from dns_providers.publish import (
     adoptable,
@@ -41,6 +40,7 @@ from dns_providers.publish import (
     unproven,
 )
 from dns_providers.rrset import RRKey
+from dns_providers.wording import Say, change_lines, conflict_lines, error_text, state_line
 from dns_providers.zone_choice import Differences, check_live
 
 _REPORT_EVERY = 15.0
@@ -275,25 +275,6 @@ def undo(
         host.noop(say("dns.as_wished"))
 
 
-def change_lines(change: Change) -> tuple[str, ...]:
-    """Return the `-` and `+` lines of a change."""
-    before = change.before.lines() if change.before else ()
-    after = change.after.lines() if change.after else ()
-    gone = tuple(f"- {line}" for line in before if line not in after)
-    new = tuple(f"+ {line}" for line in after if line not in before)
-    return gone + new
-
-
-def conflict_lines(conflict: Conflict, say: Say) -> tuple[str, ...]:
-    """Return a conflict as the user sees it: what is in the way, and how to allow replacing it."""
-    reason = say(conflict.problem, key=str(conflict.key), **dict(conflict.detail))
-    return (
-        reason,
-        *(f"  {say('dns.there')} {line}" for line in conflict.there),
-        *(f"  {say('dns.wanted')} {line}" for line in conflict.wanted),
-    )
-
-
 def _show_differences(found: Differences, say: Say) -> None:
     values = {
         "parent": ", ".join(found.only_parent) or "-",
@@ -339,14 +320,6 @@ def _fail(message: str) -> Generator[FunctionCommand, None, None]:
     if not state.is_executing:
         raise OperationError(message)
     yield FunctionCommand(_refuse, (message,), {})
-
-
-def error_text(error: ProviderError, say: Say) -> str:
-    """Return a provider's error in the user's language."""
-    values = dict(error.values)
-    if isinstance(error, PartialApply):
-        values["cause"] = error_text(error.cause, say)
-    return say(error.message_id, **values)
 
 
 def _teller(host: Host, say: Say) -> Tell:
@@ -452,16 +425,6 @@ def _show_outcome(host: Host, outcome: Outcome, say: Say) -> None:
         host.log_styled(f"  {state_line(failed, say)}", fg="red")
     if not outcome.ok:
         host.log_styled(say("dns.not_visible"), fg="red")
-
-
-def state_line(state: ServerState, say: Say) -> str:
-    """Return what one server said of one record, in the user's language."""
-    return say(
-        f"dns.verdict.{state.verdict.value}",
-        server=state.server,
-        address=state.address,
-        key=str(state.key),
-    )
 
 
 class Reporter:

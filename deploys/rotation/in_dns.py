@@ -12,11 +12,11 @@ from deploys.rotation.outcome import Outcome, Tell, problem
 from dns_providers import propagation
 from dns_providers.base import ProviderError
 from dns_providers.claims import Claim, ClaimMode
-from dns_providers.operations import state_line
 from dns_providers.plan import Plan, withdrawals
 from dns_providers.propagation import Delegation, Expected, Network, Progress
 from dns_providers.publish import carry_out, mark_proven, read
 from dns_providers.rrset import TXT, RRKey, key
+from dns_providers.wording import state_line
 from keys.rotation import KeyRef, Rotation, Strategy
 from keys.store import KeyStoreError
 from postmaster import dkim
