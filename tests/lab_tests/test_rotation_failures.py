@@ -27,8 +27,13 @@ pytestmark = pytest.mark.lab
 FOREIGN = '"v=DKIM1; k=rsa; p=Zm9yZWlnbg=="'
 
 
-def stops(site: Site, server: Server, at: Step, *words: str, back: bool = False) -> None:
-    """The next run says these words and ends non-zero at this step, with no harm done."""
+def stops(
+    site: Site, server: Server, at: Step, *words: str, back: bool = False, broken: bool = False
+) -> None:
+    """The next run says these words and ends non-zero at this step, with no harm done.
+
+    back: it is on the way back then. broken: the record of the key in use is somebody else's.
+    """
     done = rotate(site, "rotate_wait=1")
     assert done.status != 0, done.output
     for word in words:
@@ -37,13 +42,14 @@ def stops(site: Site, server: Server, at: Step, *words: str, back: bool = False)
     there = going_on(site)
     assert there is not None and there["step"] == at, done.output
     assert there["going_back"] is back
-    assert_safe(site, server, done.output)
+    if not broken:
+        assert_safe(site, server, done.output)
 
 
 def stop_at(site: Site, step: Step) -> None:
     """Go on to a step and not further."""
     run = Watched(site)
-    run.kill_when(lambda: is_doing(site, step))
+    run.kill_when(lambda: (going_on(site) or {}).get("step") == step)
     there = going_on(site)
     assert there is not None and there["step"] == step, run.printed
 
@@ -147,7 +153,7 @@ def test_with_two_selectors(new_site: Site) -> None:
     with edited(site, old):
         stops(site, server, Step.RETIRE, f"{old}._domainkey.example.test/TXT")
     with edited(site, new):
-        stops(site, server, Step.RETIRE, "ns1.servers.test", "ns2.servers.test")
+        stops(site, server, Step.RETIRE, "ns1.servers.test", "ns2.servers.test", broken=True)
     with dead(site, "bind"):
         stops(site, server, Step.RETIRE, "198.51.100.53")
     with away(server):
@@ -168,7 +174,7 @@ def test_with_one_selector(new_site: Site) -> None:
         stops(site, server, Step.AGE, "clock")
     # What is found before the pause leaves the old key in use.
     with edited(site, "default"):
-        stops(site, server, Step.AGE, "default._domainkey.example.test/TXT")
+        stops(site, server, Step.AGE, "default._domainkey.example.test/TXT", broken=True)
         assert server.answers(465)
     with dead(site, "bind"):
         stops(site, server, Step.AGE, "198.51.100.53")
@@ -192,9 +198,8 @@ def test_with_one_selector(new_site: Site) -> None:
     with full(server):
         stops(site, server, Step.SWITCH, "No space left")
     cut_off(site, server, Step.RESUME)
-    stop_at(site, Step.RESTORE)
     with edited(site, "default"):
-        stops(site, server, Step.RESTORE, "default._domainkey.example.test/TXT")
+        stops(site, server, Step.RESTORE, "default._domainkey.example.test/TXT", broken=True)
     with dead(site, "bind"):
         stops(site, server, Step.RESTORE, "198.51.100.53")
     with away(server):
