@@ -143,8 +143,9 @@ def assert_one_key(site: Site, server: Server, rotations: int) -> None:
 class Watched:
     """A running rotation whose output is read as it comes."""
 
-    def __init__(self, site: Site) -> None:
-        self._run = site.operator.start(ROTATE, *data("rotate_wait=1"))
+    def __init__(self, site: Site, deploy: str = ROTATE, **environment: str) -> None:
+        options = data("rotate_wait=1")
+        self._run = site.operator.start(deploy, *options, environment=environment)
         self._printed: list[str] = []
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
@@ -164,12 +165,12 @@ class Watched:
         while self._run.poll() is None and not true():
             time.sleep(0.01)
 
-    def kill_when(self, true: Callable[[], bool]) -> bool:
-        """Kill it and all it has started as soon as this is so; False when it ended before."""
+    def kill_when(self, true: Callable[[], bool]) -> None:
+        """Kill it and all it has started as soon as this is so, unless it has ended before."""
         self.wait_until(true)
         with suppress(ProcessLookupError):
             os.killpg(self._run.pid, signal.SIGKILL)
-        return self.ended() == -signal.SIGKILL
+        self.ended()
 
     def ended(self) -> int:
         """Wait for its end; its status."""
@@ -184,19 +185,6 @@ def is_doing(site: Site, step: Step) -> bool:
     if there is None or there["step"] != step or not lock.exists():
         return False
     return f":{lock.stat().st_ino} " in Path("/proc/locks").read_text()
-
-
-def within(site: Site, step: Step, into: float) -> Callable[[], bool]:
-    """Tell when a run has been at work on a step for so many seconds, or has just done it."""
-    began: list[float] = []
-
-    def so() -> bool:
-        if is_doing(site, step):
-            began.append(time.monotonic())
-            return began[-1] - began[0] >= into
-        return bool(began)
-
-    return so
 
 
 def steps_of(strategy: Strategy) -> tuple[Step, ...]:

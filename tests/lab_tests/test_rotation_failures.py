@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from keys.rotation import Step
+from tests.lab.nameservers import SECONDARY
+from tests.lab.process import wait_for
 from tests.lab_tests.rotation import (
     ROTATE,
     Watched,
@@ -108,6 +110,7 @@ def edited(site: Site, selector: str) -> Iterator[None]:
         assert site.dns.records(owner, "TXT") == [FOREIGN]
     finally:
         site.dns.edit("example.test", owner, "TXT", *before)
+        assert wait_for(lambda: site.dns.records(owner, "TXT", SECONDARY) == before, 30)
 
 
 @contextmanager
