@@ -51,6 +51,14 @@ def going_on(site: Site, domain: str = "example.test") -> dict[str, Any] | None:
     return found
 
 
+def a_day_passes(site: Site, domain: str) -> None:
+    """Have a rotation that waits have waited for a day more."""
+    path = site.operator.state / "rotation" / f"{domain}.json"
+    there = json.loads(path.read_text())
+    there["entered"] -= 86400
+    path.write_text(json.dumps(there))
+
+
 def history(site: Site, domain: str = "example.test") -> list[dict[str, Any]]:
     """Records of rotations that have ended."""
     path = site.operator.state / "rotation" / "history.jsonl"

@@ -16,6 +16,7 @@ from tests.lab_tests.rotation import (
     KEY_TABLE,
     NONE,
     TIMES,
+    a_day_passes,
     arrived,
     failures,
     going_on,
@@ -36,7 +37,7 @@ def test_two_domains_get_new_keys_in_a_running_stream_though_a_name_server_lags(
     site = new_site
     domains = ["example.test", "lag.test"]
     site.add_zone("lag.test")
-    settings = {"domains": domains, "outbound": "relay", "retry_after": 2, "dkim_keep_days": 0}
+    settings = {"domains": domains, "outbound": "relay", "retry_after": 2, "dkim_keep_days": 1}
     server = site.add_server("example.test", **settings)
     with site.dns.lagging_looks_every(1):
         assert site.operator.run().status == 0
@@ -50,6 +51,12 @@ def test_two_domains_get_new_keys_in_a_running_stream_though_a_name_server_lags(
         site.dns.lagging_looks_every(5),
     ):
         assert has_sent(12)
+        done = rotate(site)
+        assert done.status == 0, done.output
+        assert has_sent(12)
+        for domain in domains:
+            assert len(selectors(site, domain)) == 2
+            a_day_passes(site, domain)
         done = rotate(site)
         assert done.status == 0, done.output
         assert has_sent(12)
@@ -72,7 +79,7 @@ def test_two_domains_get_new_keys_in_a_running_stream_though_a_name_server_lags(
 
 def never_follows(site: Site, server: Server) -> None:
     """A name server that never follows keeps the old key of its zone in use, and of no other."""
-    server.data["propagation_timeout"] = 3
+    server.data |= {"propagation_timeout": 3, "dkim_keep_days": 0}
     (old,), others = selectors(site, "lag.test"), selectors(site, "example.test")
     for meant in ("example.test,lag.test", "lag.test"):
         done = rotate(site, f"rotate_domains={meant}")
