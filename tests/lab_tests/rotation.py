@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +84,28 @@ def has_sent(count: int) -> bool:
     return wait_for(lambda: len(Receiver().verdicts()) >= before + count, 60)
 
 
-def failures(verdicts: list[Verdict]) -> dict[str, list[float]]:
-    """When a signature did not verify, by each of the three receivers' resolvers."""
+@dataclass(frozen=True)
+class Failure:
+    """A signature that did not verify: when it came, how, and under which selector it was made."""
+
+    when: float
+    result: str
+    selector: str
+
+
+def failures(verdicts: list[Verdict]) -> dict[str, list[Failure]]:
+    """Signatures that did not verify, by each of the three receivers' resolvers."""
     assert verdicts and all(set(each.caches) == set(CACHES) for each in verdicts)
-    return {
-        name: [each.when for each in verdicts if each.caches[name] != "pass"] for name in CACHES
-    }
+    found: dict[str, list[Failure]] = {name: [] for name in CACHES}
+    for each in verdicts:
+        selector = re.search(r"\bs=([^;\s]+)", each.message)
+        for name, result in each.caches.items():
+            if result != "pass":
+                found[name].append(Failure(each.when, result, selector[1] if selector else ""))
+    return found
 
 
-NONE = {name: list[float]() for name in CACHES}
+NONE: dict[str, list[Failure]] = {name: [] for name in CACHES}
 
 
 # -- the key in use ----------------------------------------------------------------------------
