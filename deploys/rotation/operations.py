@@ -363,7 +363,7 @@ def _failed(host: Host, there: Rotation, outcome: Problem, run: Run) -> None:
     stuck = machine.failed(there, outcome)
     if machine.turns_by_itself(there):
         stuck = replace(machine.back(stuck, time.time()), problem=outcome)
-        host.log_styled(f"  {text('rotation.turned', domain=there.domain)}", fg="yellow")
+        host.log_styled(f"  {text('rotation.turned_itself', domain=there.domain)}", fg="yellow")
     else:
         run.stopped.add(there.domain)
     journal().save(stuck)

@@ -124,13 +124,18 @@ class Operator:
         )
         return Run(done.returncode, _COLOUR.sub("", done.stdout))
 
-    def start(self, deploy: str = "deploy.py", *options: str) -> subprocess.Popen[str]:
+    def start(
+        self,
+        deploy: str = "deploy.py",
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.Popen[str]:
         """Start a run in a session of its own, to be cut or killed from outside."""
         self.write_inventory()
         return subprocess.Popen(
             self.command(deploy, *(options or ("-y",))),
             cwd=REPOSITORY,
-            env=self.environment(),
+            env=self.environment(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

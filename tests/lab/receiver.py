@@ -211,7 +211,7 @@ def _verified(content: bytes, address: str) -> str:
     import dkim
 
     resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers, resolver.lifetime = [address], 10.0
+    resolver.nameservers, resolver.lifetime = [address], 30.0
 
     def key(name: bytes, timeout: int = 5) -> bytes | None:
         try:

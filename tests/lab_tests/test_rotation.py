@@ -11,12 +11,12 @@ import time
 import pytest
 
 from keys.rotation import Rules, Strategy, forecast
-from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
-from tests.lab_tests.conftest import Relayed
 from tests.lab_tests.rotation import (
     KEY_TABLE,
     NONE,
+    TIMES,
+    a_day_passes,
     arrived,
     failures,
     going_on,
@@ -37,11 +37,14 @@ def test_two_domains_get_new_keys_in_a_running_stream_though_a_name_server_lags(
     site = new_site
     domains = ["example.test", "lag.test"]
     site.add_zone("lag.test")
-    settings = {"domains": domains, "outbound": "relay", "retry_after": 2, "dkim_keep_days": 0}
+    settings = {"domains": domains, "outbound": "relay", "retry_after": 2, "dkim_keep_days": 1}
     server = site.add_server("example.test", **settings)
     with site.dns.lagging_looks_every(1):
         assert site.operator.run().status == 0
     before = {domain: selectors(site, domain) for domain in domains}
+    young = rotate(site, "rotate_check_age=1")
+    assert (young.status, young.changed) == (0, 0), young.output
+    assert {domain: selectors(site, domain) for domain in domains} == before
     site.dns.start_caches(least_ttl=3600 + 60)
     with (
         streaming(site, server, domains, ["recv.test"], EVERY) as sent,
@@ -51,8 +54,17 @@ def test_two_domains_get_new_keys_in_a_running_stream_though_a_name_server_lags(
         done = rotate(site)
         assert done.status == 0, done.output
         assert has_sent(12)
+        # Whatever the old key has signed arrives within a day.
+        assert arrived(Sent(set(sent.accepted)))
+        for domain in domains:
+            assert len(selectors(site, domain)) == 2
+            a_day_passes(site, domain)
+        done = rotate(site)
+        assert done.status == 0, done.output
+        assert has_sent(12)
     assert sent.refused == {}
-    assert failures(arrived(sent)) == NONE
+    seen = failures(arrived(sent))
+    assert seen == NONE, (seen, history(site), history(site, "lag.test"))
     for domain in domains:
         (old,), (new,) = before[domain], selectors(site, domain)
         assert new != old and new[:-1] == old[:-1]
@@ -65,6 +77,31 @@ def test_two_domains_get_new_keys_in_a_running_stream_though_a_name_server_lags(
     assert (again.status, again.changed) == (0, 0), again.output
     assert site.not_green(server) == []
     assert "-> pm" in rotate(site, "rotate_action=status").output
+    never_follows(site, server)
+
+
+def never_follows(site: Site, server: Server) -> None:
+    """A name server that never follows keeps the old key of its zone in use, and of no other."""
+    server.data |= {"propagation_timeout": 3, "dkim_keep_days": 0}
+    (old,), others = selectors(site, "lag.test"), selectors(site, "example.test")
+    for meant in ("example.test,lag.test", "lag.test"):
+        done = rotate(site, f"rotate_domains={meant}")
+        assert done.status != 0 and "ns3.servers.test" in done.output, done.output
+        assert "Traceback" not in done.output
+        assert f"lag.test:{old}:" in server.host.run(f"cat {KEY_TABLE}")
+        assert old in selectors(site, "lag.test")
+        verdict = submit(site, server, to="someone@recv.test", domain="lag.test")
+        assert f"s={old};" in verdict.message and verdict.dkim == "pass"
+    assert len(history(site, "lag.test")) == 1 and len(history(site, "example.test")) == 2
+    (newer,) = selectors(site, "example.test")
+    assert newer not in others
+    shown = rotate(site, "rotate_action=status").output
+    assert "next: prove it on every server" in shown and "ns3.servers.test" in shown
+    # Turned back, nothing is left of it.
+    done = rotate(site, "rotate_action=abort", "rotate_domains=lag.test")
+    assert done.status == 0, done.output
+    assert selectors(site, "lag.test") == [old]
+    assert [path.stem for path in (site.operator.keys / "lag.test").glob("*.key")] == [old]
 
 
 def direct(site: Site, ttl: int, slack: int, domain: str = "example.test") -> Server:
@@ -74,13 +111,14 @@ def direct(site: Site, ttl: int, slack: int, domain: str = "example.test") -> Se
     return server
 
 
-def outside(sent: Sent, begin: float, end: float) -> dict[str, str]:
-    """What was refused though it was tried at another time than this."""
-    return {
-        mark: why
-        for mark, why in sent.refused.items()
-        if sent.tried[mark][1] < begin or sent.tried[mark][0] > end
-    }
+def unexpected(sent: Sent, pauses: list[tuple[float, float]]) -> dict[str, str]:
+    """What was refused though it was tried while mail was not paused."""
+
+    def paused(mark: str) -> bool:
+        began, ended = sent.tried[mark]
+        return any(began <= end and ended >= begin for begin, end in pauses)
+
+    return {mark: why for mark, why in sent.refused.items() if not paused(mark)}
 
 
 def test_a_key_that_is_replaced_in_place_fails_no_signature_while_mail_is_paused(
@@ -88,26 +126,41 @@ def test_a_key_that_is_replaced_in_place_fails_no_signature_while_mail_is_paused
 ) -> None:
     site = new_site
     ttl, slack = 5, 5
-    server = direct(site, ttl, slack)
-    assert site.operator.run().status == 0
-    (old,) = site.txt("default._domainkey.example.test")
+    server = direct(site, ttl, slack, "lag.test")
+    with site.dns.lagging_looks_every(1):
+        assert site.operator.run().status == 0
+    (old,) = site.txt("default._domainkey.lag.test")
     site.dns.start_caches(least_ttl=ttl + slack)
-    with streaming(site, server, ["example.test"], ["recv.test"], EVERY) as sent:
+    with streaming(site, server, ["lag.test"], ["recv.test"], EVERY) as sent:
         assert has_sent(12)
+        with site.dns.lagging_looks_every(2):
+            done = rotate(site, "rotate_wait=1")
+            assert done.status == 0, done.output
+        assert has_sent(12)
+        (new,) = site.txt("default._domainkey.lag.test")
+        # Where one server does not follow the old record is put back, and mail goes on.
+        server.data["propagation_timeout"] = 15
         done = rotate(site, "rotate_wait=1")
-        assert done.status == 0, done.output
+        assert done.status != 0 and "ns3.servers.test" in done.output, done.output
+        assert "by itself" in done.output and "Traceback" not in done.output
         assert has_sent(12)
-    (new,) = site.txt("default._domainkey.example.test")
-    assert new != old
-    assert failures(arrived(sent)) == NONE
+    assert new != old and site.txt("default._domainkey.lag.test") == [new]
+    seen = failures(arrived(sent))
+    assert seen == NONE, (seen, history(site, "lag.test"))
+    past = history(site, "lag.test")
+    assert [each["aborted"] for each in past] == [False, True]
+    pauses = [(each["steps"]["age"], each["steps"]["resume"]) for each in past]
+    assert unexpected(sent, pauses) == {}
     assert sent.refused, "nothing was refused, so nothing was paused"
-    (past,) = history(site)
-    assert outside(sent, past["steps"]["age"], past["steps"]["resume"]) == {}
+    assert going_on(site, "lag.test") is None
+    (kept,) = (site.operator.keys / "lag.test").glob("*.key")
+    assert kept.stem == past[0]["new"]["name"]
     again = site.operator.run()
     assert (again.status, again.changed) == (0, 0), again.output
     assert site.not_green(server) == []
 
 
+@pytest.mark.skipif(TIMES == 1, reason="waits for a minute that caches end")
 def test_without_the_pause_signatures_fail_for_no_longer_than_was_said(new_site: Site) -> None:
     site = new_site
     ttl, slack = 40, 10
@@ -128,66 +181,6 @@ def test_without_the_pause_signatures_fail_for_no_longer_than_was_said(new_site:
     assert seen["cold"] == []
     assert seen["stretching"], "nothing failed, so nothing was seen"
     for name, last in (("warm", ttl), ("stretching", said.window)):
-        for when in seen[name]:
-            assert steps["pause"] <= when <= steps["prove"] + last, name
-    assert outside(sent, steps["make"], steps["resume"]) == {}
-
-
-# -- name servers that never agree -------------------------------------------------------------
-
-
-def test_a_name_server_that_does_not_follow_keeps_the_old_key_in_use(new_site: Site) -> None:
-    site = new_site
-    server = site.add_server("lag.test", outbound="relay", retry_after=2)
-    with site.dns.lagging_looks_every(1):
-        assert site.operator.run().status == 0
-    server.data["propagation_timeout"] = 3
-    (old,) = selectors(site, "lag.test")
-    for _ in range(2):
-        done = rotate(site)
-        assert done.status != 0 and "ns3.servers.test" in done.output, done.output
-        assert "Traceback" not in done.output
-        assert old in server.host.run(f"cat {KEY_TABLE}")
-        assert old in selectors(site, "lag.test")
-        assert f"s={old};" in submit(site, server, to="someone@recv.test").message
-    shown = rotate(site, "rotate_action=status").output
-    assert "next: prove it on every server" in shown and "ns3.servers.test" in shown
-    # Turned back, nothing is left of it.
-    done = rotate(site, "rotate_action=abort", "rotate_domains=lag.test")
-    assert done.status == 0, done.output
-    assert selectors(site, "lag.test") == [old]
-    assert submit(site, server, to="someone@recv.test").dkim == "pass"
-    assert [path.stem for path in (site.operator.keys / "lag.test").glob("*.key")] == [old]
-
-
-def test_a_record_that_does_not_follow_in_place_is_put_back_and_mail_goes_on(
-    new_site: Site,
-) -> None:
-    site = new_site
-    ttl, slack = 5, 5
-    server = direct(site, ttl, slack, "lag.test")
-    with site.dns.lagging_looks_every(1):
-        assert site.operator.run().status == 0
-    server.data["propagation_timeout"] = 15
-    old = site.txt("default._domainkey.lag.test")
-    site.dns.start_caches(least_ttl=ttl + slack)
-    with streaming(site, server, ["lag.test"], ["recv.test"], EVERY) as sent:
-        assert has_sent(12)
-        done = rotate(site, "rotate_wait=1")
-        assert done.status != 0 and "ns3.servers.test" in done.output, done.output
-        assert "Traceback" not in done.output
-        assert has_sent(12)
-    assert site.txt("default._domainkey.lag.test") == old
-    assert failures(arrived(sent)) == NONE
-    (past,) = history(site, "lag.test")
-    assert past["aborted"] and going_on(site, "lag.test") is None
-    assert [path.stem for path in (site.operator.keys / "lag.test").glob("*.key")] == ["default"]
-    assert wait_for(lambda: server.answers(465), 5)
-
-
-def test_what_is_young_is_left_alone(relayed: Relayed) -> None:
-    site, _ = relayed
-    before = selectors(site, "example.test")
-    done = rotate(site, "rotate_check_age=1")
-    assert (done.status, done.changed) == (0, 0), done.output
-    assert selectors(site, "example.test") == before
+        for each in seen[name]:
+            assert steps["pause"] <= each.when <= steps["prove"] + last, (name, each)
+    assert unexpected(sent, [(steps["make"], steps["resume"])]) == {}

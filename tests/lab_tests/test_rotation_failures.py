@@ -8,8 +8,11 @@ from contextlib import contextmanager
 import pytest
 
 from keys.rotation import Step
+from tests.lab.nameservers import SECONDARY
+from tests.lab.process import wait_for
 from tests.lab_tests.rotation import (
     ROTATE,
+    TIMES,
     Watched,
     assert_one_key,
     assert_safe,
@@ -27,8 +30,13 @@ pytestmark = pytest.mark.lab
 FOREIGN = '"v=DKIM1; k=rsa; p=Zm9yZWlnbg=="'
 
 
-def stops(site: Site, server: Server, at: Step, *words: str, back: bool = False) -> None:
-    """The next run says these words and ends non-zero at this step, with no harm done."""
+def stops(
+    site: Site, server: Server, at: Step, *words: str, back: bool = False, broken: bool = False
+) -> None:
+    """The next run says these words and ends non-zero at this step, with no harm done.
+
+    back: it is on the way back then. broken: the record of the key in use is somebody else's.
+    """
     done = rotate(site, "rotate_wait=1")
     assert done.status != 0, done.output
     for word in words:
@@ -37,13 +45,14 @@ def stops(site: Site, server: Server, at: Step, *words: str, back: bool = False)
     there = going_on(site)
     assert there is not None and there["step"] == at, done.output
     assert there["going_back"] is back
-    assert_safe(site, server, done.output)
+    if not broken:
+        assert_safe(site, server, done.output)
 
 
 def stop_at(site: Site, step: Step) -> None:
     """Go on to a step and not further."""
     run = Watched(site)
-    run.kill_when(lambda: is_doing(site, step))
+    run.kill_when(lambda: (going_on(site) or {}).get("step") == step)
     there = going_on(site)
     assert there is not None and there["step"] == step, run.printed
 
@@ -102,6 +111,7 @@ def edited(site: Site, selector: str) -> Iterator[None]:
         assert site.dns.records(owner, "TXT") == [FOREIGN]
     finally:
         site.dns.edit("example.test", owner, "TXT", *before)
+        assert wait_for(lambda: site.dns.records(owner, "TXT", SECONDARY) == before, 30)
 
 
 @contextmanager
@@ -132,6 +142,8 @@ def test_with_two_selectors(new_site: Site) -> None:
     (old,) = selectors(site, "example.test")
     with refusing(site):
         stops(site, server, Step.PUBLISH, "TSIG")
+    with edited(site, old):
+        stops(site, server, Step.PUBLISH, f"{old}._domainkey.example.test/TXT", broken=True)
     with dead(site, "bind"):
         stops(site, server, Step.PUBLISH, "198.51.100.53")
     with dead(site, "knot"):
@@ -147,7 +159,7 @@ def test_with_two_selectors(new_site: Site) -> None:
     with edited(site, old):
         stops(site, server, Step.RETIRE, f"{old}._domainkey.example.test/TXT")
     with edited(site, new):
-        stops(site, server, Step.RETIRE, "ns1.servers.test", "ns2.servers.test")
+        stops(site, server, Step.RETIRE, "ns1.servers.test", "ns2.servers.test", broken=True)
     with dead(site, "bind"):
         stops(site, server, Step.RETIRE, "198.51.100.53")
     with away(server):
@@ -168,7 +180,7 @@ def test_with_one_selector(new_site: Site) -> None:
         stops(site, server, Step.AGE, "clock")
     # What is found before the pause leaves the old key in use.
     with edited(site, "default"):
-        stops(site, server, Step.AGE, "default._domainkey.example.test/TXT")
+        stops(site, server, Step.AGE, "default._domainkey.example.test/TXT", broken=True)
         assert server.answers(465)
     with dead(site, "bind"):
         stops(site, server, Step.AGE, "198.51.100.53")
@@ -182,19 +194,24 @@ def test_with_one_selector(new_site: Site) -> None:
         stops(site, server, Step.PUBLISH, "TSIG", back=True)
         assert not server.answers(465)
     turned_back(site, server, old)
-    stop_at(site, Step.PAUSE)
-    with dead(site, "knot"):
-        stops(site, server, Step.PROVE, "ns2.servers.test", back=True)
-    turned_back(site, server, old)
+    if TIMES > 1:
+        stop_at(site, Step.PUBLISH)
+        with edited(site, "default"):
+            owner = "default._domainkey.example.test/TXT"
+            stops(site, server, Step.PUBLISH, owner, back=True, broken=True)
+        turned_back(site, server, old)
+        stop_at(site, Step.PAUSE)
+        with dead(site, "knot"):
+            stops(site, server, Step.PROVE, "ns2.servers.test", back=True)
+        turned_back(site, server, old)
 
     # Past the way back it stays where it is, and goes on.
     stop_at(site, Step.SWITCH)
     with full(server):
         stops(site, server, Step.SWITCH, "No space left")
     cut_off(site, server, Step.RESUME)
-    stop_at(site, Step.RESTORE)
     with edited(site, "default"):
-        stops(site, server, Step.RESTORE, "default._domainkey.example.test/TXT")
+        stops(site, server, Step.RESTORE, "default._domainkey.example.test/TXT", broken=True)
     with dead(site, "bind"):
         stops(site, server, Step.RESTORE, "198.51.100.53")
     with away(server):
@@ -202,7 +219,7 @@ def test_with_one_selector(new_site: Site) -> None:
     done = rotate(site)
     assert done.status == 0, done.output
     assert signer_key(site, server) != old
-    assert_one_key(site, server, rotations=3)
+    assert_one_key(site, server, rotations=4 if TIMES > 1 else 2)
 
 
 def turned_back(site: Site, server: Server, old: tuple[str, str]) -> None:

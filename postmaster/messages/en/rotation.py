@@ -39,6 +39,7 @@ TEXTS = {
     "rotation.not_its_turn": "not its turn",
     "rotation.shown": "shown",
     "rotation.turned": "{domain}: as asked, from here on",
+    "rotation.turned_itself": "{domain}: goes back to the old record by itself, so that mail can go on with the key it has",
     "rotation.too_late": "{domain}: too late to turn back: the old record is going, or has leaked. Let it end, and rotate again.",
     "rotation.pinned": "{domain}: the inventory names the selector {selector} (dkim_selector), so its key cannot be replaced; take the setting out",
     "rotation.young": "{domain}: the key is {days} days old and is replaced after {most}",

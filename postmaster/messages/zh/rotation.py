@@ -35,6 +35,7 @@ TEXTS = {
     "rotation.not_its_turn": "还没轮到",
     "rotation.shown": "已显示",
     "rotation.turned": "{domain}：从此处起按要求进行",
+    "rotation.turned_itself": "{domain}：自动恢复旧记录，以便邮件继续使用现有密钥",
     "rotation.too_late": "{domain}：为时已晚，无法退回：旧记录正在撤销，或已泄露。请让其结束，然后再次轮换。",
     "rotation.pinned": "{domain}：清单中指定了选择器 {selector}（dkim_selector），因此无法更换密钥；请去掉该设置",
     "rotation.young": "{domain}：密钥已使用 {days} 天，满 {most} 天后更换",
