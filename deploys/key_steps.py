@@ -23,5 +23,6 @@ def dkim_keys(server: MailServer) -> None:
             selector=key.selector,
             source=taken_in,
             remember=mode.fixed_selector is None,
+            bits=server.rotation.bits,
             say=text,
         )

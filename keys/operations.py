@@ -9,7 +9,7 @@ from typing import Protocol
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 
-from keys.dkim import public_key, read
+from keys.dkim import BITS, public_key, read
 from keys.store import KeyStore, KeyStoreError
 
 
@@ -27,6 +27,7 @@ def dkim_key(
     say: Say,
     source: str | None = None,
     remember: bool = False,
+    bits: int = BITS,
 ) -> Generator[FunctionCommand, None, None]:
     """Ensure that the store has a DKIM key; one that is there is never changed.
 
@@ -36,6 +37,7 @@ def dkim_key(
     + say: gives texts in the user's language
     + source: private key of an existing server to take in, instead of making one
     + remember: the selector is data, so the store remembers that it is the domain's current one
+    + bits: length of a new key
     """
     path = store.path(domain, selector)
     try:
@@ -54,7 +56,7 @@ def dkim_key(
         return
     form = say("keys.encrypted" if store.passphrase else "keys.plain")
     host.log_styled(f"  + {path} ({form})", fg="green")
-    yield FunctionCommand(_make, (store, domain, selector, source, remember, say), {})
+    yield FunctionCommand(_make, (store, domain, selector, source, remember, bits, say), {})
 
 
 def _check_kept(store: KeyStore, domain: str, selector: str, source: str | None) -> None:
@@ -93,11 +95,12 @@ def _make(
     selector: str,
     source: str | None,
     remember: bool,
+    bits: int,
     say: Say,
 ) -> bool:
     try:
         if source is None:
-            store.create(domain, selector)
+            store.create(domain, selector, bits=bits)
         else:
             store.take_in(domain, selector, Path(source))
         if remember:

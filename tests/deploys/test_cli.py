@@ -86,3 +86,22 @@ def test_what_deploys_take_by_data_is_no_mistake_in_the_inventory(tmp_path: Path
         HostData(n, {**d, "zone": n.removeprefix("@zone/"), **asked}) for n, d in found["zones"]
     ]
     assert parse_site(servers, zones, KNOWN, lambda domain: "pm202611a").servers
+
+
+def test_rotation_takes_one_action_and_passes_it_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[object, ...]] = []
+    monkeypatch.setattr("deploys.cli._run", lambda *given: seen.append(given) or 0)
+    done = CliRunner().invoke(main, ["rotate-dkim", "--abort", "--status"])
+    assert done.exit_code == 2 and seen == []
+    words = ["rotate-dkim", "--domain", "a.test", "--domain", "b.test", "--check-age", "--wait"]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    (deploy, *_, data, more) = seen[0]
+    assert deploy == "deploys/rotate_dkim.py" and more == ("--fail-percent", "100")
+    assert set(data) == {  # type: ignore[call-overload]
+        "rotate_action=run",
+        "rotate_domains=a.test,b.test",
+        "rotate_check_age=1",
+        "rotate_wait=1",
+    }

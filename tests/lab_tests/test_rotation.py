@@ -11,6 +11,8 @@ import time
 import pytest
 
 from keys.rotation import Rules, Strategy, forecast
+from tests.lab.operator import Run
+from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.rotation import (
     KEY_TABLE,
@@ -184,3 +186,38 @@ def test_without_the_pause_signatures_fail_for_no_longer_than_was_said(new_site:
         for each in seen[name]:
             assert steps["pause"] <= each.when <= steps["prove"] + last, (name, each)
     assert unexpected(sent, [(steps["make"], steps["resume"])]) == {}
+
+
+def test_a_shorter_key_and_the_old_one_revealed_once_nothing_is_verified_with_it(
+    new_site: Site,
+) -> None:
+    site = new_site
+    settings = {"dkim_retire": "revoke", "dkim_keep_retired": True}
+    server = site.add_server(
+        "example.test", outbound="relay", dkim_keep_days=0, dkim_ttl_slack=0, **settings
+    )
+    site.operator.zones["example.test"]["ttl"] = 5
+    assert site.operator.run().status == 0
+    (old,) = selectors(site, "example.test")
+    server.data["dkim_bits"] = 1024
+    done = rotate(site)
+    assert done.status == 0, done.output
+    (new,) = {*selectors(site, "example.test")} - {old}
+    assert site.txt(f"{old}._domainkey.example.test") == ["v=DKIM1; p="]
+    assert len(site.txt(f"{new}._domainkey.example.test")[0]) < 300
+    assert submit(site, server, to="someone@recv.test").dkim == "pass"
+
+    def revealed(selector: str) -> Run:
+        return rotate(
+            site,
+            "rotate_action=reveal",
+            "rotate_domains=example.test",
+            f"rotate_selector={selector}",
+        )
+
+    refused = revealed(new)
+    assert refused.status != 0 and new in refused.output, refused.output
+    path = site.operator.state / "revealed" / f"example.test.{old}.pem"
+    assert wait_for(lambda: revealed(old).status == 0, 30, pause=2.0)
+    assert path.read_bytes() == (site.operator.keys / "example.test" / f"{old}.key").read_bytes()
+    assert path.stat().st_mode & 0o077 == 0

@@ -100,7 +100,7 @@ TEXTS = {
     "settings.meaning.mta_sts": "MTA-STS: follow the policies of receivers (postfix-mta-sts-resolver)",
     "settings.meaning.spf_include": "domains whose SPF is included, such as a smarthost's",
     "settings.bad.login_name": "{value!r} is no user name: it has a colon or a space",
-    "settings.meaning.dkim_keep_days": "days that a DKIM record stays published after its last use; receivers may verify late",
+    "settings.meaning.dkim_keep_days": "days that a DKIM record stays published after its last use; receivers may verify late (with 0, mail on its way fails)",
     "settings.meaning.dkim_max_age": "days after which a DKIM key is replaced by `rotate-dkim --check-age`",
     "settings.meaning.dkim_bits": "bits of new DKIM keys; some DNS providers cannot hold 4096",
     "settings.meaning.dkim_ttl_slack": "seconds that resolvers may stretch a TTL by; waited for when a key is replaced in place",

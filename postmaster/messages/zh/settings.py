@@ -100,7 +100,7 @@ TEXTS = {
     "settings.meaning.mta_sts": "MTA-STS：遵守收件方的策略（postfix-mta-sts-resolver）",
     "settings.meaning.spf_include": "SPF 中要 include 的域名，例如 smarthost 的",
     "settings.bad.login_name": "{value!r} 不是用户名：其中有冒号或空格",
-    "settings.meaning.dkim_keep_days": "DKIM 记录停用后继续发布的天数；收件方可能延迟验证",
+    "settings.meaning.dkim_keep_days": "DKIM 记录停用后继续发布的天数；收件方可能延迟验证（设为 0 时，途中的邮件会验证失败）",
     "settings.meaning.dkim_max_age": "DKIM 密钥使用多少天后由 `rotate-dkim --check-age` 更换",
     "settings.meaning.dkim_bits": "新 DKIM 密钥的位数；有些 DNS 服务商放不下 4096 位",
     "settings.meaning.dkim_ttl_slack": "解析器可能延长 TTL 的秒数；原位更换密钥时会等待",
