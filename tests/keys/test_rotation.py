@@ -227,7 +227,7 @@ ACTIONS = st.tuples(
 
 
 @pytest.mark.parametrize("strategy", Strategy)
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(actions=ACTIONS)
 def test_the_key_in_use_is_at_every_server_unless_nothing_is_sent(
     strategy: Strategy, actions: list[str | int]
