@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 
+from paramiko import SSHException
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 
@@ -304,7 +305,8 @@ def _perform(
         with journal().locked(domain):
             if journal().load(domain) == there:  # else another run went on meanwhile
                 _remember(host, there, outcome or effect(state, host, there, tell), run)
-    except (DeployError, KeyStoreError, ProviderError, OSError) as error:
+    except (DeployError, KeyStoreError, ProviderError, OSError, EOFError, SSHException) as error:
+        # The last two: the connection to the host broke.
         _stop(domain, run, wording.error(error))
     return True
 
