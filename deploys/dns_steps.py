@@ -113,14 +113,12 @@ def wait_until_visible(
     site: Site, zone: ZoneSettings, stage: str, published: OperationMeta
 ) -> OperationMeta:
     """Wait until every authoritative server shows a stage's records."""
-    servers = servers_in(site, zone)
-    timeout = max((server.propagation_timeout for server in servers), default=900)
     return operations.wait_until_visible(
         name=text("dns.name.wait"),
         claims=lambda: _wanted(site, zone).stage(stage),
         ledger=ledger_of(zone.name),
-        network=_network(site, zone),
-        timeout=timeout,
+        network=network_of(site, zone),
+        timeout=patience(site, zone),
         zone=zone.name,
         published=published,
         say=text,
@@ -202,7 +200,14 @@ def servers_in(site: Site, zone: ZoneSettings) -> tuple[MailServer, ...]:
     )
 
 
-def _network(site: Site, zone: ZoneSettings) -> Network:
+def patience(site: Site, zone: ZoneSettings) -> float:
+    """Return for how long a zone's name servers are waited for, in seconds."""
+    servers = servers_in(site, zone)
+    return max((server.propagation_timeout for server in servers), default=900)
+
+
+def network_of(site: Site, zone: ZoneSettings) -> Network:
+    """Return how a zone's name servers are found and reached."""
     servers = servers_in(site, zone)
     return Network(servers[0].resolvers if servers else ())
 
@@ -210,7 +215,7 @@ def _network(site: Site, zone: ZoneSettings) -> Network:
 @cache
 def _delegation(site: Site, zone: ZoneSettings) -> Delegation:
     """A zone's servers, looked up once in a run."""
-    return propagation.delegation(zone.name, _network(site, zone))
+    return propagation.delegation(zone.name, network_of(site, zone))
 
 
 def _wanted(site: Site, zone: ZoneSettings) -> Desired:

@@ -26,7 +26,6 @@ from darabonba.exceptions import RetryError, UnretryableException
 from darabonba.runtime import RuntimeOptions
 
 from dns_providers import http_errors
-from dns_providers.alidns_policy import unicode_name
 from dns_providers.base import (
     AuthError,
     Capabilities,
@@ -36,6 +35,7 @@ from dns_providers.base import (
     Stale,
     Tell,
     ZoneNotFound,
+    kept_apex,
     refuse_stale,
     snapshot_of,
 )
@@ -52,10 +52,11 @@ from dns_providers.rrset import (
     RRset,
     Target,
     Value,
+    host_text,
     name_text,
     owner_name,
 )
-from dns_providers.text import value_from_text
+from dns_providers.text import unicode_name, value_from_text
 
 ENDPOINT = "alidns.aliyuncs.com"
 _PAGE = 500  # records, the API's most
@@ -226,10 +227,7 @@ class AliDnsProvider:
     def _apex(self) -> Iterable[RRset]:
         """SOA and NS of the apex, which AliDNS keeps to itself."""
         servers = tuple(f"{each.rstrip('.')}." for each in self._zone().name_servers)
-        names = frozenset(value_from_text(each, "NS") for each in servers)
-        yield RRset(RRKey(self.zone, "NS"), _MAX_TTL, names, opaque=True)
-        soa = f"{servers[0] if servers else '.'} hostmaster.hichina.com."
-        yield RRset(RRKey(self.zone, "SOA"), _FREE_TTL, frozenset({Other(soa.encode(), soa)}), True)
+        return kept_apex(self.zone, servers, "hostmaster.hichina.com.", _FREE_TTL)
 
     # -- records -------------------------------------------------------------------------------
 
@@ -372,21 +370,17 @@ def _parsed(row: Any, text: str) -> Value:
     return value_from_text(text, row.type)
 
 
-def _host(name: dns.name.Name) -> str:
-    return "." if name == dns.name.root else name_text(name)
-
-
 def _text(value: Value) -> str:
     """A value as the API wants it: TXT without quotes, an MX without its preference."""
     match value:
         case Address(address=address):
             return address
         case Target(name=name) | MX(exchange=name):
-            return _host(name)
+            return host_text(name)
         case TXT(data=data):
             return data.decode()
         case SRV(priority=priority, weight=weight, port=port, target=target):
-            return f"{priority} {weight} {port} {_host(target)}"
+            return f"{priority} {weight} {port} {host_text(target)}"
         case CAA(flags=flags, tag=tag, value=data):
             return f'{flags} {tag} "{data.decode("ascii")}"'
     return str(value)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import idna
-
 from dns_providers.rrset import name_text, owner_name
+from dns_providers.text import unicode_name
 
 PROVIDER = "alidns"
 READ = ("DescribeDomainInfo", "DescribeDomainRecords")
@@ -34,11 +33,3 @@ def policy(zone: str, *, read_only: bool = False) -> dict[str, Any]:
         "Resource": resources,
     }
     return {"Version": "1", "Statement": [statement]}
-
-
-def unicode_name(a_labels: str) -> str:
-    """Return a name as people write it; one that has no such form stays as it is."""
-    try:
-        return idna.decode(a_labels)
-    except idna.IDNAError:
-        return a_labels

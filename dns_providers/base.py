@@ -14,13 +14,14 @@ Each has a `message_id` and `values` for translation, and an English text as str
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol
 
 import dns.name
 
-from dns_providers.rrset import RRKey, RRset, related_names, same_values
+from dns_providers.rrset import Other, RRKey, RRset, related_names, same_values
+from dns_providers.text import value_from_text
 
 
 class ProviderError(Exception):
@@ -149,6 +150,20 @@ def snapshot_of(
     related = related_names(names, zone) - {zone}
     covering = tuple(each for key, each in whole.items() if key.owner in related)
     return Snapshot(zone, names, own, covering)
+
+
+def kept_apex(
+    zone: dns.name.Name, servers: Sequence[str], mailbox: str, soa_ttl: int
+) -> Iterator[RRset]:
+    """Give NS and SOA of the apex of a zone whose provider keeps them to itself.
+
+    mailbox: the SOA's, as the provider has it. soa_ttl: seconds.
+    """
+    names = frozenset(value_from_text(f"{each.rstrip('.')}.", "NS") for each in servers)
+    if names:
+        yield RRset(RRKey(zone, "NS"), 86400, names, opaque=True)
+    soa = f"{servers[0] if servers else '.'} {mailbox}"
+    yield RRset(RRKey(zone, "SOA"), soa_ttl, frozenset({Other(soa.encode(), soa)}), opaque=True)
 
 
 def refuse_stale(changes: Iterable[Change], there: Mapping[RRKey, RRset]) -> None:

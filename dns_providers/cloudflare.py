@@ -31,6 +31,7 @@ from dns_providers.base import (
     Stale,
     Tell,
     ZoneNotFound,
+    kept_apex,
     refuse_stale,
     snapshot_of,
 )
@@ -47,10 +48,11 @@ from dns_providers.rrset import (
     RRset,
     Target,
     Value,
+    host_text,
     name_text,
     owner_name,
 )
-from dns_providers.text import value_from_text, value_text
+from dns_providers.text import txt_octets, value_text
 from dns_providers.tls import trusted
 
 AUTOMATIC = 300  # seconds that TTL 1 ("automatic") is served with
@@ -199,11 +201,7 @@ class CloudflareProvider:
 
     def _apex(self) -> Iterable[RRset]:
         """SOA and NS of the apex, which Cloudflare keeps to itself."""
-        servers = self._zone().name_servers
-        names = frozenset(_name_server(each) for each in servers)
-        yield RRset(RRKey(self.zone, "NS"), 86400, names, opaque=True)
-        soa = f"{servers[0] if servers else '.'} dns.cloudflare.com."
-        yield RRset(RRKey(self.zone, "SOA"), 1800, frozenset({Other(soa.encode(), soa)}), True)
+        return kept_apex(self.zone, self._zone().name_servers, "dns.cloudflare.com.", 1800)
 
 
 def _given(result: T | None) -> T:
@@ -223,10 +221,6 @@ def _a_labels(name: str) -> dns.name.Name:
         return owner_name(idna.encode(name, uts46=True).decode("ascii"))
     except idna.IDNAError:
         return owner_name(name)
-
-
-def _name_server(name: str) -> Value:
-    return value_from_text(f"{name.rstrip('.')}.", "NS")
 
 
 # -- errors ------------------------------------------------------------------------------------
@@ -310,7 +304,7 @@ def _value(row: dict[str, Any]) -> Value:
         case "MX":
             return MX(int(row["priority"]), owner_name(content))
         case "TXT":
-            return TXT(_text(content))
+            return TXT(txt_octets(content))
         case "SRV":
             priority, weight, port = (int(data[name]) for name in ("priority", "weight", "port"))
             return SRV(priority, weight, port, owner_name(data["target"]))
@@ -319,36 +313,21 @@ def _value(row: dict[str, Any]) -> Value:
     return Other(content.encode(), content)
 
 
-def _text(content: str) -> bytes:
-    """A TXT's octets: quoted at both ends it is presentation format, else taken as it stands."""
-    if len(content) < 2 or content[0] != '"' or content[-1] != '"':
-        return content.encode()
-    try:
-        value = value_from_text(content, "TXT")
-    except dns.exception.DNSException:
-        return content.encode()
-    return value.data if isinstance(value, TXT) else content.encode()
-
-
 def _fields(value: Value, rtype: str) -> dict[str, Any]:
     """What says a value in a record."""
     match value:
         case Address(address=address):
             return {"content": address, "proxied": False}
         case Target(name=name):
-            return {"content": _host(name), "proxied": False}
+            return {"content": host_text(name), "proxied": False}
         case MX(preference=preference, exchange=exchange):
-            return {"content": _host(exchange), "priority": preference}
+            return {"content": host_text(exchange), "priority": preference}
         case SRV(priority=priority, weight=weight, port=port, target=target):
             numbers = {"priority": priority, "weight": weight, "port": port}
-            return {"data": {**numbers, "target": _host(target)}}
+            return {"data": {**numbers, "target": host_text(target)}}
         case CAA(flags=flags, tag=tag, value=data):
             return {"data": {"flags": flags, "tag": tag, "value": data.decode("ascii")}}
     return {"content": value_text(value, rtype)}
-
-
-def _host(name: dns.name.Name) -> str:
-    return "." if name == dns.name.root else name_text(name)
 
 
 def _operation(step: Step) -> tuple[str, dict[str, Any]]:

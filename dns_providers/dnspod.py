@@ -35,6 +35,7 @@ from dns_providers.base import (
     Stale,
     Tell,
     ZoneNotFound,
+    kept_apex,
     refuse_stale,
     snapshot_of,
 )
@@ -51,7 +52,7 @@ from dns_providers.rrset import (
     name_text,
     owner_name,
 )
-from dns_providers.text import value_from_text, value_text
+from dns_providers.text import txt_octets, unicode_name, value_from_text, value_text
 
 ENDPOINT = "dnspod.tencentcloudapi.com"
 INTERNATIONAL = "dnspod.intl.tencentcloudapi.com"
@@ -158,7 +159,7 @@ class DnsPodProvider:
     def _zone(self) -> _Zone:
         """The zone, looked up once, by its name in A-labels and as people write it."""
         if self._found is None:
-            forms = dict.fromkeys((name_text(self.zone), _unicode(name_text(self.zone))))
+            forms = dict.fromkeys((name_text(self.zone), unicode_name(name_text(self.zone))))
             self._found = self._first_found(tuple(forms))
         return self._found
 
@@ -238,11 +239,7 @@ class DnsPodProvider:
     def _apex(self) -> Iterable[RRset]:
         """SOA and NS of the apex: DNSPod shows no SOA, and NS records not always."""
         servers = self._zone().name_servers
-        names = frozenset(value_from_text(f"{each.rstrip('.')}.", "NS") for each in servers)
-        if names:
-            yield RRset(RRKey(self.zone, "NS"), 86400, names, opaque=True)
-        soa = f"{servers[0] if servers else '.'} freednsadmin.dnspod.com."
-        yield RRset(RRKey(self.zone, "SOA"), FREE_TTL, frozenset({Other(soa.encode(), soa)}), True)
+        return kept_apex(self.zone, servers, "freednsadmin.dnspod.com.", FREE_TTL)
 
     def _translated(self, error: Exception, action: str, about: str) -> Exception:
         if isinstance(error, TencentCloudSDKException):
@@ -376,14 +373,6 @@ def _no_zone(zone: str, reason: str) -> ZoneNotFound:
 # -- names -------------------------------------------------------------------------------------
 
 
-def _unicode(name: str) -> str:
-    """A name as people write it."""
-    try:
-        return idna.decode(name)
-    except idna.IDNAError:
-        return name
-
-
 def _a_labels(name: str) -> dns.name.Name:
     return owner_name(".".join(_a_label(label) for label in str(name).split(".")))
 
@@ -429,7 +418,7 @@ def _value(row: dict[str, Any]) -> Value:
     """A record's value; what is no value of its type (a console's own types) as it stands."""
     content, rtype = str(row["Value"]), str(row["Type"])
     if rtype == "TXT":
-        return TXT(_octets(content))
+        return TXT(txt_octets(content))
     text = f"{content.rstrip('.')}." if rtype in _WITH_TARGET else content
     try:
         return value_from_text(f"{int(row['MX'])} {text}" if rtype == "MX" else text, rtype)
@@ -460,17 +449,6 @@ def _kept(row: dict[str, Any]) -> dict[str, Any]:
         "Remark": row.get("Remark") or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _octets(content: str) -> bytes:
-    """A TXT's octets: quoted at both ends it is presentation format, else taken as it stands."""
-    if len(content) < 2 or content[0] != '"' or content[-1] != '"':
-        return content.encode()
-    try:
-        value = value_from_text(content, "TXT")
-    except dns.exception.DNSException:
-        return content.encode()
-    return value.data if isinstance(value, TXT) else content.encode()
 
 
 def _content(data: bytes) -> str:

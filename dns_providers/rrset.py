@@ -41,6 +41,11 @@ def name_text(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True)
 
 
+def host_text(name: dns.name.Name) -> str:
+    """Return a target as web APIs want it: no final dot, but the root is one."""
+    return "." if name == dns.name.root else name_text(name)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
     """The value of an A or AAAA record, in its canonical text form."""

@@ -9,6 +9,7 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.tokenizer
+import idna
 
 from dns_providers.rrset import TXT, RRKey, RRset, Value, from_rdata, owner_name, to_rdata
 
@@ -34,6 +35,27 @@ def _uncut(text: str) -> TXT | None:
     tokens = dns.tokenizer.Tokenizer(text).get_remaining()
     strings = [bytes(token.unescape_to_bytes().value) for token in tokens]
     return TXT(b"".join(strings)) if any(len(each) > 255 for each in strings) else None
+
+
+def txt_octets(content: str) -> bytes:
+    """Return the octets of a TXT as web APIs give it: quoted at both ends it is presentation
+    format, else it is taken as it stands.
+    """
+    if len(content) < 2 or content[0] != '"' or content[-1] != '"':
+        return content.encode()
+    try:
+        value = value_from_text(content, "TXT")
+    except dns.exception.DNSException:
+        return content.encode()
+    return value.data if isinstance(value, TXT) else content.encode()
+
+
+def unicode_name(a_labels: str) -> str:
+    """Return a name as people write it; one that has no such form stays as it is."""
+    try:
+        return idna.decode(a_labels)
+    except idna.IDNAError:
+        return a_labels
 
 
 def to_record(rrset: RRset | None) -> dict[str, object] | None:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deploys.dns_steps import key_records, ledger_of, open_zone, replaced, servers_in
+from deploys.dns_steps import key_records, ledger_of, network_of, open_zone, patience, replaced
 from deploys.paths import key_store
-from deploys.rotation.outcome import Outcome, Tell, problem
+from deploys.rotation.outcome import Outcome, problem
 from dns_providers import propagation
-from dns_providers.base import ProviderError
+from dns_providers.base import ProviderError, Tell
 from dns_providers.claims import Claim, ClaimMode
 from dns_providers.plan import Plan, withdrawals
 from dns_providers.propagation import Delegation, Expected, Network, Progress
@@ -203,9 +203,7 @@ class InDns:
         return propagation.delegation(self.zone.name, self._network())
 
     def _network(self) -> Network:
-        servers = servers_in(self.site, self.zone)
-        return Network(servers[0].resolvers if servers else ())
+        return network_of(self.site, self.zone)
 
     def _timeout(self) -> float:
-        servers = servers_in(self.site, self.zone)
-        return float(max((each.propagation_timeout for each in servers), default=900))
+        return patience(self.site, self.zone)

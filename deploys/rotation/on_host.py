@@ -21,9 +21,11 @@ from deploys.pmail_server import configure
 from deploys.pmail_server import operations as pmail
 from deploys.pmail_server.steps import firewall_files
 from deploys.remote import read
-from deploys.rotation.outcome import Outcome, Tell, problem
+from deploys.rotation.outcome import Outcome, problem
+from dns_providers.base import Tell
 from keys.rotation import Rotation, Strategy
 from keys.store import KeyStoreError
+from postmaster import dkim
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import SENDING_PORTS, MailServer, Site
 from probes import dns, tcp
@@ -113,7 +115,7 @@ class OnHost:
         messages = proof.made(self.host, (rotation.domain,))
         wrong = []
         for resolver in self.server.resolvers:
-            owner = f"{new.selector}._domainkey.{rotation.domain}"
+            owner = dkim.owner(new.selector, rotation.domain)
             if not dns.ask_one(owner, "TXT", resolver, Resolvers((resolver,))).outcome.known:
                 continue  # it does not answer us at all
             found = [each for m in messages for each in verified(m.message, Resolvers((resolver,)))]

@@ -19,9 +19,9 @@ from deploys.paths import key_store, state_dir
 from deploys.remote import read
 from deploys.rotation import wording
 from deploys.rotation.journal import Journal
-from deploys.rotation.outcome import Outcome, Tell, Waiting, problem
+from deploys.rotation.outcome import Outcome, Waiting, problem
 from deploys.rotation.request import Request
-from dns_providers.base import ProviderError
+from dns_providers.base import ProviderError, Tell
 from keys import rotation as machine
 from keys.dkim import month
 from keys.rotation import KeyRef, Problem, Rotation, Rules, Step, Strategy
@@ -40,7 +40,6 @@ RulesOf = Callable[[SigningKey, KeyRef], Rules]
 _GATE = frozenset({"SPF", "DKIM", "DMARC", "PROP", "DEL"})
 _NOT_GREEN = frozenset({Status.FAIL, Status.UNKNOWN})
 _CLOCK_WITHIN = 300  # seconds that this machine and a server may differ by
-_WAITS = frozenset({Step.AGE, Step.DRAIN, Step.KEEP})
 _TELL_EVERY = 30.0  # seconds
 
 
@@ -147,11 +146,10 @@ def do(
 
 
 @operation()
-def show(domains: tuple[str, ...], run: Run) -> Commands:
+def show(domains: tuple[str, ...]) -> Commands:
     """Show where the rotations are and what they wait for; changes nothing.
 
     + domains: the server's domains
-    + run: what this run has come to
     """
     if state.is_executing:
         for domain in domains:
@@ -236,7 +234,7 @@ def _red(results: list[Result], domain: str, server: MailServer) -> list[str]:
         for each in results
         if each.check.partition("-")[0] in _GATE
         and each.status in _NOT_GREEN
-        and not _about(each.subject, others - {domain}, domain)
+        and not _about(each.subject, others, domain)
     ]
     lines = [f"{each.check} {each.subject}: {say(each.seen)}" for each in found]
     return [text("rotation.not_green", domain=domain), *lines] if lines else []
@@ -307,7 +305,7 @@ def _perform(
                 _remember(host, there, outcome or effect(state, host, there, tell), run)
     except (DeployError, KeyStoreError, ProviderError, OSError, EOFError, SSHException) as error:
         # The last two: the connection to the host broke.
-        _stop(domain, run, wording.error(error))
+        _stop(domain, run, error_text(error))
     return True
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from keys.rotation import Problem
-
-# Takes a message id and its values while something takes long.
-Tell = Callable[[str, Mapping[str, str]], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from deploys.rotation import operations
 from deploys.rotation.in_dns import InDns
 from deploys.rotation.on_host import OnHost
 from deploys.rotation.operations import Run
-from deploys.rotation.outcome import Outcome, Tell
+from deploys.rotation.outcome import Outcome
 from deploys.rotation.request import Request
 from deploys.verify_steps import checked
+from dns_providers.base import Tell, tell_nobody
 from dns_providers.operations import Reporter
 from keys.rotation import KeyRef, Rotation, Rules, Step
 from postmaster.desired import zone_for
@@ -47,7 +48,7 @@ def rotate(
             server=server,
             request=request,
             run=run,
-            checks=partial(_checks, server=server, site=site),
+            checks=partial(checked, server=server, site=site),
             rules=partial(_rules, site=site, server=server),
         )
     passes = 2 if any(mode_of(each).rotation == "fixed-selector" for each in site.servers) else 1
@@ -60,7 +61,7 @@ def rotate(
                 _in_zone(site, zone, steps, request, run)
     operations.meet(name=text("rotation.name.meet"), step="end")
     if server:
-        operations.show(name=text("rotation.name.show"), domains=domains_with_keys(server), run=run)
+        operations.show(name=text("rotation.name.show"), domains=domains_with_keys(server))
 
 
 def domains_with_keys(server: MailServer) -> tuple[str, ...]:
@@ -149,16 +150,12 @@ def _zone_effect(
     return effects[step](rotation) if step in effects else None
 
 
-def _checks(host: Host, server: MailServer, site: Site):  # type: ignore[no-untyped-def]
-    return checked(host, server, site)
-
-
 def _rules(signing: SigningKey, old: KeyRef, site: Site, server: MailServer) -> Rules:
     """The times for a key: what its record is served with, and what its provider can take."""
     name = zone_for(signing.domain, (each.name for each in site.zones))
     assert name is not None  # every domain has its zone, or the inventory is refused
     zone = site.zone(name)
-    there = InDns(site, zone, lambda *_: None, lambda _: None)
+    there = InDns(site, zone, tell_nobody, lambda _: None)
     served = there.served_ttl(old, signing.domain)
     return Rules(
         ttl=served,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from keys.rotation import Problem, Rotation, Strategy, forecast
+from keys.rotation import Problem, Rotation, forecast
 from keys.store import About
-from postmaster.messages import error_text, text
+from postmaster.messages import text
 from postmaster.outbound import SigningKey
 
 _SPREAD = 60.0  # seconds that servers usually take to follow each other
@@ -65,11 +65,6 @@ def waiting(rotation: Rotation, until: float) -> dict[str, str]:
     return {**_values(rotation), "until": moment(until)}
 
 
-def error(problem: BaseException) -> str:
-    """Return an error that ended a step."""
-    return error_text(problem)
-
-
 def key_line(signing: SigningKey, about: About | None, most: int) -> str:
     """Return a key's selector, age and when it is due."""
     if about is None:
@@ -119,5 +114,4 @@ def _values(rotation: Rotation) -> dict[str, str]:
         "step": text(f"rotation.step.{rotation.step.value}"),
         "old": rotation.old.name,
         "new": rotation.new.name,
-        "strategy": Strategy(rotation.strategy).value,
     }
