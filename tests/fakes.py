@@ -54,6 +54,6 @@ class MemoryProvider:
         """Nothing to do."""
 
 
-def memory(rrsets: Iterable[RRset] = ()) -> MemoryProvider:
+def memory(rrsets: Iterable[RRset] = (), zone: str = ZONE) -> MemoryProvider:
     """A zone with its SOA and these RRsets."""
-    return MemoryProvider({each.key: each for each in (soa(), *rrsets)})
+    return MemoryProvider({each.key: each for each in (soa(zone), *rrsets)}, owner_name(zone))

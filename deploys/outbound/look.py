@@ -29,10 +29,10 @@ def relay_view(host: Host, server: MailServer) -> RelayView | None:
     if not reply.ok:
         return RelayView(False)
     resolvers = Resolvers(server.resolvers)
-    messages = proof.made(host, tuple(domain.name for domain in server.domains))
+    made = proof.made(host, tuple(domain.name for domain in server.domains))
     return replace(
         relay.parse(reply.stdout),
-        proofs=tuple((each, verified(each.message, resolvers)) for each in messages),
+        proofs=tuple((each, verified(each.message, resolvers)) for each in made.messages),
         deliveries=deliveries(host, _HOURS),
         logins=_logins(host, server),
     )

@@ -247,8 +247,8 @@ def _proven(state: State, host: Host) -> bool:
     signed = keys_on(host)
     deadline = time.monotonic() + _SWITCH_WITHIN
     while True:
-        messages = proof.made(host, tuple(each.domain for each in signed))
-        wrong = [each for each in signed if not proof.signed_by(messages, each)]
+        made = proof.made(host, tuple(each.domain for each in signed))
+        wrong = [each for each in signed if not proof.signed_by(made.messages, each)]
         if not wrong:
             return True
         if time.monotonic() > deadline:
@@ -256,7 +256,8 @@ def _proven(state: State, host: Host) -> bool:
         time.sleep(0.5)
     names = ", ".join(each.name for each in wrong)
     journal = read(host, "journalctl -t opendkim -n 15 --no-pager -o cat").stdout.splitlines()
-    return flow.refuse(state, host, "\n".join([text("relay.not_signed", keys=names), *journal]))
+    lines = [text("relay.not_signed", keys=names), made.complaint, *journal]
+    return flow.refuse(state, host, "\n".join(filter(None, lines)))
 
 
 # -- leaving -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from dataclasses import dataclass
 from email.utils import formatdate
 
 from pyinfra.api import Host
@@ -29,10 +30,11 @@ sink=$!
 # Who comes before it listens is deferred, and tried again much later.
 for i in $(seq 100); do ss -Hltn 'sport = :@port@' | grep -q . && break; sleep 0.1; done
 while read -r domain message; do
-    printf %s "$message" | base64 -d > "$work/message"
-    curl -s --noproxy '*' --max-time 15 --mail-from "postmaster@$domain" \
+    printf %s "$message" | base64 -d > "$work/message" || continue
+    said=$(curl -sv --noproxy '*' --max-time 15 --mail-from "postmaster@$domain" \
         --mail-rcpt "proof@@sink_domain@" --upload-file "$work/message" \
-        smtp://127.0.0.1:@relay@/@sink_domain@ || echo "refused $domain $?"
+        smtp://127.0.0.1:@relay@/@sink_domain@ 2>&1) \
+        || printf '%s\n' "$said" | grep -e '^< [45]' -e '^curl: ' >&2
 done
 for i in $(seq @tries@); do
     [ "$(ls "$work/received" | wc -l)" -lt @count@ ] || break
@@ -46,10 +48,18 @@ exit 0
 """
 
 
-def made(host: Host, domains: tuple[str, ...]) -> tuple[Proof, ...]:
-    """Send a message of each domain; returns those that arrived, as they were received."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Messages that arrived, as they were received, and what the host said where one did not."""
+
+    messages: tuple[Proof, ...] = ()
+    complaint: str = ""
+
+
+def made(host: Host, domains: tuple[str, ...]) -> Made:
+    """Send a message of each domain."""
     if not domains:
-        return ()
+        return Made()
     mark = secrets.token_hex(8)
     script = (
         _SCRIPT.replace("@port@", str(layout.PROOF_PORT))
@@ -62,7 +72,9 @@ def made(host: Host, domains: tuple[str, ...]) -> tuple[Proof, ...]:
     reply = read(host, script, stdin="\n".join(lines) + "\n", timeout=120)
     found = (line.removeprefix("got ") for line in reply.stdout.splitlines() if "got " in line)
     messages = (parse(base64.b64decode(each)) for each in found)
-    return tuple(each for each in messages if mark.encode() in each.message)
+    arrived = tuple(each for each in messages if mark.encode() in each.message)
+    complaint = "" if len(arrived) == len(domains) else reply.stderr.strip()
+    return Made(arrived, complaint)
 
 
 def _message(domain: str, mark: str) -> str:

@@ -13,9 +13,16 @@ from dns_providers import propagation
 from dns_providers.base import ProviderError, Tell
 from dns_providers.claims import Claim, ClaimMode
 from dns_providers.plan import Plan, withdrawals
-from dns_providers.propagation import Delegation, Expected, Network, Progress
+from dns_providers.propagation import (
+    Delegation,
+    Expected,
+    Network,
+    Progress,
+    ServerState,
+    Verdict,
+)
 from dns_providers.publish import carry_out, mark_proven, read
-from dns_providers.rrset import TXT, RRKey, key
+from dns_providers.rrset import TXT, RRKey, Value, key
 from dns_providers.wording import state_line
 from keys.rotation import KeyRef, Rotation, Strategy
 from keys.store import KeyStoreError
@@ -63,37 +70,17 @@ class InDns:
 
         In an emergency nobody waits for what resolvers have cached of a record that was replaced.
         """
-        try:
-            expected = self._expected(rotation.new, rotation)
-            outcome = propagation.wait(
-                (expected,),
-                self._delegation(),
-                self._network(),
-                timeout=self._timeout(),
-                report=self.report,
-            )
-            if not outcome.ok:
-                lines = "; ".join(state_line(each, text) for each in outcome.failures)
-                return problem("rotation.not_everywhere", domain=rotation.domain, servers=lines)
-            mark_proven(ledger_of(self.zone.name), (expected,))
-        except (ProviderError, KeyStoreError) as error:
-            return problem(error.message_id, **error.values)
-        if rotation.emergency and rotation.strategy is Strategy.FIXED:
-            return None
-        return self.resolvers_show(rotation)
+        return self._put_back(rotation, self._proven)
 
-    def resolvers_show(self, rotation: Rotation) -> Outcome:
+    def drained(self, rotation: Rotation) -> Outcome:
         """Wait until each resolver that answers gives the new key's record."""
-        expected = self._expected(rotation.new, rotation)
-        deadline = self.clock() + self._timeout()
-        while late := self._late(expected):
-            if self.clock() > deadline:
-                return problem(
-                    "rotation.resolvers_late", domain=rotation.domain, resolvers=", ".join(late)
-                )
-            self.tell("rotation.asking_resolvers", {"resolvers": ", ".join(late)})
-            self.sleep(_PAUSE)
-        return None
+        return self._put_back(rotation, self._resolvers_show)
+
+    def still_shown(self, rotation: Rotation) -> Outcome:
+        """Look whether the new key's record is what it was when it was proven, which may be long
+        ago: no server that answers shows another.
+        """
+        return self._put_back(rotation, self._shown)
 
     def retire(self, rotation: Rotation, how: str) -> Outcome:
         """Take out the old key's record, or say that it is revoked.
@@ -103,14 +90,10 @@ class InDns:
         """
         owner = self._owner(rotation.old, rotation)
         try:
-            states = propagation.survey(
-                (self._expected(rotation.new, rotation),), self._delegation(), self._network()
-            )
-            failures, _ = propagation.judge(states)
-            if failures or not states:
-                lines = "; ".join(state_line(each, text) for each in failures)
-                return problem("rotation.not_everywhere", domain=rotation.domain, servers=lines)
-            if self._edited(owner):
+            unproven = self._put_back(rotation, self._everywhere)
+            if unproven:
+                return unproven
+            if self._edited(owner) and owner not in replaced(self.zone):
                 return problem("dns.conflict.edited", key=str(owner))
             return self._carried_out(self._retired(owner, rotation, how))
         except (ProviderError, KeyStoreError) as error:
@@ -124,6 +107,75 @@ class InDns:
         owner = key(dkim.owner(ref.selector, domain), "TXT")
         seen = propagation.served_ttls(owner, self._delegation(), self._network())
         return max((ttl for ttl in seen.values() if ttl is not None), default=self.zone.ttl)
+
+    def _put_back(self, rotation: Rotation, look: Callable[[Rotation], Outcome]) -> Outcome:
+        """Return what a look at the new key's record finds, or its proof where it was put back.
+
+        A record that somebody has changed since it was published is a conflict, and no server's
+        being late: it is published again only where the user has said so (`dns_replace`), or where
+        it is gone.
+        """
+        found = self._looked(look, rotation)
+        try:
+            if found is None or not self._changed(self._owner(rotation.new, rotation)):
+                return found
+        except ProviderError:  # the provider cannot tell us: what was seen has to do
+            return found
+        return self.publish(rotation) or self._looked(self._proven, rotation)
+
+    def _looked(self, look: Callable[[Rotation], Outcome], rotation: Rotation) -> Outcome:
+        try:
+            return look(rotation)
+        except (ProviderError, KeyStoreError) as error:
+            return problem(error.message_id, **error.values)
+
+    def _proven(self, rotation: Rotation) -> Outcome:
+        expected = self._expected(rotation.new, rotation)
+        outcome = propagation.wait(
+            (expected,),
+            self._delegation(),
+            self._network(),
+            timeout=self._timeout(),
+            report=self.report,
+        )
+        if not outcome.ok:
+            return self._late_servers(rotation, outcome.failures)
+        mark_proven(ledger_of(self.zone.name), (expected,))
+        if rotation.emergency and rotation.strategy is Strategy.FIXED:
+            return None
+        return self._resolvers_show(rotation)
+
+    def _resolvers_show(self, rotation: Rotation) -> Outcome:
+        expected = self._expected(rotation.new, rotation)
+        deadline = self.clock() + self._timeout()
+        while late := self._late(expected):
+            if self.clock() > deadline:
+                return problem(
+                    "rotation.resolvers_late", domain=rotation.domain, resolvers=", ".join(late)
+                )
+            self.tell("rotation.asking_resolvers", {"resolvers": ", ".join(late)})
+            self.sleep(_PAUSE)
+        return None
+
+    def _everywhere(self, rotation: Rotation) -> Outcome:
+        states = self._states(rotation)
+        failures, _ = propagation.judge(states)
+        return self._late_servers(rotation, failures) if failures or not states else None
+
+    def _shown(self, rotation: Rotation) -> Outcome:
+        states = self._states(rotation)
+        others = tuple(each for each in states if not each.verdict.silent)
+        wrong = tuple(each for each in others if each.verdict is not Verdict.OK)
+        # One that is down meanwhile was proven, and its zone is at the others.
+        return self._late_servers(rotation, wrong or states) if wrong or not others else None
+
+    def _states(self, rotation: Rotation) -> tuple[ServerState, ...]:
+        expected = self._expected(rotation.new, rotation)
+        return propagation.survey((expected,), self._delegation(), self._network())
+
+    def _late_servers(self, rotation: Rotation, states: tuple[ServerState, ...]) -> Outcome:
+        lines = "; ".join(state_line(each, text) for each in states)
+        return problem("rotation.not_everywhere", domain=rotation.domain, servers=lines)
 
     def _retired(self, owner: RRKey, rotation: Rotation, how: str) -> tuple[Claim, ...]:
         entries = ledger_of(self.zone.name).load().entries
@@ -145,12 +197,16 @@ class InDns:
         )
 
     def _edited(self, owner: RRKey) -> bool:
-        """Whether there is something else than we wrote, and nobody said that it may go."""
+        """Whether there is something else than we wrote. Raises ProviderError."""
+        return self._changed(owner, frozenset(), frozenset({REVOKED}))
+
+    def _changed(self, owner: RRKey, *but: frozenset[Value]) -> bool:
+        """Whether what we wrote is there no more, nor one of these. Raises ProviderError."""
         entry = ledger_of(self.zone.name).load().entries.get(owner)
-        if entry is None or owner in replaced(self.zone):
+        if entry is None:
             return False
         live = read(open_zone(self.zone), frozenset({owner.owner})).get(owner)
-        return live is not None and live.values not in (entry.values, frozenset({REVOKED}))
+        return (live.values if live else frozenset()) not in (entry.values, *but)
 
     def _carried_out(self, claims: tuple[Claim, ...]) -> Outcome:
         if not claims:

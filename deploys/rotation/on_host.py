@@ -112,19 +112,25 @@ class OnHost:
         if rotation.strategy is Strategy.FIXED:
             return self._key_loaded(rotation)
         new = rotation.new
-        messages = proof.made(self.host, (rotation.domain,))
+        made = proof.made(self.host, (rotation.domain,))
+        if not made.messages:
+            reason = made.complaint or "-"
+            return problem(
+                "rotation.no_proof", domain=rotation.domain, host=self.host.name, reason=reason
+            )
         wrong = []
         for resolver in self.server.resolvers:
-            owner = dkim.owner(new.selector, rotation.domain)
-            if not dns.ask_one(owner, "TXT", resolver, Resolvers((resolver,))).outcome.known:
+            owner, alone = dkim.owner(new.selector, rotation.domain), Resolvers((resolver,))
+            if not dns.ask_one(owner, "TXT", resolver, alone).outcome.known:
                 continue  # it does not answer us at all
-            found = [each for m in messages for each in verified(m.message, Resolvers((resolver,)))]
+            found = [each for m in made.messages for each in verified(m.message, alone)]
             right = [(each.domain, each.selector, each.valid) for each in found]
             if right != [(rotation.domain, new.selector, True)]:
-                wrong.append(resolver)
-        if wrong or not messages:
+                reasons = "; ".join(filter(None, (each.reason for each in found)))
+                wrong.append(f"{resolver} ({reasons})" if reasons else resolver)
+        if wrong:
             return problem(
-                "rotation.not_verified", domain=rotation.domain, resolvers=", ".join(wrong) or "-"
+                "rotation.not_verified", domain=rotation.domain, resolvers=", ".join(wrong)
             )
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import nullcontext
@@ -43,15 +44,54 @@ _CLOCK_WITHIN = 300  # seconds that this machine and a server may differ by
 _TELL_EVERY = 30.0  # seconds
 
 
+def _passed() -> float:
+    """Seconds that have passed, a closed laptop's sleep too where the system counts it."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time of day, which can be set, the time that only passes, and a way to let it pass."""
+
+    now: Callable[[], float] = time.time
+    passed: Callable[[], float] = _passed
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def offset(self) -> float:
+        """What changes only when the clock is set."""
+        return self.now() - self.passed()
+
+
 @dataclass(slots=True)
 class Run:
-    """What this run has come to. planned: rotations that will begin. stopped: domains that are
-    done with for now. clock_wrong: nothing that waits by the clock ends.
+    """What this run has come to.
+
+    planned: rotations that will begin. stopped: domains that are done with for now. clocks_agree:
+    whether each host that told its time has the same as we; None when none has told it yet. offset:
+    the clock's when that was.
     """
 
     planned: dict[str, Rotation] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
-    clock_wrong: bool = False
+    clock: Clock = field(default_factory=Clock)
+    clocks_agree: bool | None = None
+    offset: float = 0.0
+
+    def compared(self, *, agree: bool) -> None:
+        """A host has told its time."""
+        self.clocks_agree = agree and self.clocks_agree is not False
+        self.offset = self.clock.offset
+
+    @property
+    def trusts_clock(self) -> bool:
+        """Whether the time of day is right, as far as one can know: nothing that waits by it ends
+        otherwise.
+        """
+        was_set = abs(self.clock.offset - self.offset) > _CLOCK_WITHIN
+        return bool(self.clocks_agree) and not was_set
 
 
 @cache
@@ -87,7 +127,7 @@ def begin(
     + checks: gives the results of all checks of the server
     + rules: gives the times for a key
     """
-    run.clock_wrong = run.clock_wrong or _clock_differs(host)
+    _compare_clocks(host, run)
     mode, results = mode_of(server), list[Result]()
     for signing in mode.signing_keys(server):
         if not request.names(signing.domain):
@@ -270,17 +310,17 @@ def _planned(server: MailServer, signing: SigningKey, request: Request, rules: R
     )
 
 
-def _clock_differs(host: Host) -> bool:
-    """Whether this machine's clock and the host's differ too much to trust a deadline."""
+def _compare_clocks(host: Host, run: Run) -> None:
+    """Look whether this machine's clock and the host's differ too much to trust a deadline."""
     if not state.is_executing:
-        return False
+        return
     seen = read(host, "date +%s").stdout.strip()
-    differs = not seen.isdigit() or abs(int(seen) - time.time()) > _CLOCK_WITHIN
-    if differs:
+    agree = seen.isdigit() and abs(int(seen) - run.clock.now()) <= _CLOCK_WITHIN
+    run.compared(agree=agree)
+    if not agree:
         line = text("rotation.clock", host=host.name)
         host.log_styled(f"  {line}", fg="red")
         flow.leave_unsolved(host.name, (line,))
-    return differs
 
 
 # -- a step ------------------------------------------------------------------------------------
@@ -309,20 +349,9 @@ def _perform(
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The time of day, which can be set, the time that only passes, and a way to let it pass."""
-
-    now: Callable[[], float] = time.time
-    passed: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-
-
-def waited(
-    there: Rotation, request: Request, run: Run, tell: Tell, clock: Clock | None = None
-) -> Outcome:
+def waited(there: Rotation, request: Request, run: Run, tell: Tell) -> Outcome:
     """Wait until a step's deadline, where this run is to stay for it."""
-    clock, trusted = clock or Clock(), not run.clock_wrong
+    clock, trusted = run.clock, run.trusts_clock
     left = machine.left(there, clock.now(), trusted=trusted)
     if there.deadline is None or (trusted and not left):
         return None

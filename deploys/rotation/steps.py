@@ -93,6 +93,10 @@ def _host_effect(
     there, step = OnHost(state, host, server, site, tell), rotation.step
     if step is Step.ERASE:
         return there.erase(rotation, time.time())
+    if step is Step.SWITCH and (
+        changed := _in_dns(site, rotation.domain, tell).still_shown(rotation)
+    ):
+        return changed
     effects: dict[Step, Callable[[Rotation], Outcome]] = {
         Step.MAKE: there.make,
         Step.PAUSE: there.pause,
@@ -144,7 +148,7 @@ def _zone_effect(
         Step.PUBLISH: there.publish,
         Step.PROVE: there.prove,
         Step.RESTORE: there.publish,
-        Step.DRAIN: there.resolvers_show,
+        Step.DRAIN: there.drained,
     }
     # The others are waits, and over.
     return effects[step](rotation) if step in effects else None
@@ -152,14 +156,18 @@ def _zone_effect(
 
 def _rules(signing: SigningKey, old: KeyRef, site: Site, server: MailServer) -> Rules:
     """The times for a key: what its record is served with, and what its provider can take."""
-    name = zone_for(signing.domain, (each.name for each in site.zones))
-    assert name is not None  # every domain has its zone, or the inventory is refused
-    zone = site.zone(name)
-    there = InDns(site, zone, tell_nobody, lambda _: None)
+    there = _in_dns(site, signing.domain, tell_nobody)
     served = there.served_ttl(old, signing.domain)
     return Rules(
         ttl=served,
-        low_ttl=min(served, max(_LEAST_TTL, open_zone(zone).capabilities.min_ttl)),
+        low_ttl=min(served, max(_LEAST_TTL, open_zone(there.zone).capabilities.min_ttl)),
         slack=server.rotation.ttl_slack,
         keep=server.dkim_keep_days * 86400,
     )
+
+
+def _in_dns(site: Site, domain: str, tell: Tell) -> InDns:
+    """The DNS side of a domain's rotations, for a look from where its key is."""
+    name = zone_for(domain, (each.name for each in site.zones))
+    assert name is not None  # every domain has its zone, or the inventory is refused
+    return InDns(site, site.zone(name), tell, lambda _: None)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from deploys.paths import key_store, state_dir
 from deploys.rotation import in_dns
 from deploys.rotation.in_dns import REVOKED, InDns
 from deploys.rotation.journal import Journal
 from deploys.rotation.operations import Clock, Run, waited
 from deploys.rotation.outcome import Outcome, Waiting, problem
 from deploys.rotation.request import Request
-from dns_providers.claims import ClaimMode
-from dns_providers.ledger import Ledger, LedgerState
-from dns_providers.plan import Entry
-from dns_providers.propagation import Delegation, NameServer, ServerState, Verdict
-from dns_providers.rrset import TXT, key, rrset
+from dns_providers.base import ProviderError
+from dns_providers.propagation import Delegation, Expected, ServerState, Verdict, judge
+from dns_providers.propagation import Outcome as Awaited
+from dns_providers.rrset import TXT, RRKey, RRset, Value, key
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, after, begin
-from tests.fakes import memory
+from postmaster import dkim
+from postmaster.settings import Site
+from probes.dns import Answer
+from probes.dns import Outcome as Lookup
+from tests.fakes import MemoryProvider, memory
 from tests.postmaster.test_settings import site
 
 RULES = Rules(ttl=60, low_ttl=60, slack=30, keep=86400)
@@ -55,11 +60,24 @@ class Time:
         return Clock(lambda: self.day, lambda: self.real, self.sleep)
 
 
-def wait(there: Rotation, request: Request, time: Time, *, clock_wrong: bool = False) -> Outcome:
+def wait(
+    there: Rotation,
+    request: Request,
+    time: Time,
+    *,
+    agree: bool | None = True,
+    set_by: float = 0.0,
+) -> Outcome:
+    """Wait in a run that has compared its clock, which is set by so much before the step."""
+
     def tell(message_id: str, values: Mapping[str, str]) -> None:
         assert values["domain"] == "example.test"
 
-    return waited(there, request, Run(clock_wrong=clock_wrong), tell, time.clock)
+    run = Run(clock=time.clock)
+    if agree is not None:
+        run.compared(agree=agree)
+    time.day += set_by
+    return waited(there, request, run, tell)
 
 
 def test_a_long_wait_is_left_to_a_later_run_unless_this_one_shall_stay() -> None:
@@ -85,15 +103,32 @@ def test_a_clock_that_was_put_back_since_keeps_mail_paused_for_no_longer() -> No
     assert wait(at(Step.DRAIN, Strategy.FIXED), RUN, time) is None and time.real == 50.0 + 90
 
 
-def test_where_clocks_differ_no_deadline_is_believed() -> None:
-    time = Time(day=1000.0 + 7 * 86400)
-    why = problem("rotation.clock_stops", domain="example.test")
+NOT_TRUSTED = problem("rotation.clock_stops", domain="example.test")
+
+
+@pytest.mark.parametrize(
+    ("agree", "set_by"),
+    [(False, 0.0), (None, 0.0), (True, 7 * 86400.0), (True, -7 * 86400.0)],
+    ids=["hosts differ", "no host was asked", "set forward meanwhile", "set back meanwhile"],
+)
+def test_where_the_clock_cannot_be_trusted_no_deadline_is_believed(
+    agree: bool | None, set_by: float
+) -> None:
     for there in (at(Step.KEEP, Strategy.DUAL), at(Step.AGE, Strategy.FIXED)):
-        assert wait(there, STAY, time, clock_wrong=True) == why
-    assert time.real == 50.0
+        time = Time()
+        assert wait(there, STAY, time, agree=agree, set_by=set_by) == NOT_TRUSTED
+        assert time.real == 50.0
     # Mail that is paused waits for nobody to set a clock: the whole wait from now is enough.
-    drained = wait(at(Step.DRAIN, Strategy.FIXED), RUN, time, clock_wrong=True)
+    time = Time()
+    drained = wait(at(Step.DRAIN, Strategy.FIXED), RUN, time, agree=agree, set_by=set_by)
     assert drained is None and time.real == 50.0 + 90
+
+
+def test_one_host_that_differs_is_not_outvoted() -> None:
+    run = Run(clock=Time().clock)
+    for agree in (True, False, True):
+        run.compared(agree=agree)
+    assert not run.trusts_clock
 
 
 def test_an_end_that_is_written_twice_stands_once_in_the_history(tmp_path: Path) -> None:
@@ -111,64 +146,268 @@ def test_an_end_that_is_written_twice_stands_once_in_the_history(tmp_path: Path)
 # -- in DNS ------------------------------------------------------------------------------------
 
 
-OWNER = key("pm202611a._domainkey.example.test", "TXT")
-OURS, THEIRS = TXT(b"v=DKIM1; k=rsa; p=b3Vycw=="), TXT(b"v=DKIM1; k=rsa; p=dGhlaXJz")
+THEIRS = TXT(b"v=DKIM1; k=rsa; p=dGhlaXJz")
+EVERYWHERE = ("198.51.100.1", "198.51.100.2")
 
 
-def retired(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    there: tuple[TXT, ...],
-    how: str = "remove",
-    allowed: tuple[str, ...] = (),
-) -> tuple[Outcome, set[bytes]]:
-    """Retire a record that we wrote and that is now another; the outcome, and what is there."""
-    ledger = Ledger(tmp_path, "example.test")
-    entry = Entry(OWNER, frozenset({OURS}), 60, "written", "dkim:example.test", ClaimMode.EXCLUSIVE)
-    with ledger.locked():
-        ledger.save(LedgerState(entries={OWNER: entry}))
-    zone = memory([rrset("pm202611a._domainkey.example.test", "TXT", 60, *there)] if there else [])
-    everywhere = (ServerState("ns1", "192.0.2.1", OWNER, Verdict.OK),)
-    monkeypatch.setattr(in_dns, "open_zone", lambda _: zone)
-    monkeypatch.setattr(in_dns, "ledger_of", lambda _: ledger)
-    monkeypatch.setattr(in_dns.propagation, "survey", lambda *_: everywhere)
-    monkeypatch.setattr(InDns, "_expected", lambda *_: None)
-    monkeypatch.setattr(InDns, "_delegation", lambda _: Delegation("z", (NameServer("ns1", ()),)))
-    outcome = in_dns_of(allowed).retire(at(Step.RETIRE, Strategy.DUAL), how)
-    found = zone.rrsets.get(OWNER)
-    return outcome, {
-        value.data for value in found.values if isinstance(value, TXT)
-    } if found else set()
+@dataclass
+class World:
+    """A zone at a provider, its two name servers, a resolver; and the site's own files.
+
+    down: name servers that do not answer. behind: what one shows instead of the zone. follows:
+    it shows the zone as soon as somebody waits for that.
+    """
+
+    site: Site
+    zone: MemoryProvider
+    rotation: Rotation
+    down: set[str] = field(default_factory=set)
+    behind: dict[str, frozenset[Value]] = field(default_factory=dict)
+    follows: bool = False
+    refuses: bool = False
+    allowed: tuple[str, ...] = ()
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def in_dns(self) -> InDns:
+        """What is tested."""
+        zone = replace(self.site.zones[0], dns_replace=self.allowed)
+        passed = iter(range(0, 10_000, 60))  # no test waits: each look is a minute later
+        return InDns(
+            self.site,
+            zone,
+            lambda message_id, _: self.told.append(message_id),
+            lambda _: None,
+            lambda: float(next(passed)),
+            lambda _: None,
+        )
+
+    def open(self) -> MemoryProvider:
+        """The provider, when it lets us in."""
+        if self.refuses:
+            raise ProviderError("dns.error.http", "refused", status="403")
+        return self.zone
+
+    def goes_to(self, step: Step) -> Rotation:
+        """Have the rotation come to a step, with all that stands before it in DNS."""
+        while self.rotation.step is not step:
+            if self.rotation.step is Step.PUBLISH:
+                assert self.in_dns.publish(self.rotation) is None
+            self.rotation = after(self.rotation, 1000.0)
+            Journal(state_dir()).save(self.rotation)
+        return self.rotation
+
+    def owner(self, ref: KeyRef) -> RRKey:
+        """Where a key's record is."""
+        return key(dkim.owner(ref.selector, "example.com"), "TXT")
+
+    def values(self, ref: KeyRef) -> frozenset[Value]:
+        """What the provider has of a key's record."""
+        found = self.zone.rrsets.get(self.owner(ref))
+        return found.values if found else frozenset()
+
+    def right(self, ref: KeyRef) -> frozenset[Value]:
+        """What a key's record is to be."""
+        public = key_store().public_of("example.com", ref.name)
+        assert public
+        return frozenset({dkim.record(public)})
+
+    def becomes(self, ref: KeyRef, *values: Value) -> None:
+        """Somebody changes a key's record, or takes it out."""
+        owner = self.owner(ref)
+        self.zone.rrsets.pop(owner, None)
+        if values:
+            self.zone.rrsets[owner] = RRset(owner, 60, frozenset(values))
+
+    def survey(self, expected: Sequence[Expected], *_: object) -> tuple[ServerState, ...]:
+        """What each server says."""
+        return tuple(
+            ServerState(f"ns{where[-1]}", where, each.key, self._verdict(where, each))
+            for where in EVERYWHERE
+            for each in expected
+        )
+
+    def _verdict(self, where: str, expected: Expected) -> Verdict:
+        if where in self.down:
+            return Verdict.TIMEOUT
+        rrset = self.zone.rrsets.get(expected.key)
+        shown = self.behind.get(where, rrset.values if rrset else frozenset())
+        if not shown:
+            return Verdict.NXDOMAIN
+        return Verdict.OK if shown == expected.values else Verdict.STALE
+
+    def wait(self, expected: Sequence[Expected], *_: object, **__: object) -> Awaited:
+        """The end of a wait."""
+        if self.follows:
+            self.behind = {}
+        states = self.survey(expected)
+        failures, silent = judge(states)
+        return Awaited(not failures, states, failures, silent)
+
+    def answer(self, owner: str, rtype: str, resolver: str, *_: object) -> Answer:
+        """What a resolver says, which caches nothing."""
+        found = self.zone.rrsets.get(key(owner, rtype))
+        outcome = Lookup.ANSWER if found else Lookup.NXDOMAIN
+        return Answer(owner, rtype, outcome, found.values if found else frozenset(), resolver)
 
 
-def in_dns_of(allowed: tuple[str, ...] = ()) -> InDns:
-    """The DNS side of a zone."""
-    found = site()
-    zone = replace(found.zones[0], dns_replace=allowed)
-    return InDns(found, zone, lambda *_: None, lambda _: None)
+Build = Callable[[Strategy], World]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
+    """Builds one where a rotation of example.com's key begins."""
+    monkeypatch.setenv("PMAIL_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("PMAIL_KEYS", str(tmp_path / "keys"))
+
+    def build(strategy: Strategy) -> World:
+        store, mode = key_store(), "relay" if strategy is Strategy.DUAL else "direct"
+        selector = "pm202611a" if strategy is Strategy.DUAL else "default"
+        fresh = KeyRef("pm202611b", "pm202611b" if strategy is Strategy.DUAL else selector)
+        store.create("example.com", selector, bits=1024)
+        store.set_current("example.com", selector)
+        store.create("example.com", fresh.selector, fresh.name, 1024)
+        start = begin("example.com", strategy, KeyRef(selector, selector), fresh, RULES, 1000.0)
+        zone = memory([], "example.com")
+        found = World(site(outbound=mode), zone, start)
+        monkeypatch.setattr(in_dns, "open_zone", lambda _: found.open())
+        monkeypatch.setattr(in_dns.propagation, "survey", found.survey)
+        monkeypatch.setattr(in_dns.propagation, "wait", found.wait)
+        monkeypatch.setattr(in_dns.dns, "ask_one", found.answer)
+        monkeypatch.setattr(InDns, "_delegation", lambda _: Delegation("example.com", ()))
+        Journal(state_dir()).save(start)
+        assert found.in_dns.publish(start) is None
+        return found
+
+    return build
+
+
+# -- proof -------------------------------------------------------------------------------------
+
+
+def looks(world: World, step: Step) -> Outcome:
+    """Do a step that looks at the new key's record."""
+    there = world.rotation
+    effects = {
+        Step.PROVE: world.in_dns.prove,
+        Step.DRAIN: world.in_dns.drained,
+        Step.SWITCH: world.in_dns.still_shown,
+        Step.RETIRE: partial(world.in_dns.retire, how="remove"),
+    }
+    return effects[step](there)
+
+
+LOOKS = [
+    *((Strategy.DUAL, step) for step in (Step.PROVE, Step.SWITCH, Step.RETIRE)),
+    *((Strategy.FIXED, step) for step in (Step.PROVE, Step.DRAIN, Step.SWITCH)),
+]
+each_look = pytest.mark.parametrize(("strategy", "step"), LOOKS)
+
+
+@each_look
+def test_a_new_record_that_somebody_has_changed_is_told_as_that_and_left_alone(
+    world: Build, strategy: Strategy, step: Step
+) -> None:
+    there = world(strategy)
+    new = there.goes_to(step).new
+    there.becomes(new, THEIRS)
+    assert looks(there, step) == problem("dns.conflict.edited", key=str(there.owner(new)))
+    assert there.values(new) == {THEIRS}
+
+
+@each_look
+def test_a_new_record_is_put_back_where_the_user_says_so_or_it_is_gone(
+    world: Build, strategy: Strategy, step: Step
+) -> None:
+    there = world(strategy)
+    new = there.goes_to(step).new
+    there.becomes(new)
+    assert looks(there, step) is None and there.values(new) == there.right(new)
+    # Where it is put back, the servers have to follow before it is relied on.
+    there.becomes(new, THEIRS)
+    there.behind, there.follows = {EVERYWHERE[1]: frozenset({THEIRS})}, True
+    there.allowed = (str(there.owner(new)),)
+    assert looks(there, step) is None and there.values(new) == there.right(new)
+    assert not there.behind
+
+
+@each_look
+def test_a_provider_that_refuses_does_not_hide_what_the_servers_show(
+    world: Build, strategy: Strategy, step: Step
+) -> None:
+    there = world(strategy)
+    new = there.goes_to(step).new
+    there.becomes(new, THEIRS)
+    there.refuses = True
+    outcome = looks(there, step)
+    assert outcome is not None and "dns.error" not in outcome.message_id
+    assert there.values(new) == {THEIRS}
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_the_signer_gets_no_key_that_a_server_denies_but_needs_not_all_servers_to_run(
+    world: Build, strategy: Strategy
+) -> None:
+    there = world(strategy)
+    there.goes_to(Step.SWITCH)
+    there.down = {EVERYWHERE[1]}
+    assert looks(there, Step.SWITCH) is None
+    for shown in (frozenset[Value](), frozenset[Value]({THEIRS})):
+        there.behind = {EVERYWHERE[0]: shown or frozenset({REVOKED})}
+        outcome = looks(there, Step.SWITCH)
+        assert outcome is not None and outcome.message_id == "rotation.not_everywhere"
+    there.down, there.behind = set(EVERYWHERE), {}
+    outcome = looks(there, Step.SWITCH)
+    assert outcome is not None and outcome.message_id == "rotation.not_everywhere"
+
+
+def test_the_old_record_stays_while_any_server_has_not_the_new_one(world: Build) -> None:
+    there = world(Strategy.DUAL)
+    old = there.goes_to(Step.RETIRE).old
+    for down, behind in (({EVERYWHERE[0]}, {}), (set(), {EVERYWHERE[1]: frozenset({THEIRS})})):
+        there.down, there.behind = down, behind
+        outcome = looks(there, Step.RETIRE)
+        assert outcome is not None and outcome.message_id == "rotation.not_everywhere"
+        assert there.values(old) == there.right(old)
+
+
+# -- the old record ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["remove", "revoke"])
-@pytest.mark.parametrize("there", [(THEIRS,), (OURS, THEIRS)])
+@pytest.mark.parametrize("ours_too", [False, True])
 def test_an_old_record_that_somebody_has_changed_is_told_and_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, there: tuple[TXT, ...]
+    world: Build, how: str, ours_too: bool
 ) -> None:
-    outcome, left = retired(tmp_path, monkeypatch, there, how)
-    assert outcome == problem("dns.conflict.edited", key=str(OWNER))
-    assert left == {each.data for each in there}
+    there = world(Strategy.DUAL)
+    old = there.goes_to(Step.RETIRE).old
+    values = {THEIRS, *(there.right(old) if ours_too else ())}
+    there.becomes(old, *values)
+    outcome = there.in_dns.retire(there.rotation, how)
+    assert outcome == problem("dns.conflict.edited", key=str(there.owner(old)))
+    assert there.values(old) == values
 
 
-def test_an_old_record_goes_or_is_revoked_and_one_that_is_gone_is_no_problem(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("how", "left"), [("remove", set()), ("revoke", {REVOKED})])
+@pytest.mark.parametrize("gone", [False, True])
+def test_an_old_record_goes_or_is_revoked(
+    world: Build, how: str, left: set[Value], gone: bool
 ) -> None:
-    assert retired(tmp_path, monkeypatch, (OURS,)) == (None, set())
-    assert retired(tmp_path, monkeypatch, ()) == (None, set())
-    assert retired(tmp_path, monkeypatch, (OURS,), "revoke") == (None, {REVOKED.data})
+    there = world(Strategy.DUAL)
+    old = there.goes_to(Step.RETIRE).old
+    if gone:
+        there.becomes(old)
+    assert there.in_dns.retire(there.rotation, how) is None
+    assert there.values(old) == left
 
 
-def test_what_the_user_says_may_be_replaced_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("how", "left"), [("remove", {THEIRS}), ("revoke", {REVOKED})])
+def test_where_the_user_lets_somebody_elses_record_be_replaced_it_is_and_never_removed(
+    world: Build, how: str, left: set[Value]
 ) -> None:
-    allowed = (str(OWNER),)
-    outcome, left = retired(tmp_path, monkeypatch, (THEIRS,), "revoke", allowed)
-    assert (outcome, left) == (None, {REVOKED.data})
+    there = world(Strategy.DUAL)
+    old = there.goes_to(Step.RETIRE).old
+    there.becomes(old, THEIRS)
+    there.allowed = (str(there.owner(old)),)
+    assert there.in_dns.retire(there.rotation, how) is None
+    assert there.values(old) == left

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import signal
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ import dns.message
 import dns.name
 import dns.opcode
 import dns.query
+import dns.rcode
 import dns.rdatatype
 import dns.reversename
 import dns.tsig
@@ -185,12 +187,12 @@ class NameServers:
         update.add(dns.name.from_text(owner), int(ttl), rtype, value)
         self._send(update)
 
-    def edit(self, zone: str, owner: str, rtype: str, *values: str) -> None:
+    def edit(self, zone: str, owner: str, rtype: str, *values: str, ttl: int = 60) -> None:
         """Put other values in an RRset's place, as somebody in a panel."""
         update, name = self._update(zone), dns.name.from_text(owner)
         update.delete(name, rtype)
         for value in values:
-            update.add(name, 60, rtype, value)
+            update.add(name, ttl, rtype, value)
         self._send(update)
 
     def set_ptr(self, address: str, name: str) -> None:
@@ -220,6 +222,29 @@ class NameServers:
         finally:
             ended.set()
             thread.join()
+
+    @contextmanager
+    def refusing(self, zone: str) -> Iterator[None]:
+        """Meanwhile the primary takes no update of a zone from anybody."""
+        path, grant = self.folder / "bind.conf", f"grant {self.key_name(zone)}"
+        self._reconfigure(path.read_text().replace(grant, f"deny {self.key_name(zone)}"))
+        assert wait_for(lambda: self._refuses(zone), 10)
+        try:
+            yield
+        finally:
+            before = path.read_text().replace(f"deny {self.key_name(zone)}", grant)
+            self._reconfigure(before)
+            assert wait_for(lambda: not self._refuses(zone), 10)
+
+    def _reconfigure(self, text: str) -> None:
+        (self.folder / "bind.conf").write_text(text)
+        self.daemons["bind"].send(signal.SIGHUP)
+
+    def _refuses(self, zone: str) -> bool:
+        update = self._update(zone)
+        update.delete(dns.name.from_text(f"nothing.{zone}"), "TXT")
+        with Network().entered():
+            return dns.query.tcp(update, PRIMARY, timeout=3).rcode() == dns.rcode.REFUSED
 
     def _update(self, zone: str) -> dns.update.UpdateMessage:
         name = dns.name.from_text(self.key_name(zone))

@@ -22,6 +22,7 @@ from tests.lab.receiver import Receiver, Verdict
 from tests.lab_tests.site import Sent, Server, Site, marks, submit
 
 ROTATE = "deploys/rotate_dkim.py"
+DISTURBED = "tests/lab/rotate_disturbed.py"
 KEY_TABLE = "/etc/pmail-deploy/dkim/KeyTable"
 DKIM_FOLDER = "/etc/pmail-deploy/dkim"
 PMAIL_KEY = "/var/lib/pmail/config/dkim/dkim.priv"

@@ -103,7 +103,28 @@ def never_follows(site: Site, server: Server) -> None:
     done = rotate(site, "rotate_action=abort", "rotate_domains=lag.test")
     assert done.status == 0, done.output
     assert selectors(site, "lag.test") == [old]
-    assert [path.stem for path in (site.operator.keys / "lag.test").glob("*.key")] == [old]
+    assert private_keys(site, "lag.test") == [old]
+    leaked(site, server, old)
+
+
+def leaked(site: Site, server: Server, old: str) -> None:
+    """An emergency gives the signer no key either that is not everywhere; then the old one goes."""
+    done = rotate(site, "rotate_emergency=1", "rotate_domains=lag.test")
+    assert done.status != 0 and "ns3.servers.test" in done.output, done.output
+    assert f"lag.test:{old}:" in server.host.run(f"cat {KEY_TABLE}")
+    server.data["propagation_timeout"] = 30
+    with site.dns.lagging_looks_every(1):
+        done = rotate(site)
+    assert done.status == 0, done.output
+    assert site.txt(f"{old}._domainkey.lag.test") == ["v=DKIM1; p="]
+    (new,) = private_keys(site, "lag.test")
+    verdict = submit(site, server, to="someone@recv.test", domain="lag.test")
+    assert new != old and f"s={new};" in verdict.message and verdict.dkim == "pass"
+
+
+def private_keys(site: Site, domain: str) -> list[str]:
+    """Names of the private keys that the store has."""
+    return [path.stem for path in (site.operator.keys / domain).glob("*.key")]
 
 
 def direct(site: Site, ttl: int, slack: int, domain: str = "example.test") -> Server:
@@ -155,8 +176,7 @@ def test_a_key_that_is_replaced_in_place_fails_no_signature_while_mail_is_paused
     assert unexpected(sent, pauses) == {}
     assert sent.refused, "nothing was refused, so nothing was paused"
     assert going_on(site, "lag.test") is None
-    (kept,) = (site.operator.keys / "lag.test").glob("*.key")
-    assert kept.stem == past[0]["new"]["name"]
+    assert private_keys(site, "lag.test") == [past[0]["new"]["name"]]
     again = site.operator.run()
     assert (again.status, again.changed) == (0, 0), again.output
     assert site.not_green(server) == []

@@ -1,16 +1,25 @@
-"""A rotation that meets one failure after the other: each ends clean, and the next run goes on."""
+"""A rotation that meets a failure ends clean where that bites, and then comes to its end.
+
+Each failure begins at the moment that a step does and lasts until the run has ended; then the next
+run goes on. CI meets each failure once; PMAIL_TIMES=2 has each of them at every step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import pytest
 
-from keys.rotation import Step
+from keys.rotation import Step, Strategy
 from tests.lab.nameservers import SECONDARY
-from tests.lab.process import wait_for
+from tests.lab.process import run, wait_for
 from tests.lab_tests.rotation import (
+    DISTURBED,
     ROTATE,
     TIMES,
     Watched,
@@ -19,46 +28,29 @@ from tests.lab_tests.rotation import (
     data,
     going_on,
     history,
-    is_doing,
     rotate,
     selectors,
     signer_key,
+    steps_of,
 )
-from tests.lab_tests.site import Server, Site, submit
+from tests.lab_tests.site import Server, Site
 
 pytestmark = pytest.mark.lab
 FOREIGN = '"v=DKIM1; k=rsa; p=Zm9yZWlnbg=="'
+DAY = 86400
+DUAL, FIXED = Strategy.DUAL, Strategy.FIXED
+EVERYWHERE = frozenset(Step)
+# Where a rotation of a fixed selector turns back by itself, and what it does again then.
+_TURNS = (Step.PUBLISH, Step.PROVE)
+
+Meanwhile = Callable[[Site, Server], AbstractContextManager[object]]
 
 
-def stops(
-    site: Site, server: Server, at: Step, *words: str, back: bool = False, broken: bool = False
-) -> None:
-    """The next run says these words and ends non-zero at this step, with no harm done.
-
-    back: it is on the way back then. broken: the record of the key in use is somebody else's.
-    """
-    done = rotate(site, "rotate_wait=1")
-    assert done.status != 0, done.output
-    for word in words:
-        assert word in done.output, f"{word!r} is not in:\n{done.output}"
-    assert "Traceback" not in done.output, done.output
-    there = going_on(site)
-    assert there is not None and there["step"] == at, done.output
-    assert there["going_back"] is back
-    if not broken:
-        assert_safe(site, server, done.output)
-
-
-def stop_at(site: Site, step: Step) -> None:
-    """Go on to a step and not further."""
-    run = Watched(site)
-    run.kill_when(lambda: (going_on(site) or {}).get("step") == step)
-    there = going_on(site)
-    assert there is not None and there["step"] == step, run.printed
+# -- what goes wrong ---------------------------------------------------------------------------
 
 
 @contextmanager
-def dead(site: Site, name: str) -> Iterator[None]:
+def dead(name: str, site: Site, server: Server) -> Iterator[None]:
     """Meanwhile a name server does not run."""
     site.dns.daemons[name].stop()
     try:
@@ -67,19 +59,13 @@ def dead(site: Site, name: str) -> Iterator[None]:
         site.dns.restart(name)
 
 
-@contextmanager
-def refusing(site: Site) -> Iterator[None]:
-    """Meanwhile the provider does not take our key."""
-    right = site.operator.secrets["TSIG_EXAMPLE_TEST"]
-    site.operator.secrets["TSIG_EXAMPLE_TEST"] = "d3JvbmcgLSB3cm9uZyAtIHdyb25nIC0gd3Jvbmc="
-    try:
-        yield
-    finally:
-        site.operator.secrets["TSIG_EXAMPLE_TEST"] = right
+def refusing(site: Site, server: Server) -> AbstractContextManager[None]:
+    """Meanwhile the provider takes no change."""
+    return site.dns.refusing("example.test")
 
 
 @contextmanager
-def full(server: Server) -> Iterator[None]:
+def full(site: Site, server: Server) -> Iterator[None]:
     """Meanwhile the host's disk has no room."""
     server.host.run("fallocate -l 2G /var/full 2>/dev/null; cat /dev/zero > /var/fuller")
     try:
@@ -89,7 +75,28 @@ def full(server: Server) -> Iterator[None]:
 
 
 @contextmanager
-def another_time(server: Server) -> Iterator[None]:
+def full_here(site: Site, server: Server) -> Iterator[None]:
+    """Meanwhile the disk that the site's state and keys are on has no room."""
+    filler = site.operator.folder / "full"
+    run("sh", "-c", f"cat /dev/zero > {filler}", check=False)
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+@contextmanager
+def small_disk(site: Site) -> Iterator[None]:
+    """Meanwhile the site's folder is a small disk of its own."""
+    run("mount", "-t", "tmpfs", "-o", "size=200M", "tmpfs", str(site.operator.folder))
+    try:
+        yield
+    finally:
+        run("umount", str(site.operator.folder))
+
+
+@contextmanager
+def another_time(site: Site, server: Server) -> Iterator[None]:
     """Meanwhile the host's clock is a day ahead."""
     fake = "/usr/local/bin/date"
     server.host.run(f'printf \'#!/bin/sh\\nexec /bin/date -d "1 day" "$@"\\n\' > {fake}')
@@ -101,133 +108,247 @@ def another_time(server: Server) -> Iterator[None]:
 
 
 @contextmanager
-def edited(site: Site, selector: str) -> Iterator[None]:
-    """Meanwhile a key record is somebody else's; it must stay as they made it."""
-    owner = f"{selector}._domainkey.example.test"
-    before = site.dns.records(owner, "TXT")
-    site.dns.edit("example.test", owner, "TXT", FOREIGN)
-    try:
-        yield
-        assert site.dns.records(owner, "TXT") == [FOREIGN]
-    finally:
-        site.dns.edit("example.test", owner, "TXT", *before)
-        assert wait_for(lambda: site.dns.records(owner, "TXT", SECONDARY) == before, 30)
+def nothing(site: Site, server: Server) -> Iterator[None]:
+    """What goes wrong is in the run itself."""
+    yield
 
 
 @contextmanager
-def away(server: Server) -> Iterator[None]:
-    """Meanwhile the host cannot be reached by SSH."""
+def edited(which: str, site: Site, server: Server, *, for_good: bool = False) -> Iterator[None]:
+    """Meanwhile the old or new key's record is somebody else's; it stays as they made it.
+
+    for_good: it is not put back; the user says that it may be replaced.
+    """
+    there = going_on(site)
+    assert there
+    owner = f"{there[which]['selector']}._domainkey.example.test"
+    before = site.dns.records(owner, "TXT")
+
+    def becomes(*values: str) -> None:
+        site.dns.edit("example.test", owner, "TXT", *values, ttl=3)
+        shown = sorted(values)
+        assert wait_for(lambda: site.dns.records(owner, "TXT", SECONDARY) == shown, 30)
+
+    becomes(FOREIGN)
+    yield
+    assert site.dns.records(owner, "TXT") == [FOREIGN]
+    if for_good and going_on(site):
+        site.operator.zones["example.test"]["dns_replace"] = [f"{owner}/TXT"]
+    else:
+        becomes(*before)
+
+
+@contextmanager
+def away(site: Site, server: Server) -> Iterator[None]:
+    """Meanwhile the host cannot be reached by SSH, and connections to it are broken."""
     with server.host.firewall("tcp dport 22 reject with tcp reset"):
+        server.host.cut_ssh()
         yield
 
 
-def cut_off(site: Site, server: Server, step: Step) -> None:
-    """The connection to the host breaks within a step."""
-    run = Watched(site)
-    run.wait_until(lambda: is_doing(site, step))
-    with away(server):
-        server.host.cut_ssh()
-        status = run.ended()
-    assert status != 0 and "Traceback" not in run.printed, run.printed
-    there = going_on(site)
-    assert there is not None and there["step"] == step, run.printed
-    assert_safe(site, server, run.printed)
+@dataclass(frozen=True)
+class Failure:
+    """Something that goes wrong while a rotation is under way.
+
+    says: what the user is told, a pattern. dual, fixed: the steps that it stops. turns: whether it
+    is met in time to turn back. edits: whose record. ahead: seconds that this machine's clock is
+    set forward by. between: it begins between two runs.
+    """
+
+    meanwhile: Meanwhile
+    says: str
+    dual: frozenset[Step]
+    fixed: frozenset[Step]
+    turns: bool = True
+    edits: str | None = None
+    ahead: int = 0
+    between: bool = False
+
+    def bites(self, strategy: Strategy) -> frozenset[Step]:
+        """The steps that it stops."""
+        return self.dual if strategy is DUAL else self.fixed
+
+    def ends_at(self, strategy: Strategy, met: Step) -> tuple[Step, bool]:
+        """Where a run ends that met it at this step, and whether it is on the way back then."""
+        way, bites = steps_of(strategy), self.bites(strategy)
+        first = next((step for step in way[way.index(met) :] if step in bites), Step.DONE)
+        if strategy is FIXED and self.turns and first in _TURNS:
+            return next(step for step in _TURNS if step in bites), True
+        return first, False
 
 
-def test_with_two_selectors(new_site: Site) -> None:
-    site = new_site
-    server = site.add_server("example.test", outbound="relay", dkim_keep_days=0, disk="900M")
-    assert site.operator.run().status == 0
-    server.data["propagation_timeout"] = 5
-    (old,) = selectors(site, "example.test")
-    with refusing(site):
-        stops(site, server, Step.PUBLISH, "TSIG")
-    with edited(site, old):
-        stops(site, server, Step.PUBLISH, f"{old}._domainkey.example.test/TXT", broken=True)
-    with dead(site, "bind"):
-        stops(site, server, Step.PUBLISH, "198.51.100.53")
-    with dead(site, "knot"):
-        stops(site, server, Step.PROVE, "ns2.servers.test")
-    with full(server):
-        stops(site, server, Step.INSTALL, "No space left")
-    assert signer_key(site, server)[0] == old
-    cut_off(site, server, Step.SWITCH)
-    with another_time(server):
-        stops(site, server, Step.KEEP, "clock")
-    (new,) = {*selectors(site, "example.test")} - {old}
-    assert signer_key(site, server)[0] == new
-    with edited(site, old):
-        stops(site, server, Step.RETIRE, f"{old}._domainkey.example.test/TXT")
-    with edited(site, new):
-        stops(site, server, Step.RETIRE, "ns1.servers.test", "ns2.servers.test", broken=True)
-    with dead(site, "bind"):
-        stops(site, server, Step.RETIRE, "198.51.100.53")
-    with away(server):
-        stops(site, server, Step.RETIRE, server.name)
-    done = rotate(site)
+def steps(*names: str) -> frozenset[Step]:
+    """Steps by name."""
+    return frozenset(map(Step, names))
+
+
+FAILURES = {
+    "primary dead": Failure(
+        partial(dead, "bind"),
+        r"198\.51\.100\.53",
+        steps("publish", "prove", "retire"),
+        steps("lower", "age", "publish", "prove", "restore"),
+    ),
+    "secondary dead": Failure(
+        partial(dead, "knot"),
+        r"198\.51\.100\.54",
+        steps("prove", "retire"),
+        steps("lower", "age", "prove"),
+    ),
+    "provider refuses": Failure(
+        refusing,
+        "refused",
+        steps("publish", "retire"),
+        steps("lower", "publish", "restore"),
+    ),
+    "host away": Failure(
+        away,
+        "vps10",
+        steps("install", "switch", "verify", "erase"),
+        steps("pause", "switch", "resume", "verify"),
+    ),
+    "host's disk full": Failure(
+        full,
+        "No space left|452 ",
+        steps("install", "switch", "verify"),
+        steps("pause", "switch", "resume"),
+    ),
+    "disk here full": Failure(full_here, "No space left", EVERYWHERE, EVERYWHERE, turns=False),
+    "clock here ahead": Failure(
+        nothing,
+        "clock",
+        steps("publish", "keep", "retire"),
+        steps("lower", "age", "publish", "restore", "keep"),
+        ahead=DAY,
+    ),
+    "clock here behind": Failure(
+        nothing,
+        "clock|in the future",
+        steps("publish", "verify", "keep", "retire"),
+        steps("lower", "age", "publish", "restore", "keep"),
+        ahead=-DAY,
+    ),
+    "host's clock ahead": Failure(
+        another_time, "clock", steps("keep"), steps("age", "keep"), between=True
+    ),
+    "old record edited": Failure(
+        partial(edited, "old"),
+        "_domainkey.example.test/TXT",
+        steps("publish", "retire"),
+        steps("lower", "age", "publish", "prove", "drain", "switch", "restore"),
+        edits="old",
+    ),
+    "new record edited": Failure(
+        partial(edited, "new"),
+        "_domainkey.example.test/TXT",
+        steps("publish", "prove", "switch", "retire"),
+        steps("lower", "age", "publish", "prove", "drain", "switch", "restore"),
+        edits="new",
+    ),
+    "new record edited for good": Failure(
+        partial(edited, "new", for_good=True),
+        "_domainkey.example.test/TXT",
+        steps("publish", "prove", "switch", "retire"),
+        steps("lower", "age", "publish", "prove", "drain", "switch", "restore"),
+        edits="new",
+    ),
+}
+
+
+# -- meeting it --------------------------------------------------------------------------------
+
+
+def meet(site: Site, server: Server, strategy: Strategy, step: Step, name: str) -> None:
+    """A rotation meets a failure at a step; once that is over it comes to its end."""
+    failure, before = FAILURES[name], signer_key(site, server)
+    folder = site.operator.folder / f"{step}-{name.replace(' ', '-')}"
+    folder.mkdir()
+    moment = f"meets {step} {folder} {failure.ahead}"
+    watched = Watched(site, DISTURBED, PMAIL_MOMENT=moment, PMAIL_LEAST_TTL="3")
+    watched.wait_until((folder / "here").exists)
+    assert (folder / "here").exists(), watched.printed
+    used, _ = signer_key(site, server)
+    with failure.meanwhile(site, server):
+        status, printed = ended(site, watched, folder, failure)
+        at, back = failure.ends_at(strategy, step)
+        where = f"{name} at {step}: {at} {back}\n{printed}"
+        there = going_on(site)
+        assert "Traceback" not in printed, where
+        assert (there["step"] if there else Step.DONE) == at, where
+        assert (there is not None and there["going_back"]) is back, where
+        told = at is not Step.DONE or failure.between
+        assert (status != 0) is told, where
+        assert re.search(failure.says, printed) or not told, where
+        if failure.edits is None or is_safe_from(failure, used, there):
+            assert_safe(site, server, where)
+    if there:
+        done = rotate(site, "rotate_wait=1")
+        assert done.status == 0, f"{where}\n{done.output}"
+    site.operator.zones["example.test"].pop("dns_replace", None)
+    assert history(site)[-1]["aborted"] is back
+    assert (signer_key(site, server) == before) is back, where
+
+
+def ended(site: Site, watched: Watched, folder: Path, failure: Failure) -> tuple[int, str]:
+    """Let the run go on, or start another."""
+    if failure.between:
+        watched.kill_when(lambda: True)
+        done = rotate(site, "rotate_wait=1")
+        return done.status, done.output
+    (folder / "go").touch()
+    return watched.ended(), watched.printed
+
+
+def is_safe_from(failure: Failure, used: str, there: dict[str, object] | None) -> bool:
+    """Whether the record that somebody has edited is not the one of the key in use."""
+    assert failure.edits
+    key = (there or {}).get(failure.edits)
+    return isinstance(key, dict) and key["selector"] != used
+
+
+def meet_all(site: Site, server: Server, strategy: Strategy, cells: list[tuple[str, Step]]) -> None:
+    """Meet one failure after the other, each in a rotation of its own."""
+    done = site.operator.run()
     assert done.status == 0, done.output
-    assert_one_key(site, server, rotations=1)
+    server.data["propagation_timeout"] = 8
+    for number, (name, step) in enumerate(cells):
+        meet(site, server, strategy, step, name)
+        assert_one_key(site, server, rotations=number + 1)
 
 
-def test_with_one_selector(new_site: Site) -> None:
-    site = new_site
-    server = site.add_server("example.test", dkim_keep_days=0, dkim_ttl_slack=2, disk="900M")
-    site.operator.zones["example.test"]["ttl"] = 5
-    assert site.operator.run().status == 0
-    server.data["propagation_timeout"] = 15
-    old = signer_key(site, server)
-    with another_time(server):
-        stops(site, server, Step.AGE, "clock")
-    # What is found before the pause leaves the old key in use.
-    with edited(site, "default"):
-        stops(site, server, Step.AGE, "default._domainkey.example.test/TXT", broken=True)
-        assert server.answers(465)
-    with dead(site, "bind"):
-        stops(site, server, Step.AGE, "198.51.100.53")
-    with full(server):
-        stops(site, server, Step.PAUSE, "No space left")
-    assert submit(site, server, to="someone@recv.test").dkim == "pass"
-
-    # What is found too late for that makes it turn back; paused until it has.
-    stop_at(site, Step.PUBLISH)
-    with refusing(site):
-        stops(site, server, Step.PUBLISH, "TSIG", back=True)
-        assert not server.answers(465)
-    turned_back(site, server, old)
-    if TIMES > 1:
-        stop_at(site, Step.PUBLISH)
-        with edited(site, "default"):
-            owner = "default._domainkey.example.test/TXT"
-            stops(site, server, Step.PUBLISH, owner, back=True, broken=True)
-        turned_back(site, server, old)
-        stop_at(site, Step.PAUSE)
-        with dead(site, "knot"):
-            stops(site, server, Step.PROVE, "ns2.servers.test", back=True)
-        turned_back(site, server, old)
-
-    # Past the way back it stays where it is, and goes on.
-    stop_at(site, Step.SWITCH)
-    with full(server):
-        stops(site, server, Step.SWITCH, "No space left")
-    cut_off(site, server, Step.RESUME)
-    with edited(site, "default"):
-        stops(site, server, Step.RESTORE, "default._domainkey.example.test/TXT", broken=True)
-    with dead(site, "bind"):
-        stops(site, server, Step.RESTORE, "198.51.100.53")
-    with away(server):
-        stops(site, server, Step.RESTORE, server.name)
-    done = rotate(site)
-    assert done.status == 0, done.output
-    assert signer_key(site, server) != old
-    assert_one_key(site, server, rotations=4 if TIMES > 1 else 2)
+def in_turn(strategy: Strategy) -> list[tuple[str, Step]]:
+    """Each failure once, at another of the steps that it stops each time."""
+    cells = []
+    for number, (name, failure) in enumerate(FAILURES.items()):
+        stopped = [step for step in steps_of(strategy) if step in failure.bites(strategy)]
+        cells.append((name, stopped[number % len(stopped)]))
+    return cells
 
 
-def turned_back(site: Site, server: Server, old: tuple[str, str]) -> None:
-    """The next run ends it where it began."""
-    done = rotate(site, "rotate_wait=1")
-    assert done.status == 0, done.output
-    assert history(site)[-1]["aborted"] and signer_key(site, server) == old
-    assert submit(site, server, to="someone@recv.test").dkim == "pass"
+def cells_of(strategy: Strategy) -> list[list[tuple[str, Step]]]:
+    """What each test meets: all in turn, or one failure at every step."""
+    if TIMES == 1:
+        return [in_turn(strategy)]
+    return [[(name, step) for step in steps_of(strategy)] for name in FAILURES]
+
+
+@pytest.mark.parametrize("cells", cells_of(DUAL), ids=lambda cells: cells[0][0])
+def test_with_two_selectors(new_site: Site, cells: list[tuple[str, Step]]) -> None:
+    with small_disk(new_site):
+        server = new_site.add_server(
+            "example.test", outbound="relay", dkim_keep_days=0, disk="900M"
+        )
+        meet_all(new_site, server, DUAL, cells)
+
+
+@pytest.mark.parametrize("cells", cells_of(FIXED), ids=lambda cells: cells[0][0])
+def test_with_one_selector(new_site: Site, cells: list[tuple[str, Step]]) -> None:
+    with small_disk(new_site):
+        server = new_site.add_server(
+            "example.test", dkim_keep_days=0, dkim_ttl_slack=2, disk="900M"
+        )
+        new_site.operator.zones["example.test"]["ttl"] = 6
+        meet_all(new_site, server, FIXED, cells)
 
 
 def test_a_host_that_is_away_does_not_hold_up_the_others(new_site: Site) -> None:
@@ -236,7 +357,7 @@ def test_a_host_that_is_away_does_not_hold_up_the_others(new_site: Site) -> None
     there = site.add_server("second.test", outbound="relay", dkim_keep_days=0)
     assert site.operator.run().status == 0
     old = {domain: selectors(site, domain) for domain in ("example.test", "second.test")}
-    with away(there):
+    with away(site, there):
         # Unless it is asked for, one host that cannot be connected to ends the run.
         done = rotate(site)
         assert done.status != 0 and there.name in done.output

@@ -9,6 +9,7 @@ import pytest
 
 from keys.rotation import Step, Strategy
 from tests.lab_tests.rotation import (
+    DISTURBED,
     TIMES,
     Watched,
     assert_one_key,
@@ -20,13 +21,13 @@ from tests.lab_tests.rotation import (
 from tests.lab_tests.site import Server, Site
 
 pytestmark = pytest.mark.lab
-KILLED = "tests/lab/rotate_killed.py"
+
 _INTO = ("0.2", "60", "0.05")  # seconds that a step may take before it is killed, in turn
 
 
 def killed(site: Site, server: Server, moment: str) -> None:
-    """Kill a run with all it has started at a moment (see `tests.lab.rotate_killed`)."""
-    run = Watched(site, KILLED, PMAIL_KILL=moment)
+    """Kill a run with all it has started at a moment (see `tests.lab.rotate_disturbed`)."""
+    run = Watched(site, DISTURBED, PMAIL_MOMENT=moment)
     assert run.ended() == -signal.SIGKILL, run.printed
     assert "Traceback" not in run.printed, run.printed
     assert_safe(site, server, f"{moment}:\n{run.printed}")
