@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 
 from paramiko import SSHException
 from pyinfra import host, state
@@ -22,6 +20,7 @@ from deploys.rotation import wording
 from deploys.rotation.journal import Journal
 from deploys.rotation.outcome import Outcome, Waiting, problem
 from deploys.rotation.request import Request
+from deploys.rotation.run import CLOCK_WITHIN, Run
 from dns_providers.base import ProviderError, Tell
 from keys import rotation as machine
 from keys.dkim import month
@@ -40,64 +39,7 @@ RulesOf = Callable[[SigningKey, KeyRef], Rules]
 
 _GATE = frozenset({"SPF", "DKIM", "DMARC", "PROP", "DEL"})
 _NOT_GREEN = frozenset({Status.FAIL, Status.UNKNOWN})
-_CLOCK_WITHIN = 300  # seconds that this machine and a server may differ by
 _TELL_EVERY = 30.0  # seconds
-
-
-def _passed() -> float:
-    """Seconds that have passed, a closed laptop's sleep too where the system counts it."""
-    if sys.platform == "linux":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The time of day, which can be set, the time that only passes, and a way to let it pass."""
-
-    now: Callable[[], float] = time.time
-    passed: Callable[[], float] = _passed
-    sleep: Callable[[float], None] = time.sleep
-
-    @property
-    def offset(self) -> float:
-        """What changes only when the clock is set."""
-        return self.now() - self.passed()
-
-
-@dataclass(slots=True)
-class Run:
-    """What this run has come to.
-
-    planned: rotations that will begin. stopped: domains that are done with for now. clocks_agree:
-    whether each host that told its time has the same as we; None when none has told it yet. offset:
-    the clock's when that was.
-    """
-
-    planned: dict[str, Rotation] = field(default_factory=dict)
-    stopped: set[str] = field(default_factory=set)
-    clock: Clock = field(default_factory=Clock)
-    clocks_agree: bool | None = None
-    offset: float = 0.0
-
-    def compared(self, *, agree: bool) -> None:
-        """A host has told its time."""
-        self.clocks_agree = agree and self.clocks_agree is not False
-        self.offset = self.clock.offset
-
-    @property
-    def trusts_clock(self) -> bool:
-        """Whether the time of day is right, as far as one can know: nothing that waits by it ends
-        otherwise.
-        """
-        was_set = abs(self.clock.offset - self.offset) > _CLOCK_WITHIN
-        return bool(self.clocks_agree) and not was_set
-
-
-@cache
-def this_run() -> Run:
-    """Return the one of this process: hosts share it."""
-    return Run()
 
 
 def journal() -> Journal:
@@ -315,7 +257,7 @@ def _compare_clocks(host: Host, run: Run) -> None:
     if not state.is_executing:
         return
     seen = read(host, "date +%s").stdout.strip()
-    agree = seen.isdigit() and abs(int(seen) - run.clock.now()) <= _CLOCK_WITHIN
+    agree = seen.isdigit() and abs(int(seen) - run.clock.now()) <= CLOCK_WITHIN
     run.compared(agree=agree)
     if not agree:
         line = text("rotation.clock", host=host.name)

@@ -12,9 +12,9 @@ from deploys.dns_steps import open_zone
 from deploys.rotation import operations
 from deploys.rotation.in_dns import InDns
 from deploys.rotation.on_host import OnHost
-from deploys.rotation.operations import Run
 from deploys.rotation.outcome import Outcome
 from deploys.rotation.request import Request
+from deploys.rotation.run import Run, this_run
 from deploys.verify_steps import checked
 from dns_providers.base import Tell, tell_nobody
 from dns_providers.operations import Reporter
@@ -41,7 +41,7 @@ def rotate(
     site: Site, server: MailServer | None, zone: ZoneSettings | None, request: Request
 ) -> None:
     """Do all that is due: begin, then every step; twice where a failed one may turn back."""
-    run = operations.this_run()
+    run = this_run()
     if server:
         operations.begin(
             name=text("rotation.name.begin"),

@@ -13,9 +13,10 @@ from deploys.paths import key_store, state_dir
 from deploys.rotation import in_dns
 from deploys.rotation.in_dns import REVOKED, InDns
 from deploys.rotation.journal import Journal
-from deploys.rotation.operations import Clock, Run, waited
+from deploys.rotation.operations import waited
 from deploys.rotation.outcome import Outcome, Waiting, problem
 from deploys.rotation.request import Request
+from deploys.rotation.run import Clock, Run
 from dns_providers.base import ProviderError
 from dns_providers.propagation import Delegation, Expected, ServerState, Verdict, judge
 from dns_providers.propagation import Outcome as Awaited

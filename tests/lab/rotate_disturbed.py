@@ -22,18 +22,20 @@ from pyinfra import local
 
 from deploys.rotation import operations, steps
 from deploys.rotation.journal import Journal
+from deploys.rotation.outcome import Outcome
+from deploys.rotation.run import Clock, this_run
 from keys.rotation import Rotation
 
 now, set_by = time.time, [0.0]
 time.time = lambda: now() + set_by[0]
-operations.this_run().clock = operations.Clock(now=time.time)
+this_run().clock = Clock(now=time.time)
 how, step, *more = os.environ["PMAIL_MOMENT"].split()
 steps._LEAST_TTL = int(os.environ.get("PMAIL_LEAST_TTL", steps._LEAST_TTL))
 began = operations.waited
 save = Journal.save
 
 
-def waited(there: Rotation, *others: Any) -> operations.Outcome:
+def waited(there: Rotation, *others: Any) -> Outcome:
     """At the beginning of a step."""
     if there.step == step and how == "within":
         # A process of its own: this one's threads are pyinfra's, and wait for each other.
