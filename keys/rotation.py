@@ -175,6 +175,12 @@ class Rotation:
         return dict(self.done).get(step)
 
 
+def steps_of(strategy: Strategy) -> tuple[Step, ...]:
+    """Return the steps of a strategy in order, those that are left out in an emergency too."""
+    others = frozenset[Step]().union(*(_ONLY[each] for each in _ONLY if each is not strategy))
+    return tuple(step for step in STEPS if step not in others)
+
+
 def old_enough(created: float, now: float, max_age: int) -> bool:
     """Whether a key is to be replaced. created, now: Unix seconds. max_age: days."""
     return now - created >= max_age * 86400
@@ -203,9 +209,18 @@ def after(rotation: Rotation, now: float) -> Rotation:
     return replace(rotation, step=following, entered=now, done=done, touched=touched, problem=None)
 
 
-def comes_to(rotation: Rotation, step: Step) -> bool:
-    """Whether a step is still to be done, if nothing turns the rotation."""
-    return _place(step) >= _place(rotation.step) and _belongs(step, rotation)
+def coming(rotation: Rotation, now: float, *, stays: bool) -> tuple[Step, ...]:
+    """Return the steps that a run does from now on, if nothing turns the rotation.
+
+    stays: whether it waits for what is waited for while mail goes on, instead of ending there.
+    """
+    found = list[Step]()
+    while not rotation.ended:
+        if not stays and not rotation.paused and left(rotation, now):
+            break
+        found.append(rotation.step)
+        rotation = after(rotation, now)
+    return tuple(found)
 
 
 def left(rotation: Rotation, now: float, *, trusted: bool = True) -> float:
@@ -268,7 +283,7 @@ def _way_back(rotation: Rotation) -> Step:
 
 
 def _belongs(step: Step, rotation: Rotation) -> bool:
-    if any(step in only for strategy, only in _ONLY.items() if strategy is not rotation.strategy):
+    if step not in steps_of(rotation.strategy):
         return False
     if step is Step.KEEP and rotation.going_back and not rotation.touched:
         return False  # nobody ever saw that key

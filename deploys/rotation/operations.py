@@ -18,7 +18,7 @@ from deploys.paths import key_store, state_dir
 from deploys.remote import read
 from deploys.rotation import wording
 from deploys.rotation.journal import Journal
-from deploys.rotation.outcome import Outcome, Waiting, problem
+from deploys.rotation.outcome import Outcome, problem
 from deploys.rotation.request import Request
 from deploys.rotation.run import CLOCK_WITHIN, Run
 from dns_providers.base import ProviderError, Tell
@@ -77,7 +77,7 @@ def begin(
         try:
             there = journal().load(signing.domain)
             if there is not None:
-                yield from _turned(there, request)
+                yield from _turned(there, request, run)
                 continue
             if request.action == "abort":
                 _stop(signing.domain, run, text("rotation.none", domain=signing.domain))
@@ -104,7 +104,12 @@ def begin(
 
 @operation()
 def do(
-    steps: tuple[Step, ...], domains: tuple[str, ...], request: Request, run: Run, effect: Effect
+    steps: tuple[Step, ...],
+    domains: tuple[str, ...],
+    request: Request,
+    run: Run,
+    effect: Effect,
+    again: bool = False,
 ) -> Commands:
     """Do the next steps of the rotations that have come to them.
 
@@ -113,17 +118,16 @@ def do(
     + request: what was asked for
     + run: what this run comes to
     + effect: does one of the steps
+    + again: for those that have turned back
     """
     for domain in domains:
         for step in steps:
             if state.is_executing:
-                there = _load(domain)
-                due = there is not None and there.step is step and domain not in run.stopped
+                due = _is_due(step, domain, request, run)
             else:
-                coming = run.planned.get(domain) or _load(domain)
-                due = coming is not None and machine.comes_to(coming, step)
+                due = not again and step in _coming(domain, request, run)
             if due:
-                yield FunctionCommand(_perform, (step, domain, request, run, effect), {})
+                yield FunctionCommand(_perform, (step, domain, run, effect), {})
     host.noop(text("rotation.not_its_turn"))
 
 
@@ -167,7 +171,7 @@ def _begin(state: State, host: Host, rotation: Rotation) -> bool:
     return True
 
 
-def _turned(there: Rotation, request: Request) -> Commands:
+def _turned(there: Rotation, request: Request, run: Run) -> Commands:
     """A rotation that is going on goes on, unless it shall turn back or hurry."""
     now = time.time()
     try:
@@ -183,6 +187,7 @@ def _turned(there: Rotation, request: Request) -> Commands:
             raise OperationError(line) from None
         flow.leave_unsolved(host.name, (line,))
         return
+    run.planned[there.domain] = turned
     host.log_styled(f"  {text('rotation.turned', domain=there.domain)}", fg="yellow")
     yield FunctionCommand(_begin, (turned,), {})
 
@@ -265,12 +270,23 @@ def _compare_clocks(host: Host, run: Run) -> None:
         flow.leave_unsolved(host.name, (line,))
 
 
+def _is_due(step: Step, domain: str, request: Request, run: Run) -> bool:
+    there = _load(domain)
+    if there is None or there.step is not step or domain in run.stopped:
+        return False
+    return not is_for_later(there, request, run)
+
+
+def _coming(domain: str, request: Request, run: Run) -> tuple[Step, ...]:
+    """The steps that this run will do of a domain's rotation, if nothing comes between."""
+    there = run.planned.get(domain) or _load(domain)
+    return machine.coming(there, time.time(), stays=request.wait) if there else ()
+
+
 # -- a step ------------------------------------------------------------------------------------
 
 
-def _perform(
-    state: State, host: Host, step: Step, domain: str, request: Request, run: Run, effect: Effect
-) -> bool:
+def _perform(state: State, host: Host, step: Step, domain: str, run: Run, effect: Effect) -> bool:
     """Do a step and remember how it went. Never fails the host: others' rotations go on."""
 
     def tell(message_id: str, values: Mapping[str, str]) -> None:
@@ -281,7 +297,7 @@ def _perform(
         if there is None or there.step is not step:
             return True
         with nullcontext() if there.paused else flow.let_others_in():
-            outcome = waited(there, request, run, tell)
+            outcome = waited(there, run, tell)
         with journal().locked(domain):
             if journal().load(domain) == there:  # else another run went on meanwhile
                 _remember(host, there, outcome or effect(state, host, there, tell), run)
@@ -291,18 +307,22 @@ def _perform(
     return True
 
 
-def waited(there: Rotation, request: Request, run: Run, tell: Tell) -> Outcome:
-    """Wait until a step's deadline, where this run is to stay for it."""
+def is_for_later(there: Rotation, request: Request, run: Run) -> bool:
+    """Whether a step waits for longer than this run stays; while mail is paused every run stays."""
+    if request.wait or there.paused or not run.trusts_clock:
+        return False
+    return machine.left(there, run.clock.now()) > 0
+
+
+def waited(there: Rotation, run: Run, tell: Tell) -> Outcome:
+    """Wait until a step's deadline."""
     clock, trusted = run.clock, run.trusts_clock
     left = machine.left(there, clock.now(), trusted=trusted)
     if there.deadline is None or (trusted and not left):
         return None
-    # Sending is paused: nobody is to come back later for that, or to set a clock first.
-    if not there.paused:
-        if not trusted:
-            return problem("rotation.clock_stops", domain=there.domain)
-        if not request.wait:
-            return Waiting(there.deadline)
+    # While mail is paused nobody is to set a clock first.
+    if not there.paused and not trusted:
+        return problem("rotation.clock_stops", domain=there.domain)
     # A clock that is set while we wait makes the wait no shorter.
     end, told = clock.passed() + left, 0.0
     while (left := end - clock.passed()) > 0:
@@ -314,10 +334,7 @@ def waited(there: Rotation, request: Request, run: Run, tell: Tell) -> Outcome:
 
 
 def _remember(host: Host, there: Rotation, outcome: Outcome, run: Run) -> None:
-    if isinstance(outcome, Waiting):
-        run.stopped.add(there.domain)
-        return
-    if isinstance(outcome, Problem):
+    if outcome:
         _failed(host, there, outcome, run)
         return
     now = time.time()

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from keys.rotation import Problem
 
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The step is not due yet. until: Unix seconds."""
-
-    until: float
-
-
-# None: done.
-Outcome = Problem | Waiting | None
+Outcome = Problem | None  # None: done
 
 
 def problem(message_id: str, **values: str) -> Problem:

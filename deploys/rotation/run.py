@@ -10,6 +10,7 @@ from functools import cache
 
 from keys.rotation import Rotation
 
+_LOOK_EVERY = 0.05  # seconds
 CLOCK_WITHIN = 300  # seconds that this machine and a server may differ by
 
 
@@ -38,16 +39,22 @@ class Clock:
 class Run:
     """What this run has come to.
 
-    planned: rotations that will begin. stopped: domains that are done with for now. clocks_agree:
-    whether each host that told its time has the same as we; None when none has told it yet. offset:
-    the clock's when that was.
+    planned: rotations that will begin or turn. prepared: servers of which it is known. stopped:
+    domains that are done with for now. clocks_agree: whether each host that told its time has the
+    same as we; None when none has told it yet. offset: the clock's when that was.
     """
 
     planned: dict[str, Rotation] = field(default_factory=dict)
+    prepared: set[str] = field(default_factory=set)
     stopped: set[str] = field(default_factory=set)
     clock: Clock = field(default_factory=Clock)
     clocks_agree: bool | None = None
     offset: float = 0.0
+
+    def await_prepared(self, servers: frozenset[str]) -> None:
+        """Wait until it is known of all these servers what will begin."""
+        while not servers <= self.prepared:
+            self.clock.sleep(_LOOK_EVERY)
 
     def compared(self, *, agree: bool) -> None:
         """A host has told its time."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from pyinfra import state
 from pyinfra.api import Host, State
 
 from deploys.dns_steps import open_zone
@@ -18,7 +19,7 @@ from deploys.rotation.run import Run, this_run
 from deploys.verify_steps import checked
 from dns_providers.base import Tell, tell_nobody
 from dns_providers.operations import Reporter
-from keys.rotation import KeyRef, Rotation, Rules, Step
+from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, steps_of
 from postmaster.desired import zone_for
 from postmaster.messages import text
 from postmaster.outbound import SigningKey, mode_of
@@ -51,17 +52,37 @@ def rotate(
             checks=partial(checked, server=server, site=site),
             rules=partial(_rules, site=site, server=server),
         )
-    passes = 2 if any(mode_of(each).rotation == "fixed-selector" for each in site.servers) else 1
-    for number in range(passes):
-        for kind, steps in _ORDER:
-            operations.meet(name=text("rotation.name.meet"), step=f"{number}{kind}{steps[0]}")
+        run.prepared.add(server.host)
+    if zone and _all_at_once():
+        run.await_prepared(frozenset(each.host for each in site.servers) & _active())
+    strategies = {Strategy(mode_of(each).rotation) for each in site.servers}
+    for again in (False, True) if Strategy.FIXED in strategies else (False,):
+        for kind, group in _ORDER:
+            steps = tuple(step for step in group if any(step in steps_of(s) for s in strategies))
+            if not steps:
+                continue
+            operations.meet(name=text("rotation.name.meet"), step=f"{again} {steps[0]}")
             if kind == "server" and server:
-                _on_server(site, server, steps, request, run)
+                _on_server(site, server, steps, request, run, again=again)
             if kind == "zone" and zone:
-                _in_zone(site, zone, steps, request, run)
+                _in_zone(site, zone, steps, request, run, again=again)
     operations.meet(name=text("rotation.name.meet"), step="end")
     if server:
         operations.show(name=text("rotation.name.show"), domains=domains_with_keys(server))
+
+
+def _active() -> frozenset[str]:
+    return frozenset(each.name for each in state.inventory.get_active_hosts())
+
+
+def _all_at_once() -> bool:
+    """Whether all hosts are prepared at the same time, so that one can wait for others."""
+    return len(_active()) <= state.config.PARALLEL
+
+
+def _name(steps: tuple[Step, ...]) -> str:
+    names = ", ".join(text(f"rotation.step.{step.value}") for step in steps)
+    return text("rotation.name.steps", steps=names)
 
 
 def domains_with_keys(server: MailServer) -> tuple[str, ...]:
@@ -70,15 +91,22 @@ def domains_with_keys(server: MailServer) -> tuple[str, ...]:
 
 
 def _on_server(
-    site: Site, server: MailServer, steps: tuple[Step, ...], request: Request, run: Run
+    site: Site,
+    server: MailServer,
+    steps: tuple[Step, ...],
+    request: Request,
+    run: Run,
+    *,
+    again: bool,
 ) -> None:
     operations.do(
-        name=text("rotation.name.server"),
+        name=_name(steps),
         steps=steps,
         domains=domains_with_keys(server),
         request=request,
         run=run,
         effect=partial(_host_effect, server, site),
+        again=again,
     )
 
 
@@ -109,7 +137,13 @@ def _host_effect(
 
 
 def _in_zone(
-    site: Site, zone: ZoneSettings, steps: tuple[Step, ...], request: Request, run: Run
+    site: Site,
+    zone: ZoneSettings,
+    steps: tuple[Step, ...],
+    request: Request,
+    run: Run,
+    *,
+    again: bool,
 ) -> None:
     zones = [each.name for each in site.zones]
     domains = tuple(
@@ -119,12 +153,13 @@ def _in_zone(
         if zone_for(domain, zones) == zone.name
     )
     operations.do(
-        name=text("rotation.name.zone"),
+        name=_name(steps),
         steps=steps,
         domains=domains,
         request=request,
         run=run,
         effect=partial(_zone_effect, zone, site),
+        again=again,
     )
 
 

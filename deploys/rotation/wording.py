@@ -103,6 +103,8 @@ def span(seconds: float) -> str:
     """Return a duration."""
     if seconds >= 2 * 86400:
         return text("rotation.days", count=round(seconds / 86400))
+    if seconds >= 2 * 3600:
+        return text("rotation.hours", count=round(seconds / 3600))
     if seconds >= 120:
         return text("rotation.minutes", count=round(seconds / 60))
     return text("rotation.seconds", count=round(seconds))

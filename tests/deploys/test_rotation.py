@@ -13,8 +13,8 @@ from deploys.paths import key_store, state_dir
 from deploys.rotation import in_dns
 from deploys.rotation.in_dns import REVOKED, InDns
 from deploys.rotation.journal import Journal
-from deploys.rotation.operations import waited
-from deploys.rotation.outcome import Outcome, Waiting, problem
+from deploys.rotation.operations import is_for_later, waited
+from deploys.rotation.outcome import Outcome, problem
 from deploys.rotation.request import Request
 from deploys.rotation.run import Clock, Run
 from dns_providers.base import ProviderError
@@ -61,47 +61,47 @@ class Time:
         return Clock(lambda: self.day, lambda: self.real, self.sleep)
 
 
-def wait(
-    there: Rotation,
-    request: Request,
-    time: Time,
-    *,
-    agree: bool | None = True,
-    set_by: float = 0.0,
-) -> Outcome:
-    """Wait in a run that has compared its clock, which is set by so much before the step."""
-
-    def tell(message_id: str, values: Mapping[str, str]) -> None:
-        assert values["domain"] == "example.test"
-
+def run_at(time: Time, *, agree: bool | None = True, set_by: float = 0.0) -> Run:
+    """A run that has compared its clock, which is set by so much since."""
     run = Run(clock=time.clock)
     if agree is not None:
         run.compared(agree=agree)
     time.day += set_by
-    return waited(there, request, run, tell)
+    return run
+
+
+def wait(there: Rotation, run: Run) -> Outcome:
+    def tell(message_id: str, values: Mapping[str, str]) -> None:
+        assert values["domain"] == "example.test"
+
+    return waited(there, run, tell)
 
 
 def test_a_long_wait_is_left_to_a_later_run_unless_this_one_shall_stay() -> None:
     there, time = at(Step.KEEP, Strategy.DUAL), Time()
-    assert wait(there, RUN, time) == Waiting(1000.0 + 86400) and time.real == 50.0
-    assert wait(there, STAY, time) is None and time.real == 50.0 + 86400
+    run = run_at(time)
+    assert is_for_later(there, RUN, run) and not is_for_later(there, STAY, run)
+    assert wait(there, run) is None and time.real == 50.0 + 86400
+    assert not is_for_later(there, RUN, run)
 
 
 def test_while_nothing_is_sent_every_run_stays() -> None:
-    time = Time()
-    assert wait(at(Step.DRAIN, Strategy.FIXED), RUN, time) is None and time.real == 50.0 + 90
+    there, time = at(Step.DRAIN, Strategy.FIXED), Time()
+    run = run_at(time)
+    assert not is_for_later(there, RUN, run)
+    assert wait(there, run) is None and time.real == 50.0 + 90
 
 
 def test_a_clock_that_is_set_meanwhile_makes_no_wait_shorter_or_longer() -> None:
     for jump in (86400.0, -86400.0):
         time = Time(jumps=[0.0, jump])
-        assert wait(at(Step.DRAIN, Strategy.FIXED), RUN, time) is None
+        assert wait(at(Step.DRAIN, Strategy.FIXED), run_at(time)) is None
         assert time.real == 50.0 + 90, jump
 
 
 def test_a_clock_that_was_put_back_since_keeps_mail_paused_for_no_longer() -> None:
     time = Time(day=1000.0 - 86400)
-    assert wait(at(Step.DRAIN, Strategy.FIXED), RUN, time) is None and time.real == 50.0 + 90
+    assert wait(at(Step.DRAIN, Strategy.FIXED), run_at(time)) is None and time.real == 50.0 + 90
 
 
 NOT_TRUSTED = problem("rotation.clock_stops", domain="example.test")
@@ -117,12 +117,13 @@ def test_where_the_clock_cannot_be_trusted_no_deadline_is_believed(
 ) -> None:
     for there in (at(Step.KEEP, Strategy.DUAL), at(Step.AGE, Strategy.FIXED)):
         time = Time()
-        assert wait(there, STAY, time, agree=agree, set_by=set_by) == NOT_TRUSTED
-        assert time.real == 50.0
+        run = run_at(time, agree=agree, set_by=set_by)
+        assert not is_for_later(there, RUN, run), "it would end without a word"
+        assert wait(there, run) == NOT_TRUSTED and time.real == 50.0
     # Mail that is paused waits for nobody to set a clock: the whole wait from now is enough.
     time = Time()
-    drained = wait(at(Step.DRAIN, Strategy.FIXED), RUN, time, agree=agree, set_by=set_by)
-    assert drained is None and time.real == 50.0 + 90
+    run = run_at(time, agree=agree, set_by=set_by)
+    assert wait(at(Step.DRAIN, Strategy.FIXED), run) is None and time.real == 50.0 + 90
 
 
 def test_one_host_that_differs_is_not_outvoted() -> None:

@@ -20,10 +20,12 @@ from keys.rotation import (
     after,
     back,
     begin,
+    coming,
     failed,
     forecast,
     hurry,
     left,
+    steps_of,
     turns_by_itself,
 )
 
@@ -82,6 +84,21 @@ def test_waits_end_when_no_cache_can_have_the_old_record() -> None:
     draining = walked(started(Strategy.FIXED), Step.DRAIN)
     assert draining.deadline == draining.entered + 60 + 60
     assert walked(started(Strategy.DUAL), Step.PROVE).deadline is None
+
+
+def test_a_run_does_what_is_due_until_a_wait_that_it_does_not_stay_for() -> None:
+    dual, fixed = started(Strategy.DUAL), started(Strategy.FIXED)
+    assert " ".join(coming(dual, 0.0, stays=False)) == "make publish prove install switch verify"
+    assert coming(dual, 0.0, stays=True) == steps_of(Strategy.DUAL)
+    assert " ".join(coming(fixed, 0.0, stays=False)) == "make lower"
+    # Paused, every run stays.
+    paused = walked(fixed, Step.PAUSE)
+    assert " ".join(coming(paused, paused.entered, stays=False)) == (
+        "pause publish prove drain switch resume verify restore"
+    )
+    kept = walked(dual, Step.KEEP)
+    assert coming(kept, kept.entered + RULES.keep - 1, stays=False) == ()
+    assert " ".join(coming(kept, kept.entered + RULES.keep, stays=False)) == "keep retire erase"
 
 
 def test_a_problem_stays_until_its_step_is_done() -> None:

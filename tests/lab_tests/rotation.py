@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keys.rotation import STEPS, Step, Strategy
+from keys.rotation import Step
 from tests.lab.nameservers import CACHES, PRIMARY, SECONDARY
 from tests.lab.operator import Run
 from tests.lab.process import wait_for
@@ -208,11 +208,3 @@ def is_doing(site: Site, step: Step) -> bool:
     if there is None or there["step"] != step or not lock.exists():
         return False
     return f":{lock.stat().st_ino} " in Path("/proc/locks").read_text()
-
-
-def steps_of(strategy: Strategy) -> tuple[Step, ...]:
-    """The steps of a strategy, as its rotations go."""
-    dual = {Step.INSTALL, Step.RETIRE}
-    fixed = {Step.LOWER, Step.AGE, Step.PAUSE, Step.DRAIN, Step.RESUME, Step.RESTORE}
-    others = fixed if strategy is Strategy.DUAL else dual
-    return tuple(step for step in STEPS if step not in others)

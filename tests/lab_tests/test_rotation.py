@@ -6,6 +6,7 @@ never asks: one keeps nothing, one keeps each record for its TTL, one too long.
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -17,6 +18,7 @@ from tests.lab.receiver import Receiver
 from tests.lab_tests.rotation import (
     KEY_TABLE,
     NONE,
+    ROTATE,
     TIMES,
     a_day_passes,
     arrived,
@@ -58,6 +60,8 @@ def test_two_domains_get_new_keys_in_a_running_stream_though_a_name_server_lags(
         assert has_sent(12)
         # Whatever the old key has signed arrives within a day.
         assert arrived(Sent(set(sent.accepted)))
+        waits = rotate(site)
+        assert (waits.status, waits.changed) == (0, 0), waits.output
         for domain in domains:
             assert len(selectors(site, domain)) == 2
             a_day_passes(site, domain)
@@ -80,6 +84,28 @@ def test_two_domains_get_new_keys_in_a_running_stream_though_a_name_server_lags(
     assert site.not_green(server) == []
     assert "-> pm" in rotate(site, "rotate_action=status").output
     never_follows(site, server)
+
+
+def announced(site: Site, server: Server, *steps: str) -> None:
+    """A dry run tells of these steps and where they are done, and does none of them."""
+
+    def everything() -> tuple[str, dict[str, bytes], dict[str, str]]:
+        folders = (
+            site.operator.keys,
+            site.operator.state / "rotation",
+            site.operator.state / "dns",
+        )
+        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        kept = {str(path): path.read_bytes() for path in files}
+        return site.records(server.domain), kept, site.tree(server)
+
+    before = everything()
+    dry = site.operator.run(ROTATE, "--dry")
+    assert dry.status == 0 and everything() == before
+    told = re.findall(r"DKIM: (.+?)  +1 \((\S+)\)", dry.output)
+    names = {"zone": f"@zone/{server.domain}", "host": server.name}
+    expected = [each.rpartition(" @ ") for each in steps]
+    assert told == [(what, names[where]) for what, _, where in expected], dry.output
 
 
 def never_follows(site: Site, server: Server) -> None:
@@ -153,6 +179,8 @@ def test_a_key_that_is_replaced_in_place_fails_no_signature_while_mail_is_paused
     with site.dns.lagging_looks_every(1):
         assert site.operator.run().status == 0
     (old,) = site.txt("default._domainkey.lag.test")
+    # Without --wait a run ends with the first wait.
+    announced(site, server, "make the key @ host", "lower the TTL, wait out the old TTL @ zone")
     site.dns.start_caches(least_ttl=ttl + slack)
     with streaming(site, server, ["lag.test"], ["recv.test"], EVERY) as sent:
         assert has_sent(12)
@@ -219,6 +247,16 @@ def test_a_shorter_key_and_the_old_one_revealed_once_nothing_is_verified_with_it
     site.operator.zones["example.test"]["ttl"] = 5
     assert site.operator.run().status == 0
     (old,) = selectors(site, "example.test")
+    announced(
+        site,
+        server,
+        "make the key @ host",
+        "publish the record, prove it on every server @ zone",
+        "put the key on the host, sign with the new key, verify a signature by every resolver"
+        " @ host",
+        "keep the old record for mail verified late, retire the old record @ zone",
+        "delete the old private key @ host",
+    )
     server.data["dkim_bits"] = 1024
     done = rotate(site)
     assert done.status == 0, done.output

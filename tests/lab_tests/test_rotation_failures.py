@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from keys.rotation import Step, Strategy
+from keys.rotation import Step, Strategy, steps_of
 from tests.lab.nameservers import SECONDARY
 from tests.lab.process import run, wait_for
 from tests.lab_tests.rotation import (
@@ -31,7 +31,6 @@ from tests.lab_tests.rotation import (
     rotate,
     selectors,
     signer_key,
-    steps_of,
 )
 from tests.lab_tests.site import Server, Site
 

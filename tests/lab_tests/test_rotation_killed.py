@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from keys.rotation import Step, Strategy
+from keys.rotation import Step, Strategy, steps_of
 from tests.lab_tests.rotation import (
     DISTURBED,
     TIMES,
@@ -16,7 +16,6 @@ from tests.lab_tests.rotation import (
     assert_safe,
     going_on,
     rotate,
-    steps_of,
 )
 from tests.lab_tests.site import Server, Site
 

@@ -3,8 +3,7 @@
 TEXTS = {
     "rotation.name.begin": "Begin what is due",
     "rotation.name.meet": "All hosts meet",
-    "rotation.name.server": "DKIM rotation: on the server",
-    "rotation.name.zone": "DKIM rotation: in DNS",
+    "rotation.name.steps": "DKIM: {steps}",
     "rotation.name.show": "DKIM rotation: where it is",
     "rotation.name.status": "DKIM keys",
     "rotation.step.make": "make the key",
@@ -76,6 +75,7 @@ TEXTS = {
     "rotation.past.ended": "{started} – {ended}: {old} -> {new}, {outage} without mail",
     "rotation.past.aborted": "{started} – {ended}: turned back to {new}, away from {old}, {outage} without mail",
     "rotation.days": "{count} days",
+    "rotation.hours": "{count} h",
     "rotation.minutes": "{count} min",
     "rotation.seconds": "{count} s",
     "rotation.one_action": "give one of --status, --abort and --reveal",

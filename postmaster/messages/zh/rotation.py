@@ -3,8 +3,7 @@
 TEXTS = {
     "rotation.name.begin": "开始到期的轮换",
     "rotation.name.meet": "所有主机会合",
-    "rotation.name.server": "DKIM 轮换：在服务器上",
-    "rotation.name.zone": "DKIM 轮换：在 DNS 中",
+    "rotation.name.steps": "DKIM：{steps}",
     "rotation.name.show": "DKIM 轮换：进度",
     "rotation.name.status": "DKIM 密钥",
     "rotation.step.make": "生成密钥",
@@ -23,7 +22,7 @@ TEXTS = {
     "rotation.step.retire": "停用旧记录",
     "rotation.step.erase": "删除旧私钥",
     "rotation.plan.dual-selector": "{domain}：密钥 {old} 将由 {new} 取代，两者同时发布：不暂停，签名不会失败。"
-    "待每台名称服务器都显示新记录后（约一分钟）改用新密钥签名；旧记录保留 {keep} 后删除。若有服务器未跟上，则继续使用旧密钥。",
+    "待每台名称服务器都显示新记录后（约一分钟）改用新密钥签名；旧记录保留{keep}，然后删除。若有服务器未跟上，则继续使用旧密钥。",
     "rotation.plan.fixed-selector": "{domain}：密钥 {old} 将由同一选择器下的 {new} 取代。先将 TTL 降到 {low} 秒；随后约 {outage} 内不收发邮件"
     "（对方服务器和邮件客户端会重试），以免签名失败。总共 {whole}。若有服务器未跟上，则恢复旧记录。",
     "rotation.emergency.dual-selector": "{domain}：紧急：已泄露的密钥 {old} 将立即由 {new} 取代，新密钥启用后旧记录随即撤销。途中由旧密钥签名的邮件将无法通过验证。",
@@ -72,6 +71,7 @@ TEXTS = {
     "rotation.past.ended": "{started} – {ended}：{old} -> {new}，停邮 {outage}",
     "rotation.past.aborted": "{started} – {ended}：退回 {new}，弃用 {old}，停邮 {outage}",
     "rotation.days": "{count} 天",
+    "rotation.hours": "{count} 小时",
     "rotation.minutes": "{count} 分钟",
     "rotation.seconds": "{count} 秒",
     "rotation.one_action": "--status、--abort 和 --reveal 只能给一个",
