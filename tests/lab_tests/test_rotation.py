@@ -90,12 +90,7 @@ def announced(site: Site, server: Server, *steps: str) -> None:
     """A dry run tells of these steps and where they are done, and does none of them."""
 
     def everything() -> tuple[str, dict[str, bytes], dict[str, str]]:
-        folders = (
-            site.operator.keys,
-            site.operator.state / "rotation",
-            site.operator.state / "dns",
-        )
-        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        files = [path for path in site.operator.folder.rglob("*") if path.is_file()]
         kept = {str(path): path.read_bytes() for path in files}
         return site.records(server.domain), kept, site.tree(server)
 
