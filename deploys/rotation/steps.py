@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from pyinfra import state
-from pyinfra.api import Host, State
+from pyinfra.api import Host, OperationError, State
 
 from deploys.dns_steps import open_zone
 from deploys.rotation import operations
@@ -16,6 +16,7 @@ from deploys.rotation.on_host import OnHost
 from deploys.rotation.outcome import Outcome
 from deploys.rotation.request import Request
 from deploys.rotation.run import Run, this_run
+from deploys.site import zone_of
 from deploys.verify_steps import checked
 from dns_providers.base import Tell, tell_nobody
 from dns_providers.operations import Reporter
@@ -41,7 +42,11 @@ _ORDER: tuple[tuple[str, tuple[Step, ...]], ...] = (
 def rotate(
     site: Site, server: MailServer | None, zone: ZoneSettings | None, request: Request
 ) -> None:
-    """Do all that is due: begin, then every step; twice where a failed one may turn back."""
+    """Do all that is due: begin, then every step; twice where a failed one may turn back.
+
+    Raises OperationError when the run is limited to half of what a rotation needs.
+    """
+    _refuse_half(site, request)
     run = this_run()
     if server:
         operations.begin(
@@ -69,6 +74,22 @@ def rotate(
     operations.meet(name=text("rotation.name.meet"), step="end")
     if server:
         operations.show(name=text("rotation.name.show"), domains=domains_with_keys(server))
+
+
+def _refuse_half(site: Site, request: Request) -> None:
+    """Nobody's mail is paused, or key made, by a run that cannot publish; nor the other way."""
+    if state.limit_hosts is None:
+        return
+    limited = {each.name for each in state.limit_hosts}
+    zones = {zone_of(site, each).name: each.name for each in state.inventory.get_group("zones")}
+    missing = set[str]()
+    for server in site.servers:
+        for domain in filter(request.names, domains_with_keys(server)):
+            pair = {server.host, zones[_in_dns(site, domain, tell_nobody).zone.name]}
+            if pair & limited:
+                missing |= pair - limited
+    if missing:
+        raise OperationError(text("rotation.half", hosts=", ".join(sorted(missing))))
 
 
 def _active() -> frozenset[str]:

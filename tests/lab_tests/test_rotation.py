@@ -252,6 +252,13 @@ def test_a_shorter_key_and_the_old_one_revealed_once_nothing_is_verified_with_it
         "keep the old record for mail verified late, retire the old record @ zone",
         "delete the old private key @ host",
     )
+    for limit, missing in (
+        (server.name, "@zone/example.test"),
+        ("@zone/example.test", server.name),
+    ):
+        half = site.operator.run(ROTATE, "-y", "--limit", limit)
+        assert half.status != 0 and f"take {missing} into --limit" in half.output, half.output
+    assert selectors(site, "example.test") == [old] and going_on(site) is None
     server.data["dkim_bits"] = 1024
     done = rotate(site)
     assert done.status == 0, done.output
