@@ -55,7 +55,7 @@ TEXTS = {
     "rotation.waiting": "{domain}: {step}, until {until}",
     "rotation.is_paused": "mail is paused: run again soon",
     "rotation.paused": "mail of {domain} is paused by a key rotation that has not ended. Finish it first: pmail-deploy rotate-dkim (or --abort).",
-    "rotation.not_everywhere": "{domain}: not every name server shows the new record: {servers}. The key in use stays. Wait, and run again.",
+    "rotation.not_everywhere": "{domain}: not every name server shows the new record: {servers}. The key in use stays. Wait, and run again; a server that is gone for good has to leave the delegation.",
     "rotation.resolvers_late": "{domain}: every name server shows the new record, these resolvers do not: {resolvers}. The key in use stays. Run again later.",
     "rotation.asking_resolvers": "waiting for resolvers: {resolvers}",
     "rotation.ttl_not_served": "the record is not served with a TTL of {ttl} s by {servers}. Run again later.",

@@ -51,7 +51,7 @@ TEXTS = {
     "rotation.waiting": "{domain}：{step}，直至 {until}",
     "rotation.is_paused": "邮件已暂停：请尽快再次运行",
     "rotation.paused": "{domain} 的邮件因未结束的密钥轮换而暂停。请先完成：pmail-deploy rotate-dkim（或 --abort）。",
-    "rotation.not_everywhere": "{domain}：并非每台名称服务器都显示新记录：{servers}。继续使用现有密钥。请稍候再次运行。",
+    "rotation.not_everywhere": "{domain}：并非每台名称服务器都显示新记录：{servers}。继续使用现有密钥。请稍候再次运行；永久失效的服务器须从委派中移除。",
     "rotation.resolvers_late": "{domain}：每台名称服务器都已显示新记录，但以下解析器没有：{resolvers}。继续使用现有密钥。请稍后再次运行。",
     "rotation.asking_resolvers": "等待解析器：{resolvers}",
     "rotation.ttl_not_served": "{servers} 未以 {ttl} 秒的 TTL 提供该记录。请稍后再次运行。",
