@@ -85,7 +85,7 @@ def _refuse_half(site: Site, request: Request) -> None:
     missing = set[str]()
     for server in site.servers:
         for domain in filter(request.names, domains_with_keys(server)):
-            pair = {server.host, zones[_in_dns(site, domain, tell_nobody).zone.name]}
+            pair = {server.host, zones[_zone_with(site, domain).name]}
             if pair & limited:
                 missing |= pair - limited
     if missing:
@@ -166,12 +166,11 @@ def _in_zone(
     *,
     again: bool,
 ) -> None:
-    zones = [each.name for each in site.zones]
     domains = tuple(
         domain
         for server in site.servers
         for domain in domains_with_keys(server)
-        if zone_for(domain, zones) == zone.name
+        if _zone_with(site, domain) == zone
     )
     operations.do(
         name=_name(steps),
@@ -224,6 +223,10 @@ def _rules(signing: SigningKey, old: KeyRef, site: Site, server: MailServer) -> 
 
 def _in_dns(site: Site, domain: str, tell: Tell) -> InDns:
     """The DNS side of a domain's rotations, for a look from where its key is."""
+    return InDns(site, _zone_with(site, domain), tell, lambda _: None)
+
+
+def _zone_with(site: Site, domain: str) -> ZoneSettings:
     name = zone_for(domain, (each.name for each in site.zones))
     assert name is not None  # every domain has its zone, or the inventory is refused
-    return InDns(site, site.zone(name), tell, lambda _: None)
+    return site.zone(name)

@@ -4,6 +4,7 @@
 198.51.100.53  BIND     primary of all zones, TSIG updates, NOTIFY to Knot
 198.51.100.54  Knot     secondary of all zones
 198.51.100.56  NSD      secondary of lag.test only: it lags until a test makes it look
+198.51.100.58  PowerDNS api.test, changed by its HTTP API; only where a test starts it
 198.51.100.55  unbound  recursive resolver from the root down
 198.51.100.61  unbound  one that keeps nothing; with the next two only where a test starts them
 198.51.100.62  unbound  one that keeps each record for its TTL
@@ -50,7 +51,9 @@ from tests.lab.network import (
 )
 from tests.lab.process import Daemon, run, wait_for
 
-PARENT, PRIMARY, SECONDARY, LAGGING = (f"198.51.100.{last}" for last in (60, 53, 54, 56))
+PARENT, PRIMARY, SECONDARY, LAGGING, BY_API = (
+    f"198.51.100.{last}" for last in (60, 53, 54, 56, 58)
+)
 ALGORITHM = "hmac-sha256"
 SITE_ZONES = ("example.test", "second.test", "third.test", "lag.test")
 REVERSE = ("113.0.203.in-addr.arpa", "3.1.1.0.8.b.d.0.1.0.0.2.ip6.arpa")
@@ -70,6 +73,8 @@ FAR: dict[str, tuple[str, ...]] = {  # domains of others, and the addresses of t
 }
 CACHES = {"cold": COLD, "warm": WARM, "stretching": STRETCHING}
 SIGNED = "dane.test"  # with DNSSEC, an island: its key is nobody's delegation
+API_ZONE = "api.test"  # PowerDNS alone has it
+API_PORT = 8081
 LAG = 1800  # seconds between two looks of the lagging secondary by itself: longer than any test
 
 
@@ -82,7 +87,7 @@ class NameServers:
     @property
     def daemons(self) -> dict[str, Daemon]:
         """Its servers by name."""
-        names = ("parent", "bind", "knot", "lagging", "unbound", *CACHES)
+        names = ("parent", "bind", "knot", "lagging", "powerdns", "unbound", *CACHES)
         return {name: Daemon(self.folder / f"{name}.pid") for name in names}
 
     def secret(self, zone: str) -> str:
@@ -144,6 +149,12 @@ class NameServers:
             self.start(name, ["unbound", "-d", "-c", str(self.folder / f"{name}.conf")])
         for address in CACHES.values():
             self._wait_for(address, "test", recursive=True)
+
+    def start_powerdns(self) -> None:
+        """Start the server with an HTTP API, with a fresh zone."""
+        self._configure_powerdns()
+        self.start("powerdns", ["pdns_server", f"--config-dir={self.folder}"])
+        self._wait_for(BY_API, API_ZONE)
 
     @property
     def caches(self) -> dict[str, str]:
@@ -271,13 +282,13 @@ class NameServers:
         for zone in REVERSE:
             root += "".join(f"{zone}. 60 IN NS {name}.\n" for name in self._servers(zone))
         test = f"{soa}ns.root.test. 60 IN A {PARENT}\n"
-        for zone in (*SITE_ZONES, *FAR, SIGNED):
+        for zone in (*SITE_ZONES, *FAR, SIGNED, API_ZONE):
             lines = "".join(f"{zone}. 60 IN NS {name}.\n" for name in self._servers(zone))
             if zone.endswith(".test"):
                 test += lines
             else:
                 root += lines
-        addresses = {"ns1": PRIMARY, "ns2": SECONDARY, "ns3": LAGGING}
+        addresses = {"ns1": PRIMARY, "ns2": SECONDARY, "ns3": LAGGING, "ns4": BY_API}
         test += "".join(f"{n}.servers.test. 60 IN A {a}\n" for n, a in addresses.items())
         (self.folder / "root.zone").write_text(root)
         (self.folder / "test.zone").write_text(test)
@@ -288,6 +299,8 @@ class NameServers:
         (self.folder / "parent.conf").write_text(self._nsd("parent", PARENT) + zones)
 
     def _servers(self, zone: str) -> tuple[str, ...]:
+        if zone == API_ZONE:
+            return ("ns4.servers.test",)
         names = ("ns1.servers.test", "ns2.servers.test")
         return (*names, "ns3.servers.test") if zone == "lag.test" else names
 
@@ -373,6 +386,22 @@ class NameServers:
             f"  request-xfr: AXFR {PRIMARY} NOKEY\n  allow-notify: 0.0.0.0/0 NOKEY\n"
         )
         (self.folder / "lagging.conf").write_text(self._nsd("lagging", LAGGING) + zone)
+
+    def _configure_powerdns(self) -> None:
+        database = self.folder / "pdns.db"
+        schema = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql").read_text()
+        run("sqlite3", str(database), input=schema)
+        (self.folder / "pdns.conf").write_text(
+            f"launch=gsqlite3\ngsqlite3-database={database}\nlocal-address={BY_API}\n"
+            f"socket-dir={self.folder}\ncache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\n"
+            f"api=yes\napi-key={self.secret(API_ZONE)}\nwebserver=yes\n"
+            f"webserver-address={BY_API}\nwebserver-port={API_PORT}\n"
+            "webserver-allow-from=0.0.0.0/0\nzone-cache-refresh-interval=0\n"
+            "guardian=no\ndaemon=no\ndisable-syslog=yes\n"
+        )
+        (self.folder / f"{API_ZONE}.zone").write_text(self._zone(API_ZONE))
+        util = ["pdnsutil", f"--config-dir={self.folder}"]
+        run(*util, "load-zone", API_ZONE, str(self.folder / f"{API_ZONE}.zone"))
 
     def _configure_unbound(
         self, name: str = "unbound", address: str = RESOLVER, extra: str = ""

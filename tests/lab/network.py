@@ -20,7 +20,7 @@ RECEIVER_V6 = "2001:db8:113::25"  # one on IPv6 only
 GATEWAY = "203.0.113.1"
 SILENT = "198.51.100.57"  # drops what comes to port 25
 COLD, WARM, STRETCHING = (f"198.51.100.{last}" for last in (61, 62, 63))  # receivers' resolvers
-_SERVICES = (25, 26, 27, 28, 53, 54, 55, 56, 57, 60, 61, 62, 63, 80)
+_SERVICES = (25, 26, 27, 28, 53, 54, 55, 56, 57, 58, 60, 61, 62, 63, 80)
 _CLONE_NEWNET = 0x40000000
 
 

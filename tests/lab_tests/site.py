@@ -84,6 +84,16 @@ class Site:
             "dns_key_secret_env": variable,
         }
 
+    def add_zone_by_api(self) -> None:
+        """Put a zone into the inventory that another provider has, and start that."""
+        self.dns.start_powerdns()
+        self.operator.secrets["POWERDNS_KEY"] = self.dns.secret(nameservers.API_ZONE)
+        self.operator.zones[nameservers.API_ZONE] = {
+            "dns_provider": "powerdns",
+            "powerdns_url": f"http://{nameservers.BY_API}:{nameservers.API_PORT}",
+            "powerdns_key_env": "POWERDNS_KEY",
+        }
+
     def add_server(
         self,
         domain: str,

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from keys.rotation import Rules, Strategy, forecast
+from tests.lab.nameservers import API_ZONE, BY_API
 from tests.lab.operator import Run
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
@@ -281,3 +282,39 @@ def test_a_shorter_key_and_the_old_one_revealed_once_nothing_is_verified_with_it
     assert wait_for(lambda: revealed(old).status == 0, 30, pause=2.0)
     assert path.read_bytes() == (site.operator.keys / "example.test" / f"{old}.key").read_bytes()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def in_use(server: Server) -> dict[str, str]:
+    """Each domain's selector that the signer has."""
+    table = server.host.run(f"cat {KEY_TABLE}")
+    return dict(re.findall(r"^\S+\s+([^:\s]+):([^:\s]+):", table, re.MULTILINE))
+
+
+def test_a_provider_that_refuses_keeps_its_zones_old_key_and_no_other_providers(
+    new_site: Site,
+) -> None:
+    site = new_site
+    site.add_zone_by_api()
+    domains = ["example.test", API_ZONE]
+    server = site.add_server("example.test", domains=domains, outbound="relay", dkim_keep_days=0)
+    done = site.operator.run()
+    assert done.status == 0, done.output
+    old = in_use(server)
+    key = site.operator.secrets.pop("POWERDNS_KEY")
+    site.operator.secrets["POWERDNS_KEY"] = "wrong"
+    done = rotate(site)
+    assert done.status != 0 and "refuses the API key" in done.output, done.output
+    new = in_use(server)
+    assert new["example.test"] != old["example.test"] and new[API_ZONE] == old[API_ZONE]
+    site.operator.secrets["POWERDNS_KEY"] = key
+    done = rotate(site, f"rotate_domains={API_ZONE}")
+    assert done.status == 0, done.output
+    last = in_use(server)
+    assert last["example.test"] == new["example.test"] and last[API_ZONE] != old[API_ZONE]
+    for domain in domains:
+        verdict = submit(site, server, to="someone@recv.test", domain=domain)
+        assert verdict.dkim == "pass" and f"s={last[domain]};" in verdict.message
+    owner = f"{old[API_ZONE]}._domainkey.{API_ZONE}"
+    assert site.dns.records(owner, "TXT", BY_API) == []
+    again = site.operator.run()
+    assert (again.status, again.changed) == (0, 0), again.output
