@@ -95,9 +95,7 @@ def begin(
         except (KeyStoreError, DeployError, ProviderError) as error:
             _stop(signing.domain, run, error_text(error))
             continue
-        run.planned[signing.domain] = coming
-        for line in wording.announcement(coming):
-            host.log_styled(f"  {line}", fg="green")
+        _announce(coming, run)
         yield FunctionCommand(_begin, (coming,), {})
     host.noop(text("rotation.nothing_begins"))
 
@@ -164,6 +162,15 @@ def status(server: MailServer, request: Request) -> Commands:
 
 
 # -- beginning ---------------------------------------------------------------------------------
+
+
+def _announce(coming: Rotation, run: Run) -> None:
+    """Tell what will be done: while the run is prepared, and again only where that has changed."""
+    lines, known = wording.announcement(coming), run.planned.get(coming.domain)
+    if known is None or wording.announcement(known) != lines:
+        for line in lines:
+            host.log_styled(f"  {line}", fg="green")
+    run.planned[coming.domain] = coming
 
 
 def _begin(state: State, host: Host, rotation: Rotation) -> bool:
