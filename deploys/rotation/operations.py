@@ -74,6 +74,9 @@ def begin(
     for signing in mode.signing_keys(server):
         if not request.names(signing.domain):
             continue
+        if signing.domain in run.stopped:  # while the run was prepared: nobody was asked
+            _stop(signing.domain, run, *run.stopped[signing.domain])
+            continue
         try:
             there = journal().load(signing.domain)
             if there is not None:
@@ -360,7 +363,7 @@ def _failed(host: Host, there: Rotation, outcome: Problem, run: Run) -> None:
         stuck = replace(machine.back(stuck, time.time()), problem=outcome)
         host.log_styled(f"  {text('rotation.turned_itself', domain=there.domain)}", fg="yellow")
     else:
-        run.stopped.add(there.domain)
+        run.stopped[there.domain] = (line,)
     journal().save(stuck)
 
 
@@ -381,7 +384,7 @@ def _note(rotation: Rotation, step: Step, now: float) -> None:
 
 
 def _stop(domain: str, run: Run, *lines: str) -> None:
-    run.stopped.add(domain)
+    run.stopped[domain] = lines
     for line in lines:
         host.log_styled(f"  {line}", fg="red")
     if state.is_executing:

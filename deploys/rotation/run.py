@@ -40,13 +40,13 @@ class Run:
     """What this run has come to.
 
     planned: rotations that will begin or turn. prepared: servers of which it is known. stopped:
-    domains that are done with for now. clocks_agree: whether each host that told its time has the
-    same as we; None when none has told it yet. offset: the clock's when that was.
+    domains that are done with for now, and why. clocks_agree: whether each host that told its time
+    has the same as we; None when none has told it yet. offset: the clock's when that was.
     """
 
     planned: dict[str, Rotation] = field(default_factory=dict)
     prepared: set[str] = field(default_factory=set)
-    stopped: set[str] = field(default_factory=set)
+    stopped: dict[str, tuple[str, ...]] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     clocks_agree: bool | None = None
     offset: float = 0.0

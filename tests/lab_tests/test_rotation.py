@@ -13,6 +13,7 @@ import pytest
 
 from keys.rotation import Rules, Strategy, forecast
 from tests.lab.nameservers import API_ZONE, BY_API
+from tests.lab.network import RESOLVER
 from tests.lab.operator import Run
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
@@ -318,3 +319,23 @@ def test_a_provider_that_refuses_keeps_its_zones_old_key_and_no_other_providers(
     assert site.dns.records(owner, "TXT", BY_API) == []
     again = site.operator.run()
     assert (again.status, again.changed) == (0, 0), again.output
+
+
+def test_nothing_begins_while_a_check_is_red_unless_a_key_has_leaked(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test", outbound="relay", dkim_keep_days=0)
+    site.operator.zones["example.test"]["ttl"] = 5
+    assert site.operator.run().status == 0
+    (old,) = selectors(site, "example.test")
+    owner = "_dmarc.example.test"
+    site.dns.edit("example.test", owner, "TXT")
+    assert wait_for(lambda: not site.dns.records(owner, "TXT", RESOLVER), 30)
+    done = rotate(site)
+    assert done.status != 0 and f"DMARC-01 {owner}" in done.output, done.output
+    assert (in_use(server), going_on(site)) == ({"example.test": old}, None)
+    assert selectors(site, "example.test") == [old]
+    done = rotate(site, "rotate_emergency=1")
+    assert done.status == 0 and "are not waited for" in done.output, done.output
+    assert site.txt(f"{old}._domainkey.example.test") == ["v=DKIM1; p="]
+    verdict = submit(site, server, to="someone@recv.test")
+    assert in_use(server)["example.test"] != old and verdict.dkim == "pass"
