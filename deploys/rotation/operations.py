@@ -302,19 +302,28 @@ def _perform(state: State, host: Host, step: Step, domain: str, run: Run, effect
     def tell(message_id: str, values: Mapping[str, str]) -> None:
         host.log_styled(f"  {text(message_id, **values)}", fg="cyan")
 
+    there = _load(domain)
+    if there is None or there.step is not step:
+        return True
     try:
-        there = journal().load(domain)
-        if there is None or there.step is not step:
-            return True
         with nullcontext() if there.paused else flow.let_others_in():
             outcome = waited(there, run, tell)
         with journal().locked(domain):
             if journal().load(domain) == there:  # else another run went on meanwhile
                 _remember(host, there, outcome or effect(state, host, there, tell), run)
     except (DeployError, KeyStoreError, ProviderError, OSError, EOFError, SSHException) as error:
-        # The last two: the connection to the host broke.
-        _stop(domain, run, error_text(error))
+        _stop(domain, run, wording.problem(there, _why(host, error)))
     return True
+
+
+def _why(host: Host, error: Exception) -> Problem:
+    """What an error in a step means."""
+    reason = str(error) or type(error).__name__
+    if isinstance(error, DeployError | KeyStoreError | ProviderError):
+        return problem(error.message_id, **error.values)
+    if isinstance(error, ConnectionError | TimeoutError | EOFError | SSHException):
+        return problem("rotation.cut", host=host.name, reason=reason)
+    return problem("rotation.here", folder=str(state_dir()), reason=reason)
 
 
 def is_for_later(there: Rotation, request: Request, run: Run) -> bool:

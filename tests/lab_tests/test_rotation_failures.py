@@ -206,7 +206,7 @@ FAILURES = {
     ),
     "host away": Failure(
         away,
-        "vps10",
+        "the connection to vps10 broke|vps10: see above",
         steps("install", "switch", "verify", "erase"),
         steps("pause", "switch", "resume", "verify"),
     ),
@@ -216,7 +216,13 @@ FAILURES = {
         steps("install", "switch", "verify"),
         steps("pause", "switch", "resume"),
     ),
-    "disk here full": Failure(full_here, "No space left", EVERYWHERE, EVERYWHERE, turns=False),
+    "disk here full": Failure(
+        full_here,
+        r"this machine could not write .*No space left",
+        EVERYWHERE,
+        EVERYWHERE,
+        turns=False,
+    ),
     "clock here ahead": Failure(
         nothing,
         "clock",

@@ -64,6 +64,8 @@ TEXTS = {
     "rotation.not_paused": "ports {ports} are still open, so something could be signed",
     "rotation.no_proof": "{domain}: no message to verify came through signer and Postfix on {host}: {reason}. Both records stay. Mend that, run again.",
     "rotation.not_verified": "{domain}: a message signed with the new key does not verify by {resolvers}. Both records stay. Run again, or --abort.",
+    "rotation.cut": "the connection to {host} broke: {reason}. Run again.",
+    "rotation.here": "this machine could not write what it has to remember, in {folder} or among the keys: {reason}. Mend that, run again; it goes on from here.",
     "rotation.host_step": "{host}: see above. Run again.",
     "rotation.journal_damaged": "{path} is damaged ({reason}). Put it back from a backup.",
     "rotation.busy": "{domain}: another run is rotating this key",

@@ -60,6 +60,8 @@ TEXTS = {
     "rotation.not_paused": "端口 {ports} 仍开放，可能仍会签名",
     "rotation.no_proof": "{domain}：在 {host} 上没有邮件经过签名程序和 Postfix 到达，无法验证：{reason}。两条记录都保留。请先排除故障再运行。",
     "rotation.not_verified": "{domain}：用新密钥签名的邮件无法通过 {resolvers} 验证。两条记录都保留。请再次运行，或使用 --abort。",
+    "rotation.cut": "与 {host} 的连接中断：{reason}。请再次运行。",
+    "rotation.here": "本机无法在 {folder} 或密钥目录中写入须记住的内容：{reason}。请先排除故障再运行；将从这里继续。",
     "rotation.host_step": "{host}：见上文。请再次运行。",
     "rotation.journal_damaged": "{path} 已损坏（{reason}）。请从备份恢复。",
     "rotation.busy": "{domain}：另一次运行正在轮换此密钥",
