@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deploys.dns_steps import key_records, ledger_of, network_of, open_zone, patience, replaced
 from deploys.paths import key_store
-from deploys.rotation.outcome import Outcome, problem
+from deploys.rotation.outcome import Outcome, problem, tried
 from dns_providers import propagation
 from dns_providers.base import ProviderError, Tell
 from dns_providers.claims import Claim, ClaimMode
@@ -39,7 +39,10 @@ _PAUSE = 2.0  # seconds between two looks
 
 @dataclass(frozen=True, slots=True)
 class InDns:
-    """The DNS side of the rotations of one zone. report: gets the rounds of a long proof."""
+    """The DNS side of the rotations of one zone. report: gets the rounds of a long proof.
+
+    Its steps raise ProviderError or KeyStoreError, too: see `outcome.tried`.
+    """
 
     site: Site
     zone: ZoneSettings
@@ -51,14 +54,11 @@ class InDns:
     def publish(self, rotation: Rotation) -> Outcome:
         """Publish the records that the rotation needs now, as the journal has it."""
         owners = {self._owner(ref, rotation) for ref in rotation.published}
-        try:
-            wanted = desired(self.site, self.zone.name, key_records).claims
-            claims = tuple(claim for claim in wanted if claim.key in owners)
-            if {claim.key for claim in claims} != owners:
-                return problem("rotation.no_key", domain=rotation.domain)
-            return self._carried_out(claims)
-        except (ProviderError, KeyStoreError) as error:
-            return problem(error.message_id, **error.values)
+        wanted = desired(self.site, self.zone.name, key_records).claims
+        claims = tuple(claim for claim in wanted if claim.key in owners)
+        if {claim.key for claim in claims} != owners:
+            return problem("rotation.no_key", domain=rotation.domain)
+        return self._carried_out(claims)
 
     def lower(self, rotation: Rotation) -> Outcome:
         """Publish the low TTL, and wait until every server gives the record with it."""
@@ -89,15 +89,12 @@ class InDns:
         somebody has changed the old record.
         """
         owner = self._owner(rotation.old, rotation)
-        try:
-            unproven = self._put_back(rotation, self._everywhere)
-            if unproven:
-                return unproven
-            if self._edited(owner) and owner not in replaced(self.zone):
-                return problem("dns.conflict.edited", key=str(owner))
-            return self._carried_out(self._retired(owner, rotation, how))
-        except (ProviderError, KeyStoreError) as error:
-            return problem(error.message_id, **error.values)
+        unproven = self._put_back(rotation, self._everywhere)
+        if unproven:
+            return unproven
+        if owner not in replaced(self.zone) and self._edited(owner):
+            return problem("dns.conflict.edited", key=str(owner))
+        return self._carried_out(self._retired(owner, rotation, how))
 
     def served_ttl(self, ref: KeyRef, domain: str) -> int:
         """Return the longest TTL that a server gives a key's record, the zone's if there is none.
@@ -115,19 +112,13 @@ class InDns:
         being late: it is published again only where the user has said so (`dns_replace`), or where
         it is gone.
         """
-        found = self._looked(look, rotation)
+        found = tried(lambda: look(rotation))
         try:
             if found is None or not self._changed(self._owner(rotation.new, rotation)):
                 return found
         except ProviderError:  # the provider cannot tell us: what was seen has to do
             return found
-        return self.publish(rotation) or self._looked(self._proven, rotation)
-
-    def _looked(self, look: Callable[[Rotation], Outcome], rotation: Rotation) -> Outcome:
-        try:
-            return look(rotation)
-        except (ProviderError, KeyStoreError) as error:
-            return problem(error.message_id, **error.values)
+        return self.publish(rotation) or self._proven(rotation)
 
     def _proven(self, rotation: Rotation) -> Outcome:
         expected = self._expected(rotation.new, rotation)
@@ -224,10 +215,7 @@ class InDns:
         owner, wanted = self._owner(rotation.old, rotation), rotation.rules.low_ttl
         deadline = self.clock() + self._timeout()
         while True:
-            try:
-                seen = propagation.served_ttls(owner, self._delegation(), self._network())
-            except ProviderError as error:
-                return problem(error.message_id, **error.values)
+            seen = propagation.served_ttls(owner, self._delegation(), self._network())
             late = sorted(where for where, ttl in seen.items() if ttl is None or ttl > wanted)
             if seen and not late:
                 return None

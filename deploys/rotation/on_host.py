@@ -24,7 +24,6 @@ from deploys.remote import read
 from deploys.rotation.outcome import Outcome, problem
 from dns_providers.base import Tell
 from keys.rotation import Rotation, Strategy
-from keys.store import KeyStoreError
 from postmaster import dkim
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import SENDING_PORTS, MailServer, Site
@@ -36,7 +35,7 @@ from probes.tcp import Reach
 
 @dataclass(frozen=True, slots=True)
 class OnHost:
-    """The key side of the rotations of one server."""
+    """The key side of the rotations of one server. Its steps raise KeyStoreError, too."""
 
     state: State
     host: Host
@@ -47,23 +46,17 @@ class OnHost:
     def make(self, rotation: Rotation) -> Outcome:
         """Make the new key, in the store; nothing else knows of it."""
         store, new = key_store(), rotation.new
-        try:
-            if not store.file(rotation.domain, new.name).exists():
-                bits = self.server.rotation.bits
-                store.create(rotation.domain, new.selector, new.name, bits)
-            store.public_of(rotation.domain, new.name)
-            # A key that cannot be read would be found out when everything else has been done.
-            store.pem_of(rotation.domain, new.name)
-        except KeyStoreError as error:
-            return problem(error.message_id, **error.values)
+        if not store.file(rotation.domain, new.name).exists():
+            bits = self.server.rotation.bits
+            store.create(rotation.domain, new.selector, new.name, bits)
+        store.public_of(rotation.domain, new.name)
+        # A key that cannot be read would be found out when everything else has been done.
+        store.pem_of(rotation.domain, new.name)
         return None
 
     def install(self, rotation: Rotation) -> Outcome:
         """Put the new key on the host, where nothing uses it yet."""
-        try:
-            pem = key_store().pem_of(rotation.domain, rotation.new.name)
-        except KeyStoreError as error:
-            return problem(error.message_id, **error.values)
+        pem = key_store().pem_of(rotation.domain, rotation.new.name)
         path = layout.key_file(rotation.domain, rotation.new.selector)
         wanted = Wanted(path, pem, "opendkim", "opendkim", "600")
         return self._done(host_files.ensure((wanted,)))
@@ -138,13 +131,10 @@ class OnHost:
         """Delete the old private key, on the host and in the store, unless it shall be kept."""
         store = key_store()
         when = datetime.fromtimestamp(now, UTC)
-        try:
-            if store.about(rotation.domain, rotation.old.name):
-                store.note(rotation.domain, rotation.old.name, retired=when)
-            if not self.server.rotation.keep_retired or rotation.emergency:
-                store.erase(rotation.domain, rotation.old.name, when)
-        except KeyStoreError as error:
-            return problem(error.message_id, **error.values)
+        if store.about(rotation.domain, rotation.old.name):
+            store.note(rotation.domain, rotation.old.name, retired=when)
+        if not self.server.rotation.keep_retired or rotation.emergency:
+            store.erase(rotation.domain, rotation.old.name, when)
         if rotation.strategy is Strategy.DUAL:
             return self._done(outbound.unused_keys._inner())
         return None

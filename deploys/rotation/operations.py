@@ -18,7 +18,7 @@ from deploys.paths import key_store, state_dir
 from deploys.remote import read
 from deploys.rotation import wording
 from deploys.rotation.journal import Journal
-from deploys.rotation.outcome import Outcome, problem
+from deploys.rotation.outcome import Outcome, problem, tried
 from deploys.rotation.request import Request
 from deploys.rotation.run import CLOCK_WITHIN, Run
 from dns_providers.base import ProviderError, Tell
@@ -310,7 +310,8 @@ def _perform(state: State, host: Host, step: Step, domain: str, run: Run, effect
             outcome = waited(there, run, tell)
         with journal().locked(domain):
             if journal().load(domain) == there:  # else another run went on meanwhile
-                _remember(host, there, outcome or effect(state, host, there, tell), run)
+                outcome = outcome or tried(lambda: effect(state, host, there, tell))
+                _remember(host, there, outcome, run)
     except (DeployError, KeyStoreError, ProviderError, OSError, EOFError, SSHException) as error:
         _stop(domain, run, wording.problem(there, _why(host, error)))
     return True
