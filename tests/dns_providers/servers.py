@@ -106,17 +106,27 @@ def _knot(server: NameServer, folder: Path) -> list[str]:
     return ["knotd", "-c", str(folder / "knot.conf")]
 
 
-def _powerdns(server: NameServer, folder: Path) -> list[str]:
+def powerdns_config(folder: Path, address: str, port: int, api_port: int, secret: str) -> str:
+    """Make an empty database in a folder; the configuration of a PowerDNS that serves from it.
+
+    secret: the key of its HTTP API.
+    """
     database = folder / "pdns.db"
     schema = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql").read_text()
     run("sqlite3", str(database), input=schema)
+    return (
+        f"launch=gsqlite3\ngsqlite3-database={database}\nlocal-address={address}\n"
+        f"local-port={port}\nsocket-dir={folder}\n"
+        "cache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\nzone-cache-refresh-interval=0\n"
+        f"api=yes\napi-key={secret}\nwebserver=yes\nwebserver-address={address}\n"
+        f"webserver-port={api_port}\nguardian=no\ndaemon=no\ndisable-syslog=yes\n"
+    )
+
+
+def _powerdns(server: NameServer, folder: Path) -> list[str]:
     (folder / "pdns.conf").write_text(
-        f"launch=gsqlite3\ngsqlite3-database={database}\nlocal-address=127.0.0.1\n"
-        f"local-port={server.port}\nsocket-dir={folder}\ndnsupdate=yes\nallow-dnsupdate-from=\n"
-        "allow-axfr-ips=\ndisable-axfr=no\ncache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\n"
-        f"api=yes\napi-key={server.secret}\nwebserver=yes\nwebserver-address=127.0.0.1\n"
-        f"webserver-port={server.api_port}\n"
-        "zone-cache-refresh-interval=0\nguardian=no\ndaemon=no\ndisable-syslog=yes\n"
+        powerdns_config(folder, "127.0.0.1", server.port, server.api_port, server.secret)
+        + "dnsupdate=yes\nallow-dnsupdate-from=\nallow-axfr-ips=\ndisable-axfr=no\n"
     )
     util = ["pdnsutil", f"--config-dir={folder}"]
     for zone in (ZONE, IDN_ZONE, OTHER_ZONE):

@@ -34,6 +34,7 @@ import dns.reversename
 import dns.tsig
 import dns.update
 
+from tests.dns_providers.servers import powerdns_config
 from tests.lab.certificates import receiver_files, tlsa
 from tests.lab.network import (
     BROKEN,
@@ -388,16 +389,9 @@ class NameServers:
         (self.folder / "lagging.conf").write_text(self._nsd("lagging", LAGGING) + zone)
 
     def _configure_powerdns(self) -> None:
-        database = self.folder / "pdns.db"
-        schema = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql").read_text()
-        run("sqlite3", str(database), input=schema)
         (self.folder / "pdns.conf").write_text(
-            f"launch=gsqlite3\ngsqlite3-database={database}\nlocal-address={BY_API}\n"
-            f"socket-dir={self.folder}\ncache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\n"
-            f"api=yes\napi-key={self.secret(API_ZONE)}\nwebserver=yes\n"
-            f"webserver-address={BY_API}\nwebserver-port={API_PORT}\n"
-            "webserver-allow-from=0.0.0.0/0\nzone-cache-refresh-interval=0\n"
-            "guardian=no\ndaemon=no\ndisable-syslog=yes\n"
+            powerdns_config(self.folder, BY_API, 53, API_PORT, self.secret(API_ZONE))
+            + "webserver-allow-from=0.0.0.0/0\n"
         )
         (self.folder / f"{API_ZONE}.zone").write_text(self._zone(API_ZONE))
         util = ["pdnsutil", f"--config-dir={self.folder}"]
