@@ -31,7 +31,7 @@ Proven = Callable[[SigningKey], bool]
 PACKAGES = ("postfix", "opendkim", "libsasl2-modules")
 # Debian's package asks what it should set up: nothing, we do.
 ANSWERS = ("postfix postfix/main_mailer_type select No configuration",)
-_SWITCH_WITHIN = 15  # seconds that a signer may take to read its tables anew
+_SWITCH_WITHIN = 30  # seconds that a signer may take to read its tables anew
 # Debian 12 has a dummy postfix.service and the real thing as an instance.
 _POSTFIX_UNIT = (
     "if grep -qs '^ExecStart=/bin/true' /lib/systemd/system/postfix.service; "

@@ -16,34 +16,48 @@ from pyinfra.api import Host
 from deploys.outbound import layout
 from deploys.outbound.configure import Signed
 from deploys.remote import read
+from postmaster.messages import text
 from probes.proof import Proof, parse, signatures
 
-_WITHIN = 20  # seconds for all messages to arrive
+_WITHIN = 60  # seconds for all messages to arrive
+_EACH = 30  # seconds for Postfix to take one
+_LAST = "This message proves that the server signs; it never leaves it."
 
 _SCRIPT = r"""
 umask 077
 work=$(mktemp -d /tmp/pmail-deploy-proof.XXXXXX) || exit 1
 trap 'kill $sink 2>/dev/null; rm -rf "$work"' EXIT
 mkdir "$work/received"; chown nobody "$work/received"; chmod 711 "$work"
+queued() { postqueue -j 2>/dev/null | grep -F '"proof@@sink_domain@"'; }
+field() { sed -n "s/.*\"$1\": \"\($2\)\".*/\1/p"; }
+# What did not arrive is no mail: it shall not wait for days.
+forget() { queued | field queue_id '[A-Za-z0-9]*' | postsuper -d - 2>/dev/null; }
+deferred() { queued | field delay_reason '[^"]*'; }
+# The sink makes the file when a message begins, and has written it when that has ended.
+received() { grep -lxF '@last@' "$work"/received/* 2>/dev/null; }
+forget
 smtp-sink -u nobody -d "$work/received/m." 127.0.0.1:@port@ 20 2>/dev/null &
 sink=$!
 # Who comes before it listens is deferred, and tried again much later.
 for i in $(seq 100); do ss -Hltn 'sport = :@port@' | grep -q . && break; sleep 0.1; done
+taken=0
 while read -r domain message; do
     printf %s "$message" | base64 -d > "$work/message" || continue
-    said=$(curl -sv --noproxy '*' --max-time 15 --mail-from "postmaster@$domain" \
+    said=$(curl -sv --noproxy '*' --max-time @each@ --mail-from "postmaster@$domain" \
         --mail-rcpt "proof@@sink_domain@" --upload-file "$work/message" \
-        smtp://127.0.0.1:@relay@/@sink_domain@ 2>&1) \
+        smtp://127.0.0.1:@relay@/@sink_domain@ 2>&1) && taken=$((taken + 1)) \
         || printf '%s\n' "$said" | grep -e '^< [45]' -e '^curl: ' >&2
 done
 for i in $(seq @tries@); do
-    [ "$(ls "$work/received" | wc -l)" -lt @count@ ] || break
+    arrived=$(received | wc -l)
+    # Postfix has yet to be told that it has arrived, or would try again.
+    [ "$arrived" -lt $taken ] || queued > /dev/null || break
+    [ $((i % 10)) -ne 0 ] || [ $((arrived + $(deferred | wc -l))) -lt $taken ] || break
     sleep 0.1
 done
-# What did not arrive is no mail: it shall not wait for days.
-postqueue -j 2>/dev/null | grep -F '"proof@@sink_domain@"' \
-    | sed -n 's/.*"queue_id": "\([A-Za-z0-9]*\)".*/\1/p' | postsuper -d - 2>/dev/null
-for file in "$work"/received/*; do [ -f "$file" ] && echo "got $(base64 -w0 < "$file")"; done
+deferred >&2
+forget
+for file in $(received); do echo "got $(base64 -w0 < "$file")"; done
 exit 0
 """
 
@@ -65,16 +79,20 @@ def made(host: Host, domains: tuple[str, ...]) -> Made:
         _SCRIPT.replace("@port@", str(layout.PROOF_PORT))
         .replace("@relay@", str(layout.PORT))
         .replace("@sink_domain@", layout.PROOF_DOMAIN)
+        .replace("@each@", str(_EACH))
         .replace("@tries@", str(_WITHIN * 10))
-        .replace("@count@", str(len(domains)))
+        .replace("@last@", _LAST)
     )
     lines = (f"{domain} {_message(domain, mark)}" for domain in domains)
-    reply = read(host, script, stdin="\n".join(lines) + "\n", timeout=120)
+    reply = read(
+        host, script, stdin="\n".join(lines) + "\n", timeout=_WITHIN * 2 + _EACH * len(domains)
+    )
     found = (line.removeprefix("got ") for line in reply.stdout.splitlines() if "got " in line)
     messages = (parse(base64.b64decode(each)) for each in found)
     arrived = tuple(each for each in messages if mark.encode() in each.message)
-    complaint = "" if len(arrived) == len(domains) else reply.stderr.strip()
-    return Made(arrived, complaint)
+    if len(arrived) == len(domains):
+        return Made(arrived)
+    return Made(arrived, reply.stderr.strip() or text("relay.proof_late", seconds=_WITHIN))
 
 
 def _message(domain: str, mark: str) -> str:
@@ -87,7 +105,7 @@ def _message(domain: str, mark: str) -> str:
         "MIME-Version: 1.0",
         "Content-Type: text/plain; charset=utf-8",
         "",
-        "This message proves that the server signs; it never leaves it.",
+        _LAST,
         "",
     )
     return base64.b64encode("\r\n".join(lines).encode()).decode("ascii")

@@ -107,9 +107,11 @@ class OnHost:
         new = rotation.new
         made = proof.made(self.host, (rotation.domain,))
         if not made.messages:
-            reason = made.complaint or "-"
             return problem(
-                "rotation.no_proof", domain=rotation.domain, host=self.host.name, reason=reason
+                "rotation.no_proof",
+                domain=rotation.domain,
+                host=self.host.name,
+                reason=made.complaint,
             )
         wrong = []
         for resolver in self.server.resolvers:

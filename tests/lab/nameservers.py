@@ -175,7 +175,7 @@ class NameServers:
         """Values of an RRset at an authoritative server, sorted."""
         query = dns.message.make_query(owner, rtype)
         with Network().entered():
-            reply = dns.query.tcp(query, server, timeout=3)
+            reply = dns.query.tcp(query, server, timeout=10)
         kind = dns.rdatatype.from_text(rtype)
         name = dns.name.from_text(owner)
         return sorted(
@@ -256,7 +256,7 @@ class NameServers:
         update = self._update(zone)
         update.delete(dns.name.from_text(f"nothing.{zone}"), "TXT")
         with Network().entered():
-            return dns.query.tcp(update, PRIMARY, timeout=3).rcode() == dns.rcode.REFUSED
+            return dns.query.tcp(update, PRIMARY, timeout=10).rcode() == dns.rcode.REFUSED
 
     def _update(self, zone: str) -> dns.update.UpdateMessage:
         name = dns.name.from_text(self.key_name(zone))
@@ -265,7 +265,7 @@ class NameServers:
 
     def _send(self, update: dns.update.UpdateMessage) -> None:
         with Network().entered():
-            reply = dns.query.tcp(update, PRIMARY, timeout=3)
+            reply = dns.query.tcp(update, PRIMARY, timeout=10)
         assert reply.rcode() == 0, reply
 
     def _wait_for(self, server: str, zone: str, recursive: bool = False) -> None:

@@ -73,6 +73,22 @@ def wait_for(true: Callable[[], bool], seconds: float, pause: float = 0.05) -> b
     return True
 
 
+def wait_while_it_moves(left: Callable[[], int], still: float, pause: float = 0.5) -> bool:
+    """Wait until nothing is left; False when it has not become less for `still` seconds.
+
+    A busy machine is slow, which is no failure; one on which nothing moves any more is stuck.
+    """
+    least, deadline = left(), time.monotonic() + still
+    while least > 0:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+        now = left()
+        if now < least:
+            least, deadline = now, time.monotonic() + still
+    return True
+
+
 def run(*command: str, check: bool = True, input: str | None = None) -> str:
     """Run a command and return its output; its error text is in the exception."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, input=input)

@@ -17,7 +17,7 @@ from typing import Any
 from keys.rotation import Step
 from tests.lab.nameservers import CACHES, PRIMARY, SECONDARY
 from tests.lab.operator import Run
-from tests.lab.process import wait_for
+from tests.lab.process import wait_while_it_moves
 from tests.lab.receiver import Receiver, Verdict
 from tests.lab_tests.site import Sent, Server, Site, marks, submit
 
@@ -75,14 +75,14 @@ def arrived(sent: Sent) -> list[Verdict]:
         return [each for each in Receiver().verdicts() if marks([each]).keys() & sent.accepted]
 
     # Some may be tried again: where it is busy, a connection is lost now and then.
-    assert wait_for(lambda: sent.accepted <= marks(found()).keys(), 120, pause=1.0)
+    assert wait_while_it_moves(lambda: len(sent.accepted - marks(found()).keys()), 120, pause=1.0)
     return found()
 
 
 def has_sent(count: int) -> bool:
     """Wait until so many messages more have arrived."""
-    before = len(Receiver().verdicts())
-    return wait_for(lambda: len(Receiver().verdicts()) >= before + count, 60)
+    wanted = Receiver().count() + count
+    return wait_while_it_moves(lambda: wanted - Receiver().count(), 60)
 
 
 @dataclass(frozen=True)

@@ -255,9 +255,9 @@ def submit(
     site: Site, server: Server, to: str, account: str = "admin", domain: str | None = None
 ) -> Verdict:
     """Submit a message over 465 as a mail program does; returns what the receiver found."""
-    before = len(Receiver().verdicts())
+    before = Receiver().count()
     send(site, server, to, account, domain)
-    assert wait_for(lambda: len(Receiver().verdicts()) > before, 30), "nothing was received"
+    assert wait_for(lambda: Receiver().count() > before, 60), "nothing was received"
     return Receiver().verdicts()[-1]
 
 

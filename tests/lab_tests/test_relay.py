@@ -32,6 +32,14 @@ def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> N
         assert verdict.ehlo == "smtp.example.test"
         assert f"d={domain};" in verdict.message and "s=default" not in verdict.message
 
+    # A proof that is long on its way is waited for, and read when it has arrived whole.
+    sink = "/usr/local/sbin/smtp-sink"
+    slow = """'#!/bin/sh\\nexec /usr/sbin/smtp-sink -W data:2 "$@"\\n'"""
+    server.host.run(f"printf {slow} > {sink} && chmod 755 {sink}", check=True)
+    assert site.operator.run("deploys/verify.py").status == 0
+    assert site.not_green(server) == []
+    server.host.run(f"rm {sink}", check=True)
+
     # Other people's firewall work leaves the redirect alone, and PMail running.
     starts = site.starts(server)
     for command in ("nft flush ruleset", "systemctl restart nftables"):

@@ -107,7 +107,7 @@ def announced(site: Site, server: Server, *steps: str) -> None:
 
 def never_follows(site: Site, server: Server) -> None:
     """A name server that never follows keeps the old key of its zone in use, and of no other."""
-    server.data |= {"propagation_timeout": 3, "dkim_keep_days": 0}
+    server.data |= {"propagation_timeout": 10, "dkim_keep_days": 0}
     (old,), others = selectors(site, "lag.test"), selectors(site, "example.test")
     for meant in ("example.test,lag.test", "lag.test"):
         done = rotate(site, f"rotate_domains={meant}")

@@ -14,6 +14,7 @@ TEXTS = {
     "relay.restart": "(re)load signer and Postfix, prove signatures",
     "relay.not_started": "signer or Postfix did not start. Their last words:",
     "relay.not_signed": "a message through the relay was not signed with {keys}. The signer's last words:",
+    "relay.proof_late": "it did not arrive within {seconds} s",
     "relay.not_proven": "{domain}: selector {selector} was not seen on all authoritative servers yet, so it is not used. Run the deploy without --limit.",
     "relay.no_ipv6": "{address} has no PTR name that points back to it, so mail leaves over IPv4 only. Set its PTR to {host} to use IPv6.",
     "relay.not_there": "there is none",

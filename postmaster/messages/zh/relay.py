@@ -14,6 +14,7 @@ TEXTS = {
     "relay.restart": "（重新）加载签名程序和 Postfix，并验证签名",
     "relay.not_started": "签名程序或 Postfix 未能启动。最后的日志：",
     "relay.not_signed": "经过中继的邮件没有用 {keys} 签名。签名程序最后的日志：",
+    "relay.proof_late": "{seconds} 秒内没有到达",
     "relay.not_proven": "{domain}：选择器 {selector} 尚未在所有权威服务器上出现，因此不使用。请不带 --limit 运行部署。",
     "relay.no_ipv6": "{address} 没有指回自身的 PTR，因此只用 IPv4 发信。要使用 IPv6，请把它的 PTR 设为 {host}。",
     "relay.not_there": "没有",
