@@ -341,9 +341,9 @@ class NameServers:
         (self.folder / "bind.conf").write_text(text)
 
     def _zone(self, zone: str) -> str:
-        refresh = LAG if zone == "lag.test" else 10
+        refresh, retry = (LAG, LAG) if zone == "lag.test" else (10, 5)
         text = f"$ORIGIN {zone}.\n$TTL 60\n"
-        text += f"@ IN SOA ns1.servers.test. hostmaster.{zone}. 1 {refresh} 5 3600 5\n"
+        text += f"@ IN SOA ns1.servers.test. hostmaster.{zone}. 1 {refresh} {retry} 3600 5\n"
         text += "".join(f"@ IN NS {name}.\n" for name in self._servers(zone))
         for number, address in enumerate(FAR.get(zone, ())):
             host = f"mx{number or ''}"
