@@ -105,6 +105,7 @@ class Rotation:
 
     old, new: on the way back their parts are changed over. step: what is to be done next, since
     `entered`. done: the steps that are done, and when. touched: the new key may be in use.
+    superseded: old keys of a rotation whose place this one took; they go with its own.
     """
 
     domain: str
@@ -120,6 +121,7 @@ class Rotation:
     going_back: bool = False
     touched: bool = False
     problem: Problem | None = None
+    superseded: tuple[KeyRef, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -169,6 +171,16 @@ class Rotation:
     def signs(self) -> KeyRef:
         """The key that is in use, or shall be from this step on."""
         return self.new if _place(self.step) >= _place(Step.SWITCH) else self.old
+
+    @property
+    def switched(self) -> bool:
+        """Whether the new key is in use, and mail goes on."""
+        return _place(self.step) > _place(Step.RESUME)
+
+    @property
+    def leaving(self) -> tuple[KeyRef, ...]:
+        """The keys whose records go; on the way back those of earlier rotations have their time."""
+        return (self.old,) if self.going_back else (self.old, *self.superseded)
 
     def when(self, step: Step) -> float | None:
         """When a step was done last."""
@@ -291,9 +303,14 @@ def _belongs(step: Step, rotation: Rotation) -> bool:
 
 
 def hurry(rotation: Rotation, now: float) -> Rotation:
-    """Return the rotation as an emergency: its old key has leaked."""
+    """Return the rotation as an emergency: its old key has leaked, which is still in use."""
     rushed = replace(rotation, emergency=True)
     return after(rushed, now) if rotation.step in _NOT_IN_EMERGENCY else rushed
+
+
+def instead(rotation: Rotation, emergency: Rotation) -> Rotation:
+    """Return the emergency that takes the place of a rotation whose new key, in use, has leaked."""
+    return replace(emergency, superseded=(*rotation.superseded, rotation.old))
 
 
 def _place(step: Step) -> int:

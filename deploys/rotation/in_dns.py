@@ -83,18 +83,20 @@ class InDns:
         return self._put_back(rotation, self._shown)
 
     def retire(self, rotation: Rotation, how: str) -> Outcome:
-        """Take out the old key's record, or say that it is revoked.
+        """Take out the records of keys that leave, or say that they are revoked.
 
         Never while the key that signs is not at every server, whatever DNS does; and never when
-        somebody has changed the old record.
+        somebody has changed such a record.
         """
-        owner = self._owner(rotation.old, rotation)
+        owners = tuple(self._owner(ref, rotation) for ref in rotation.leaving)
         unproven = self._put_back(rotation, self._everywhere)
         if unproven:
             return unproven
-        if owner not in replaced(self.zone) and self._edited(owner):
-            return problem("dns.conflict.edited", key=str(owner))
-        return self._carried_out(self._retired(owner, rotation, how))
+        for owner in owners:
+            if owner not in replaced(self.zone) and self._edited(owner):
+                return problem("dns.conflict.edited", key=str(owner))
+        claims = (claim for owner in owners for claim in self._retired(owner, rotation, how))
+        return self._carried_out(tuple(claims))
 
     def served_ttl(self, ref: KeyRef, domain: str) -> int:
         """Return the longest TTL that a server gives a key's record, the zone's if there is none.

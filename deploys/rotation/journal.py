@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,15 @@ class Journal:
         if not rotation.ended:
             write_private(path, _dump(_to_record(rotation)))
             return
+        self._remember(rotation)
+        path.unlink(missing_ok=True)
+
+    def supersede(self, rotation: Rotation, by: Rotation) -> None:
+        """Have a rotation take the place of one that is going on, which goes into the history."""
+        self._remember(replace(rotation, entered=by.started))
+        self.save(by)
+
+    def _remember(self, rotation: Rotation) -> None:
         history, known = self.folder / "history.jsonl", self.history()
         # A run that was killed between the two files does the last step again, at another time.
         which = (rotation.domain, rotation.started)
@@ -65,7 +74,6 @@ class Journal:
             records = (*known, audit(rotation))
             lines = (json.dumps(each, ensure_ascii=False, sort_keys=True) for each in records)
             write_private(history, "".join(f"{line}\n" for line in lines).encode())
-        path.unlink(missing_ok=True)
 
     def history(self) -> tuple[Mapping[str, Any], ...]:
         """Return the audit records of rotations that have ended, the oldest first."""
@@ -104,6 +112,7 @@ def audit(rotation: Rotation) -> dict[str, Any]:
         "steps": {step.value: when for step, when in rotation.done},
         "old": asdict(rotation.old),
         "new": asdict(rotation.new),
+        "superseded": [asdict(each) for each in rotation.superseded],
         "outage": outage,
         "spread": spread,
     }
@@ -132,6 +141,7 @@ def _from_record(record: dict[str, Any]) -> Rotation:
         "old": KeyRef(**record["old"]),
         "new": KeyRef(**record["new"]),
         "rules": Rules(**record["rules"]),
+        "superseded": tuple(KeyRef(**each) for each in record.get("superseded", ())),
         "done": tuple((Step(step), float(when)) for step, when in record["done"]),
         "problem": Problem(problem["message_id"], tuple(map(tuple, problem["values"])))
         if problem

@@ -130,13 +130,14 @@ class OnHost:
         return None
 
     def erase(self, rotation: Rotation, now: float) -> Outcome:
-        """Delete the old private key, on the host and in the store, unless it shall be kept."""
+        """Delete old private keys, on the host and in the store, unless they shall be kept."""
         store = key_store()
         when = datetime.fromtimestamp(now, UTC)
-        if store.about(rotation.domain, rotation.old.name):
-            store.note(rotation.domain, rotation.old.name, retired=when)
-        if not self.server.rotation.keep_retired or rotation.emergency:
-            store.erase(rotation.domain, rotation.old.name, when)
+        for old in (rotation.old, *rotation.superseded):
+            if store.about(rotation.domain, old.name):
+                store.note(rotation.domain, old.name, retired=when)
+            if not self.server.rotation.keep_retired or rotation.emergency:
+                store.erase(rotation.domain, old.name, when)
         if rotation.strategy is Strategy.DUAL:
             return self._done(outbound.unused_keys._inner())
         return None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from paramiko import SSHException
 from pyinfra import host, state
@@ -80,7 +81,8 @@ def begin(
         try:
             there = journal().load(signing.domain)
             if there is not None:
-                yield from _turned(there, request, run)
+                fresh = partial(_planned, server, signing, request, rules)
+                yield from _turned(there, request, run, fresh)
                 continue
             if request.action == "abort":
                 _stop(signing.domain, run, text("rotation.none", domain=signing.domain))
@@ -181,13 +183,26 @@ def _begin(state: State, host: Host, rotation: Rotation) -> bool:
     return True
 
 
-def _turned(there: Rotation, request: Request, run: Run) -> Commands:
-    """A rotation that is going on goes on, unless it shall turn back or hurry."""
-    now = time.time()
+def _supersede(state: State, host: Host, rotation: Rotation, by: Rotation) -> bool:
+    journal().supersede(rotation, by)
+    return True
+
+
+def _turned(there: Rotation, request: Request, run: Run, fresh: Callable[[], Rotation]) -> Commands:
+    """A rotation that is going on goes on, unless it shall turn back or hurry.
+
+    A fresh one takes its place where the key that has leaked is its new one, in use already.
+    """
+    now, leaked = time.time(), request.emergency and not there.emergency
+    if leaked and there.switched:
+        coming = machine.instead(there, fresh())
+        _announce(coming, run)
+        yield FunctionCommand(_supersede, (there, coming), {})
+        return
     try:
         if request.action == "abort":
             turned = machine.back(there, now)
-        elif request.emergency and not there.emergency:
+        elif leaked:
             turned = machine.hurry(there, now)
         else:
             return

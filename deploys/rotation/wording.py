@@ -33,6 +33,9 @@ def announcement(rotation: Rotation) -> tuple[str, ...]:
     ]
     if rotation.emergency:
         lines.append(text("rotation.no_gate"))
+    if rotation.superseded:
+        names = ", ".join(each.name for each in rotation.superseded)
+        lines.append(text("rotation.supersedes", keys=names))
     return tuple(lines)
 
 

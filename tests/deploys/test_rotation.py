@@ -21,7 +21,7 @@ from dns_providers.base import ProviderError
 from dns_providers.propagation import Delegation, Expected, ServerState, Verdict, judge
 from dns_providers.propagation import Outcome as Awaited
 from dns_providers.rrset import TXT, RRKey, RRset, Value, key
-from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, after, begin
+from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, after, begin, instead
 from postmaster import dkim
 from postmaster.settings import Site
 from probes.dns import Answer
@@ -143,6 +143,21 @@ def test_an_end_that_is_written_twice_stands_once_in_the_history(tmp_path: Path)
     seen = [(each["domain"], each["ended"]) for each in journal.history()]
     assert seen == [("example.test", 2000.0), ("second.test", 2002.0)]
     assert journal.load("example.test") is None
+
+
+def test_a_rotation_whose_place_is_taken_goes_into_the_history_once(tmp_path: Path) -> None:
+    journal, there = Journal(tmp_path), at(Step.KEEP, Strategy.DUAL)
+    taken = instead(there, replace(at(Step.MAKE, Strategy.DUAL, emergency=True), started=3000.0))
+    journal.save(there)
+    journal.supersede(there, taken)
+    assert journal.load("example.test") == taken and taken.superseded == (OLD,)
+    # Killed before it was the one that is going on, the run does it again.
+    journal.save(there)
+    journal.supersede(there, replace(taken, started=3001.0))
+    journal.save(replace(taken, step=Step.DONE, entered=4000.0))
+    first, second = journal.history()
+    assert (first["started"], first["ended"], first["superseded"]) == (1000.0, 3000.0, [])
+    assert [each["name"] for each in second["superseded"]] == [OLD.name]
 
 
 # -- in DNS ------------------------------------------------------------------------------------
@@ -413,3 +428,28 @@ def test_where_the_user_lets_somebody_elses_record_be_replaced_it_is_and_never_r
     there.allowed = (str(there.owner(old)),)
     assert there.in_dns.retire(there.rotation, how) is None
     assert there.values(old) == left
+
+
+@pytest.mark.parametrize("step", [Step.KEEP, Step.RETIRE, Step.ERASE])
+def test_with_a_leaked_key_goes_the_old_one_of_the_rotation_that_brought_it(
+    world: Build, step: Step
+) -> None:
+    there = world(Strategy.DUAL)
+    first = there.goes_to(step)
+    if step is Step.ERASE:
+        there.rotation = replace(first, step=Step.RETIRE)
+        assert there.in_dns.retire(there.rotation, "remove") is None
+    third = KeyRef("pm202611c", "pm202611c")
+    key_store().create("example.com", third.selector, third.name, 1024)
+    leaked = begin("example.com", Strategy.DUAL, first.new, third, RULES, 2.0, emergency=True)
+    there.rotation = instead(first, leaked)
+    taken = there.goes_to(Step.RETIRE)
+    # One that somebody has changed is left alone, and the other stays with it until that is mended.
+    there.becomes(first.new, THEIRS)
+    told = there.in_dns.retire(taken, "revoke")
+    assert told == problem("dns.conflict.edited", key=str(there.owner(first.new)))
+    there.becomes(first.new, *there.right(first.new))
+    assert there.in_dns.retire(taken, "revoke") is None
+    assert there.values(first.old) == (set() if step is Step.ERASE else {REVOKED})
+    assert there.values(first.new) == {REVOKED}
+    assert there.values(third) == there.right(third)

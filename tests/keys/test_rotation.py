@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,6 +24,7 @@ from keys.rotation import (
     failed,
     forecast,
     hurry,
+    instead,
     left,
     steps_of,
     turns_by_itself,
@@ -73,9 +74,35 @@ def test_an_emergency_waits_for_nothing_but_the_servers() -> None:
 
 
 def test_an_emergency_in_a_rotation_ends_its_wait() -> None:
-    keeping = walked(started(Strategy.DUAL), Step.KEEP)
-    assert hurry(keeping, 9.0).step is Step.RETIRE
+    assert hurry(walked(started(Strategy.FIXED), Step.DRAIN), 9.0).step is Step.SWITCH
     assert hurry(walked(started(Strategy.DUAL), Step.PROVE), 9.0).step is Step.PROVE
+
+
+def test_a_leaked_key_that_is_the_new_one_is_replaced_and_the_old_one_goes_with_it() -> None:
+    keeping = walked(started(Strategy.DUAL), Step.KEEP)
+    leaked, third = keeping.new, KeyRef("pm202611c", "pm202611c")
+    taken = instead(keeping, begin_after(keeping, third, 9.0))
+    assert path(taken) == [
+        "make",
+        "publish",
+        "prove",
+        "install",
+        "switch",
+        "verify",
+        "retire",
+        "erase",
+    ]
+    assert (taken.signs, taken.new) == (leaked, third)
+    assert taken.leaving == (leaked, OLD[Strategy.DUAL])
+    # Turned back, it takes nothing of what the first one kept.
+    assert back(walked(taken, Step.INSTALL), 9.0).leaving == (third,)
+
+
+def begin_after(rotation: Rotation, fresh: KeyRef, now: float) -> Rotation:
+    """An emergency for the key that a rotation has brought into use."""
+    return begin(
+        rotation.domain, rotation.strategy, rotation.new, fresh, RULES, now, emergency=True
+    )
 
 
 def test_waits_end_when_no_cache_can_have_the_old_record() -> None:
@@ -229,7 +256,7 @@ def deploy(world: World, rotation: Rotation) -> None:
         world.signer = world.stored
 
 
-ACTS = ["run", "go", "crash before", "crash after", "back", "hurry", "time", "deploy"]
+ACTS = ["run", "go", "crash before", "crash after", "back", "leak", "time", "deploy"]
 # "go" is a run after which all has gone well; a number is one server that follows.
 ACTIONS = st.tuples(
     st.integers(0, 13),
@@ -289,11 +316,21 @@ def _act(world: World, rotation: Rotation, action: str | int) -> Rotation:
             return back(rotation, world.now)
         except TooLate:
             return rotation
-    elif action == "hurry":
-        return hurry(rotation, world.now)
+    elif action == "leak":
+        return _leaked(world, rotation)
     elif action != "crash before" and effect(world, rotation) and action != "crash after":
         return after(rotation, world.now)
     return rotation
+
+
+def _leaked(world: World, rotation: Rotation) -> Rotation:
+    """The key in use has leaked."""
+    if rotation.emergency or not rotation.switched:
+        return hurry(rotation, world.now)
+    fresh = KeyRef(f"made{world.now}", f"made{world.now}")
+    if world.strategy is Strategy.FIXED:
+        fresh = replace(fresh, selector="default")
+    return instead(rotation, begin_after(rotation, fresh, world.now))
 
 
 def test_every_step_has_its_place() -> None:

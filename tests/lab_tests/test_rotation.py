@@ -18,6 +18,7 @@ from tests.lab.operator import Run
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.rotation import (
+    DKIM_FOLDER,
     KEY_TABLE,
     NONE,
     ROTATE,
@@ -143,6 +144,28 @@ def leaked(site: Site, server: Server, old: str) -> None:
     (new,) = private_keys(site, "lag.test")
     verdict = submit(site, server, to="someone@recv.test", domain="lag.test")
     assert new != old and f"s={new};" in verdict.message and verdict.dkim == "pass"
+    leaked_again(site, server, new)
+
+
+def leaked_again(site: Site, server: Server, old: str) -> None:
+    """A key that leaks while the record before it is kept is replaced, and both records go."""
+    server.data["dkim_keep_days"] = 1
+    with site.dns.lagging_looks_every(1):
+        assert rotate(site, "rotate_domains=lag.test").status == 0
+        (leaked,) = set(private_keys(site, "lag.test")) - {old}
+        assert f"lag.test:{leaked}:" in server.host.run(f"cat {KEY_TABLE}")
+        done = rotate(site, "rotate_emergency=1", "rotate_domains=lag.test")
+    assert done.status == 0, done.output
+    (new,) = private_keys(site, "lag.test")
+    assert new not in (old, leaked)
+    for gone in (old, leaked):
+        assert site.txt(f"{gone}._domainkey.lag.test") == ["v=DKIM1; p="]
+        assert f"{gone}.key" not in server.host.run(f"ls {DKIM_FOLDER}")
+    verdict = submit(site, server, to="someone@recv.test", domain="lag.test")
+    assert f"s={new};" in verdict.message and verdict.dkim == "pass"
+    first, second = history(site, "lag.test")[-2:]
+    assert (first["new"]["name"], first["emergency"]) == (leaked, False)
+    assert (second["old"]["name"], second["superseded"][0]["name"]) == (leaked, old)
 
 
 def private_keys(site: Site, domain: str) -> list[str]:
