@@ -160,7 +160,7 @@ def leaked_again(site: Site, server: Server, old: str) -> None:
     assert new not in (old, leaked)
     for gone in (old, leaked):
         assert site.txt(f"{gone}._domainkey.lag.test") == ["v=DKIM1; p="]
-        assert f"{gone}.key" not in server.host.run(f"ls {DKIM_FOLDER}")
+        assert f"lag.test.{gone}.key" not in server.host.run(f"ls {DKIM_FOLDER}")
     verdict = submit(site, server, to="someone@recv.test", domain="lag.test")
     assert f"s={new};" in verdict.message and verdict.dkim == "pass"
     first, second = history(site, "lag.test")[-2:]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from keys.rotation import Step, Strategy, steps_of
+from keys.rotation import KeyRef, Rules, Step, Strategy, begin, coming, steps_of
 from tests.lab.nameservers import SECONDARY
 from tests.lab.process import run, wait_for
 from tests.lab_tests.rotation import (
@@ -42,7 +42,15 @@ EVERYWHERE = frozenset(Step)
 # Where a rotation of a fixed selector turns back by itself, to the first of them.
 _TURNS = (Step.PUBLISH, Step.PROVE)
 
+NO_TIME = Rules(ttl=0, low_ttl=0, slack=0, keep=0)
+# Where CI meets failures in an emergency: where it differs from other rotations.
+IN_EMERGENCY = {
+    DUAL: [("secondary dead", "prove"), ("old record edited", "retire")],
+    FIXED: [("provider refuses", "publish"), ("new record edited", "prove")],
+}
+
 Meanwhile = Callable[[Site, Server], AbstractContextManager[object]]
+Cells = list[tuple[str, Step]]
 
 
 # -- what goes wrong ---------------------------------------------------------------------------
@@ -169,14 +177,20 @@ class Failure:
         """The steps that it stops."""
         return self.dual if strategy is DUAL else self.fixed
 
-    def ends_at(self, strategy: Strategy, met: Step) -> tuple[Step, bool]:
+    def ends_at(self, strategy: Strategy, met: Step, *, emergency: bool) -> tuple[Step, bool]:
         """Where a run ends that met it at this step, and whether it is on the way back then."""
-        way, bites = steps_of(strategy), self.bites(strategy)
+        way, bites = way_of(strategy, emergency=emergency), self.bites(strategy)
         first = next((step for step in way[way.index(met) :] if step in bites), Step.DONE)
-        if strategy is FIXED and self.turns and first in _TURNS:
+        if strategy is FIXED and self.turns and first in _TURNS and not emergency:
             again = way[way.index(_TURNS[0]) :]
             return next(step for step in again if step in (self.back or bites)), True
         return first, False
+
+
+def way_of(strategy: Strategy, *, emergency: bool) -> tuple[Step, ...]:
+    """The steps of a rotation in order."""
+    rotation = begin("", strategy, KeyRef("", ""), KeyRef("", ""), NO_TIME, 0, emergency=emergency)
+    return coming(rotation, 0, stays=True)
 
 
 def steps(*names: str) -> frozenset[Step]:
@@ -267,19 +281,23 @@ FAILURES = {
 # -- meeting it --------------------------------------------------------------------------------
 
 
-def meet(site: Site, server: Server, strategy: Strategy, step: Step, name: str) -> None:
+def meet(
+    site: Site, server: Server, strategy: Strategy, step: Step, name: str, *, emergency: bool
+) -> None:
     """A rotation meets a failure at a step; once that is over it comes to its end."""
     failure, before = FAILURES[name], signer_key(site, server)
     folder = site.operator.folder / f"{step}-{name.replace(' ', '-')}"
     folder.mkdir()
     moment = f"meets {step} {folder} {failure.ahead}"
-    watched = Watched(site, DISTURBED, PMAIL_MOMENT=moment, PMAIL_LEAST_TTL="3")
+    watched = Watched(
+        site, DISTURBED, emergency=emergency, PMAIL_MOMENT=moment, PMAIL_LEAST_TTL="3"
+    )
     watched.wait_until((folder / "here").exists)
     assert (folder / "here").exists(), watched.printed
     used, _ = signer_key(site, server)
     with failure.meanwhile(site, server):
         status, printed = ended(site, watched, folder, failure)
-        at, back = failure.ends_at(strategy, step)
+        at, back = failure.ends_at(strategy, step, emergency=emergency)
         where = f"{name} at {step}: {at} {back}\n{printed}"
         there = going_on(site)
         assert "Traceback" not in printed, where
@@ -315,17 +333,19 @@ def is_safe_from(failure: Failure, used: str, there: dict[str, object] | None) -
     return isinstance(key, dict) and key["selector"] != used
 
 
-def meet_all(site: Site, server: Server, strategy: Strategy, cells: list[tuple[str, Step]]) -> None:
+def meet_all(
+    site: Site, server: Server, strategy: Strategy, cells: Cells, *, emergency: bool = False
+) -> None:
     """Meet one failure after the other, each in a rotation of its own."""
     done = site.operator.run()
     assert done.status == 0, done.output
     server.data["propagation_timeout"] = 8
     for number, (name, step) in enumerate(cells):
-        meet(site, server, strategy, step, name)
+        meet(site, server, strategy, step, name, emergency=emergency)
         assert_one_key(site, server, rotations=number + 1)
 
 
-def in_turn(strategy: Strategy) -> list[tuple[str, Step]]:
+def in_turn(strategy: Strategy) -> Cells:
     """Each failure once, at another of the steps that it stops each time."""
     cells = []
     for number, (name, failure) in enumerate(FAILURES.items()):
@@ -334,31 +354,55 @@ def in_turn(strategy: Strategy) -> list[tuple[str, Step]]:
     return cells
 
 
-def cells_of(strategy: Strategy) -> list[list[tuple[str, Step]]]:
+def cells_of(strategy: Strategy, *, emergency: bool = False) -> list[Cells]:
     """What each test meets: some failures in turn, or one at every step."""
-    if TIMES == 1:
-        cells = in_turn(strategy)
-        return [cells[number : number + 4] for number in range(0, len(cells), 4)]
-    return [[(name, step) for step in steps_of(strategy)] for name in FAILURES]
+    if TIMES > 1:
+        way = way_of(strategy, emergency=emergency)
+        return [[(name, step) for step in way] for name in FAILURES]
+    if emergency:
+        return [[(name, Step(step)) for name, step in IN_EMERGENCY[strategy]]]
+    cells = in_turn(strategy)
+    return [cells[number : number + 4] for number in range(0, len(cells), 4)]
 
 
 @pytest.mark.parametrize("cells", cells_of(DUAL), ids=lambda cells: cells[0][0])
-def test_with_two_selectors(new_site: Site, cells: list[tuple[str, Step]]) -> None:
-    with small_disk(new_site):
-        server = new_site.add_server(
-            "example.test", outbound="relay", dkim_keep_days=0, disk="900M"
-        )
+def test_with_two_selectors(new_site: Site, cells: Cells) -> None:
+    with two_selectors(new_site) as server:
         meet_all(new_site, server, DUAL, cells)
 
 
 @pytest.mark.parametrize("cells", cells_of(FIXED), ids=lambda cells: cells[0][0])
-def test_with_one_selector(new_site: Site, cells: list[tuple[str, Step]]) -> None:
-    with small_disk(new_site):
-        server = new_site.add_server(
-            "example.test", dkim_keep_days=0, dkim_ttl_slack=2, disk="900M"
-        )
-        new_site.operator.zones["example.test"]["ttl"] = 6
+def test_with_one_selector(new_site: Site, cells: Cells) -> None:
+    with one_selector(new_site) as server:
         meet_all(new_site, server, FIXED, cells)
+
+
+@pytest.mark.parametrize("cells", cells_of(DUAL, emergency=True), ids=lambda cells: cells[0][0])
+def test_an_emergency_with_two_selectors(new_site: Site, cells: Cells) -> None:
+    with two_selectors(new_site) as server:
+        meet_all(new_site, server, DUAL, cells, emergency=True)
+
+
+@pytest.mark.parametrize("cells", cells_of(FIXED, emergency=True), ids=lambda cells: cells[0][0])
+def test_an_emergency_with_one_selector(new_site: Site, cells: Cells) -> None:
+    with one_selector(new_site) as server:
+        meet_all(new_site, server, FIXED, cells, emergency=True)
+
+
+@contextmanager
+def two_selectors(site: Site) -> Iterator[Server]:
+    """A server whose key is replaced by one under another selector."""
+    with small_disk(site):
+        yield site.add_server("example.test", outbound="relay", dkim_keep_days=0, disk="900M")
+
+
+@contextmanager
+def one_selector(site: Site) -> Iterator[Server]:
+    """A server whose key is replaced in place."""
+    with small_disk(site):
+        server = site.add_server("example.test", dkim_keep_days=0, dkim_ttl_slack=2, disk="900M")
+        site.operator.zones["example.test"]["ttl"] = 6
+        yield server
 
 
 def test_a_host_that_is_away_does_not_hold_up_the_others(new_site: Site) -> None:
