@@ -178,6 +178,11 @@ class Rotation:
         return _place(self.step) > _place(Step.RESUME)
 
     @property
+    def returns(self) -> bool:
+        """Whether it is on its way back to a key that no other has come in the place of."""
+        return self.going_back and not self.switched and self.when(Step.SWITCH) is None
+
+    @property
     def leaving(self) -> tuple[KeyRef, ...]:
         """The keys whose records go; on the way back those of earlier rotations have their time."""
         return (self.old,) if self.going_back else (self.old, *self.superseded)

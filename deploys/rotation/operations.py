@@ -191,13 +191,20 @@ def _supersede(state: State, host: Host, rotation: Rotation, by: Rotation) -> bo
 def _turned(there: Rotation, request: Request, run: Run, fresh: Callable[[], Rotation]) -> Commands:
     """A rotation that is going on goes on, unless it shall turn back or hurry.
 
-    A fresh one takes its place where the key that has leaked is its new one, in use already.
+    A fresh one takes its place where the key that has leaked is its new one, in use already; on
+    the way back to that key mail has to go on first.
     """
     now, leaked = time.time(), request.emergency and not there.emergency
     if leaked and there.switched:
         coming = machine.instead(there, fresh())
         _announce(coming, run)
         yield FunctionCommand(_supersede, (there, coming), {})
+        return
+    if leaked and there.returns:
+        line = text("rotation.leaked_returns", domain=there.domain, key=there.new.name)
+        host.log_styled(f"  {line}", fg="yellow")
+        if state.is_executing:
+            flow.leave_unsolved(host.name, (line,))
         return
     try:
         if request.action == "abort":

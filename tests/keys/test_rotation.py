@@ -98,6 +98,17 @@ def test_a_leaked_key_that_is_the_new_one_is_replaced_and_the_old_one_goes_with_
     assert back(walked(taken, Step.INSTALL), 9.0).leaving == (third,)
 
 
+def test_only_a_key_that_was_in_use_all_the_time_is_returned_to() -> None:
+    fixed = started(Strategy.FIXED)
+    assert back(walked(fixed, Step.PROVE), 9.0).returns and not fixed.returns
+    assert back(walked(fixed, Step.AGE), 9.0).returns  # paused: its way back begins with RESUME
+    switched = walked(fixed, Step.RESTORE)
+    assert not back(switched, 9.0).returns and back(switched, 9.0).going_back
+    # Nothing was paused here: what signs has not changed, and is replaced as ever.
+    gone = back(walked(started(Strategy.DUAL), Step.INSTALL), 9.0)
+    assert gone.switched and not gone.returns
+
+
 def begin_after(rotation: Rotation, fresh: KeyRef, now: float) -> Rotation:
     """An emergency for the key that a rotation has brought into use."""
     return begin(

@@ -389,6 +389,47 @@ def test_an_emergency_with_one_selector(new_site: Site, cells: Cells) -> None:
         meet_all(new_site, server, FIXED, cells, emergency=True)
 
 
+def test_a_leaked_key_that_a_rotation_returns_to_or_has_brought_is_replaced(
+    new_site: Site,
+) -> None:
+    site = new_site
+    with one_selector(site) as server:
+        assert site.operator.run().status == 0
+        server.data["propagation_timeout"] = 8
+        folder, leaked = site.operator.folder / "moment", signer_key(site, server)
+        folder.mkdir()
+        watched = Watched(site, DISTURBED, PMAIL_MOMENT=f"meets publish {folder}")
+        watched.wait_until((folder / "here").exists)
+        with dead("bind", site, server):
+            (folder / "go").touch()
+            assert watched.ended() != 0
+        there = going_on(site)
+        assert there and there["going_back"], watched.printed
+        told = rotate(site, "rotate_emergency=1")
+        assert told.status != 0 and "run --emergency again" in told.output, told.output
+        assert going_on(site) is None and signer_key(site, server) == leaked
+        done = rotate(site, "rotate_emergency=1")
+        assert done.status == 0, done.output
+        assert signer_key(site, server) != leaked
+        assert_one_key(site, server, rotations=2)
+
+        # Nor has one to wait for what is left of a rotation whose new key leaks.
+        server.data["dkim_keep_days"] = 1
+
+        def kept() -> bool:
+            done = rotate(site)
+            there = going_on(site)
+            assert done.status == 0 and there, done.output
+            return bool(there["step"] == Step.KEEP)
+
+        assert wait_for(kept, 60)
+        leaked = signer_key(site, server)
+        done = rotate(site, "rotate_emergency=1")
+        assert done.status == 0, done.output
+        assert signer_key(site, server) != leaked
+        assert_one_key(site, server, rotations=4)
+
+
 @contextmanager
 def two_selectors(site: Site) -> Iterator[Server]:
     """A server whose key is replaced by one under another selector."""

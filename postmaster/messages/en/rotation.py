@@ -33,6 +33,7 @@ TEXTS = {
     "Receivers that have the old record cached refuse signatures for up to {window}.",
     "rotation.no_gate": "The checks of SPF, DKIM, DMARC and propagation are not waited for.",
     "rotation.supersedes": "It takes the place of the rotation that is going on: the record and the private key of {keys} go with the leaked ones.",
+    "rotation.leaked_returns": "{domain}: mail is paused, and goes on with {key} first, the key that has leaked: run --emergency again as soon as this run is through.",
     "rotation.not_green": "{domain}: its key is not rotated, as these checks are not green; mend them first (pmail-deploy verify):",
     "rotation.half": "a key is replaced on its server and in its zone together: take {hosts} into --limit too, or choose by --domain",
     "rotation.none": "{domain}: no rotation is going on",

@@ -29,6 +29,7 @@ TEXTS = {
     "rotation.emergency.fixed-selector": "{domain}：紧急：已泄露的密钥 {old} 将立即由 {new} 取代：约 {outage} 内不发送邮件。缓存了旧记录的收件方最长在 {window} 内会拒绝签名。",
     "rotation.no_gate": "不等待 SPF、DKIM、DMARC 和传播检查。",
     "rotation.supersedes": "它取代正在进行的轮换：{keys} 的记录和私钥与已泄露的一并清除。",
+    "rotation.leaked_returns": "{domain}：收发已暂停，将先以已泄露的密钥 {key} 恢复：本次运行结束后请立即再次运行 --emergency。",
     "rotation.not_green": "{domain}：以下检查未通过，因此不轮换其密钥；请先修复（pmail-deploy verify）：",
     "rotation.half": "密钥须在其服务器和区域中一起更换：请将 {hosts} 也加入 --limit，或用 --domain 选择",
     "rotation.none": "{domain}：没有正在进行的轮换",
