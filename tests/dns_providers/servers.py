@@ -59,7 +59,7 @@ def running(name: str, folder: Path) -> Iterator[NameServer]:
     daemon = Daemon(folder / "pid")
     daemon.start(command, folder / "log")
     try:
-        if not wait_for(lambda: _answers(server.port), 15):
+        if not wait_for(lambda: _answers(server.port), 60):
             raise RuntimeError((folder / "log").read_text()[-2000:])
         yield server
     finally:

@@ -235,7 +235,7 @@ class Host:
         if not wait_for(lambda: subprocess.run(command, capture_output=True).returncode == 0, 120):
             # A host without root login has no key for us there; its port has to do.
             scan = Network().inside(["ssh-keyscan", "-T", "5", self.ip])
-            if not wait_for(lambda: bool(run(*scan, check=False)), 20):
+            if not wait_for(lambda: bool(run(*scan, check=False)), 60):
                 console = (self.folder / "console.log").read_text(errors="replace")[-2000:]
                 raise RuntimeError(f"{self.name} does not let us in by SSH:\n{console}")
         keys = run(*Network().inside(["ssh-keyscan", "-T", "5", self.ip]), check=False)

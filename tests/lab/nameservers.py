@@ -240,13 +240,13 @@ class NameServers:
         """Meanwhile the primary takes no update of a zone from anybody."""
         path, grant = self.folder / "bind.conf", f"grant {self.key_name(zone)}"
         self._reconfigure(path.read_text().replace(grant, f"deny {self.key_name(zone)}"))
-        assert wait_for(lambda: self._refuses(zone), 10)
+        assert wait_for(lambda: self._refuses(zone), 60)
         try:
             yield
         finally:
             before = path.read_text().replace(f"deny {self.key_name(zone)}", grant)
             self._reconfigure(before)
-            assert wait_for(lambda: not self._refuses(zone), 10)
+            assert wait_for(lambda: not self._refuses(zone), 60)
 
     def _reconfigure(self, text: str) -> None:
         (self.folder / "bind.conf").write_text(text)

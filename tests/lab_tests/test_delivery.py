@@ -62,7 +62,7 @@ def test_every_kind_of_receiver_gets_its_mail_and_every_sender_an_answer(relayed
 
     # What cannot be delivered is answered, in both languages, into the sender's mailbox.
     refusals = ("no such user here", "name=mx.six.test type=A")
-    assert wait_for(lambda: all(word in inbox(site, server) for word in refusals), 30)
+    assert wait_for(lambda: all(word in inbox(site, server) for word in refusals), 90)
     assert "could not be delivered" in inbox(site, server) and "未能送达" in inbox(site, server)
 
     shown = deliveries(site)
@@ -86,11 +86,11 @@ def test_ipv6_is_used_once_its_address_has_a_ptr_and_nobody_can_relay_over_eithe
     without = site.operator.run()
     assert without.status != 0 and f"{PUBLIC_V6} has no PTR" in without.output, without.output
     send(site, server, "a@six.test")
-    assert wait_for(lambda: "name=mx.six.test type=A" in inbox(site, server), 30)
+    assert wait_for(lambda: "name=mx.six.test type=A" in inbox(site, server), 90)
 
     site.dns.set_ptr(PUBLIC_V6, "smtp.example.test")
     owner = dns.reversename.from_address(PUBLIC_V6).to_text()
-    assert wait_for(lambda: bool(site.dns.records(owner, "PTR", RESOLVER)), 30)
+    assert wait_for(lambda: bool(site.dns.records(owner, "PTR", RESOLVER)), 90)
     done = site.operator.run()
     assert done.status == 0, done.output
     send(site, server, "b@six.test")
@@ -127,7 +127,7 @@ def test_dane_and_mta_sts_are_followed_where_receivers_publish_them(new_site: Si
     trust = {str(each["recipient"]): each["trust"] for each in deliveries(site)}
     assert [trust[to] for to in right] == ["verified", "verified", "trusted", ""]
     for to in wrong:
-        assert wait_for(lambda to=to: waits(server, to, "not"), 30), to  # type: ignore[misc]
+        assert wait_for(lambda to=to: waits(server, to, "not"), 90), to  # type: ignore[misc]
     assert UNTRUSTED not in {each.at for each in Receiver().verdicts()}
 
 

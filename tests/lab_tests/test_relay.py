@@ -52,7 +52,7 @@ def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> N
 
     # The owner of the table dies: PMail does not run without it, and is back with it.
     server.host.run("pkill -9 -x nft")
-    assert wait_for(lambda: site.starts(server) > starts and server.answers(465), 30)
+    assert wait_for(lambda: site.starts(server) > starts and server.answers(465), 90)
     assert submit(site, server, to="someone@recv.test").dkim == "pass"
 
     # Other users of the host have nothing signed; from outside there is nothing to reach.
@@ -106,7 +106,7 @@ def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
 
     # What waits is listed with the receiver's words; its sender is told after a while.
     send(site, server, to="later@recv.test")
-    assert wait_for(lambda: "Not yet" in server.host.run("postqueue -j"), 30)
+    assert wait_for(lambda: "Not yet" in server.host.run("postqueue -j"), 90)
     (entry,) = listed(site)
     assert (entry["recipient"], entry["sender"]) == ("later@recv.test", "admin@example.test")
     assert "Not yet" in entry["reason"]
@@ -126,7 +126,7 @@ def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
     assert deleted.status == 0 and listed(site) == [], deleted.output
 
     send(site, server, to="refuse@recv.test")
-    assert wait_for(lambda: "no such user here" in inbox(site, server), 30)
+    assert wait_for(lambda: "no such user here" in inbox(site, server), 90)
     assert "could not be delivered" in inbox(site, server) and "未能送达" in inbox(site, server)
     # Nobody but the server's own domains may send.
     with pytest.raises(smtplib.SMTPResponseException) as refused:
@@ -140,7 +140,7 @@ def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
         "--mail-from admin@example.test --mail-rcpt someone@recv.test smtp://127.0.0.1:2525",
         check=True,
     )
-    assert wait_for(lambda: "far away" in Receiver().verdicts()[-1].message, 30)
+    assert wait_for(lambda: "far away" in Receiver().verdicts()[-1].message, 90)
     verdict = Receiver().verdicts()[-1]
     assert (verdict.spf, verdict.dkim) == ("pass", "pass")
     assert "d=secure.test" in verdict.message and "d=example.test" not in verdict.message
@@ -152,7 +152,7 @@ def foreign_message(site: Site) -> str:
     public = keys.public_key(keys.read(key))
     owner = "theirs._domainkey.secure.test"
     site.dns.add("secure.test", f'{owner}. 60 TXT "{public.record}"')
-    assert wait_for(lambda: bool(site.dns.records(owner, "TXT", SECONDARY)), 30)
+    assert wait_for(lambda: bool(site.dns.records(owner, "TXT", SECONDARY)), 90)
     head = "From: friend@secure.test", "To: admin@example.test", "Subject: far away"
     message = "\r\n".join((*head, "", "Hi", ""))
     signed = dkim.sign(message.encode(), b"theirs", b"secure.test", key, include_headers=[b"from"])
@@ -201,7 +201,7 @@ def test_what_waits_outlives_reboot_power_cut_and_a_full_disk(new_site: Site) ->
     def waiting() -> int:
         return server.host.run("postqueue -j").count('"queue_id"')
 
-    assert wait_for(lambda: waiting() == 3, 30)
+    assert wait_for(lambda: waiting() == 3, 90)
     for stop in (server.host.reboot, server.host.power_cut):
         stop()
         assert wait_for(lambda: server.answers(465) and waiting() == 3, 60), stop

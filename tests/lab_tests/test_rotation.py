@@ -352,7 +352,7 @@ def test_nothing_begins_while_a_check_is_red_unless_a_key_has_leaked(new_site: S
     (old,) = selectors(site, "example.test")
     owner = "_dmarc.example.test"
     site.dns.edit("example.test", owner, "TXT")
-    assert wait_for(lambda: not site.dns.records(owner, "TXT", RESOLVER), 30)
+    assert wait_for(lambda: not site.dns.records(owner, "TXT", RESOLVER), 90)
     done = rotate(site)
     assert done.status != 0 and f"DMARC-01 {owner}" in done.output, done.output
     assert (in_use(server), going_on(site)) == ({"example.test": old}, None)

@@ -134,7 +134,7 @@ def edited(which: str, site: Site, server: Server, *, for_good: bool = False) ->
     def becomes(*values: str) -> None:
         site.dns.edit("example.test", owner, "TXT", *values, ttl=3)
         shown = sorted(values)
-        assert wait_for(lambda: site.dns.records(owner, "TXT", SECONDARY) == shown, 30)
+        assert wait_for(lambda: site.dns.records(owner, "TXT", SECONDARY) == shown, 90)
 
     becomes(FOREIGN)
     yield

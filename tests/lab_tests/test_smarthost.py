@@ -67,7 +67,7 @@ def test_mail_goes_through_the_provider_signed_by_us_and_no_password_is_shown(
     assert before.status == 0, before.output
     for to in ("waiting@refused.test", "held@refused.test"):
         send(site, server, to=to)
-    assert wait_for(lambda: server.host.run("postqueue -j").count("refused") >= 4, 30)
+    assert wait_for(lambda: server.host.run("postqueue -j").count("refused") >= 4, 90)
     server.host.run("postqueue -j | grep held@ | grep -o '[0-9A-F]\\{8,\\}' | postsuper -h -")
 
     server.data.update(accounts, outbound="smarthost")
@@ -131,7 +131,7 @@ def test_what_is_wrong_with_an_account_is_named_and_mail_waits_until_it_is_right
     assert statuses(site, server, "OUT-04") == ["fail", "fail"]
     send(site, server, to="someone@recv.test")
     reason = "certificate not verified"
-    assert wait_for(lambda: reason in server.host.run("postqueue -j"), 30)
+    assert wait_for(lambda: reason in server.host.run("postqueue -j"), 90)
     assert "sasl_username" not in provider.host.run("journalctl -u 'postfix@-' --no-pager")
 
     for account, authority in zip(accounts, authorities, strict=True):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.lab
 
 def shown(server: Server, port: int = 465) -> Certificate:
     """The certificate that a port shows from outside."""
-    assert wait_for(lambda: server.answers(port), 30), f"nothing answers on {port}"
+    assert wait_for(lambda: server.answers(port), 90), f"nothing answers on {port}"
     with Network().entered():
         raw = socket.create_connection((server.ip, port), timeout=10)
         return handshake(raw, f"smtp.{server.domain}")
@@ -102,7 +102,7 @@ def test_after_the_day_of_expiry_pmail_still_starts(new_site: Site) -> None:
     assert site.operator.run().status == 0
     _install(server, site.certificate("example.test", timedelta(seconds=-60)))
     server.host.reboot()
-    assert wait_for(lambda: server.answers(25), 30)
+    assert wait_for(lambda: server.answers(25), 90)
     assert shown(server).self_signed
 
 
