@@ -60,7 +60,7 @@ class Server:
     def answers(self, port: int) -> bool:
         """Whether a port can be connected to from outside."""
         probe = ["bash", "-c", f"exec 3<>/dev/tcp/{self.ip}/{port}"]
-        command = ["ip", "netns", "exec", Network().name, "timeout", "3", *probe]
+        command = ["ip", "netns", "exec", Network().name, "timeout", "6", *probe]
         return subprocess.run(command, capture_output=True).returncode == 0
 
 
@@ -184,7 +184,7 @@ class Site:
     def can_log_in(self, server: Server, account: str) -> bool:
         """Whether an account can log in by IMAP."""
         with Network().entered():
-            client = imaplib.IMAP4_SSL(server.ip, 993, ssl_context=careless(), timeout=10)
+            client = imaplib.IMAP4_SSL(server.ip, 993, ssl_context=careless(), timeout=30)
             try:
                 client.login(account, self.password(server, account))
             except imaplib.IMAP4.error:
@@ -288,7 +288,7 @@ def inbox(site: Site, server: Server, account: str = "admin") -> str:
     """All messages in an account's inbox, decoded as far as a person would read them."""
     # By POP3 from the host itself: from outside it is closed, and the stand-in's IMAP shows none.
     with entered(server.host.netns):
-        client = poplib.POP3_SSL("127.0.0.1", 995, context=careless(), timeout=10)
+        client = poplib.POP3_SSL("127.0.0.1", 995, context=careless(), timeout=30)
         try:
             client.user(account)
             client.pass_(site.password(server, account))
