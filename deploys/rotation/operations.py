@@ -78,10 +78,10 @@ def begin(
         if signing.domain in run.stopped:  # while the run was prepared: nobody was asked
             _stop(signing.domain, run, *run.stopped[signing.domain])
             continue
+        fresh = partial(_planned, server, signing, request, rules)
         try:
             there = journal().load(signing.domain)
             if there is not None:
-                fresh = partial(_planned, server, signing, request, rules)
                 yield from _turned(there, request, run, fresh)
                 continue
             if request.action == "abort":
@@ -96,7 +96,7 @@ def begin(
                 if red := _red(results, signing.domain, server):
                     _stop(signing.domain, run, *red)
                     continue
-            coming = _planned(server, signing, request, rules)
+            coming = fresh()
         except (KeyStoreError, DeployError, ProviderError) as error:
             _stop(signing.domain, run, error_text(error))
             continue
@@ -334,7 +334,7 @@ def _perform(state: State, host: Host, step: Step, domain: str, run: Run, effect
             if journal().load(domain) == there:  # else another run went on meanwhile
                 outcome = outcome or tried(lambda: effect(state, host, there, tell))
                 _remember(host, there, outcome, run)
-    except (DeployError, KeyStoreError, ProviderError, OSError, EOFError, SSHException) as error:
+    except (DeployError, KeyStoreError, OSError, EOFError, SSHException) as error:
         _stop(domain, run, wording.problem(there, _why(host, error)))
     return True
 
@@ -342,7 +342,7 @@ def _perform(state: State, host: Host, step: Step, domain: str, run: Run, effect
 def _why(host: Host, error: Exception) -> Problem:
     """What an error in a step means."""
     reason = str(error) or type(error).__name__
-    if isinstance(error, DeployError | KeyStoreError | ProviderError):
+    if isinstance(error, DeployError | KeyStoreError):
         return problem(error.message_id, **error.values)
     if isinstance(error, ConnectionError | TimeoutError | EOFError | SSHException):
         return problem("rotation.cut", host=host.name, reason=reason)

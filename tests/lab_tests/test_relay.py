@@ -61,7 +61,7 @@ def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> N
     assert not server.answers(2525)
 
     # Signer dead, Postfix dead, key unreadable: refused for now, not unsigned; mail still comes in.
-    before = len(Receiver().verdicts())
+    before = Receiver().count()
     keys = "/etc/pmail-deploy/dkim/*.key"
     for breaks, mends in (
         ("systemctl stop opendkim", "systemctl start opendkim"),
@@ -74,7 +74,7 @@ def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> N
         assert 400 <= refused.value.smtp_code < 500, breaks
         assert server.answers(25)
         server.host.run(mends)
-    assert len(Receiver().verdicts()) == before
+    assert Receiver().count() == before
     assert submit(site, server, to="someone@recv.test").dkim == "pass"
 
 
@@ -215,7 +215,7 @@ def test_what_waits_outlives_reboot_power_cut_and_a_full_disk(new_site: Site) ->
     send(site, server, to="someone3@recv.test")
 
     Receiver().restart()
-    assert wait_for(lambda: len(Receiver().verdicts()) == 4, 90)
+    assert wait_for(lambda: Receiver().count() == 4, 90)
     assert {each.recipients[0] for each in Receiver().verdicts()} == {
         f"someone{number}@recv.test" for number in range(4)
     }

@@ -19,7 +19,6 @@ from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.rotation import (
     DKIM_FOLDER,
-    KEY_TABLE,
     NONE,
     ROTATE,
     TIMES,
@@ -29,6 +28,7 @@ from tests.lab_tests.rotation import (
     going_on,
     has_sent,
     history,
+    in_use,
     rotate,
     selectors,
 )
@@ -114,7 +114,7 @@ def never_follows(site: Site, server: Server) -> None:
         done = rotate(site, f"rotate_domains={meant}")
         assert done.status != 0 and "ns3.servers.test" in done.output, done.output
         assert "Traceback" not in done.output
-        assert f"lag.test:{old}:" in server.host.run(f"cat {KEY_TABLE}")
+        assert in_use(server)["lag.test"] == old
         assert old in selectors(site, "lag.test")
         verdict = submit(site, server, to="someone@recv.test", domain="lag.test")
         assert f"s={old};" in verdict.message and verdict.dkim == "pass"
@@ -135,7 +135,7 @@ def leaked(site: Site, server: Server, old: str) -> None:
     """An emergency gives the signer no key either that is not everywhere; then the old one goes."""
     done = rotate(site, "rotate_emergency=1", "rotate_domains=lag.test")
     assert done.status != 0 and "ns3.servers.test" in done.output, done.output
-    assert f"lag.test:{old}:" in server.host.run(f"cat {KEY_TABLE}")
+    assert in_use(server)["lag.test"] == old
     server.data["propagation_timeout"] = 30
     with site.dns.lagging_looks_every(1):
         done = rotate(site)
@@ -153,7 +153,7 @@ def leaked_again(site: Site, server: Server, old: str) -> None:
     with site.dns.lagging_looks_every(1):
         assert rotate(site, "rotate_domains=lag.test").status == 0
         (leaked,) = set(private_keys(site, "lag.test")) - {old}
-        assert f"lag.test:{leaked}:" in server.host.run(f"cat {KEY_TABLE}")
+        assert in_use(server)["lag.test"] == leaked
         done = rotate(site, "rotate_emergency=1", "rotate_domains=lag.test")
     assert done.status == 0, done.output
     (new,) = private_keys(site, "lag.test")
@@ -306,12 +306,6 @@ def test_a_shorter_key_and_the_old_one_revealed_once_nothing_is_verified_with_it
     assert wait_for(lambda: revealed(old).status == 0, 30, pause=2.0)
     assert path.read_bytes() == (site.operator.keys / "example.test" / f"{old}.key").read_bytes()
     assert path.stat().st_mode & 0o077 == 0
-
-
-def in_use(server: Server) -> dict[str, str]:
-    """Each domain's selector that the signer has."""
-    table = server.host.run(f"cat {KEY_TABLE}")
-    return dict(re.findall(r"^\S+\s+([^:\s]+):([^:\s]+):", table, re.MULTILINE))
 
 
 def test_a_provider_that_refuses_keeps_its_zones_old_key_and_no_other_providers(

@@ -287,13 +287,7 @@ def meet(
     """A rotation meets a failure at a step; once that is over it comes to its end."""
     failure, before = FAILURES[name], signer_key(site, server)
     folder = site.operator.folder / f"{step}-{name.replace(' ', '-')}"
-    folder.mkdir()
-    moment = f"meets {step} {folder} {failure.ahead}"
-    watched = Watched(
-        site, DISTURBED, emergency=emergency, PMAIL_MOMENT=moment, PMAIL_LEAST_TTL="3"
-    )
-    watched.wait_until((folder / "here").exists)
-    assert (folder / "here").exists(), watched.printed
+    watched = come_to(site, step, folder, ahead=failure.ahead, emergency=emergency)
     used, _ = signer_key(site, server)
     with failure.meanwhile(site, server):
         status, printed = ended(site, watched, folder, failure)
@@ -314,6 +308,20 @@ def meet(
     site.operator.zones["example.test"].pop("dns_replace", None)
     assert history(site)[-1]["aborted"] is back
     assert (signer_key(site, server) == before) is back, where
+
+
+def come_to(
+    site: Site, step: Step, folder: Path, *, ahead: int = 0, emergency: bool = False
+) -> Watched:
+    """Start a rotation; it waits where a step begins until there is a `go` in the folder."""
+    folder.mkdir()
+    moment = f"meets {step} {folder} {ahead}"
+    watched = Watched(
+        site, DISTURBED, emergency=emergency, PMAIL_MOMENT=moment, PMAIL_LEAST_TTL="3"
+    )
+    watched.wait_until((folder / "here").exists)
+    assert (folder / "here").exists(), watched.printed
+    return watched
 
 
 def ended(site: Site, watched: Watched, folder: Path, failure: Failure) -> tuple[int, str]:
@@ -397,9 +405,7 @@ def test_a_leaked_key_that_a_rotation_returns_to_or_has_brought_is_replaced(
         assert site.operator.run().status == 0
         server.data["propagation_timeout"] = 8
         folder, leaked = site.operator.folder / "moment", signer_key(site, server)
-        folder.mkdir()
-        watched = Watched(site, DISTURBED, PMAIL_MOMENT=f"meets publish {folder}")
-        watched.wait_until((folder / "here").exists)
+        watched = come_to(site, Step.PUBLISH, folder)
         with dead("bind", site, server):
             (folder / "go").touch()
             assert watched.ended() != 0

@@ -144,4 +144,4 @@ def test_what_is_wrong_with_an_account_is_named_and_mail_waits_until_it_is_right
     site.operator.secrets["SMARTHOST_PASSWORD"] = PASSWORD
     right = site.operator.run()
     assert right.status == 0, right.output
-    assert wait_for(lambda: len(Receiver().verdicts()) == 1, 90)
+    assert wait_for(lambda: Receiver().count() == 1, 90)
