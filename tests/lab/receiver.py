@@ -8,6 +8,7 @@ recipient's name; see `Handler.handle_RCPT`.
 from __future__ import annotations
 
 import asyncio
+import functools
 import http.server
 import json
 import re
@@ -15,6 +16,7 @@ import ssl
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -258,10 +260,23 @@ class Policies(http.server.BaseHTTPRequestHandler):
         self.wfile.write(policy)
 
 
+def read_suffixes_once() -> None:
+    """Keep the public suffix list: DMARC's library reads it anew for every domain of a message."""
+    from authheaders import dmarc_lookup
+
+    suffixes: Callable[[str], Any] = functools.cache(dmarc_lookup.PublicSuffixList)
+
+    def organizational(location: str, domain: str) -> str:
+        return str(suffixes(str(location)).get_public_suffix(domain))
+
+    dmarc_lookup.get_org_domain_from_suffix_list = organizational
+
+
 def main() -> None:
     """Receive until ended."""
     from aiosmtpd.controller import Controller
 
+    read_suffixes_once()
     file = Path(sys.argv[1])
     secure = context(receiver_files())
     receivers: dict[str, ssl.SSLContext | None] = {
