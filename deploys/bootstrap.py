@@ -9,6 +9,7 @@ import sys
 from pyinfra import host
 
 from deploys import dns_steps, flow, key_steps
+from deploys.edge.steps import install_edge
 from deploys.outbound.steps import install_outbound, leave_outbound
 from deploys.pmail_server.steps import install_pmail, start_pmail
 from deploys.preflight_steps import preflight
@@ -46,6 +47,7 @@ flow.barrier(name=text("flow.name.dns_visible"))
 if server:
     inputs = install_pmail(server)
     inputs += certificate_steps(server, site)
+    install_edge(server)
     install_outbound(server, site)
     start_pmail(server, inputs)
     leave_outbound(server)

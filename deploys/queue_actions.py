@@ -1,4 +1,4 @@
-"""What can be shown of messages, done with those that wait, and Postfix's commands for it."""
+"""What can be shown of messages, done with those that wait or are kept, and the commands for it."""
 
 from __future__ import annotations
 
@@ -8,5 +8,7 @@ COMMANDS = {
     "release": "postsuper -H {id}",
     "delete": "postsuper -d {id}",
 }
-SHOWN = ("list", "deliveries")
-ACTIONS = (*SHOWN, *COMMANDS)
+# What was kept aside before it got into a mailbox is not in Postfix's queue.
+KEPT_COMMANDS = {"deliver": "deliver {id}", "discard": "remove {id}"}
+SHOWN = ("list", "deliveries", "kept")
+ACTIONS = (*SHOWN, *COMMANDS, *KEPT_COMMANDS)

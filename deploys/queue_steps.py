@@ -13,8 +13,10 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 
 from deploys import flow, host_files
+from deploys.edge import layout as edge
 from deploys.outbound.look import deliveries
-from deploys.queue_actions import ACTIONS, COMMANDS, SHOWN
+from deploys.pmail_server.layout import USER
+from deploys.queue_actions import ACTIONS, COMMANDS, KEPT_COMMANDS, SHOWN
 from deploys.remote import read
 from postmaster.messages import text
 from postmaster.outbound import mode_of
@@ -25,6 +27,12 @@ from probes.relay import Waiting, next_tries, waiting
 _MOST_HOURS = 8760  # a year
 # Postfix's queue ids, short or long; nothing else gets into a command.
 _QUEUE_ID = re.compile(r"[A-Za-z0-9]{6,20}")
+_KEPT_ID = re.compile(r"[0-9]{13}-[0-9a-f]{8}")
+# As PMail's user, where PMail is: what is kept is of the world, and root reads none of it.
+_KEPT = (
+    f"nsenter --net={edge.NAMESPACE_FILE} runuser -u {USER} -- "
+    f"python3 -IB {edge.PROGRAM} kept {edge.CONFIG}"
+)
 # A message that is not waiting for a receiver is tried when its file says so.
 _LOOK = (
     "postqueue -j 2>/dev/null; echo @; "
@@ -39,8 +47,8 @@ def queue(
     """Show what waits in a server's queue, or do something with named messages.
 
     + server: the mail server
-    + action: list, deliveries, retry, hold, release or delete
-    + ids: queue ids of the messages
+    + action: list, deliveries, kept; retry, hold, release or delete; deliver or discard
+    + ids: queue ids of the messages, or ids of kept ones
     + as_json: show as JSON
     + hours: how far back deliveries are shown
     """
@@ -55,18 +63,32 @@ def queue(
         _show(_deliveries_json(found) if as_json else _deliveries_table(found))
         host.noop(text("queue.delivered", count=len(found)))
         return
+    if action == "kept":
+        kept = _kept()
+        _show(_record("kept", kept) if as_json else _kept_table(kept))
+        host.noop(text("queue.kept", count=len(kept)))
+        return
+    if action in KEPT_COMMANDS:
+        yield from _do(action, ids, {each["id"] for each in _kept()}, f"{_KEPT} ", KEPT_COMMANDS)
+        return
     entries, tries = _look()
     if action == "list":
         _show(_json(entries, tries) if as_json else _table(entries, tries))
         host.noop(text("queue.listed", count=len(entries)))
         return
-    there = {each.queue_id for each in entries}
+    yield from _do(action, ids, {each.queue_id for each in entries}, "", COMMANDS)
+
+
+def _do(
+    action: str, ids: tuple[str, ...], there: set[str], program: str, commands: dict[str, str]
+) -> Generator[FunctionCommand, None, None]:
+    """Do something with named messages, all of which have to be there."""
     if missing := [each for each in ids if each not in there]:
         yield from flow.fail(text("queue.unknown", ids=", ".join(missing)))
         return
     for each in ids:
         host.log_styled(f"  {action} {each}", fg="green")
-    script = " && ".join(COMMANDS[action].format(id=each) for each in ids)
+    script = " && ".join(program + commands[action].format(id=each) for each in ids)
     yield FunctionCommand(host_files.run, (script, text("queue.failed", action=action)), {})
 
 
@@ -77,7 +99,8 @@ def _problem(action: str, ids: tuple[str, ...], hours: str) -> str | None:
         return text("queue.bad_hours", hours=hours, most=_MOST_HOURS)
     if action not in SHOWN and not ids:
         return text("queue.no_ids", action=action)
-    bad = [each for each in ids if not _QUEUE_ID.fullmatch(each)]
+    form = _KEPT_ID if action in KEPT_COMMANDS else _QUEUE_ID
+    bad = [each for each in ids if not form.fullmatch(each)]
     return text("queue.bad_ids", ids=", ".join(bad)) if bad else None
 
 
@@ -89,6 +112,22 @@ def _show(lines: str) -> None:
 def _look() -> tuple[tuple[Waiting, ...], dict[str, int]]:
     listed, _, files = read(host, _LOOK).stdout.partition("@\n")
     return waiting(listed), next_tries(files)
+
+
+def _kept() -> list[dict[str, Any]]:
+    lines = read(host, f"{_KEPT} list").stdout.splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def _kept_table(kept: list[dict[str, Any]]) -> str:
+    if not kept:
+        return text("queue.none_kept")
+    lines = []
+    for each in kept:
+        to = ", ".join(each["recipients"])
+        lines.append(f"{each['id']}  {_time(int(each['when']))}  {each['sender'] or '<>'} -> {to}")
+        lines.append(f"    {each['why']}")
+    return "\n".join(lines)
 
 
 def _table(entries: tuple[Waiting, ...], tries: dict[str, int]) -> str:

@@ -13,6 +13,7 @@ from postmaster.messages import text
 from postmaster.outbound import MODES
 from postmaster.settings import (
     CLOSABLE_PORTS,
+    EdgeSettings,
     MailDomain,
     MailServer,
     PmailSource,
@@ -75,6 +76,11 @@ _RELAY_NAMES = (
     "dane_trust_anchor",
     "mta_sts",
 )
+
+# Settings that are a field of EdgeSettings under the same name.
+_EDGE_NAMES = ("unknown_recipients", "forgeries", "greylist", "aliases")
+# What PMail alone cannot do.
+_EDGE_ONLY = ("greylist", "aliases")
 
 Problems = tuple[tuple[str, dict[str, str]], ...]
 SelectorOf = Callable[[str], str]
@@ -252,6 +258,7 @@ def _server(
     _check_selector(values, reasons)
     tls = _tls(values, reasons)
     _check_relay(values, {domain.name for domain in domains}, reasons)
+    _check_edge(values, {domain.name for domain in domains}, reasons)
     given = values["dkim_selector"]
     selectors = tuple((each.name, given or selector_of(each.name)) for each in domains)
     return _mail_server(host, domains, ipv4, web_host, tls, selectors, values)
@@ -281,6 +288,9 @@ def _mail_server(
         tls=tls,
         selectors=selectors,
         relay=_relay(values),
+        edge=EdgeSettings(
+            limits=values["mailbox_limits"], **{name: values[name] for name in _EDGE_NAMES}
+        ),
         rotation=RotationSettings(
             values["dkim_max_age"],
             values["dkim_bits"],
@@ -374,6 +384,17 @@ def _check_relay(values: Mapping[str, Any], domains: set[str], reasons: _Reasons
     for name in ("dane_forward_to", "dane_trust_anchor"):
         if values[name] and not values["dane"]:
             reasons.add("settings.dane_unused", name=name)
+
+
+def _check_edge(values: Mapping[str, Any], domains: set[str], reasons: _Reasons) -> None:
+    mode = MODES[values["outbound"]]
+    given = {name for name in _EDGE_ONLY if values[name]}
+    given |= {"unknown_recipients"} if values["unknown_recipients"] == "reject" else set()
+    for name in sorted(given if not mode.relayed else ()):
+        reasons.add("settings.edge_unused", name=name, mode=mode.name)
+    for alias, _ in values["aliases"]:
+        if alias.rpartition("@")[2] not in domains:
+            reasons.add("settings.alias_domain", address=alias)
 
 
 def _relay(values: Mapping[str, Any]) -> RelaySettings:

@@ -105,6 +105,37 @@ class RelaySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MailboxLimits:
+    """What one mailbox may send, so that a stolen password does little harm.
+
+    messages and recipients, in an hour and in a day; forwards_hour: messages an hour that its rules
+    may pass on.
+    """
+
+    messages_hour: int = 120
+    messages_day: int = 600
+    recipients_hour: int = 500
+    recipients_day: int = 2000
+    forwards_hour: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    """How mail comes in, and what mailboxes may send.
+
+    unknown_recipients: mail to nobody goes to the "admin", or is refused at RCPT ("reject").
+    forgeries: mail from outside that claims to be of an own domain is kept aside ("keep"), or
+    refused ("refuse"). greylist: unknown senders have to come twice. aliases: address -> accounts.
+    """
+
+    unknown_recipients: Literal["admin", "reject"]
+    forgeries: Literal["keep", "refuse"]
+    greylist: bool
+    aliases: tuple[tuple[str, tuple[str, ...]], ...]
+    limits: MailboxLimits
+
+
+@dataclass(frozen=True, slots=True)
 class RotationSettings:
     """How DKIM keys are replaced.
 
@@ -170,6 +201,7 @@ class MailServer:
     preflight_mx_domains: tuple[str, ...]
     propagation_timeout: int
     relay: RelaySettings
+    edge: EdgeSettings
     rotation: RotationSettings
     paused: bool = False
 

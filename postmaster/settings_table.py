@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import idna
 from dns_providers.public_suffix import is_public_suffix
 from postmaster.outbound import DEFAULT_MODE, MODES
 from postmaster.receivers import RATE_NAMES, Rate, known
-from postmaster.settings import Smarthost, TlsStart, User
+from postmaster.settings import MailboxLimits, Smarthost, TlsStart, User
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 PMAIL_VERSION = "v2.9.7"
@@ -308,6 +308,29 @@ def smarthosts(value: Any) -> tuple[Smarthost, ...]:
     return tuple(replace(smarthost(row), domain=host_name(name)) for name, row in value.items())
 
 
+def aliases(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Addresses that are no accounts: `{"sales@example.org": ["bob", "carol"]}`."""
+    if not isinstance(value, dict):
+        raise BadValue("settings.bad.aliases", value=value)
+    found = {}
+    for address, to in value.items():
+        accounts = sequence(account)([to] if isinstance(to, str) else to)
+        if not accounts:
+            raise BadValue("settings.bad.aliases", value=value)
+        found[email(address).lower()] = accounts
+    return tuple(sorted(found.items()))
+
+
+def mailbox_limits(value: Any) -> MailboxLimits:
+    """What a mailbox may send: `{"messages_hour": 50}`; what is not named has its default."""
+    names = [each.name for each in fields(MailboxLimits)]
+    if not isinstance(value, dict):
+        raise BadValue("settings.bad.mailbox_limits", value=value, names=", ".join(names))
+    for name in value:
+        one_of(*names)(name)
+    return MailboxLimits(**{name: number(1, 1_000_000)(given) for name, given in value.items()})
+
+
 SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("domains", "", sequence(mail_domain)),
     Setting("ipv4", "", address(4)),
@@ -325,6 +348,11 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("dane_trust_anchor", "", file),
     Setting("mta_sts", "False", boolean, False),
     Setting("admin_account", "admin", account, "admin"),
+    Setting("unknown_recipients", "admin", one_of("admin", "reject"), "admin"),
+    Setting("forgeries", "keep", one_of("keep", "refuse"), "keep"),
+    Setting("greylist", "False", boolean, False),
+    Setting("aliases", "{}", aliases, ()),
+    Setting("mailbox_limits", "{}", mailbox_limits, MailboxLimits()),
     Setting("users", "[]", sequence(user), ()),
     Setting("disable_removed_users", "False", boolean, False),
     Setting("pmail_version", PMAIL_VERSION, string, PMAIL_VERSION),

@@ -19,6 +19,13 @@ echo init $(cat /proc/1/comm)
 echo arch $(uname -m)
 ours=$(systemctl show -p MainPID --value pmail 2>/dev/null)
 echo ours ${ours:-0}
+# What stands before PMail: sockets that systemd holds, and Postfix with our configuration.
+systemctl list-units --plain --no-legend --state=active 'pmail-deploy-*.socket' 2>/dev/null \
+    | while read -r unit _; do systemctl show -P Listen "$unit"; done \
+    | sed -n 's/^\(.*:\)\{0,1\}\([0-9][0-9]*\) (Stream)$/front \2/p'
+if grep -qs 'Managed by pmail-deploy' /etc/postfix/main.cf; then
+    ss -Hltnp 2>/dev/null | sed -n 's/.*:\([0-9]*\) .*"master".*/front \1/p'
+fi
 if [ -e /usr/sbin/sendmail ] && ! grep -qs 'Managed by pmail-deploy' /etc/postfix/main.cf; then
     mailer=$(dpkg -S /usr/sbin/sendmail 2>/dev/null | cut -d: -f1)
     # Postfix without a configuration does nothing: an earlier run may have installed it.
@@ -27,7 +34,6 @@ fi
 if dpkg -V opendkim 2>/dev/null | grep -q ' /etc/opendkim.conf$' \
     && [ ! -e /etc/systemd/system/opendkim.service.d/pmail-deploy.conf ]
 then echo mailer opendkim; fi
-ss -Hltnp 2>/dev/null | awk '$4 ~ /:2525$/ {print "relay", $6}' | grep -v '"master"'
 ss -Hltnp 2>/dev/null | awk '{print "listen", $4, $6}'
 echo disk $(df -Pk /var/lib | awk 'NR==2 {print $4}')
 echo memory $(awk '/^MemTotal/ {print $2}' /proc/meminfo)
@@ -78,8 +84,8 @@ class Outbound:
 class Fitness:
     """What was seen of a host. Disk and memory in KiB, clock in Unix seconds, None: not seen.
 
-    mailers: packages of somebody else's mail system. relay_port: who else holds the relay's port.
-    ours: pid of PMail under our unit, 0 when it does not run. addresses: on its interfaces.
+    mailers: packages of somebody else's mail system. ours: pid of PMail under our unit, 0 when it
+    does not run. fronts: ports that what we put before PMail holds. addresses: on its interfaces.
     """
 
     uid: int | None
@@ -95,7 +101,7 @@ class Fitness:
     resolver: bool | None
     nat: str
     mailers: tuple[str, ...]
-    relay_port: str
+    fronts: tuple[int, ...]
     addresses: tuple[str, ...]
     outbound: tuple[Outbound, ...]
 
@@ -122,13 +128,15 @@ def script(exchanges: tuple[Exchange, ...]) -> str:
 def parse(output: str) -> Fitness:
     """Return the observation in the script's output."""
     values: dict[str, str] = {}
-    listeners, addresses, outbound, mailers = [], [], [], []
+    listeners, addresses, outbound, mailers, fronts = [], [], [], [], []
     for line in output.splitlines():
         name, _, rest = line.partition(" ")
         if name == "listen":
             listeners += _listener(rest)
         elif name == "mailer":
             mailers.append(rest.strip())
+        elif name == "front":
+            fronts.append(int(rest))
         elif name == "address":
             addresses.append(rest.strip())
         elif name == "connect" and len(fields := rest.split()) == 4:
@@ -149,7 +157,7 @@ def parse(output: str) -> Fitness:
         resolver={"yes": True, "no": False}.get(values.get("resolver", "")),
         nat=values.get("nat", "unknown"),
         mailers=tuple(mailers),
-        relay_port=values.get("relay", ""),
+        fronts=tuple(fronts),
         addresses=tuple(addresses),
         outbound=tuple(sorted(outbound, key=lambda each: each.domain)),
     )

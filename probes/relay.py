@@ -9,19 +9,25 @@ from typing import Any
 from probes.delivery import Delivery
 from probes.proof import Proof, Signature
 
-# As the pmail user: an address that nobody has (RFC 5737) answers only where the redirect is.
+# In PMail's network, as its user: an address that nobody has (RFC 5737) answers only where the
+# redirect is.
 _SCRIPT = r"""
 export LC_ALL=C
-counted() { nft list chain inet pmail_deploy to_relay 2>/dev/null | grep -o 'packets [0-9]*'; }
+inside() { timeout 10 nsenter --net=@namespace@ "$@"; }
+counted() { inside nft list chain inet edge to_postfix 2>/dev/null | grep -o 'packets [0-9]*'; }
+pid=$(systemctl show -P MainPID pmail)
+[ "$(readlink /proc/$pid/ns/net)" = "$(stat -Lc 'net:[%i]' @namespace@)" ] && echo "apart yes"
 echo "before $(counted)"
-timeout 5 runuser -u @user@ -- bash -c 'exec 3<>/dev/tcp/192.0.2.1/25; head -n 1 <&3' 2>/dev/null \
+inside runuser -u @user@ -- bash -c 'exec 3<>/dev/tcp/192.0.2.1/25; head -n 1 <&3' 2>/dev/null \
     | sed 's/^/redirect /'
 echo "after $(counted)"
 for port in 465 587; do
-    timeout 5 runuser -u @user@ -- bash -c "exec 3<>/dev/tcp/192.0.2.1/$port" 2>/dev/null
+    inside runuser -u @user@ -- bash -c "exec 3<>/dev/tcp/192.0.2.1/$port" 2>/dev/null
     echo "round $port $?"
 done
-ss -Hltn 'sport = :@port@' | awk '{print "listen", $4}'
+# Postfix's listener, and whoever answers for it at the moment, have a port together.
+ss -Hltnp | sed -n 's/.*:\(25\|465\) .*"master".*/listen \1 master/p; t
+    s/.*:\(25\|465\) .*(("\([^"]*\)".*/listen \1 \2/p'
 echo queue; postqueue -j 2>/dev/null
 """
 
@@ -40,34 +46,36 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class RelayView:
-    """What was seen. redirect: what PMail's user is greeted with at any port 25.
+    """What was seen. apart: PMail runs in a network of its own. redirect: what its user is greeted
+    with there at any port 25.
 
     counted: our table's counter has seen that. round: ports at which PMail's user gets past the
-    relay. listeners: addresses of the relay's port. proofs: a message of each domain as it
-    arrived, with its signatures. deliveries: of late, the oldest first. logins: smarthost, and
-    the exit status of curl(1) for it.
+    relay. listeners: the public ports 25 and 465, and the process that has each. proofs: a message
+    of each domain as it arrived, with its signatures. deliveries: of late, the oldest first.
+    logins: smarthost, and the exit status of curl(1) for it.
     """
 
     reached: bool
     redirect: str = ""
     counted: bool = False
     round: tuple[int, ...] = ()
-    listeners: tuple[str, ...] = ()
+    listeners: tuple[tuple[int, str], ...] = ()
     waiting: tuple[Waiting, ...] = ()
     proofs: tuple[tuple[Proof, tuple[Signature, ...]], ...] = field(default=())
     deliveries: tuple[Delivery, ...] = ()
     logins: tuple[tuple[str, int], ...] = ()
+    apart: bool = False
 
 
-def script(user: str, port: int) -> str:
-    """Return the script that looks."""
-    return _SCRIPT.replace("@user@", user).replace("@port@", str(port))
+def script(user: str, namespace: str) -> str:
+    """Return the script that looks. namespace: file of PMail's network namespace."""
+    return _SCRIPT.replace("@user@", user).replace("@namespace@", namespace)
 
 
 def parse(output: str) -> RelayView:
     """Return the observation in the script's output."""
     head, _, queue = output.partition("\nqueue")
-    redirect, past, listeners = "", [], []
+    redirect, past, listeners, apart = "", [], [], False
     counts: dict[str, str] = {}
     for line in head.splitlines():
         name, _, rest = line.partition(" ")
@@ -78,9 +86,14 @@ def parse(output: str) -> RelayView:
         elif name in ("before", "after"):
             counts[name] = rest
         elif name == "listen":
-            listeners.append(rest.rpartition(":")[0].strip("[]"))
+            port, _, process = rest.partition(" ")
+            listeners.append((int(port), process))
+        elif name == "apart":
+            apart = True
     raised = counts.get("after", "") != counts.get("before")
-    return RelayView(True, redirect, raised, tuple(past), tuple(listeners), waiting(queue))
+    return RelayView(
+        True, redirect, raised, tuple(past), tuple(listeners), waiting(queue), apart=apart
+    )
 
 
 def waiting(lines: str) -> tuple[Waiting, ...]:

@@ -14,7 +14,10 @@ import poplib
 import re
 import smtplib
 import ssl
+import time
 from collections.abc import Callable, Iterator
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +32,16 @@ from tests.stand_in.isolated import (
     ADMIN_PASSWORD,
     PMAIL,
     PORTS,
+    PRIVATE,
     RECEIVER,
+    RECORDS,
     UNVERIFIED,
     Host,
     Pmail,
     Receiver,
     answers,
     call,
+    google_dns,
     name_server,
     new_rsa_key,
     outside_world,
@@ -609,6 +615,565 @@ def test_a_user_sends_in_the_own_name_only(pmail: Pmail, inbox: Receiver) -> Non
     with submission("bob", "pw") as smtp, pytest.raises(smtplib.SMTPDataError, match="No Auth"):
         smtp.sendmail("bob@example.test", ["x@receiver.test"], mail("x@receiver.test"))
     assert inbox.mails == []
+
+
+# --- PMail's SMTP server ---------------------------------------------------------------
+
+
+@pytest.fixture
+def bob(pmail: Pmail) -> None:
+    call("/api/user/create", {"account": "bob", "username": "Bob", "password": "pw"})
+
+
+def test_a_mail_has_ten_seconds_as_a_whole_however_often_something_comes(pmail: Pmail) -> None:
+    with smtplib.SMTP(PMAIL, 25, timeout=20) as smtp:
+        smtp.ehlo("client.test")
+        smtp.mail("someone@receiver.test")
+        smtp.rcpt("admin@example.test")
+        smtp.docmd("DATA")
+        start = time.monotonic()
+        smtp.send("Subject: slow\r\n\r\n")
+        while time.monotonic() < start + 9.5:
+            smtp.send("line\r\n")
+            time.sleep(0.25)
+        code, text = smtp.getreply()
+        assert 9.5 < time.monotonic() - start < 12
+        smtp.close()
+    assert code == 554 and b"i/o timeout" in text
+    assert owners(pmail, "slow") == []
+
+
+@pytest.mark.usefixtures("bob")
+def test_rset_does_not_make_the_session_forget_recipients(pmail: Pmail) -> None:
+    with smtplib.SMTP(PMAIL, 25, timeout=20) as smtp:
+        smtp.ehlo("client.test")
+        smtp.mail("someone@receiver.test")
+        smtp.rcpt("admin@example.test")
+        assert smtp.rset()[0] == 250
+        smtp.sendmail("someone@receiver.test", ["bob@example.test"], mail("bob", "for-bob"))
+    assert owners(pmail, "for-bob") == ["admin", "bob"]
+
+
+@pytest.mark.usefixtures("bob")
+@pytest.mark.parametrize(
+    ("to", "owner"), [("BOB@example.test", "bob"), ("bob@Example.Test", "admin")]
+)
+def test_a_domain_in_capitals_is_a_foreign_one(pmail: Pmail, to: str, owner: str) -> None:
+    deliver(to, "capitals")
+    assert owners(pmail, "capitals") == [owner]
+
+
+def test_only_crlf_dot_crlf_ends_a_mail(pmail: Pmail) -> None:
+    with smtplib.SMTP(PMAIL, 25, timeout=20) as smtp:
+        smtp.ehlo("client.test")
+        smtp.mail("someone@receiver.test")
+        smtp.rcpt("admin@example.test")
+        smtp.docmd("DATA")
+        smtp.send("Subject: one\r\n\r\na\n.\nb\n.\r\nRSET\r\n.\r\n")
+        assert smtp.getreply() == (250, b"2.0.0 OK: queued")
+        assert smtp.noop() == (250, b"2.0.0 I have successfully done nothing")
+    assert pmail.host.sql("SELECT text FROM email") == [("a\n.\nb\n.\nRSET\n",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "reason"),
+    [
+        ("Subject: long\r\n\r\n" + "x" * 2100, 554, b"too long a line"),
+        ("this is no header\r\n\r\nhello", 421, b"Internal server error"),
+    ],
+    ids=["long line", "no header"],
+)
+def test_what_it_cannot_read_ends_the_connection(
+    pmail: Pmail, text: str, code: int, reason: bytes
+) -> None:
+    with smtplib.SMTP(PMAIL, 25, timeout=20) as smtp:
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            smtp.sendmail("a@receiver.test", ["admin@example.test"], text)
+        assert refused.value.smtp_code == code
+        assert reason in bytes(refused.value.smtp_error)
+    assert pmail.process.poll() is None
+
+
+# --- what it makes of a mail -----------------------------------------------------------
+
+ATTACHED = """\
+Subject: file
+Content-Type: multipart/mixed; boundary=MM
+
+--MM
+Content-Type: text/plain
+
+see
+--MM
+Content-Type: application/pdf
+Content-Disposition: attachment; filename*=UTF-8''%E4%BC%9A.pdf
+Content-Transfer-Encoding: base64
+
+JVBERi0xLjQgdGVzdAo=
+--MM--
+"""
+PICTURE = """\
+Subject: contract
+Content-Type: multipart/mixed; boundary=MM
+
+--MM
+Content-Type: multipart/related; boundary=RR
+
+--RR
+Content-Type: text/html; charset=utf-8
+
+<p>See</p><img src="cid:logo1">
+--RR
+Content-Type: image/png; name=logo.png
+Content-ID: <logo1>
+Content-Disposition: inline
+Content-Transfer-Encoding: base64
+
+iVBORw0KGgo=
+--RR--
+--MM
+Content-Type: application/pdf; name=contract.pdf
+Content-Disposition: attachment
+
+pdf
+--MM--
+"""
+CHARACTERS = """\
+Subject: Tom & Jerry's "offer"
+
+Don't: if a < b && c > d then "x". Confirm: <https://example.test/?a=1&b=2>
+if (a<b) this and all that follows
+"""
+REPLY = """\
+Subject: Re: plan
+Reply-To: support@example.test
+In-Reply-To: <a@receiver.test>
+References: <a@receiver.test>
+List-Unsubscribe: <mailto:u@example.test>
+Auto-Submitted: auto-replied
+
+hi
+"""
+MARKUP = """\
+Subject: =?utf-8?q?caf=C3=A9_<b>x</b>?=
+Content-Type: text/html; charset=utf-8
+
+<!DOCTYPE html><html><head><title>T</title><style>p{}</style></head><body><p style='color:red'>
+<a href='https://a.test/?a=1&b=2' target=x>link</a><a href='/rel'>rel</a><img src=http://x.test/y>
+<script>x<y</script><font color=red>f</font><br/><other>o</other> a < b &lt; c <!-- c --></p>
+"""
+SIGNED = """\
+Subject: signed
+Content-Type: multipart/signed; boundary=S
+
+--S
+Content-Type: text/plain
+
+signed
+--S
+Content-Type: application/pgp-signature
+
+signature
+--S--
+"""
+TO = "To: someone@receiver.test\n"
+SHAPES = {
+    "no file name": TO + ATTACHED,
+    "picture": TO + PICTURE,
+    "characters": TO + CHARACTERS,
+    "reply": TO + REPLY,
+    "markup": TO + MARKUP,
+    "signed": TO + SIGNED,
+    "comma": 'To: "Smith, Ann" <someone@receiver.test>\nSubject: hello\n\nhi\n',
+    "many": TO + f"Cc: {', '.join(f'P N <p{i}@receiver.test>' for i in range(9))}\n\nhi\n",
+    "nobody": "Subject: nothing\n\n",
+}
+
+
+def rewritten(inbox: Receiver, shape: str) -> tuple[Message, bytes]:
+    """What arrives of a shape that a program submits: parsed, and as it is."""
+    text = "From: admin@example.test\nDate: Thu, 26 Nov 2026 14:00:00 +0100\n" + SHAPES[shape]
+    with submission() as smtp:
+        smtp.sendmail("admin@example.test", ["someone@receiver.test"], text)
+    content = inbox.mails[-1].content
+    return message_from_bytes(content), content
+
+
+def texts(message: Message) -> dict[str, str]:
+    """The texts by type."""
+    leaves = (part for part in message.walk() if part.get_content_maintype() == "text")
+    return {p.get_content_type(): bytes(p.get_payload(decode=True)).decode() for p in leaves}
+
+
+def test_characters_are_escaped_and_angle_brackets_emptied(inbox: Receiver) -> None:
+    message, _ = rewritten(inbox, "characters")
+    assert message["Subject"] == "Tom &amp; Jerry&#39;s &#34;offer&#34;"
+    changed = "Don&#39;t: if a &lt; b &amp;&amp; c &gt; d then &#34;x&#34;. Confirm: \nif (a"
+    assert texts(message) == {"text/plain": changed, "text/html": changed}
+
+
+def test_a_file_beside_an_inline_picture_is_lost(inbox: Receiver) -> None:
+    message, _ = rewritten(inbox, "picture")
+    names = [part.get_filename() for part in message.walk() if part.get_filename()]
+    assert names == ["logo.png"]
+    assert texts(message)["text/html"] == "<p>See</p>"
+
+
+def test_a_file_name_of_rfc_2231_is_lost(inbox: Receiver) -> None:
+    message, _ = rewritten(inbox, "no file name")
+    assert [p.get_filename() for p in message.walk() if p.get_filename()] == ["no_name_file"]
+
+
+def test_a_comma_in_a_quoted_name_makes_two_addresses(inbox: Receiver) -> None:
+    message, _ = rewritten(inbox, "comma")
+    assert message["To"] == '<"&#34;Smith"@>, "Ann" <someone@receiver.test>'
+
+
+def test_headers_it_does_not_know_are_lost(inbox: Receiver) -> None:
+    message, _ = rewritten(inbox, "reply")
+    for name in ("Reply-To", "In-Reply-To", "References", "List-Unsubscribe", "Auto-Submitted"):
+        assert message[name] is None
+    assert message["Sender"] == message["From"] == "<admin@example.test>"
+    assert message["Date"] == "Thu, 26 Nov 2026 14:00:00 +0100"
+
+
+def test_a_received_mail_is_changed_in_the_same_way(pmail: Pmail) -> None:
+    for shape in ("characters", "picture", "no file name", "comma", "reply"):
+        with smtplib.SMTP(PMAIL, 25, timeout=20) as smtp:
+            sender = "someone@receiver.test"
+            smtp.sendmail(sender, ["admin@example.test"], f"From: {sender}\n{SHAPES[shape]}")
+    rows = pmail.host.sql("SELECT subject,text,html,attachments,`to`,reply_to FROM email")
+    assert rows[0][0] == "Tom &amp; Jerry&#39;s &#34;offer&#34;"
+    assert rows[0][1].endswith("Confirm: \nif (a")
+    assert rows[1][2] == "<p>See</p>"
+    assert [file["Filename"] for file in json.loads(rows[1][3])] == ["logo.png"]
+    assert [file["Filename"] for file in json.loads(rows[2][3])] == ["no_name_file"]
+    assert json.loads(rows[3][4])[0]["EmailAddress"] == "&#34;Smith"
+    assert rows[4][5] == "null"
+
+
+def test_both_binaries_rewrite_every_shape_alike() -> None:
+    real = real_binary()
+    if real is None:
+        pytest.skip("no real PMail binary here (PMAIL_BINARY)")
+    ours, theirs = rewritten_by(stand_in().path), rewritten_by(real.path)
+    assert ours == theirs
+
+
+def rewritten_by(binary: Path) -> dict[str, str]:
+    """What arrives of each shape, without what is random."""
+    found = {}
+    with seeded_host() as host, running(binary, host) as pmail:
+        pmail.wait_for_ports(*PORTS)
+        with receiver() as inbox:
+            for shape in SHAPES:
+                text = rewritten(inbox, shape)[1].decode()
+                text = re.sub(r"DKIM-Signature:.*?\r\n(?=\S)", "", text, flags=re.S)
+                text = re.sub(r"[0-9a-f]{32}\.\d+@", "random@", text)
+                for number, boundary in enumerate(re.findall(r"boundary=(\w{60})", text)):
+                    text = text.replace(boundary, f"boundary-{number}")
+                found[shape] = text
+    return found
+
+
+# --- SPF, DKIM and the filter ----------------------------------------------------------
+
+
+def deliver_privately(to: str, subject: str, sender: str) -> None:
+    with smtplib.SMTP(PRIVATE[PMAIL], 25, timeout=20) as smtp:
+        smtp.sendmail(sender, [to], mail(to, subject, sender))
+
+
+def test_a_client_with_a_private_address_passes_spf(pmail: Pmail) -> None:
+    deliver_privately("admin@example.test", "inside", "boss@example.test")
+    assert pmail.host.sql("SELECT spf_check,status FROM email") == [(1, 0)]
+
+
+def test_spf_is_asked_of_google_and_for_the_sender_header_only(
+    pmail: Pmail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RECORDS, ("good.test.", "TXT"), '"v=spf1 ip4:203.0.113.1 -all"')
+    monkeypatch.setitem(RECORDS, ("bad.test.", "TXT"), '"v=spf1 mx -all"')
+
+    def passes(domain: str, header: str = "Sender") -> int:
+        text = f"From: a@{domain}\n{header}: a@{domain}\nSubject: {domain}\n\nhi\n"
+        with smtplib.SMTP(PMAIL, 25, timeout=20) as smtp:
+            smtp.sendmail(f"a@{domain}", ["admin@example.test"], text)
+        [(passed,)] = pmail.host.sql("SELECT spf_check FROM email ORDER BY id DESC LIMIT 1")
+        return int(passed)
+
+    assert passes("good.test") == 0  # 8.8.8.8 cannot be reached
+    with google_dns(pmail):
+        assert passes("good.test") == 1
+        assert passes("good.test", "X-Sender") == 0
+        assert passes("bad.test") == 0
+        assert passes("no-policy.test") == 1
+
+
+def signed(subject: str, monkeypatch: pytest.MonkeyPatch, canonical: bytes) -> bytes:
+    """A mail with a valid signature, whose key is in the name server then."""
+    key = new_rsa_key()
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    record = "v=DKIM1; k=rsa; p=" + base64.b64encode(public).decode()
+    value = " ".join(f'"{record[at : at + 255]}"' for at in range(0, len(record), 255))
+    monkeypatch.setitem(RECORDS, ("k1._domainkey.receiver.test.", "TXT"), value)
+    text = mail("admin@example.test", subject, "someone@receiver.test").encode()
+    forms = tuple(canonical.split(b"/"))
+    field = dkim.sign(text, b"k1", b"receiver.test", pem(key), canonicalize=forms)
+    return bytes(field) + text
+
+
+@pytest.mark.parametrize("canonical", [b"relaxed/relaxed", b"simple/simple"])
+def test_a_dkim_signature_is_verified(
+    pmail: Pmail, monkeypatch: pytest.MonkeyPatch, canonical: bytes
+) -> None:
+    text = signed("signed", monkeypatch, canonical)
+    for content in (text, text.replace(b"hello", b"hallo")):
+        with smtplib.SMTP(PMAIL, 25, timeout=20) as smtp:
+            smtp.sendmail("someone@receiver.test", ["admin@example.test"], content)
+    assert pmail.host.sql("SELECT dkim_check FROM email ORDER BY id") == [(1,), (0,)]
+
+
+@pytest.mark.parametrize(
+    ("level", "kept"),
+    [
+        (0, ["neither", "signed", "spf"]),
+        (1, ["signed", "spf"]),
+        (2, ["spf"]),
+        (3, ["signed"]),
+    ],
+)
+def test_the_filter_level_says_what_is_dropped_of_mail_for_nobody(
+    binary: Path, host: Host, monkeypatch: pytest.MonkeyPatch, level: int, kept: list[str]
+) -> None:
+    host.config["spamFilterLevel"] = level
+    write_config(host)
+    with running(binary, host) as pmail:
+        pmail.wait_for_ports(*PORTS)
+        deliver("nobody@example.test", "neither")
+        deliver_privately("nobody@example.test", "spf", "someone@receiver.test")
+        with smtplib.SMTP(PMAIL, 25, timeout=20) as smtp:
+            content = signed("signed", monkeypatch, b"relaxed/simple")
+            smtp.sendmail("someone@receiver.test", ["nobody@example.test"], content)
+    rows = host.sql("SELECT subject FROM email ORDER BY subject")
+    assert [subject for (subject,) in rows] == kept
+
+
+# --- IMAP ------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def mailbox() -> Iterator[imaplib.IMAP4_SSL]:
+    with imaplib.IMAP4_SSL(PMAIL, 993, ssl_context=UNVERIFIED, timeout=20) as imap:
+        imap.login("admin", ADMIN_PASSWORD)
+        yield imap
+
+
+@pytest.mark.parametrize("initial", [True, False], ids=["with the command", "asked for"])
+def test_imap_takes_authenticate_plain(pmail: Pmail, initial: bool) -> None:
+    def answer(password: str) -> Any:
+        plain = f"\0admin@second.test\0{password}".encode()
+        if not initial:
+            return imap.authenticate("PLAIN", lambda _: plain)
+        return imap.xatom("AUTHENTICATE", "PLAIN", base64.b64encode(plain).decode())
+
+    with imaplib.IMAP4_SSL(PMAIL, 993, ssl_context=UNVERIFIED, timeout=20) as imap:
+        with contextlib.suppress(imaplib.IMAP4.error):  # authenticate() raises, xatom() does not
+            assert answer("wrong")[0] == "NO"
+        assert answer(ADMIN_PASSWORD)[0] == "OK"
+        imap.state = "AUTH"
+        assert imap.select("INBOX") == ("OK", [b"0"])
+
+
+def test_imap_shows_received_and_sent_mail(pmail: Pmail, inbox: Receiver) -> None:
+    deliver("admin@example.test", "first")
+    deliver("admin@example.test", "second")
+    submit()
+    with mailbox() as imap:
+        names = b"\n".join(line for line in imap.list()[1] if isinstance(line, bytes))
+        assert b'(\\HasNoChildren \\Sent) "/" "Sent Messages"' in names
+        assert imap.status("INBOX", "(MESSAGES UNSEEN)")[1] == [b"INBOX (MESSAGES 2 UNSEEN 2)"]
+        imap.select("INBOX")
+        assert imap.search(None, "ALL")[1] == [b"1 2"]
+        uids = imap.uid("SEARCH", "UNSEEN")[1][0].split()
+        whole = imap.uid("FETCH", uids[1].decode(), "(UID BODY.PEEK[])")[1][0]
+        # The number is counted in what was asked for, not in the folder.
+        assert isinstance(whole, tuple) and whole[0].startswith(b"1 (UID ")
+        assert message_from_bytes(whole[1])["Subject"] == "second"
+        fetched = imap.fetch("1", "(FLAGS BODY[])")[1][0]
+        assert isinstance(fetched, tuple) and b"Subject: first\r\n" in fetched[1]
+        assert imap.search(None, "UNSEEN")[1] == [b"2"]
+        assert imap.select('"Sent Messages"') == ("OK", [b"1"])
+        sent = imap.fetch("1:*", "(RFC822)")[1][0]
+        assert isinstance(sent, tuple) and b"Subject: hi\r\n" in sent[1]
+
+
+def test_imap_says_ok_to_append_and_keeps_nothing(pmail: Pmail) -> None:
+    with mailbox() as imap:
+        answer = imap.append("INBOX", r"(\Seen)", "", b"Subject: kept?\r\n\r\nhello\r\n")
+        assert answer[0] == "OK"
+        assert imap.select("INBOX") == ("OK", [b"0"])
+    pmail.wait_for_log("Append Not Implemented")
+
+
+def test_imap_opens_a_folder_that_does_not_exist(pmail: Pmail) -> None:
+    with mailbox() as imap:
+        assert imap.select("Nowhere") == ("OK", [b"0"])
+
+
+def test_forged_mail_is_in_the_folder_of_deleted_mail(pmail: Pmail) -> None:
+    deliver("admin@example.test", "forged", sender="boss@example.test")
+    with mailbox() as imap:
+        assert imap.select("INBOX") == ("OK", [b"0"])
+        assert imap.select('"Deleted Messages"') == ("OK", [b"1"])
+
+
+# --- rules -----------------------------------------------------------------------------
+
+
+def forward(to: str, field: str = "Subject", kind: str = "contains", text: str = "") -> Any:
+    condition = {"field": field, "type": kind, "rule": text}
+    rule = {"name": "f", "rules": [condition], "action": 2, "params": to, "sort": 1}
+    return call("/api/rule/add", rule, "bob", "pw")
+
+
+@pytest.mark.usefixtures("bob")
+def test_a_rule_forwards_forged_mail_unchanged_with_our_envelope_sender(
+    pmail: Pmail, inbox: Receiver
+) -> None:
+    assert forward("away@receiver.test", text="please")["data"] == "succ"
+    deliver("bob@second.test", "other", "ceo@example.test")
+    deliver("bob@second.test", "please", "ceo@example.test")
+    (forwarded,) = inbox.mails
+    assert forwarded.sender == "bob@example.test"  # the first of `domains`
+    assert forwarded.ehlo == "example.test"
+    assert forwarded.content == mail("bob@second.test", "please", "ceo@example.test").encode()
+    assert pmail.host.sql("SELECT status FROM email") == [(3,), (3,)]
+    pmail.wait_for_log("Forward Success:bob@example.test -> away@receiver.test")
+
+
+@pytest.mark.usefixtures("bob")
+def test_what_a_receiver_refuses_is_forwarded_again_rebuilt(pmail: Pmail, inbox: Receiver) -> None:
+    inbox.answer = "550 5.7.1 no"
+    forward("away@receiver.test")
+    deliver("bob@example.test", "refused")
+    original, rebuilt = inbox.mails
+    assert b"From: someone@receiver.test\r\n" in original.content
+    message = message_from_bytes(rebuilt.content)
+    assert message["From"] == message["Sender"] == '"Bob" <bob@example.test>'
+    assert message["Reply-To"] == message["X-Original-From"] == "<someone@receiver.test>"
+    assert message["References"] == message["In-Reply-To"] == "<refused@t>"
+    assert dkim.verify(rebuilt.content, dnsfunc=signing_key_in_dns(pmail.host))
+    assert owners(pmail, "refused") == ["bob"]
+    pmail.wait_for_log("Forward Error:以下收件人投递失败：away@receiver.test")
+
+
+@pytest.mark.usefixtures("bob")
+@pytest.mark.parametrize(
+    ("field", "kind", "text", "matches"),
+    [
+        ("From", "equal", "someone@receiver.test", True),
+        ("From", "equal", "someone", False),
+        ("Content", "regex", "^h.*o", True),
+        ("To", "contains", "admin", False),
+        ("To", "of no known kind", "x", True),
+    ],
+)
+def test_a_rule_looks_at_one_field(
+    pmail: Pmail, inbox: Receiver, field: str, kind: str, text: str, matches: bool
+) -> None:
+    forward("away@receiver.test", field, kind, text)
+    deliver("bob@example.test", "hello")
+    assert len(inbox.mails) == matches
+
+
+@pytest.mark.usefixtures("bob")
+def test_a_rule_for_an_own_address_gives_the_mail_to_that_user(
+    pmail: Pmail, inbox: Receiver
+) -> None:
+    forward("ADMIN@second.test")
+    deliver("bob@example.test", "shared")
+    assert owners(pmail, "shared") == ["admin", "bob"]
+    assert inbox.mails == []
+
+
+@pytest.mark.usefixtures("bob")
+def test_rules_are_listed_and_deleted(pmail: Pmail, inbox: Receiver) -> None:
+    assert forward("nowhere")["errorNo"] == 100
+    assert forward("away@receiver.test", field="Sender")["errorNo"] == 100
+    forward("away@receiver.test", text="x")
+    (rule,) = call("/api/rule/get", {}, "bob", "pw")["data"]
+    condition = {"field": "Subject", "type": "contains", "rule": "x"}
+    assert rule == {
+        "id": 1, "user_id": 2, "name": "f", "rules": [condition],
+        "action": 2, "params": "away@receiver.test", "sort": 1,
+    }  # fmt: skip
+    assert call("/api/rule/get", {})["data"] is None
+    call("/api/rule/del", {"id": 1})  # another user's: nothing happens
+    assert call("/api/rule/del", {"id": 0}, "bob", "pw")["errorNo"] == 100
+    assert len(call("/api/rule/get", {}, "bob", "pw")["data"]) == 1
+    assert call("/api/rule/del", {"id": 1}, "bob", "pw")["data"] == "succ"
+    deliver("bob@example.test", "x")
+    assert inbox.mails == []
+
+
+# --- the web API's mail ----------------------------------------------------------------
+
+
+def wait_for_rows(pmail: Pmail, query: str) -> list[tuple[Any, ...]]:
+    end = time.monotonic() + 20
+    while not (rows := pmail.host.sql(query)):
+        assert time.monotonic() < end, f"no rows: {query}\n{pmail.log}"
+        time.sleep(0.05)
+    return rows
+
+
+RESULT = (
+    "SELECT e.type,e.status,e.error,x.status,x.is_read FROM email e "
+    "JOIN user_email x ON x.email_id=e.id"
+)
+
+
+def test_the_web_api_sends_what_it_is_given(pmail: Pmail, inbox: Receiver) -> None:
+    file = {"name": "会.pdf", "data": "data:application/pdf;base64,AAAA"}
+    to = [{"name": "Smith, Ann", "email": "a@receiver.test"}]
+    body = {"subject": "a & b", "to": to, "text": "a < b", "html": "<i>x</i>", "attrs": [file]}
+    assert call("/api/email/send", body)["data"] == "Success"
+    assert wait_for_rows(pmail, RESULT) == [(1, 1, None, 1, 1)]
+    message = message_from_bytes(inbox.mails[0].content)
+    assert message["From"] == '"admin" <admin@example.test>'
+    assert message["To"] == '"Smith, Ann" <a@receiver.test>'
+    assert message["Subject"] == "a & b"
+    assert texts(message)["text/plain"] == "a < b"
+    assert texts(message)["text/html"] == "<i>x</i>"
+    assert dkim.verify(inbox.mails[0].content, dnsfunc=signing_key_in_dns(pmail.host))
+
+
+def test_the_web_api_says_success_to_what_fails_later(pmail: Pmail, inbox: Receiver) -> None:
+    inbox.answer = "451 4.7.1 greylisted"
+    body = {"subject": "x", "to": [{"email": "a@receiver.test"}], "text": "x"}
+    assert call("/api/email/send", body)["errorNo"] == 0
+    failure = "以下收件人投递失败：a@receiver.test"
+    assert wait_for_rows(pmail, RESULT) == [(1, 2, failure, 2, 1)]
+
+
+@pytest.mark.usefixtures("bob")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subject": ""},
+        {"to": []},
+        {"from": {"email": "admin@example.test"}},
+        {"from": {"email": "bob@foreign.test"}},
+    ],
+    ids=["no subject", "nobody", "another user", "foreign domain"],
+)
+def test_the_web_api_refuses_at_once(pmail: Pmail, change: dict[str, object]) -> None:
+    body = {"subject": "x", "to": [{"email": "a@receiver.test"}], "text": "x"} | change
+    assert call("/api/email/send", body, "bob", "pw")["errorNo"] == 100
+    assert pmail.host.sql("SELECT count(*) FROM email") == [(0,)]
 
 
 # --- the choice of the binary ----------------------------------------------------------

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from email.header import Header
 from pathlib import Path
 
+from deploys.edge import layout as edge
 from deploys.outbound import layout
-from deploys.pmail_server.layout import MARK
+from deploys.pmail_server.layout import MARK, TLS_CHAIN, TLS_KEY
 from deploys.templates import render
 from postmaster import dkim
 from postmaster.messages import catalogue
@@ -20,32 +21,47 @@ from postmaster.settings import MailServer, Smarthost
 _HERE = Path(__file__).parent
 # PMail takes 30 MiB and builds a message anew: text may grow threefold as quoted-printable.
 MESSAGE_SIZE = 96 * 1024 * 1024
+# What is taken from outside and from mail programs: a bit less than PMail's 30 MiB, so that it
+# never refuses for its size what we have accepted.
+TAKEN_SIZE = 31_000_000
+_GREYLIST = "check_policy_service unix:postgrey/socket"
 _HEAD = f"# {MARK}: changes are overwritten.\n"
 # Retries slow down to this many times the first pause.
 _SLOWEST = 12
+SENT_DOMAIN = "sent.invalid"  # RFC 2606: nobody's; copies for PMail's Sent folders
 _RELAY_INPUTS = (
     layout.MAIN_CF,
     layout.MASTER_CF,
     layout.SENDERS,
-    layout.RECEIVERS,
+    layout.LOGINS,
+    layout.SENT,
+    layout.WORLD_CHECKS,
+    layout.SUBMIT_CHECKS,
     layout.TRANSPORT,
     layout.SENDER_TRANSPORT,
     layout.HEADER_CHECKS,
     layout.BOUNCE_CHECKS,
     layout.BOUNCE,
 )
-DKIM_INPUTS = (layout.OPENDKIM_CONF, layout.KEY_TABLE, layout.SIGNING_TABLE)
+DKIM_INPUTS = (
+    layout.OPENDKIM_CONF,
+    layout.KEY_TABLE,
+    layout.SIGNING_TABLE,
+    layout.SIGNER_POLICY,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
     """From which addresses Postfix sends: None where the address is not the host's own.
 
-    ipv6: only where it has PTR and SPF; else receivers refuse what comes from there.
+    ipv6: only where it has PTR and SPF; else receivers refuse what comes from there. beyond: our
+    public addresses that are on a gateway before the host: an MX that points there points to us.
     """
 
     ipv4: str | None
     ipv6: str | None
+    beyond: tuple[str, ...] = ()
 
     def options(self) -> tuple[tuple[str, str], ...]:
         """Options of the smtp client: not global ones, so that PMail is heard on both families."""
@@ -86,7 +102,7 @@ def _table(lines: Iterable[str]) -> str:
 # -- Postfix -----------------------------------------------------------------------------------
 
 
-def main_cf(server: MailServer) -> str:
+def main_cf(server: MailServer, sending: Sending) -> str:
     """Return main.cf."""
     mode, relay = mode_of(server), server.relay
     by_provider = mode.sends_from == "provider"
@@ -97,7 +113,14 @@ def main_cf(server: MailServer) -> str:
         mail_host=server.mail_host,
         primary=server.primary,
         message_size=MESSAGE_SIZE,
+        beyond=sending.beyond,
+        own_domains=_own_domains(server),
+        chain=TLS_CHAIN,
+        key=TLS_KEY,
+        auth=edge.AUTH,
         milter=layout.MILTER,
+        rules=edge.MILTER,
+        routes=edge.ROUTES,
         transport=layout.TRANSPORT,
         default_transport=_next_hop(0, relay.smarthosts[0]) if by_provider else "smtp",
         sender_transport=layout.SENDER_TRANSPORT if relay.smarthosts[1:] else None,
@@ -112,6 +135,11 @@ def main_cf(server: MailServer) -> str:
         if by_provider
         else [(_transport_of(each.name), each) for each in groups(relay.rates)],
     )
+
+
+def _own_domains(server: MailServer) -> tuple[str, ...]:
+    """Domains whose mail PMail gets: bounces are from the mail host, so answers go there too."""
+    return (*(domain.name for domain in server.domains), server.mail_host)
 
 
 def _transport_of(group: str) -> str:
@@ -130,18 +158,34 @@ def master_cf(server: MailServer, sending: Sending) -> str:
             for group in groups(server.relay.rates)
             if group.name != OTHERS
         ]
-    by_receiver = f"check_recipient_mx_access,texthash:{layout.RECEIVERS}"
+    judges = (edge.VERIFY_MILTER, edge.DMARC_MILTER, edge.MILTER)
     return render(
         _HERE,
         "master.cf.j2",
         mode=mode_of(server).name,
-        port=layout.PORT,
+        taken_size=TAKEN_SIZE,
+        judges=",".join(f"unix:{each}" for each in judges),
+        greylist=_GREYLIST.replace(" ", ",") if server.edge.greylist else "",
+        submissions=_submissions(server),
         senders=layout.SENDERS,
+        logins=layout.LOGINS,
+        sent=layout.SENT,
         header_checks=layout.HEADER_CHECKS,
+        world_checks=layout.WORLD_CHECKS,
+        submit_checks=layout.SUBMIT_CHECKS,
         bounce_checks=layout.BOUNCE_CHECKS,
-        recipient_restrictions="permit" if by_provider else f"{by_receiver},permit",
         services=services,
     )
+
+
+def _submissions(server: MailServer) -> list[tuple[int, tuple[str, ...]]]:
+    """Ports that mail programs submit at, and how each is encrypted."""
+    found: list[tuple[int, tuple[str, ...]]] = [
+        (465, ("smtpd_tls_wrappermode=yes", "smtpd_tls_security_level=encrypt"))
+    ]
+    if 587 in server.open_ports:
+        found.append((587, ("smtpd_tls_security_level=encrypt",)))
+    return found
 
 
 def _smarthost(number: int, smarthost: Smarthost) -> Service:
@@ -218,19 +262,51 @@ def bounce_checks() -> str:
     return _table([f'{report} REPLACE Content-Type: multipart/mixed; boundary="$1"'])
 
 
-def receivers(server: MailServer) -> str:
-    """Return the delivery service of each receiver group, by its MX hosts."""
-    lines = [
-        f"{mx} FILTER {group.name}:" for group in groups(server.relay.rates) for mx in group.mx
-    ]
-    return _table(lines)
-
-
 def transport(server: MailServer) -> str:
     """Return where mail of special domains goes: our own to PMail, proofs to their sink."""
-    lines = [f"{domain.name} pmail:[{layout.PMAIL}]:25" for domain in server.domains]
+    lines = [f"{domain} pmail:unix:{edge.LMTP}" for domain in _own_domains(server)]
+    lines.append(f"{SENT_DOMAIN} sent:unix:{edge.LMTP}")
     lines.append(f"{layout.PROOF_DOMAIN} proof:[127.0.0.1]:{layout.PROOF_PORT}")
     return _table(lines)
+
+
+def logins(server: MailServer) -> str:
+    """Return as whom each account may send: its own address at any own domain, `+suffix` too.
+
+    The administrator may send as anybody here, as in PMail's web mail. Aliases come first.
+    """
+    own = "|".join(re.escape(domain.name) for domain in server.domains)
+    admin = server.admin_account
+    lines = [
+        f"/^{re.escape(address)}$/ {', '.join((*accounts, admin))}"
+        for address, accounts in server.edge.aliases
+    ]
+    lines.append(rf"/^([^@+]+)(\+[^@]*)?@({own})$/ $1, {admin}")
+    return _table(lines)
+
+
+def sent() -> str:
+    """Return what puts a copy into the Sent folder of who has logged in."""
+    return _table([f"/^(.+)$/ BCC $1@{SENT_DOMAIN}"])
+
+
+def world_checks(server: MailServer) -> str:
+    """Return what is taken out of what comes from outside: results that only we may give.
+
+    What our own milters add afterwards does not go through these checks.
+    """
+    name = re.escape(server.mail_host)
+    return _table(
+        [
+            rf"/^Authentication-Results:.*{name}/ IGNORE",
+            "/^X-PMail-Deploy-Verdict:/ IGNORE",
+        ]
+    )
+
+
+def submit_checks() -> str:
+    """Return what is taken out of what mail programs send: where from, and names that are ours."""
+    return _table(["/^Received:/ IGNORE", "/^X-PMail-Deploy-[A-Za-z]+:/ IGNORE"])
 
 
 def sender_transport(server: MailServer) -> str:
@@ -302,7 +378,13 @@ def opendkim_conf() -> str:
         milter=layout.MILTER,
         key_table=layout.KEY_TABLE,
         signing_table=layout.SIGNING_TABLE,
+        policy=layout.SIGNER_POLICY,
     )
+
+
+def signer_policy() -> str:
+    """Return what the signer asks before it signs."""
+    return (_HERE / "signer.lua").read_text("utf-8")
 
 
 def opendkim_drop_in() -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from deploys.pmail_server.layout import OWN
 
-PORT = 2525  # Postfix, on loopback, for PMail alone
-PMAIL = "127.0.0.2"  # where PMail takes bounces: 127.0.0.1 is what Postfix takes for itself
-PROOF_PORT = 2526  # a sink that takes proof messages, only while one is made
+PROOF_PORT = 24  # a sink that takes proof messages, only while one is made: no user's port
 PROOF_DOMAIN = "proof.invalid"  # RFC 2606: nobody's
 
 MAIN_CF = "/etc/postfix/main.cf"
 MASTER_CF = "/etc/postfix/master.cf"
 RELAY = f"{OWN}/relay"
 SENDERS = f"{RELAY}/senders"
-RECEIVERS = f"{RELAY}/receivers"
+LOGINS = f"{RELAY}/logins"
+SENT = f"{RELAY}/sent"
+WORLD_CHECKS = f"{RELAY}/world_checks"
+SUBMIT_CHECKS = f"{RELAY}/submit_checks"
 TRANSPORT = f"{RELAY}/transport"
 SENDER_TRANSPORT = f"{RELAY}/sender_transport"
 HEADER_CHECKS = f"{RELAY}/header_checks"
@@ -32,6 +33,7 @@ DKIM = f"{OWN}/dkim"
 OPENDKIM_CONF = f"{DKIM}/opendkim.conf"
 KEY_TABLE = f"{DKIM}/KeyTable"
 SIGNING_TABLE = f"{DKIM}/SigningTable"
+SIGNER_POLICY = f"{DKIM}/policy.lua"
 DKIM_STAMP = "/run/pmail-deploy-dkim/stamp.sha256"
 MILTER = "/run/pmail-deploy-dkim/milter"
 OPENDKIM_UNIT = "opendkim.service"

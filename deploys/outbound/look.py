@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pyinfra.api import Host
 
+from deploys.edge import layout as edge
 from deploys.outbound import layout, proof
 from deploys.pmail_server.layout import USER
 from deploys.remote import read
@@ -25,7 +26,7 @@ def relay_view(host: Host, server: MailServer) -> RelayView | None:
     """Return what the relay shows, or None where the outbound mode has none."""
     if not mode_of(server).relayed:
         return None
-    reply = read(host, relay.script(USER, layout.PORT))
+    reply = read(host, relay.script(USER, edge.NAMESPACE_FILE))
     if not reply.ok:
         return RelayView(False)
     resolvers = Resolvers(server.resolvers)

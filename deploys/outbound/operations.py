@@ -28,9 +28,6 @@ from probes.fitness import ADDRESSES
 Commands = Generator[FunctionCommand, None, None]
 Proven = Callable[[SigningKey], bool]
 
-PACKAGES = ("postfix", "opendkim", "libsasl2-modules")
-# Debian's package asks what it should set up: nothing, we do.
-ANSWERS = ("postfix postfix/main_mailer_type select No configuration",)
 _SWITCH_WITHIN = 30  # seconds that a signer may take to read its tables anew
 # Debian 12 has a dummy postfix.service and the real thing as an instance.
 _POSTFIX_UNIT = (
@@ -69,6 +66,7 @@ def signer(server: MailServer, store: KeyStore, proven: Proven) -> Commands:
         _file(layout.KEY_TABLE, configure.key_table(signed)),
         _file(layout.SIGNING_TABLE, configure.signing_table(server, signed)),
         _file(configure.drop_in(layout.OPENDKIM_UNIT), configure.opendkim_drop_in()),
+        _file(layout.SIGNER_POLICY, configure.signer_policy()),
         _file(layout.SENDERS, configure.senders(server, signed)),
         _file(layout.HEADER_CHECKS, configure.header_checks(server, signed)),
     )
@@ -138,9 +136,12 @@ def postfix(server: MailServer) -> Commands:
     sending = _sending(host, server)
     unit = postfix_unit(host)
     files = [
-        _file(layout.MAIN_CF, configure.main_cf(server)),
+        _file(layout.MAIN_CF, configure.main_cf(server, sending)),
         _file(layout.MASTER_CF, configure.master_cf(server, sending)),
-        _file(layout.RECEIVERS, configure.receivers(server)),
+        _file(layout.LOGINS, configure.logins(server)),
+        _file(layout.SENT, configure.sent()),
+        _file(layout.WORLD_CHECKS, configure.world_checks(server)),
+        _file(layout.SUBMIT_CHECKS, configure.submit_checks()),
         _file(layout.TRANSPORT, configure.transport(server)),
         _file(layout.SENDER_TRANSPORT, configure.sender_transport(server)),
         _file(layout.BOUNCE_CHECKS, configure.bounce_checks()),
@@ -159,14 +160,15 @@ def _sending(host: Host, server: MailServer) -> Sending:
     """The addresses to send from: those of the host's own, IPv6 only where it is known for it."""
     own = read(host, ADDRESSES).stdout.split()
     ipv4 = server.ipv4 if server.ipv4 in own else None
+    beyond = tuple(address for address in server.addresses if address not in own)
     if server.ipv6 is None or server.ipv6 not in own:
-        return Sending(ipv4, None)
+        return Sending(ipv4, None, beyond)
     seen = dns.reverse(server.ipv6, Resolvers(server.resolvers))
     known = any(server.ipv6 in found for _, found in seen.forward)
     if not known and state.is_executing:
         line = text("relay.no_ipv6", address=server.ipv6, host=server.mail_host)
         host.log_styled(f"  {line}", fg="yellow")
-    return Sending(ipv4, server.ipv6 if known else None)
+    return Sending(ipv4, server.ipv6 if known else None, beyond)
 
 
 # -- the resolver ------------------------------------------------------------------------------

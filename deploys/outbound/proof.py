@@ -1,7 +1,7 @@
 """Proof by a message: from each domain through signer and Postfix into a sink on the host.
 
-It goes the way that PMail's mail goes (same listener, signer and delivery client) and is read
-where another server would receive it, so it shows the signature and the greeting as they are.
+It goes the way that PMail's mail goes (same network, redirect, signer and delivery client) and is
+read where another server would receive it, so it shows the signature and the greeting as they are.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from email.utils import formatdate
 
 from pyinfra.api import Host
 
+from deploys.edge import layout as edge
 from deploys.outbound import layout
 from deploys.outbound.configure import Signed
 from deploys.remote import read
@@ -43,9 +44,10 @@ for i in $(seq 100); do ss -Hltn 'sport = :@port@' | grep -q . && break; sleep 0
 taken=0
 while read -r domain message; do
     printf %s "$message" | base64 -d > "$work/message" || continue
-    said=$(curl -sv --noproxy '*' --max-time @each@ --mail-from "postmaster@$domain" \
-        --mail-rcpt "proof@@sink_domain@" --upload-file "$work/message" \
-        smtp://127.0.0.1:@relay@/@sink_domain@ 2>&1) && taken=$((taken + 1)) \
+    said=$(nsenter --net=@namespace@ curl -sv --noproxy '*' --max-time @each@ \
+        --mail-from "postmaster@$domain" --mail-rcpt "proof@@sink_domain@" \
+        --upload-file "$work/message" \
+        smtp://@relay@:25/@sink_domain@ 2>&1) && taken=$((taken + 1)) \
         || printf '%s\n' "$said" | grep -e '^< [45]' -e '^curl: ' >&2
 done
 for i in $(seq @tries@); do
@@ -77,7 +79,8 @@ def made(host: Host, domains: tuple[str, ...]) -> Made:
     mark = secrets.token_hex(8)
     script = (
         _SCRIPT.replace("@port@", str(layout.PROOF_PORT))
-        .replace("@relay@", str(layout.PORT))
+        .replace("@relay@", edge.RELAY)
+        .replace("@namespace@", edge.NAMESPACE_FILE)
         .replace("@sink_domain@", layout.PROOF_DOMAIN)
         .replace("@each@", str(_EACH))
         .replace("@tries@", str(_WITHIN * 10))

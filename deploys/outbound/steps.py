@@ -20,9 +20,6 @@ def install_outbound(server: MailServer, site: Site) -> None:
     """Run what the server's outbound mode needs, proven, before PMail's mail comes this way."""
     if not mode_of(server).relayed:
         return
-    packages(
-        name=text("relay.name.packages"), names=operations.PACKAGES, answers=operations.ANSWERS
-    )
     inputs = []
     if server.relay.dane:
         packages(

@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from deploys.outbound.layout import PORT
+from deploys.edge import layout as edge
 from deploys.pmail_server import layout
 from deploys.templates import render
 from postmaster.outbound import mode_of
@@ -55,7 +55,11 @@ def unit(server: MailServer) -> str:
     return render(
         _HERE,
         "pmail.service.j2",
-        relayed=mode_of(server).relayed,
+        namespace=edge.NAMESPACE_FILE if mode_of(server).relayed else None,
+        net_unit=edge.NET_UNIT,
+        edge_unit=edge.EDGE_UNIT,
+        resolv_conf=edge.RESOLV_CONF,
+        domains=" ".join(domain.name for domain in server.domains),
         user=layout.USER,
         root=layout.ROOT,
         config_current=layout.CONFIG_CURRENT,
@@ -75,7 +79,6 @@ def firewall_unit() -> str:
         _HERE,
         "pmail-deploy-firewall.service.j2",
         holder=layout.FIREWALL_HOLDER,
-        guard=layout.FIREWALL_GUARD,
     )
 
 
@@ -107,13 +110,6 @@ def _rules(server: MailServer, version: str) -> str:
         "nftables.nft.j2",
         ports=closed_ports(server),
         version=version,
-        relayed=mode_of(server).relayed,
         paused=server.paused,
         user=layout.USER,
-        relay_port=PORT,
     )
-
-
-def firewall_guard(server: MailServer) -> str:
-    """Return a second table, for the moment in which the first's owner has died."""
-    return render(_HERE, "guard.nft.j2", relayed=mode_of(server).relayed, user=layout.USER)

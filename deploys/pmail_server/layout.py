@@ -21,7 +21,7 @@ TLS_CURRENT = f"{TLS_VERSIONS}/current"
 TLS_CHAIN = f"{TLS_CURRENT}/fullchain.pem"
 TLS_KEY = f"{TLS_CURRENT}/privkey.pem"
 FIREWALL_RULES = f"{OWN}/nftables.nft"
-FIREWALL_GUARD = f"{OWN}/guard.nft"
+FIREWALL_GUARD = f"{OWN}/guard.nft"  # of earlier versions
 
 BINARIES = "/usr/local/lib/pmail"
 BINARY_CURRENT = f"{BINARIES}/current"
@@ -30,6 +30,7 @@ TOOLS = "/usr/local/lib/pmail-deploy"
 FIREWALL_HOLDER = f"{TOOLS}/hold-firewall"
 
 UNIT = "/etc/systemd/system/pmail.service"
+FIREWALL_SERVICE = "pmail-deploy-firewall.service"
 FIREWALL_UNIT = "/etc/systemd/system/pmail-deploy-firewall.service"
 STAMP = "/run/pmail/inputs.sha256"
 

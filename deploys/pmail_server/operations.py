@@ -14,6 +14,7 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
 from deploys import flow, host_files, passwords
+from deploys.edge import layout as edge
 from deploys.host_files import link_script
 from deploys.paths import file_name, state_dir
 from deploys.pmail_server import configure, database, layout, release
@@ -231,27 +232,45 @@ def firewall(server: MailServer, unit_changes: OperationMeta | None = None) -> C
     + server: the mail server
     + unit_changes: the operation that writes the unit's file
     """
-    unit = "pmail-deploy-firewall.service"
-    guarded = mode_of(server).relayed
-    guard = "nft list table inet pmail_deploy_guard >/dev/null 2>&1"
+    unit = layout.FIREWALL_SERVICE
     held = read(
         host,
         f"systemctl is-enabled -q {unit} && systemctl is-active -q {unit} && "
         f"[ $(systemctl show -P NeedDaemonReload {unit}) = no ] && "
         f"nft list table inet pmail_deploy | grep -q 'input_{configure.firewall_version(server)} '",
     ).ok
-    right_guard = read(host, guard if guarded else f"! {guard}").ok
     coming = not state.is_executing and unit_changes is not None and unit_changes.will_change
-    if held and right_guard and not coming:
+    if held and not coming:
         host.noop(text("host.firewall_right"))
         return
     ports = ", ".join(map(str, configure.closed_ports(server)))
     host.log_styled(f"  ~ {text('host.firewall_closes', ports=ports)}", fg="green")
-    if guarded:
-        host.log_styled(f"  ~ {text('host.firewall_redirects')}", fg="green")
+    script = f"systemctl daemon-reload; systemctl enable -q {unit}; systemctl restart {unit}"
+    yield FunctionCommand(host_files.run, (script, text("host.firewall_failed")), {})
+
+
+@operation()
+def no_firewall() -> Commands:
+    """Take our nftables tables away where PMail has a network of its own.
+
+    The running PMail of an earlier version is bound to them: the next step starts the new one.
+    """
+    files = (
+        layout.FIREWALL_RULES,
+        layout.FIREWALL_GUARD,
+        layout.FIREWALL_HOLDER,
+        layout.FIREWALL_UNIT,
+    )
+    there = host_files.existing(host, files)
+    if not there:
+        host.noop(text("host.no_firewall"))
+        return
+    for path in there:
+        host.log_styled(f"  - {path}", fg="red")
     script = (
-        f"systemctl daemon-reload; systemctl enable -q {unit}; "
-        f"systemctl {'reload' if held else 'restart'} {unit}"
+        f"systemctl daemon-reload; systemctl disable -q --now {layout.FIREWALL_SERVICE}; "
+        f"rm -f -- {' '.join(there)}; systemctl daemon-reload; "
+        "nft delete table inet pmail_deploy_guard 2>/dev/null || true"
     )
     yield FunctionCommand(host_files.run, (script, text("host.firewall_failed")), {})
 
@@ -277,16 +296,17 @@ def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
         host.noop(text("host.running"))
         return
     host.log_styled(f"  ~ {text('host.restart')}", fg="green")
-    yield FunctionCommand(_restart, (), {})
+    namespace = edge.NAMESPACE_FILE if mode_of(server).relayed else None
+    yield FunctionCommand(_restart, (namespace,), {})
 
 
-def _restart(state: State, host: Host) -> bool:
+def _restart(state: State, host: Host, namespace: str | None) -> bool:
     started = read(
         host,
         "systemctl daemon-reload; systemctl enable -q pmail; "
         "systemctl reset-failed pmail 2>/dev/null; systemctl restart pmail",
     )
-    if started.ok and _ready(host):
+    if started.ok and _ready(host, namespace):
         return True
     journal = read(host, "journalctl -u pmail -n 40 --no-pager -o cat").stdout.splitlines()
     # PMail prints its whole configuration when it starts; that stays on the host.
@@ -294,14 +314,16 @@ def _restart(state: State, host: Host) -> bool:
     return flow.refuse(state, host, "\n".join([text("host.not_ready"), *shown]))
 
 
-def _ready(host: Host) -> bool:
-    """Wait for the web server's pong, and for IMAP, which PMail opens last."""
+def _ready(host: Host, namespace: str | None) -> bool:
+    """Wait for the web server's pong, and for IMAP, which PMail opens last; where PMail is."""
     script = (
         f"for i in $(seq {_READY_WITHIN * 2}); do "
         f"curl -s --noproxy '*' --max-time 2 http://127.0.0.1:{layout.HTTP_PORT}/api/ping "
         "| grep -q pong && ss -Hltn 'sport = :993' | grep -q . && exit 0; "
         "systemctl is-failed -q pmail && exit 1; sleep 0.5; done; exit 1"
     )
+    if namespace:
+        script = f"nsenter --net={namespace} sh -c {shlex.quote(script)}"
     return read(host, script, timeout=_READY_WITHIN * 3).ok
 
 

@@ -24,6 +24,8 @@ def install_pmail(server: MailServer) -> tuple[OperationMeta, ...]:
     operations.packages(name=text("host.name.packages"), names=operations.PACKAGES)
     operations.system_user(name=text("host.name.user"), user=layout.USER, home=layout.ROOT)
     _folders()
+    # Whoever asks whose mailbox it is asks there, before PMail runs.
+    operations.first_database(name=text("host.name.database"), server=server)
     return (
         operations.binary(name=text("host.name.binary"), server=server),
         _key(server),
@@ -47,29 +49,25 @@ def _key(server: MailServer) -> OperationMeta:
 
 
 def start_pmail(server: MailServer, inputs: tuple[OperationMeta, ...]) -> None:
-    """Load the rules, run PMail with what is on the disk, and prove it."""
-    operations.first_database(name=text("host.name.database"), server=server)
-    unit = firewall_files(
-        name=text("host.name.rules"),
-        rules=configure.firewall_rules(server),
-        guard=configure.firewall_guard(server),
-    )
-    operations.firewall(name=text("host.name.firewall"), server=server, unit_changes=unit)
+    """Run PMail with what is on the disk, reached by what shall reach it, and prove it."""
+    if mode_of(server).relayed:
+        operations.no_firewall(name=text("host.name.no_firewall"))
+    else:
+        unit = firewall_files(name=text("host.name.rules"), rules=configure.firewall_rules(server))
+        operations.firewall(name=text("host.name.firewall"), server=server, unit_changes=unit)
     operations.running(name=text("host.name.running"), server=server, inputs=inputs)
     operations.admin_works(name=text("host.name.admin"), server=server)
     operations.mailboxes(name=text("host.name.mailboxes"), server=server)
 
 
 @operation()
-def firewall_files(rules: str, guard: str) -> Generator[FunctionCommand, None, None]:
+def firewall_files(rules: str) -> Generator[FunctionCommand, None, None]:
     """Ensure the rules, the program that holds them, and its unit.
 
     + rules: our nftables table
-    + guard: the table that stays when the first one's owner dies
     """
     contents = (
         (layout.FIREWALL_RULES, rules, "644"),
-        (layout.FIREWALL_GUARD, guard, "644"),
         (layout.FIREWALL_HOLDER, configure.firewall_holder(), "755"),
         (layout.FIREWALL_UNIT, configure.firewall_unit(), "644"),
     )

@@ -165,8 +165,7 @@ class OnHost:
 
     def _rules(self, *, paused: bool) -> Outcome:
         server = replace(self.server, paused=paused)
-        rules, guard = configure.firewall_rules(server), configure.firewall_guard(server)
-        files = firewall_files._inner(rules=rules, guard=guard)
+        files = firewall_files._inner(rules=configure.firewall_rules(server))
         loaded = pmail.firewall._inner(server=server)
         return self._done(files) or self._done(loaded)
 

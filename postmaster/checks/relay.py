@@ -13,7 +13,8 @@ from probes.relay import RelayView
 
 # What curl(1) says of a login.
 _CURL = {6: "unreachable", 7: "unreachable", 28: "unreachable", 60: "certificate", 67: "refused"}
-_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_EDGE_PORTS = (25, 465)
+_POSTFIX = "master"  # its process that listens
 
 
 def all_checks(
@@ -45,6 +46,9 @@ def all_checks(
 
 def _redirect(view: RelayView, server: MailServer) -> Result:
     remedy = Text.of("checks.relay.deploy")
+    if not view.apart:
+        seen = Text.of("checks.relay.not_apart")
+        return Result("OUT-01", server.host, Status.FAIL, seen, remedy)
     if view.round:
         seen = Text.of("checks.relay.round", ports=", ".join(map(str, view.round)))
         return Result("OUT-01", server.host, Status.FAIL, seen, remedy)
@@ -58,14 +62,15 @@ def _redirect(view: RelayView, server: MailServer) -> Result:
 
 def _listeners(view: RelayView, server: MailServer) -> Result:
     remedy = Text.of("checks.relay.deploy")
-    outside = [address for address in view.listeners if address not in _LOOPBACK]
-    if outside:
-        seen = Text.of("checks.relay.outside", addresses=", ".join(outside))
+    others = sorted({name for _, name in view.listeners if name != _POSTFIX})
+    if others:
+        seen = Text.of("checks.relay.others", names=", ".join(others))
         return Result("OUT-02", server.host, Status.FAIL, seen, remedy)
-    if not view.listeners:
-        return Result("OUT-02", server.host, Status.FAIL, Text.of("checks.relay.silent"), remedy)
-    seen = Text.of("checks.relay.loopback", addresses=", ".join(view.listeners))
-    return Result("OUT-02", server.host, Status.PASS, seen)
+    missing = [str(port) for port in _EDGE_PORTS if (port, _POSTFIX) not in view.listeners]
+    if missing:
+        seen = Text.of("checks.relay.silent", ports=", ".join(missing))
+        return Result("OUT-02", server.host, Status.FAIL, seen, remedy)
+    return Result("OUT-02", server.host, Status.PASS, Text.of("checks.relay.edge"))
 
 
 def _signature(view: RelayView, domain: str) -> Result:

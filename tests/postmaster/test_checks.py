@@ -300,7 +300,6 @@ def test_a_fit_host_has_nothing_in_the_way(server: MailServer) -> None:
         ("resolver no", "PRE-09", Status.FAIL),
         ("nat no", "PRE-10", Status.FAIL),
         ("mailer exim4-daemon-light", "PRE-12", Status.FAIL),
-        ('relay users:(("nc",pid=7,fd=3))', "PRE-12", Status.FAIL),
         ("nat unknown", "PRE-10", Status.UNKNOWN),
         ("connect 163.com 192.0.2.2 refused 9", "NET-01", Status.WARN),
         ("connect 163.com 192.0.2.2 timeout 5000", "NET-01", Status.WARN),

@@ -62,7 +62,7 @@ def test_a_host_without_ipv6_for_mail_sends_over_ipv4_only() -> None:
 
 def test_bounces_are_signed_for_the_primary_domain_and_not_from_a_domain_of_pmails() -> None:
     """PMail takes what comes by SMTP from its own domains for forged, and hides it."""
-    assert "myorigin = $myhostname" in configure.main_cf(SERVER)
+    assert "myorigin = $myhostname" in configure.main_cf(SERVER, Sending("8.8.8.8", None))
     table = configure.signing_table(SERVER, SIGNED).splitlines()
     assert "smtp.example.com pm202611a._domainkey.example.com" in table
 
@@ -98,9 +98,10 @@ GOOD = RelayView(
     "220 smtp.example.com ESMTP",
     True,
     (),
-    ("127.0.0.1", "::1"),
+    ((25, "master"), (465, "master")),
     (),
     (proof_of("example.com"), proof_of("other.org")),
+    apart=True,
 )
 
 
@@ -115,8 +116,9 @@ def test_a_good_relay_passes() -> None:
         ({"redirect": "220 mx.elsewhere.example ESMTP"}, "OUT-01 8.8.8.8"),
         ({"counted": False}, "OUT-01 8.8.8.8"),
         ({"round": (587,)}, "OUT-01 8.8.8.8"),
-        ({"listeners": ("127.0.0.1", "0.0.0.0")}, "OUT-02 8.8.8.8"),
-        ({"listeners": ()}, "OUT-02 8.8.8.8"),
+        ({"apart": False}, "OUT-01 8.8.8.8"),
+        ({"listeners": ((25, "master"), (465, "thief"))}, "OUT-02 8.8.8.8"),
+        ({"listeners": ((25, "master"),)}, "OUT-02 8.8.8.8"),
         ({"proofs": (proof_of("example.com"),)}, "DKIM-18 other.org"),
         (
             {"proofs": (proof_of("example.com", False), proof_of("other.org"))},
@@ -159,9 +161,9 @@ def test_what_waits_is_read_with_its_reason_and_next_try() -> None:
     assert (entry.queue_id, entry.recipient, entry.reason) == ("ABC123", "b@qq.com", "451 later")
     assert next_tries("ABC123 1795618785.25\n") == {"ABC123": 1795618785}
     seen = parse_relay(
-        "before packets 3\nredirect 220 x\nafter packets 4\nround 465 1\nround 587 0\n"
-        "listen 127.0.0.1:2525\nlisten [::1]:2525\n"
+        "apart yes\nbefore packets 3\nredirect 220 x\nafter packets 4\nround 465 1\nround 587 0\n"
+        "listen 25 master\nlisten 465 master\n"
         f"queue\n{json.dumps(record)}"
     )
-    assert (seen.round, seen.listeners) == ((587,), ("127.0.0.1", "::1"))
-    assert seen.waiting == (entry,) and seen.counted
+    assert (seen.round, seen.listeners) == ((587,), ((25, "master"), (465, "master")))
+    assert seen.apart and seen.waiting == (entry,) and seen.counted

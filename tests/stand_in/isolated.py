@@ -40,6 +40,8 @@ from cryptography.x509.oid import NameOID
 
 OUTSIDE = "203.0.113.1"  # the tests: name server and receiving mail server
 PMAIL = "203.0.113.2"
+PRIVATE = {OUTSIDE: "10.255.255.1", PMAIL: "10.255.255.2"}  # the same two, another network
+GOOGLE_DNS = "8.8.8.8"  # PMail's SPF asks there and nowhere else
 RECEIVER = "mx.receiver.test"
 PORTS = (25, 465, 587, 110, 995, 993, 8080, 443)
 NOBODY = 65534
@@ -99,9 +101,11 @@ def _connect(pid: int) -> None:
     """A cable between the outside world and the namespace of PMail's process."""
     inside = ("nsenter", "--target", str(pid), "--net", "ip")
     _run("ip", "link", "add", "world", "type", "veth", "peer", "name", "eth0", "netns", str(pid))
-    _run("ip", "addr", "add", f"{OUTSIDE}/24", "dev", "world")
+    for address in (OUTSIDE, PRIVATE[OUTSIDE]):
+        _run("ip", "addr", "add", f"{address}/24", "dev", "world")
     _run("ip", "link", "set", "world", "up")
-    _run(*inside, "addr", "add", f"{PMAIL}/24", "dev", "eth0")
+    for address in (PMAIL, PRIVATE[PMAIL]):
+        _run(*inside, "addr", "add", f"{address}/24", "dev", "eth0")
     for device in ("lo", "eth0"):
         _run(*inside, "link", "set", device, "up")
 
@@ -356,11 +360,25 @@ RECORDS = {
 
 
 @contextlib.contextmanager
-def name_server() -> Iterator[None]:
+def google_dns(pmail: Pmail) -> Iterator[None]:
+    """RECORDS are served at 8.8.8.8 too; before and after it PMail cannot reach that."""
+    inside = ("nsenter", "--target", str(pmail.process.pid), "--net", "ip")
+    _run("ip", "addr", "add", f"{GOOGLE_DNS}/32", "dev", "world")
+    _run(*inside, "route", "add", f"{GOOGLE_DNS}/32", "dev", "eth0")
+    try:
+        with name_server(GOOGLE_DNS):
+            yield
+    finally:
+        _run(*inside, "route", "del", f"{GOOGLE_DNS}/32")
+        _run("ip", "addr", "del", f"{GOOGLE_DNS}/32", "dev", "world")
+
+
+@contextlib.contextmanager
+def name_server(address: str = "0.0.0.0") -> Iterator[None]:
     """Answers RECORDS over UDP; NXDOMAIN for names it does not know."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("0.0.0.0", 53))
+    listener.bind((address, 53))
     listener.settimeout(0.2)
     stop = threading.Event()
 

@@ -77,9 +77,6 @@ TEXTS = {
     "checks.relay.no_redirect": "PMail's port 25 does not end at Postfix on this host",
     "checks.relay.round": "PMail gets past the relay at port {ports}",
     "checks.relay.deploy": "run the deploy: it puts the relay right, or shows why it cannot",
-    "checks.relay.outside": "the relay can be reached from outside at {addresses}",
-    "checks.relay.silent": "Postfix does not listen",
-    "checks.relay.loopback": "the relay listens on {addresses} only",
     "checks.relay.sign": "run the deploy; if that does not help: journalctl -t opendkim on the host",
     "checks.relay.no_proof": "a message sent through the relay did not arrive at its end",
     "checks.relay.unsigned": "a message through the relay is not signed for its From domain",
@@ -110,4 +107,8 @@ TEXTS = {
     "checks.spf.include": "{count} SPF records",
     "checks.spf.include_remedy": "the setting spf_include names {name}, which must have exactly one SPF record; ask the provider for the right name",
     "checks.skip.provider": "mail is sent from the provider's address",
+    "checks.relay.not_apart": "PMail does not run in the network namespace that keeps it apart: it can be reached, and sends, past Postfix",
+    "checks.relay.others": "ports 25 and 465 belong to {names}, not to Postfix",
+    "checks.relay.silent": "Postfix does not listen on {ports}",
+    "checks.relay.edge": "Postfix has ports 25 and 465",
 }

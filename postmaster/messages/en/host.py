@@ -50,6 +50,7 @@ TEXTS = {
     "host.release.read": "{location} could not be read: {reason}",
     "host.release.records": "{path} is damaged; move it away, sums are then recorded anew",
     "host.name.own_key": "PMail's own start-up key",
-    "host.firewall_redirects": "PMail's port 25 goes to Postfix on this host, and nowhere else",
     "host.remove_failed": "{path} could not be removed",
+    "host.name.no_firewall": "Firewall tables of earlier versions",
+    "host.no_firewall": "there are none",
 }

@@ -63,8 +63,6 @@ TEXTS = {
     "preflight.outbound_unseen": "outbound port 25 was not tried: no MX of preflight_mx_domains was found",
     "preflight.mailer": "{name} is here already: a mail system that is not ours",
     "preflight.mailer.remedy": "if nothing needs it: apt-get purge {name} (for exim4: apt-get purge 'exim4*'), then run again; else set outbound to direct, or take another machine",
-    "preflight.relay_port": "port 2525 on loopback is taken: {process}",
-    "preflight.relay_port.remedy": "stop it, or set outbound to direct ({process})",
     "preflight.no_mailer": "no other mail system in the way",
     "preflight.password": "the password of {user} is known",
     "preflight.no_password": "the password of {user} is neither here nor on the host",

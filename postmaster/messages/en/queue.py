@@ -16,4 +16,6 @@ TEXTS = {
     "queue.none_delivered": "nothing was delivered or tried",
     "queue.clear": "in clear text",
     "queue.bad_hours": "queue_hours must be a number from 1 to {most}: {hours!r}",
+    "queue.kept": "{count} messages are kept aside",
+    "queue.none_kept": "nothing is kept aside",
 }

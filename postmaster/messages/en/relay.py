@@ -1,7 +1,6 @@
 """Outbound by Postfix and OpenDKIM."""
 
 TEXTS = {
-    "relay.name.packages": "Install Postfix and OpenDKIM",
     "relay.name.resolver_packages": "Install a validating resolver",
     "relay.name.resolver": "Configure the validating resolver",
     "relay.name.mta_sts": "Install the MTA-STS resolver",

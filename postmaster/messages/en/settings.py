@@ -106,4 +106,13 @@ TEXTS = {
     "settings.meaning.dkim_ttl_slack": "seconds that resolvers may stretch a TTL by; waited for when a key is replaced in place",
     "settings.meaning.dkim_retire": "a replaced key's record goes (`remove`), or says that it is revoked (`revoke`) and goes later",
     "settings.meaning.dkim_keep_retired": "keep private keys that were replaced",
+    "settings.bad.aliases": "{value!r} is no table of addresses and accounts, such as {{'sales@example.com': ['bob']}}",
+    "settings.bad.mailbox_limits": "{value!r} is no table with numbers for any of {names}",
+    "settings.edge_unused": "{name} needs Postfix before PMail: it is not for outbound mode {mode}",
+    "settings.alias_domain": "aliases: {address} is at no domain of this server",
+    "settings.meaning.unknown_recipients": "mail to an address that nobody has goes to the `admin`, or is refused at once (`reject`); `postmaster@`, `abuse@` and addresses for reports are always accepted",
+    "settings.meaning.forgeries": "mail from outside that claims to be from a domain of this server and cannot prove it is kept aside (`keep`, see `pmail-deploy queue kept`) or refused (`refuse`)",
+    "settings.meaning.greylist": "senders that are not known have to come twice (postgrey)",
+    "settings.meaning.aliases": 'addresses that are no mailboxes, and the accounts that get their mail and may send as them: `{"sales@example.com": ["bob", "carol"]}`',
+    "settings.meaning.mailbox_limits": "what one mailbox may send before it is told to wait: messages_hour (120), messages_day (600), recipients_hour (500), recipients_day (2000), forwards_hour (300)",
 }

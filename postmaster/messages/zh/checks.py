@@ -77,9 +77,6 @@ TEXTS = {
     "checks.relay.no_redirect": "PMail 发往 25 端口的连接没有到达本机 Postfix",
     "checks.relay.round": "PMail 可以从端口 {ports} 绕过中继",
     "checks.relay.deploy": "运行部署：它会修正中继，或说明原因",
-    "checks.relay.outside": "中继可从外部经 {addresses} 访问",
-    "checks.relay.silent": "Postfix 没有监听",
-    "checks.relay.loopback": "中继只监听 {addresses}",
     "checks.relay.sign": "运行部署；若无效，在主机上查看：journalctl -t opendkim",
     "checks.relay.no_proof": "经中继发送的邮件没有到达终点",
     "checks.relay.unsigned": "经中继的邮件没有以其发件域名签名",
@@ -110,4 +107,8 @@ TEXTS = {
     "checks.spf.include": "有 {count} 条 SPF 记录",
     "checks.spf.include_remedy": "设置 spf_include 指向 {name}，它必须恰好有一条 SPF 记录；请向服务商确认正确的名字",
     "checks.skip.provider": "邮件从服务商的地址发出",
+    "checks.relay.not_apart": "PMail 没有运行在隔离它的网络命名空间里：可以绕过 Postfix 访问它，它也可以绕过 Postfix 发信",
+    "checks.relay.others": "25 和 465 端口属于 {names}，而不是 Postfix",
+    "checks.relay.silent": "Postfix 没有监听 {ports}",
+    "checks.relay.edge": "25 和 465 端口属于 Postfix",
 }

@@ -50,6 +50,7 @@ TEXTS = {
     "host.release.read": "无法读取 {location}：{reason}",
     "host.release.records": "{path} 已损坏；请将其移走，校验和会重新记录",
     "host.name.own_key": "PMail 启动用的密钥",
-    "host.firewall_redirects": "PMail 发往 25 端口的连接转到本机 Postfix，别无他路",
     "host.remove_failed": "无法删除 {path}",
+    "host.name.no_firewall": "早期版本的防火墙表",
+    "host.no_firewall": "没有",
 }

@@ -63,8 +63,6 @@ TEXTS = {
     "preflight.outbound_unseen": "未测试出站 25 端口：没有找到 preflight_mx_domains 的 MX",
     "preflight.mailer": "已有 {name}：这不是我们的邮件系统",
     "preflight.mailer.remedy": "如果不需要它：apt-get purge {name}（exim4 则用 apt-get purge 'exim4*'），然后重新运行；否则把 outbound 设为 direct，或换一台机器",
-    "preflight.relay_port": "本机 2525 端口被占用：{process}",
-    "preflight.relay_port.remedy": "请停止它，或把 outbound 设为 direct（{process}）",
     "preflight.no_mailer": "没有其他邮件系统",
     "preflight.password": "已有 {user} 的密码",
     "preflight.no_password": "本机和主机上都没有 {user} 的密码",

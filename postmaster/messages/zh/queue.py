@@ -16,4 +16,6 @@ TEXTS = {
     "queue.none_delivered": "没有投递或尝试",
     "queue.clear": "明文",
     "queue.bad_hours": "queue_hours 必须是 1 到 {most} 的数字：{hours!r}",
+    "queue.kept": "另行保存了 {count} 封邮件",
+    "queue.none_kept": "没有另行保存的邮件",
 }

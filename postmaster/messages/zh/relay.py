@@ -1,7 +1,6 @@
 """Outbound by Postfix and OpenDKIM."""
 
 TEXTS = {
-    "relay.name.packages": "安装 Postfix 和 OpenDKIM",
     "relay.name.resolver_packages": "安装验证型解析器",
     "relay.name.resolver": "配置验证型解析器",
     "relay.name.mta_sts": "安装 MTA-STS 解析器",

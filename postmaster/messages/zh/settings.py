@@ -106,4 +106,13 @@ TEXTS = {
     "settings.meaning.dkim_ttl_slack": "解析器可能延长 TTL 的秒数；原位更换密钥时会等待",
     "settings.meaning.dkim_retire": "被更换密钥的记录：删除（`remove`），或标为已撤销（`revoke`）并稍后删除",
     "settings.meaning.dkim_keep_retired": "保留被更换的私钥",
+    "settings.bad.aliases": "{value!r} 不是地址与账户的对照表，例如 {{'sales@example.com': ['bob']}}",
+    "settings.bad.mailbox_limits": "{value!r} 不是包含 {names} 中任意几项及其数值的表",
+    "settings.edge_unused": "{name} 需要 PMail 前面有 Postfix：发信方式 {mode} 不支持",
+    "settings.alias_domain": "aliases：{address} 不属于本服务器的任何域名",
+    "settings.meaning.unknown_recipients": "发往不存在的地址的邮件交给管理员（`admin`），或在 RCPT 时直接拒收（`reject`）；`postmaster@`、`abuse@` 和接收报告的地址始终接受",
+    "settings.meaning.forgeries": "来自外部、自称属于本服务器域名却无法证明的邮件：另行保存（`keep`，见 `pmail-deploy queue kept`）或拒收（`refuse`）",
+    "settings.meaning.greylist": "陌生的发信服务器必须来两次（postgrey）",
+    "settings.meaning.aliases": '不是邮箱的地址，以及收到其邮件并可用其名义发信的账户：`{"sales@example.com": ["bob", "carol"]}`',
+    "settings.meaning.mailbox_limits": "一个邮箱在被要求等待之前可以发送的数量：messages_hour（120）、messages_day（600）、recipients_hour（500）、recipients_day（2000）、forwards_hour（300）",
 }

@@ -36,8 +36,10 @@ type apiAnswer struct {
 
 func answer(w http.ResponseWriter, data any) { writeAnswer(w, apiAnswer{Data: data}) }
 
-func refuse(w http.ResponseWriter, number int, text string) {
-	writeAnswer(w, apiAnswer{ErrorNo: number, ErrorMsg: text, Data: ""})
+func refuse(w http.ResponseWriter, number int, text string) { refuseWith(w, number, text, "") }
+
+func refuseWith(w http.ResponseWriter, number int, text string, data any) {
+	writeAnswer(w, apiAnswer{ErrorNo: number, ErrorMsg: text, Data: data})
 }
 
 func writeAnswer(w http.ResponseWriter, a apiAnswer) {
@@ -105,6 +107,11 @@ func (s *server) apiRoutes() http.Handler {
 		"/api/user/edit":                adminOnly(s.userEdit),
 		"/api/user/list":                adminOnly(s.userList),
 		"/api/settings/modify_password": s.modifyPassword,
+		"/api/email/send":               s.emailSend,
+		"/api/rule/get":                 s.ruleGet,
+		"/api/rule/add":                 s.ruleSave,
+		"/api/rule/update":              s.ruleSave,
+		"/api/rule/del":                 s.ruleDelete,
 		"/api/plugin/list":              func(c *call) { answer(c, []string{}) },
 	} {
 		mux.HandleFunc(path, s.withUser(handler))

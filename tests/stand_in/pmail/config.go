@@ -139,6 +139,11 @@ func (c *Config) serves(domain string) bool {
 }
 
 // primaryFirst is the order in which the API shows the domains.
+// servesFold does not look at capitals.
+func (c *Config) servesFold(domain string) bool {
+	return anyFold(append([]string{c.Domain}, c.Domains...), domain)
+}
+
 func (c *Config) primaryFirst() []string {
 	domains := []string{c.Domain}
 	for _, domain := range c.Domains {

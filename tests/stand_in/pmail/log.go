@@ -21,6 +21,8 @@ var levelNames = map[string]int{"debug": levelDebug, "info": levelInfo, "warn": 
 // beijing is forced on every log line; PMail does not honour TZ.
 var beijing = time.FixedZone("CST", 8*3600)
 
+func beijingNow() time.Time { return time.Now().In(beijing) }
+
 var logState = struct {
 	sync.Mutex
 	level int

@@ -2,15 +2,12 @@ package main
 
 import (
 	"bufio"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"strconv"
 	"strings"
 )
-
-const inboxValidity = 2000000000
 
 func (s *server) serveMailboxes() {
 	infof("", "POP3 Server Start On Port :110")
@@ -103,61 +100,4 @@ func (s *server) pop3Read(conn io.Writer, user User, verb, arg string) {
 	default:
 		fmt.Fprintf(conn, "+OK\r\n%s.\r\n", list)
 	}
-}
-
-// imap knows login and the number of mails; it does not show them.
-func (s *server) imap(conn net.Conn) {
-	const before, after = "IMAP4rev1 SASL-IR LITERAL- AUTH=PLAIN", "IMAP4rev1 SASL-IR LITERAL- UNSELECT ENABLE IDLE UTF8=ACCEPT"
-	if err := conn.(*tls.Conn).Handshake(); err != nil {
-		return
-	}
-	say := func(format string, args ...any) { fmt.Fprintf(conn, format+"\r\n", args...) }
-	say("* OK [CAPABILITY %s] IMAP server ready", before)
-	lines := bufio.NewScanner(conn)
-	var user User
-	for lines.Scan() {
-		words := append(strings.Fields(lines.Text()), "", "", "", "")
-		tag, verb := words[0], strings.ToUpper(words[1])
-		switch {
-		case verb == "CAPABILITY" && user.ID == 0:
-			say("* CAPABILITY %s\r\n%s OK CAPABILITY completed", before, tag)
-		case verb == "CAPABILITY":
-			say("* CAPABILITY %s\r\n%s OK CAPABILITY completed", after, tag)
-		case verb == "NOOP":
-			say("%s OK NOOP completed", tag)
-		case verb == "LOGOUT":
-			say("* BYE Logging out\r\n%s OK LOGOUT completed", tag)
-			return
-		case verb == "LOGIN" && user.ID == 0:
-			if user = s.store.login(unquote(words[2]), unquote(words[3])); user.ID == 0 {
-				say("%s NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)", tag)
-			} else {
-				say("%s OK [CAPABILITY %s] Logged in", tag, after)
-			}
-		case verb == "SELECT" && user.ID != 0:
-			s.imapSelect(say, user, tag)
-		case verb == "LIST" && user.ID != 0:
-			say("* LIST () \"/\" \"INBOX\"\r\n%s OK LIST completed", tag)
-		default:
-			say("%s BAD Unknown command", tag)
-		}
-	}
-}
-
-func (s *server) imapSelect(say func(string, ...any), user User, tag string) {
-	refs, err := s.store.inbox(user.ID)
-	if err != nil {
-		errorf("", "%+v", err)
-	}
-	next := int64(1)
-	if len(refs) > 0 {
-		next = refs[0].id + 1
-	}
-	say("* %d EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY %d] UIDs valid\r\n* OK [UIDNEXT %d] Predicted next UID\r\n* FLAGS (\\Seen)",
-		len(refs), inboxValidity, next)
-	say("%s OK [READ-WRITE] SELECT completed", tag)
-}
-
-func unquote(text string) string {
-	return strings.Trim(text, `"`)
 }

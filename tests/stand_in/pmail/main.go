@@ -1,5 +1,6 @@
 // Command pmail-stand-in behaves like PMail v2.9.7 where pmail-deploy looks at
-// it. README.md in the directory above says what is modelled and what is not.
+// it, its faults above all. tests/test_stand_in.py runs the same tests on both;
+// comments name the place in PMail's source.
 package main
 
 import (

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/textproto"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -85,21 +85,24 @@ func (s *server) acceptSMTP(listener net.Listener, insecureAuth bool) {
 
 func (c *smtpSession) run() {
 	defer func() { _ = c.conn.Close() }()
+	if encrypted, ok := c.conn.(*tls.Conn); ok {
+		_ = c.conn.SetDeadline(time.Now().Add(smtpTimeout))
+		if encrypted.Handshake() != nil {
+			return
+		}
+	}
 	c.reader()
 	c.answer(220, "", c.server.config.Domain+" ESMTP Service Ready")
 	for {
 		line, err := c.readLine()
 		if err != nil {
-			var network net.Error
-			if errors.As(err, &network) && network.Timeout() {
-				c.answer(421, "4.4.2", "Idle timeout, bye bye")
-			}
+			c.sayWhy(err)
 			return
 		}
-		verb, arg, _ := strings.Cut(line, " ")
-		if len(verb) < 4 {
+		verb, arg, ok := splitCommand(line)
+		if !ok {
 			c.badWord(501, "Bad command")
-		} else if !c.handle(strings.ToUpper(verb), strings.TrimSpace(arg)) {
+		} else if !c.handleSafely(verb, arg) {
 			return
 		}
 		if c.badWords > maxBadWords {
@@ -109,8 +112,52 @@ func (c *smtpSession) run() {
 	}
 }
 
-func (c *smtpSession) reader() { c.text = textproto.NewReader(bufio.NewReader(c.conn)) }
+// sayWhy takes leave when nothing more can be read.
+func (c *smtpSession) sayWhy(err error) {
+	var network net.Error
+	switch {
+	case err == io.EOF:
+	case err == errLineTooLong:
+		c.answer(500, "5.4.0", "Too long line, closing connection")
+	case errors.As(err, &network) && network.Timeout():
+		c.answer(421, "4.4.2", "Idle timeout, bye bye")
+	default:
+		c.answer(421, "4.4.0", "Connection error, sorry")
+	}
+}
 
+// splitCommand is go-smtp's parseCmd: the verb has four letters.
+func splitCommand(line string) (verb, arg string, ok bool) {
+	line = strings.TrimRight(line, "\r\n")
+	switch {
+	case strings.HasPrefix(strings.ToUpper(line), "STARTTLS"):
+		return "STARTTLS", "", true
+	case line == "" || len(line) == 4:
+		return strings.ToUpper(line), "", true
+	case len(line) < 6 || line[4] != ' ':
+		return "", "", false
+	}
+	return strings.ToUpper(line[:4]), strings.TrimSpace(line[5:]), true
+}
+
+// handleSafely: a panic ends the connection with 421, not the process.
+func (c *smtpSession) handleSafely(verb, arg string) (more bool) {
+	defer func() {
+		if trouble := recover(); trouble != nil {
+			c.answer(421, "4.0.0", "Internal server error")
+			fmt.Fprintf(os.Stderr, "panic serving %v: %v\n", c.conn.RemoteAddr(), trouble)
+			more = false
+		}
+	}()
+	return c.handle(verb, arg)
+}
+
+func (c *smtpSession) reader() {
+	c.text = textproto.NewReader(bufio.NewReader(&lineLimiter{from: c.conn}))
+}
+
+// readLine gives a command ten seconds, and with it all that follows until the
+// next command is read: the whole text after DATA too.
 func (c *smtpSession) readLine() (string, error) {
 	_ = c.conn.SetReadDeadline(time.Now().Add(smtpTimeout))
 	return c.text.ReadLine()
@@ -148,7 +195,7 @@ func (c *smtpSession) handle(verb, arg string) bool {
 	case "RCPT":
 		c.rcptTo(arg)
 	case "DATA":
-		return c.data()
+		c.data(arg)
 	case "BDAT":
 		return c.bdat(arg)
 	case "RSET":
@@ -163,6 +210,8 @@ func (c *smtpSession) handle(verb, arg string) bool {
 		return false
 	case "SEND", "SOML", "SAML", "EXPN", "HELP", "TURN":
 		c.answer(502, "5.5.1", verb+" command not implemented")
+	case "":
+		c.badWord(500, "Error: bad syntax")
 	default:
 		c.badWord(500, fmt.Sprintf("Syntax errors, %s command unrecognized", verb))
 	}
@@ -302,13 +351,19 @@ func path(arg, label string) (string, string, bool) {
 	return found, strings.TrimSpace(parameters), closed
 }
 
+// mailbox is far less strict than RFC 5321: there has to be an @ within.
+func mailbox(text string) bool {
+	at := strings.Index(text, "@")
+	return at > 0 && at < len(text)-1 && !strings.ContainsAny(text, " \t<>")
+}
+
 func (c *smtpSession) mailFrom(arg string) {
 	if c.helo == "" {
 		c.answer(502, "5.5.1", "Please introduce yourself first.")
 		return
 	}
 	from, parameters, ok := path(arg, "FROM:")
-	if !ok {
+	if !ok || from != "" && !mailbox(from) {
 		c.answer(501, "5.5.2", "Was expecting MAIL arg syntax of FROM:<address>")
 		return
 	}
@@ -341,7 +396,7 @@ func (c *smtpSession) rcptTo(arg string) {
 		return
 	}
 	to, _, ok := path(arg, "TO:")
-	if !ok || to == "" {
+	if !ok || !mailbox(to) {
 		c.answer(501, "5.5.2", "Was expecting RCPT arg syntax of TO:<address>")
 		return
 	}
@@ -364,34 +419,25 @@ func (c *smtpSession) readyForData() bool {
 	return true
 }
 
-func (c *smtpSession) data() bool {
+// data answers 554 when the text did not come in time, and then takes the rest
+// of it for commands, until there are too many errors.
+func (c *smtpSession) data(arg string) {
+	if arg != "" {
+		c.answer(501, "5.5.4", "DATA command should not have any arguments")
+		return
+	}
 	if !c.readyForData() {
-		return true
+		return
 	}
+	defer c.endTransaction()
 	c.answer(354, "", "Go ahead. End your data with <CR><LF>.<CR><LF>")
-	var mail bytes.Buffer
-	text := deadlineReader{c.conn, c.text.DotReader()}
-	size, err := io.Copy(&mail, io.LimitReader(text, maxMessage+1))
-	if err == nil {
-		_, err = io.Copy(io.Discard, text)
+	mail, err := readData(c.text.R, maxMessage)
+	if err == nil || err == errDataTooLong {
+		c.finish(mail, err != nil)
+		return
 	}
-	if err != nil {
-		return false
-	}
-	// DotReader turned CRLF into LF; back again for the size.
-	c.finish(bytes.ReplaceAll(mail.Bytes(), []byte("\n"), []byte("\r\n")), size > maxMessage)
-	return true
-}
-
-// deadlineReader gives each read of the mail's text its own ten seconds.
-type deadlineReader struct {
-	conn net.Conn
-	text io.Reader
-}
-
-func (r deadlineReader) Read(buffer []byte) (int, error) {
-	_ = r.conn.SetReadDeadline(time.Now().Add(smtpTimeout))
-	return r.text.Read(buffer)
+	errorf("", "邮件内容无法读取%v", err)
+	c.answer(554, "5.0.0", "Error: transaction failed: "+err.Error())
 }
 
 func (c *smtpSession) bdat(arg string) bool {
@@ -431,82 +477,9 @@ func (c *smtpSession) finish(mail []byte, tooLong bool) {
 		if c.user.ID > 0 {
 			answer = c.server.submit(c.logID, c.user, parseMessage(c.recipients, mail))
 		} else {
-			answer = c.receive(parseMessage(c.recipients, mail))
+			answer = c.receive(parseMessage(c.recipients, mail), mail)
 		}
 	}
 	c.endTransaction()
 	c.answer(answer.code, answer.enhanced, answer.text)
-}
-
-// receive stores a mail from outside for its users, else for every admin.
-func (c *smtpSession) receive(m *message) reply {
-	config, db := c.server.config, c.server.store
-	spf := spfPasses(c.conn.RemoteAddr(), m.Sender)
-	if spf {
-		m.spfCheck = 1
-	}
-	status := statusNone
-	if _, domain := m.From.parts(); config.serves(domain) && !spf {
-		status = statusDeleted
-	}
-	if m.MsgID == "" {
-		m.MsgID = newMessageID(config.Domain)
-	}
-	accounts := c.accounts()
-	users, catchAll, err := db.recipients(accounts)
-	if err == nil && catchAll && config.SpamFilterLevel != 0 && (!spf || config.SpamFilterLevel == 3) {
-		infof(c.logID, "垃圾邮件，拒信")
-		infof(c.logID, "收件人不存在且DKIM验证失败，丢弃邮件: %s -> %v", m.From.EmailAddress, accounts)
-		return reply{250, "2.0.0", "OK: queued"}
-	}
-	if err == nil && len(users) == 0 {
-		err = errNoAdmin
-	}
-	var ids []int64
-	for _, user := range users {
-		ids = append(ids, user.ID)
-	}
-	if err == nil {
-		_, err = db.saveMail(m, mailReceived, status, 0, ids)
-	}
-	if err != nil {
-		errorf(c.logID, "CRITICAL audit_event=initial_persist_failed direction=inbound msg_id=%q error=%v", m.MsgID, err)
-		return persistenceFailure
-	}
-	return reply{250, "2.0.0", "OK: queued"}
-}
-
-// accounts are the local parts of the recipients at our own domains.
-func (c *smtpSession) accounts() []string {
-	var accounts []string
-	for _, recipient := range c.recipients {
-		local, domain := parseAddress(recipient).parts()
-		if local != "" && c.server.config.serves(domain) {
-			accounts = append(accounts, strings.ToLower(local))
-		}
-	}
-	return accounts
-}
-
-// spfPasses knows private senders and domains without a policy; it does not
-// evaluate a policy. Without a Sender header PMail has no domain: no pass.
-func spfPasses(remote net.Addr, sender address) bool {
-	if tcp, ok := remote.(*net.TCPAddr); ok && tcp.IP.IsPrivate() {
-		return true
-	}
-	_, domain := sender.parts()
-	if domain == "" {
-		return false
-	}
-	texts, err := net.LookupTXT(domain)
-	var missing *net.DNSError
-	if err != nil {
-		return errors.As(err, &missing) && missing.IsNotFound
-	}
-	for _, text := range texts {
-		if strings.HasPrefix(text, "v=spf1") {
-			return false
-		}
-	}
-	return true
 }

@@ -46,10 +46,10 @@ func (s *server) submit(logID string, user User, m *message) reply {
 		errorf(logID, "CRITICAL audit_event=initial_persist_failed direction=outbound msg_id=%q error=%v", m.MsgID, err)
 		return persistenceFailure
 	}
-	failed, reasons := s.deliver(logID, m)
+	failed, reasons := s.send(logID, m)
 	status, failure := statusSent, any(nil)
 	if len(failed) > 0 {
-		status, failure = statusFailed, "以下收件人投递失败："+strings.Join(failed, ",")
+		status, failure = statusFailed, failureText(failed)
 	}
 	if err := s.store.finishMail(id, status, failure); err != nil {
 		errorf(logID, "CRITICAL audit_event=delivery_result_persist_failed email_id=%d msg_id=%q error=%v", id, m.MsgID, err)
@@ -57,12 +57,21 @@ func (s *server) submit(logID string, user User, m *message) reply {
 	return submitterReply(failed, reasons)
 }
 
-// deliver sends to every recipient of To, Cc and the envelope, all of one
-// destination in one transaction, and returns the addresses that failed.
-func (s *server) deliver(logID string, m *message) ([]string, map[string]error) {
+func failureText(failed []string) string {
+	return "以下收件人投递失败：" + strings.Join(failed, ",")
+}
+
+// send goes to every recipient of To, Cc and the envelope, signed.
+func (s *server) send(logID string, m *message) ([]string, map[string]error) {
 	_, fromDomain := m.From.parts()
 	job := delivery{logID, m.From.EmailAddress, fromDomain, s.signer.sign(m.build())}
-	groups, lookups := job.destinations(append(append(append([]address{}, m.To...), m.Cc...), m.Bcc...))
+	return job.deliver(append(append(append([]address{}, m.To...), m.Cc...), m.Bcc...))
+}
+
+// deliver hands over all recipients of one destination in one transaction, and
+// returns the addresses that failed (doSend).
+func (d delivery) deliver(recipients []address) ([]string, map[string]error) {
+	groups, lookups := d.destinations(recipients)
 	var (
 		wait    sync.WaitGroup
 		mutex   sync.Mutex
@@ -73,11 +82,11 @@ func (s *server) deliver(logID string, m *message) ([]string, map[string]error) 
 		wait.Add(1)
 		go func(target destination, recipients []string) {
 			defer wait.Done()
-			err := withLookup(lookups[target], job.attempt(target, recipients))
+			err := withLookup(lookups[target], d.attempt(target, recipients))
 			if err == nil {
 				return
 			}
-			errorf(logID, "[%p] 邮件投递失败%s", &recipients, replyText(err))
+			errorf(d.logID, "[%p] 邮件投递失败%s", &recipients, replyText(err))
 			mutex.Lock()
 			defer mutex.Unlock()
 			failed = append(failed, recipients...)
@@ -95,7 +104,7 @@ func (d delivery) destinations(all []address) (map[destination][]string, map[des
 	for _, recipient := range all {
 		pieces := strings.Split(recipient.EmailAddress, "@")
 		if len(pieces) != 2 {
-			errorf(d.logID, "邮箱地址解析错误！ %s", recipient)
+			errorf(d.logID, "邮箱地址解析错误！ &{%s %s}", recipient.EmailAddress, recipient.Name)
 			continue
 		}
 		target := destination{"smtp." + pieces[1], "smtp." + pieces[1]}

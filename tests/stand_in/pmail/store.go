@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -224,16 +225,107 @@ func (s *store) inbox(user int64) ([]mailRef, error) {
 
 // mail loads what RETR shows; nil when the user has no such mail.
 func (s *store) mail(user, id int64) *message {
-	rows, _, err := s.db.run("SELECT e.subject,e.from_name,e.from_address,e.`to`,e.cc,e.text,e.html,e.attachments,e.msg_id FROM email e JOIN user_email u ON u.email_id=e.id WHERE u.user_id=? AND e.id=?", user, id)
-	if err != nil || len(rows) == 0 {
+	found := s.mails("JOIN user_email u ON u.email_id=e.id WHERE u.user_id=? AND e.id=?", user, id)
+	if len(found) == 0 {
 		return nil
 	}
-	r := rows[0]
-	m := &message{Subject: r[0].(string), From: address{r[2].(string), r[1].(string)}, Text: r[5].(string), HTML: r[6].(string), MsgID: r[8].(string), Date: time.Now()}
-	_ = json.Unmarshal([]byte(r[3].(string)), &m.To)
-	_ = json.Unmarshal([]byte(r[4].(string)), &m.Cc)
-	_ = json.Unmarshal([]byte(r[7].(string)), &m.Attachments)
-	return m
+	return found[0]
+}
+
+// mails loads messages (NewEmailFromModel); their Date is when they were stored.
+func (s *store) mails(rest string, args ...any) []*message {
+	rows, _, err := s.db.run("SELECT e.id,e.subject,e.from_name,e.from_address,e.`to`,e.cc,e.text,e.html,e.attachments,e.msg_id,datetime(e.send_date) FROM email e "+rest, args...)
+	if err != nil {
+		errorf("", "%+v", err)
+	}
+	var found []*message
+	for _, r := range rows {
+		m := &message{ID: r[0].(int64), Subject: r[1].(string), From: address{r[3].(string), r[2].(string)}, Text: r[6].(string), HTML: r[7].(string), MsgID: r[9].(string)}
+		_ = json.Unmarshal([]byte(r[4].(string)), &m.To)
+		_ = json.Unmarshal([]byte(r[5].(string)), &m.Cc)
+		_ = json.Unmarshal([]byte(r[8].(string)), &m.Attachments)
+		stored, _ := r[10].(string)
+		date, _ := time.Parse("2006-01-02 15:04:05", stored)
+		m.Date = date.In(beijing)
+		found = append(found, m)
+	}
+	return found
+}
+
+// boxRow is a mail in an IMAP folder: its number there, and user_email's id as UID.
+type boxRow struct{ number, uid, mail, read int64 }
+
+// box lists a folder by status; `rest` narrows it before the rows are numbered.
+func (s *store) box(user int64, status int, rest string, args ...any) []boxRow {
+	rows, _, err := s.db.run("SELECT id,email_id,coalesce(is_read,0) FROM user_email WHERE user_id=? AND status=? "+rest+" ORDER BY id",
+		append([]any{user, status}, args...)...)
+	if err != nil {
+		errorf("", "%+v", err)
+	}
+	var found []boxRow
+	for index, r := range rows {
+		found = append(found, boxRow{int64(index + 1), r[0].(int64), r[1].(int64), r[2].(int64)})
+	}
+	return found
+}
+
+// changeMail sets one column of a user's row; `column` is a literal of ours.
+func (s *store) changeMail(user, mail int64, column string, value int) error {
+	_, _, err := s.db.run("UPDATE user_email SET "+column+"=? WHERE email_id=? AND user_id=?", value, mail, user)
+	return err
+}
+
+// shareMail gives a stored mail to one more local user (forwardToLocalUser).
+func (s *store) shareMail(m *message, account, to string) error {
+	user := s.user("WHERE lower(account)=lower(?) AND disabled=0", account)
+	if user.ID == 0 {
+		return fmt.Errorf("local forward user not found: %s", to)
+	}
+	_, _, err := s.db.run("INSERT INTO user_email(user_id,email_id,is_read,group_id,status,`create`) SELECT ?,?,0,0,?,? WHERE NOT EXISTS (SELECT 1 FROM user_email WHERE email_id=? AND user_id=?)",
+		user.ID, m.ID, m.Status, utcNow(), m.ID, user.ID)
+	return err
+}
+
+// finishWebMail records how the delivery of a mail from the web ended.
+func (s *store) finishWebMail(user, mail int64, status int, failure any) error {
+	return s.db.atomically(func() error {
+		_, _, err := s.db.runLocked("UPDATE email SET status=?,error=? WHERE id=?", status, failure, mail)
+		if err == nil {
+			_, _, err = s.db.runLocked("INSERT INTO user_email(user_id,email_id,is_read,group_id,status,`create`) VALUES(?,?,1,0,?,?)", user, mail, status, utcNow())
+		}
+		return err
+	})
+}
+
+func (s *store) rules(user int64) []rule {
+	rows, _, err := s.db.run("SELECT id,user_id,name,value,action,params,sort FROM rule WHERE user_id=? ORDER BY sort DESC", user)
+	if err != nil {
+		errorf("", "sqlERror :%v", err)
+	}
+	var found []rule
+	for _, r := range rows {
+		item := rule{ID: r[0].(int64), UserID: r[1].(int64), Name: r[2].(string), Action: r[4].(int64), Params: r[5].(string), Sort: r[6].(int64)}
+		value, _ := r[3].(string)
+		_ = json.Unmarshal([]byte(value), &item.Rules)
+		found = append(found, item)
+	}
+	return found
+}
+
+func (s *store) saveRule(user int64, r rule) error {
+	if r.ID > 0 {
+		_, _, err := s.db.run("UPDATE rule SET name=?,value=?,action=?,params=?,sort=? WHERE id=? AND user_id=?",
+			r.Name, toJSON(r.Rules), r.Action, r.Params, r.Sort, r.ID, user)
+		return err
+	}
+	_, _, err := s.db.run("INSERT INTO rule(name,value,user_id,action,params,sort) VALUES(?,?,?,?,?,?)",
+		r.Name, toJSON(r.Rules), user, r.Action, r.Params, r.Sort)
+	return err
+}
+
+func (s *store) deleteRule(user, id int64) error {
+	_, _, err := s.db.run("DELETE FROM rule WHERE id=? AND user_id=?", id, user)
+	return err
 }
 
 func (s *store) saveSession(token, data string, expiry time.Time) error {

@@ -1,0 +1,159 @@
+"""pyinfra operations for the edge: PMail's namespace, its sockets, the programs before PMail."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, State, operation
+from pyinfra.api.operation import OperationMeta
+
+from deploys import flow, host_files
+from deploys.edge import configure, layout
+from deploys.host_files import Wanted
+from deploys.outbound import layout as outbound
+from deploys.pmail_server.layout import MARK, USER
+from deploys.remote import read
+from deploys.templates import render
+from postmaster.messages import text
+from postmaster.settings import MailServer
+
+Commands = Generator[FunctionCommand, None, None]
+
+# dbconfig-no-thanks: OpenDMARC would have a database for reports that nobody here writes.
+PACKAGES = (
+    *("postfix", "opendkim", "libsasl2-modules"),
+    *("opendmarc", "dbconfig-no-thanks", "publicsuffix", "python3", "iproute2"),
+)
+ANSWERS = (
+    # Debian's package asks what it should set up: nothing, we do.
+    "postfix postfix/main_mailer_type select No configuration",
+    "opendmarc opendmarc/dbconfig-install boolean false",
+)
+# Debian starts one of its own; ours has another configuration.
+NO_OTHER_JUDGE = "systemctl disable -q --now opendmarc"
+GREYLIST_PACKAGES = ("postgrey",)
+_POSTGREY = "/etc/default/postgrey"
+_STARTED = (layout.VERIFY_UNIT, layout.DMARC_UNIT, layout.EDGE_UNIT)
+
+
+@operation()
+def files(server: MailServer) -> Commands:
+    """Ensure the program before PMail, its configuration, and all units of the edge.
+
+    + server: the mail server
+    """
+    texts = {
+        layout.RULES: configure.namespace_rules(),
+        layout.RESOLV_CONF: configure.resolv_conf(),
+        layout.VERIFY_CONF: configure.verify_conf(server),
+        layout.DMARC_CONF: configure.dmarc_conf(server),
+        layout.IGNORE_HOSTS: configure.ignore_hosts(),
+    }
+    programs = {
+        layout.MAKE_NAMESPACE: configure.make_namespace(),
+        layout.TO_RESOLVER: configure.to_resolver(),
+        layout.HOST_RESOLVER: configure.host_resolver(),
+    }
+    units = configure.service_units(server)
+    sockets = configure.sockets(server)
+    wanted = [
+        Wanted(layout.PROGRAM, configure.program(), "root", "root", "644"),
+        Wanted(layout.CONFIG, configure.program_config(server).encode(), "root", USER, "640"),
+        *(_file(path, content) for path, content in texts.items()),
+        *(_file(path, content, "755") for path, content in programs.items()),
+        *(_file(f"{layout.UNITS}/{name}", content) for name, content in units.items()),
+        *(_file(each.path, configure.socket_unit(each)) for each in sockets),
+    ]
+    if server.edge.greylist:
+        wanted.append(Wanted(_POSTGREY, configure.postgrey().encode(), "root", "root", "644"))
+    unwanted = [each.path for each in layout.EVERY_SOCKET if each not in sockets]
+    if layout.POP3 not in sockets:
+        unwanted.append(f"{layout.UNITS}/{layout.POP3_UNIT}")
+    yield from host_files.ensure(tuple(wanted), tuple(unwanted))
+
+
+def _file(path: str, content: str, mode: str = "644") -> Wanted:
+    return Wanted(path, content.encode(), "root", "root", mode, MARK)
+
+
+@operation()
+def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
+    """Ensure that namespace, sockets and programs run with what is on the disk now.
+
+    A PMail that still holds the public ports itself, as under an earlier version or in another
+    mode, is stopped: a later step starts it behind them.
+
+    + server: the mail server
+    + inputs: operations that may change what they read
+    """
+    right = read(host, _right_script(server)).ok
+    coming = not state.is_executing and any(each.will_change for each in inputs)
+    if right and not coming:
+        host.noop(text("edge.running"))
+        return
+    host.log_styled(f"  ~ {text('edge.restart')}", fg="green")
+    yield FunctionCommand(_run, (server,), {})
+
+
+def _right_script(server: MailServer) -> str:
+    sockets = configure.sockets(server)
+    units = (layout.NET_UNIT, *(each.unit for each in sockets), *_STARTED)
+    gone = [each.unit for each in layout.EVERY_SOCKET if each not in sockets]
+    return (
+        f"set -e; for unit in {' '.join(units)}; do systemctl is-active -q $unit; "
+        "systemctl is-enabled -q $unit; "
+        '[ "$(systemctl show -P NeedDaemonReload $unit)" = no ]; done; '
+        f"for unit in {' '.join(gone)}; do ! systemctl is-active -q $unit; done; "
+        f"sha256sum --check --strict --status {' '.join(map(layout.stamp, units))}; "
+        f"ip -n {layout.NAMESPACE} link show lo"
+    )
+
+
+def _run(state: State, host: Host, server: MailServer) -> bool:
+    sockets = configure.sockets(server)
+    script = render(
+        Path(__file__).parent,
+        "start-edge.sh.j2",
+        sockets=sockets,
+        gone=[each for each in layout.EVERY_SOCKET if each not in sockets],
+        started=_STARTED,
+        net=layout.NET_UNIT,
+        stamps=layout.STAMPS,
+    )
+    started = read(host, script, timeout=300)
+    if started.ok:
+        return True
+    journal = read(host, "journalctl -u 'pmail-deploy-*' -n 30 --no-pager -o cat").stdout
+    lines = (started.stderr + "\n" + journal).splitlines()
+    return flow.refuse(state, host, "\n".join([text("edge.not_started"), *lines[-20:]]))
+
+
+@operation()
+def retired() -> Commands:
+    """Stop the edge where another mode had it: PMail takes the public ports itself.
+
+    PMail is stopped, too, as it is in the namespace: a later step starts it outside.
+    """
+    units = " ".join((*(each.unit for each in layout.EVERY_SOCKET), *layout.EVERY_SERVICE))
+    there = host_files.existing(
+        host,
+        [f"{layout.UNITS}/{unit}" for unit in units.split()] + [layout.PROGRAM, layout.CONFIG],
+    )
+    if not there:
+        host.noop(text("edge.not_there"))
+        return
+    host.log_styled(f"  - {text('edge.stopped')}", fg="red")
+    script = render(
+        Path(__file__).parent,
+        "stop-edge.sh.j2",
+        units=units,
+        files=" ".join(there),
+        namespace=layout.NAMESPACE,
+        mark=MARK,
+        main_cf=outbound.MAIN_CF,
+        transport=outbound.TRANSPORT,
+        signer=outbound.MILTER,
+    )
+    yield FunctionCommand(host_files.run, (script, text("edge.not_stopped")), {})

@@ -1,0 +1,268 @@
+"""What may pass: a message that Postfix shows in, a decision out; nothing is read or written here.
+
+What a message may do depends on where it came in, which Postfix tells by `{daemon_name}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge import fields, sent
+from edge.accounts import Unreadable
+from edge.addresses import accounts_of, may_send_as, split
+from edge.config import Config
+from edge.fields import Headers
+
+EDGE = "edge"
+SUBMISSION = "submission"
+PMAIL = "pmail"
+INTERNAL = "internal"
+
+_MOST_TRACES = 5
+_MOST_TEXT = 400
+_UNPRINTABLE = re.compile(r"[^ -~]+")
+_LATER = "450 4.3.0 the accounts of this server cannot be read now, try again later"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as Postfix shows it after all milters before us.
+
+    daemon: where it came in. login: who logged in, "" for nobody. sender: envelope sender without
+    brackets, "" for the null one. recipients: how many were accepted. headers: from the top, as
+    (name, value), values folded as they were.
+    """
+
+    daemon: str
+    login: str
+    sender: str
+    recipients: int
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done with a recipient or a message; nothing set: it passes as it is.
+
+    reply: refusal, code and text in ASCII. discarded: the mailbox whose forward is dropped without
+    a word to anybody. sender: new envelope sender ("" for the null one), None: as it is. verdict:
+    header to insert at the very top. delete: how many header fields of that verdict's name came
+    with the message and have to go.
+    """
+
+    reply: str = ""
+    discarded: str = ""
+    sender: str | None = None
+    verdict: str = ""
+    delete: int = 0
+
+
+class Purses(Protocol):
+    """Who counts what a mailbox sends; see edge/limits.py."""
+
+    def spend(self, mailbox: str, recipients: int) -> str: ...
+    def forward(self, mailbox: str) -> bool: ...
+
+
+class Rules:
+    """The decisions of one server."""
+
+    def __init__(self, config: Config, known: Callable[[str], str | None], purses: Purses) -> None:
+        """Bind them to what they have to ask.
+
+        known: a name in any case -> the account as PMail spells it, or None; raises Unreadable.
+        """
+        self._config = config
+        self._known = known
+        self._purses = purses
+        self._by_daemon = {
+            EDGE: self._from_world,
+            SUBMISSION: self._from_program,
+            PMAIL: self._from_pmail,
+            INTERNAL: self._from_host,
+        }
+
+    def recipient(self, daemon: str, address: str) -> Decision:
+        """Return whether mail from there may go to an address."""
+        try:
+            return Decision(reply=self._refused(daemon, address))
+        except Unreadable:
+            return Decision(reply=_LATER)
+
+    def message(self, message: Message) -> Decision:
+        """Return what is done with a message."""
+        decide = self._by_daemon.get(message.daemon)
+        if decide is None:
+            return _refuse(f"451 4.3.5 no rules for mail that comes in by {message.daemon!r}")
+        try:
+            return decide(message)
+        except Unreadable:
+            return Decision(reply=_LATER)
+
+    def _refused(self, daemon: str, address: str) -> str:
+        """Return the refusal of a recipient, "" for none."""
+        if daemon == INTERNAL:
+            # Postfix cannot refuse single recipients of what it makes itself.
+            return ""
+        local, domain = split(address)
+        # Sent copies go there, and Postfix adds those after all checks of recipients.
+        if domain == sent.DOMAIN:
+            return "550 5.1.2 no such domain"
+        if local.partition("+")[0] == sent.ACCOUNT and self._ours(domain):
+            return "550 5.1.1 no such user here"
+        if daemon != EDGE:
+            return ""
+        if domain and not self._ours(domain):
+            return "550 5.7.1 mail to that domain is not accepted here"
+        if self._config.unknown_recipients == "admin":
+            return ""
+        found = accounts_of(address, self._config, self._known)
+        return "" if found else "550 5.1.1 no such user here"
+
+    def _from_world(self, message: Message) -> Decision:
+        config = self._config
+        authors = fields.values(message.headers, "From")
+        claimed = fields.domains(authors[0]) if len(authors) == 1 else frozenset()
+        if not claimed:
+            return _refuse(
+                "550 5.7.1 a message has exactly one From field, with an address in it"
+                " (RFC 5322 section 3.6)"
+            )
+        if len(fields.traces(message.headers, config.mail_host)) > _MOST_TRACES:
+            return _refuse("554 5.4.6 the message has come by here too often: a forwarding loop")
+        verdict = self._verdict(message.headers, claimed)
+        if verdict == "forged" and config.forgeries == "refuse":
+            return _refuse(
+                "550 5.7.1 the From field names a domain of this server, and DMARC did not pass"
+            )
+        return Decision(verdict=verdict, delete=_foreign_verdicts(message))
+
+    def _verdict(self, headers: Headers, claimed: frozenset[str]) -> str:
+        found = fields.results(headers, self._config.mail_host)
+        author = fields.mailbox(fields.values(headers, "From")[0])
+        # One author, whom everybody reads alike, and whom the result is about: results that a
+        # sender wrote himself, beside an author that OpenDMARC cannot read, count for nothing.
+        passed = (
+            found.dmarc == {"pass"}
+            and author is not None
+            and found.claimed == {split(author)[1]} == claimed
+        )
+        if passed:
+            return "trusted"
+        if any(self._claims_us(domain) for domain in claimed):
+            return "forged"
+        trusted = found.dmarc <= {"none"} and found.spf == {"pass"}
+        return "trusted" if trusted else "untrusted"
+
+    def _from_program(self, message: Message) -> Decision:
+        account = self._known(split(message.login)[0]) if message.login else None
+        if account is None:
+            return _refuse("550 5.7.1 nobody is logged in")
+        if not may_send_as(account, message.sender, self._config):
+            return _refuse(
+                f"550 5.7.1 account {account} may not use the envelope sender <{message.sender}>:"
+                " it has to be an own address"
+            )
+        reply = self._not_author(account, message.headers) or self._unsigned(message.headers)
+        return self._counted(account, message, reply)
+
+    def _not_author(self, account: str, headers: Headers) -> str:
+        """Return why an account may not have written a message, "" where it may."""
+        author = _author(headers)
+        if author is None:
+            return "550 5.7.1 a message needs exactly one From field with exactly one address"
+        named = [author]
+        for value in fields.values(headers, "Sender"):
+            agent = fields.mailbox(value)
+            if agent is None:
+                return "550 5.7.1 the Sender field needs exactly one address"
+            named.append(agent)
+        for address in named:
+            if split(address)[1] not in self._config.domains:
+                return f"550 5.7.1 {address} is not an address of this server"
+            if not may_send_as(account, address, self._config):
+                return f"550 5.7.1 account {account} may not send as {address}"
+        return ""
+
+    def _unsigned(self, headers: Headers) -> str:
+        """Return why a message is not signed for its author's domain, "" where it is."""
+        domain = split(_author(headers) or "")[1]
+        signer = fields.signing_domain(headers)
+        if signer == domain:
+            return ""
+        return f"451 4.7.5 not signed: From is of {domain}, DKIM-Signature of {signer or 'nobody'}"
+
+    def _counted(self, account: str, message: Message, reply: str) -> Decision:
+        """Return a refusal, or that of a purse that is empty, or that the message passes."""
+        if reply:
+            return _refuse(reply)
+        limit = self._purses.spend(account, message.recipients)
+        if limit:
+            return _refuse(f"450 4.7.1 mailbox {account} may send {limit}, try again later")
+        return Decision(delete=_foreign_verdicts(message))
+
+    def _from_pmail(self, message: Message) -> Decision:
+        traces = fields.traces(message.headers, self._config.mail_host)
+        if traces:
+            return self._forward(message, traces)
+        if fields.values(message.headers, "X-Forwarded-By"):
+            return _refuse("550 5.7.1 a forwarded message was refused, and is not rebuilt")
+        author = _author(message.headers)
+        if author is None or split(author) != split(message.sender):
+            return _refuse("550 5.7.1 the From field is not the envelope sender alone")
+        if split(author)[1] not in self._config.domains:
+            return _refuse(f"550 5.7.1 {author} is not an address of this server")
+        account = self._mailbox(message.sender)
+        return self._counted(account, message, self._unsigned(message.headers))
+
+    def _forward(self, message: Message, traces: tuple[str, ...]) -> Decision:
+        """Decide on what a rule of a user forwards: raw, its envelope sender is the user."""
+        mailbox = self._mailbox(message.sender)
+        if len(traces) > _MOST_TRACES:
+            return Decision(discarded=mailbox)
+        if not self._purses.forward(mailbox):
+            return _refuse(f"450 4.7.1 the rules of mailbox {mailbox} forward too much just now")
+        # A bounce of a bounce would be forwarded, and bounce again.
+        null = not traces[0] or fields.automatic(message.headers)
+        return Decision(sender="" if null else None, delete=_foreign_verdicts(message))
+
+    def _from_host(self, message: Message) -> Decision:
+        author = _author(message.headers)
+        domain = split(author or "")[1]
+        if not self._ours(domain):
+            return _refuse("451 4.7.5 mail of this host needs one From field with its own address")
+        signer = fields.signing_domain(message.headers)
+        if domain in self._config.domains and signer not in (domain, self._config.primary):
+            return _refuse(f"451 4.7.5 not signed: From is of {domain}")
+        return Decision(delete=_foreign_verdicts(message))
+
+    def _mailbox(self, sender: str) -> str:
+        """Return the account whose purse an envelope sender of PMail's spends from."""
+        local, _ = split(sender)
+        found = self._known(local) or self._known(local.partition("+")[0])
+        return found or self._config.admin
+
+    def _ours(self, domain: str) -> bool:
+        return domain == self._config.mail_host or domain in self._config.domains
+
+    def _claims_us(self, domain: str) -> bool:
+        below = domain.endswith(tuple(f".{own}" for own in self._config.domains))
+        return below or self._ours(domain)
+
+
+def _author(headers: Headers) -> str | None:
+    """Return the one address in the one From field, None where there is not just that."""
+    authors = fields.values(headers, "From")
+    return fields.mailbox(authors[0]) if len(authors) == 1 else None
+
+
+def _foreign_verdicts(message: Message) -> int:
+    return len(fields.values(message.headers, fields.VERDICT))
+
+
+def _refuse(reply: str) -> Decision:
+    """Return a refusal; what of its text came from outside cannot break the reply."""
+    return Decision(reply=_UNPRINTABLE.sub("?", reply)[:_MOST_TEXT])

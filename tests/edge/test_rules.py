@@ -1,0 +1,443 @@
+"""What may pass depends on where it came in, on who sends it and on what our own milters say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from edge.accounts import Unreadable
+from edge.config import Forgeries, Unknown
+from edge.fields import Headers
+from edge.rules import Decision, Message, Rules
+from tests.edge.sample import config, known
+
+_US = "smtp.example.test"
+_DKIM = ("Authentication-Results", f"{_US};\n\tdkim=none")
+_PASS = ("Authentication-Results", f"{_US}; dmarc=pass (p=none dis=none) header.from=far.test")
+_SPF = ("Authentication-Results", f"{_US}; spf=pass smtp.mailfrom=far.test")
+_FROM = ("From", "Ann <ann@far.test>")
+_RECEIVED = ("Received", "from x by y; Thu, 1 Jan 1970 00:00:00 +0000")
+_TRACE = ("X-PMail-Deploy-Trace", f"{_US} <ann@far.test>")
+
+
+@dataclass(slots=True)
+class _Purses:
+    limit: str = ""
+    forwards: bool = True
+    spent: list[tuple[str, int]] = field(default_factory=list)
+    forwarded: list[str] = field(default_factory=list)
+
+    def spend(self, mailbox: str, recipients: int) -> str:
+        self.spent.append((mailbox, recipients))
+        return self.limit
+
+    def forward(self, mailbox: str) -> bool:
+        self.forwarded.append(mailbox)
+        return self.forwards
+
+
+def _rules(
+    purses: _Purses | None = None, unknown: Unknown = "reject", forgeries: Forgeries = "keep"
+) -> Rules:
+    return Rules(config(unknown, forgeries), known, purses or _Purses())
+
+
+def _unreadable(name: str) -> str | None:
+    raise Unreadable
+
+
+def _world(*headers: tuple[str, str]) -> Message:
+    return Message("edge", "", "ann@far.test", 1, headers)
+
+
+def _signed(domain: str) -> tuple[str, str]:
+    return ("DKIM-Signature", f"v=1; a=rsa-sha256;\n\td={domain}; s=k1; b=abc")
+
+
+def _program(*headers: tuple[str, str], login: str = "bob") -> Message:
+    return Message("submission", login, "bob@example.test", 3, headers)
+
+
+def _webmail(*headers: tuple[str, str], sender: str = "bob@example.test") -> Message:
+    return Message("pmail", "", sender, 2, headers)
+
+
+_MINE = (_signed("example.test"), ("From", "Bob <bob@example.test>"))
+
+
+# Recipients
+
+
+@pytest.mark.parametrize(
+    "address", ["<BOB@example.test>", "bob+x@second.test", "info@example.test", "Postmaster"]
+)
+def test_a_recipient_that_is_somebody_is_accepted(address: str) -> None:
+    assert _rules().recipient("edge", address) == Decision()
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("nobody@example.test", "550 5.1.1 "),
+        ("sent-copies@example.test", "550 5.1.1 "),
+        ("SENT-COPIES+x@smtp.example.test", "550 5.1.1 "),
+        ("bob@other.test", "550 5.7.1 "),
+        ("bob@sent.invalid", "550 5.1.2 "),
+    ],
+)
+def test_a_recipient_that_is_nobody_is_refused(address: str, code: str) -> None:
+    assert _rules().recipient("edge", address).reply.startswith(code)
+
+
+def test_everybody_is_accepted_for_the_administrator_but_the_account_of_sent_copies() -> None:
+    rules = _rules(unknown="admin")
+    assert not rules.recipient("edge", "nobody@example.test").reply
+    assert rules.recipient("edge", "sent-copies@second.test").reply.startswith("550 5.1.1 ")
+    assert rules.recipient("edge", "bob@other.test").reply.startswith("550 5.7.1 ")
+
+
+def test_recipients_wait_while_the_accounts_cannot_be_read() -> None:
+    rules = Rules(config(), _unreadable, _Purses())
+    assert rules.recipient("edge", "bob@example.test").reply.startswith("450 4.3.0 ")
+
+
+@pytest.mark.parametrize("daemon", ["submission", "pmail"])
+def test_nobody_puts_a_message_into_a_sent_folder_by_hand(daemon: str) -> None:
+    assert _rules().recipient(daemon, "carol@sent.invalid").reply.startswith("550 5.1.2 ")
+    assert not _rules().recipient(daemon, "carol@far.test").reply
+
+
+def test_recipients_of_what_postfix_makes_itself_are_accepted() -> None:
+    assert not _rules().recipient("internal", "admin@sent.invalid").reply
+
+
+# From the world
+
+
+def test_dmarc_that_passed_is_trusted() -> None:
+    assert _rules().message(_world(_PASS, _SPF, _DKIM, _FROM)) == Decision(verdict="trusted")
+
+
+@pytest.mark.parametrize(
+    ("dmarc", "spf", "verdict"),
+    [
+        ("fail", "pass", "untrusted"),
+        ("none", "pass", "trusted"),
+        ("none", "fail", "untrusted"),
+        ("none", "none", "untrusted"),
+        ("permerror", "pass", "untrusted"),
+        (None, "pass", "trusted"),
+        (None, None, "untrusted"),
+    ],
+)
+def test_without_dmarc_spf_counts(dmarc: str | None, spf: str | None, verdict: str) -> None:
+    headers: Headers = (_DKIM, _FROM)
+    if spf:
+        headers = (("Authentication-Results", f"{_US}; spf={spf} smtp.mailfrom=x"), *headers)
+    if dmarc:
+        value = f"{_US.upper()}; dmarc={dmarc} (p=none dis=none) header.from=far.test"
+        headers = (("authentication-results", value), *headers)
+    assert _rules().message(_world(*headers)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param((_DKIM, _PASS, _SPF, _FROM), id="below OpenDKIM's"),
+        pytest.param((_RECEIVED, _PASS, _SPF, _FROM), id="below a Received"),
+        pytest.param(
+            (("Authentication-Results", f"{_US}; dmarc=fail"), _PASS, _SPF, _FROM), id="2"
+        ),
+        pytest.param(
+            (("Authentication-Results", "other.test; dmarc=pass header.from=far.test"), _FROM),
+            id="another server's",
+        ),
+        pytest.param(
+            (("Authentication-Results", f"other.test (; {_US}); dmarc=pass"), _FROM), id="comment"
+        ),
+        pytest.param(
+            (("Authentication-Results", f'{_US}; spf=fail x="; spf=pass"; x=y'), _DKIM, _FROM),
+            id="quoted",
+        ),
+        pytest.param(
+            (("Authentication-Results", f"{_US}; spf=fail x=(; spf=pass"), _SPF, _DKIM, _FROM),
+            id="bracket that gapes",
+        ),
+    ],
+)
+def test_results_that_came_with_the_message_count_for_nothing(headers: Headers) -> None:
+    assert _rules().message(_world(*headers)).verdict == "untrusted"
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        "ann@far.test, ceo@other.test",
+        "<ann@other.test>",
+        "Foo, Inc. <ann@far.test>",
+        "a@other.test <ann@far.test>",
+    ],
+)
+def test_a_pass_for_another_author_than_everybody_reads_is_none(author: str) -> None:
+    message = _world(_PASS, _DKIM, ("From", author))
+    assert _rules().message(message).verdict == "untrusted"
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        "CEO <ceo@Example.TEST>",
+        "ceo@sub.second.test",
+        "root@smtp.example.test",
+        "x@far.test, ceo@example.test",
+        "<x@far.test> <ceo@example.test>",
+        '"gaping <ceo@example.test>',
+        "ceo@example.test.",
+        "ceo@\uff45xample.test",
+    ],
+)
+def test_an_own_address_without_dmarc_is_forged(author: str) -> None:
+    message = _world(_PASS, _SPF, _DKIM, ("From", author))
+    assert _rules().message(message).verdict == "forged"
+    refused = _rules(forgeries="refuse").message(message)
+    assert refused.reply.startswith("550 5.7.1 ")
+    assert not refused.verdict
+
+
+def test_an_own_address_with_dmarc_is_trusted() -> None:
+    result = ("Authentication-Results", f"{_US}; dmarc=pass header.from=second.test")
+    message = _world(result, _DKIM, ("From", "Bob via list <bob@second.test>"))
+    assert _rules(forgeries="refuse").message(message) == Decision(verdict="trusted")
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        '"ceo@example.test" <ann@far.test>',
+        "=?utf-8?q?ceo@example.test?= <ann@far.test>",
+        "ann@far.test (ceo@example.test)",
+        "ann@far.test <ANN@far.test>",
+        "Ann [x]: <ann@far.test>",
+        'A "B\\" <c@example.test>" D\n\t<ann@far.test>',
+    ],
+)
+def test_a_display_name_may_say_what_it_likes(author: str) -> None:
+    assert _rules().message(_world(_PASS, _DKIM, ("From", author))).verdict == "trusted"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [(), (_FROM, _FROM), (("From", "Ann"),), (("From", "<>"),), (("From", '"ann@far.test"'),)],
+)
+def test_a_message_needs_one_from_with_an_address(headers: Headers) -> None:
+    assert _rules().message(_world(*headers)).reply.startswith("550 5.7.1 ")
+
+
+def test_a_message_that_has_been_here_too_often_is_refused() -> None:
+    foreign = ("X-PMail-Deploy-Trace", "smtp.far.test <>")
+    assert not _rules().message(_world(*[_TRACE] * 5, *[foreign] * 9, _FROM)).reply
+    assert _rules().message(_world(*[_TRACE] * 6, _FROM)).reply.startswith("554 5.4.6 ")
+
+
+def test_verdicts_that_came_along_are_all_deleted() -> None:
+    forged = (("x-pmail-deploy-verdict", "trusted"), ("X-PMail-Deploy-Verdict", "trusted"))
+    assert _rules().message(_world(*forged, _FROM)) == Decision(verdict="untrusted", delete=2)
+    assert _rules().message(_program(*forged, *_MINE)) == Decision(delete=2)
+
+
+# From mail programs
+
+
+def test_a_user_sends_in_his_own_name_from_his_purse() -> None:
+    purses = _Purses()
+    assert _rules(purses).message(_program(*_MINE, login="BOB@example.test")) == Decision()
+    assert purses.spent == [("Bob", 3)]
+
+
+@pytest.mark.parametrize(
+    "author",
+    ["bob+x@second.test", "info@example.test", '"carol@example.test" <bob@second.test>'],
+)
+def test_a_user_sends_as(author: str) -> None:
+    domain = author.rstrip(">").rpartition("@")[2]
+    assert not _rules().message(_program(_signed(domain), ("From", author))).reply
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (("From", "carol@example.test"),),
+        (("From", "bob@far.test"),),
+        (("From", "bob@smtp.example.test"),),
+        (("From", "bob@example.test, bob@second.test"),),
+        (("From", "carol@example.test <bob@example.test>"),),
+        (("From", "<bob@example.test> <carol@example.test>"),),
+        (("From", "us: bob@example.test;"),),
+        (("From", "bob@example.test (carol"),),
+        (("From", "bob(x)@example.test"),),
+        (("From", "B\\ob <bob@example.test>"),),
+        (("From", "bob@example.test"), ("From", "bob@example.test")),
+        (),
+        (("From", "bob@example.test"), ("Sender", "carol@example.test")),
+        (("From", "bob@example.test"), ("Sender", "nobody")),
+    ],
+)
+def test_a_user_does_not_send_as_anybody_else(headers: Headers) -> None:
+    purses = _Purses()
+    message = _program(_signed("example.test"), *headers)
+    assert _rules(purses).message(message).reply.startswith("550 5.7.1 ")
+    assert purses.spent == []
+
+
+def test_the_administrator_sends_as_anybody_here_and_nowhere_else() -> None:
+    rules = _rules()
+    for author, code in (("x@example.test", ""), ("x@far.test", "550 5.7.1 ")):
+        message = _program(_signed("example.test"), ("From", author), login="admin")
+        assert rules.message(message).reply[:10] == code
+
+
+@pytest.mark.parametrize("sender", ["", "carol@example.test", "bob@far.test"])
+def test_the_envelope_sender_is_an_own_address(sender: str) -> None:
+    message = replace(_program(*_MINE), sender=sender)
+    assert _rules().message(message).reply.startswith("550 5.7.1 ")
+
+
+@pytest.mark.parametrize("login", ["", "nobody"])
+def test_nobody_sends_without_an_account(login: str) -> None:
+    assert _rules().message(_program(*_MINE, login=login)).reply.startswith("550 5.7.1 ")
+
+
+@pytest.mark.parametrize(
+    "signatures",
+    [(), (_signed("second.test"),), (_signed("second.test"), _signed("example.test"))],
+)
+def test_what_our_signer_has_not_signed_waits_and_costs_nothing(signatures: Headers) -> None:
+    purses = _Purses()
+    message = _program(*signatures, ("From", "bob@example.test"))
+    assert _rules(purses).message(message).reply.startswith("451 4.7.5 not signed")
+    assert purses.spent == []
+
+
+def test_an_empty_purse_makes_a_message_wait() -> None:
+    reply = _rules(_Purses(limit="2 messages an hour")).message(_program(*_MINE)).reply
+    assert reply == "450 4.7.1 mailbox Bob may send 2 messages an hour, try again later"
+
+
+def test_mail_waits_while_the_accounts_cannot_be_read() -> None:
+    rules = Rules(config(), _unreadable, _Purses())
+    assert rules.message(_program(*_MINE)).reply.startswith("450 4.3.0 ")
+
+
+def test_what_a_reply_repeats_cannot_break_it() -> None:
+    message = replace(_program(*_MINE), sender="ä\r\n250 ok\udcff" + 999 * "x")
+    reply = _rules().message(message).reply
+    assert reply.isascii()
+    assert reply.isprintable()
+    assert len(reply) <= 400
+
+
+# From PMail
+
+
+def test_web_mail_passes_from_the_purse_of_its_author() -> None:
+    purses = _Purses()
+    rules = _rules(purses)
+    assert rules.message(_webmail(*_MINE, sender="BOB@example.test")) == Decision()
+    headers = (_signed("example.test"), ("From", "office@example.test"))
+    assert rules.message(_webmail(*headers, sender="office@example.test")) == Decision()
+    assert purses.spent == [("Bob", 2), ("admin", 2)]
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ((_signed("example.test"), ("From", "carol@example.test")), "550 5.7.1 "),
+        ((("From", "bob@example.test"),), "451 4.7.5 "),
+        ((*_MINE, ("X-Forwarded-By", "bob@example.test")), "550 5.7.1 "),
+        ((*_MINE, _MINE[1]), "550 5.7.1 "),
+    ],
+)
+def test_other_web_mail_does_not(headers: Headers, code: str) -> None:
+    assert _rules().message(_webmail(*headers)).reply.startswith(code)
+
+
+def test_web_mail_of_a_foreign_domain_does_not_pass() -> None:
+    message = _webmail(_signed("far.test"), ("From", "bob@far.test"), sender="bob@far.test")
+    assert _rules().message(message).reply.startswith("550 5.7.1 ")
+
+
+def test_web_mail_waits_for_its_purse() -> None:
+    rules = _rules(_Purses(limit="2 messages an hour"))
+    assert rules.message(_webmail(*_MINE)).reply.startswith("450 4.7.1 ")
+
+
+def test_a_forward_passes_unsigned_and_costs_no_message() -> None:
+    purses = _Purses()
+    headers = (_TRACE, ("X-Forwarded-By", "x@far.test"), _FROM)
+    assert _rules(purses).message(_webmail(*headers)) == Decision()
+    assert (purses.spent, purses.forwarded) == ([], ["Bob"])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Auto-Submitted", "auto-replied (out of office)"),
+        ("Content-Type", "Multipart/Report; report-type=delivery-status"),
+        ("Return-Path", "<>"),
+    ],
+)
+def test_what_a_program_wrote_is_forwarded_without_a_sender(header: tuple[str, str]) -> None:
+    assert _rules().message(_webmail(_TRACE, header, _FROM)) == Decision(sender="")
+
+
+def test_a_bounce_is_forwarded_without_a_sender() -> None:
+    null = ("X-PMail-Deploy-Trace", f"{_US} <>")
+    assert _rules().message(_webmail(null, _TRACE, _FROM)) == Decision(sender="")
+    answered = ("Auto-Submitted", "no (by hand)")
+    assert _rules().message(_webmail(_TRACE, null, answered, _FROM)) == Decision()
+
+
+def test_a_forwarding_loop_is_dropped_without_a_bounce() -> None:
+    purses = _Purses()
+    assert not _rules(purses).message(_webmail(*[_TRACE] * 5, _FROM)).discarded
+    assert _rules(purses).message(_webmail(*[_TRACE] * 6, _FROM)) == Decision(discarded="Bob")
+    assert purses.forwarded == ["Bob"]
+
+
+def test_too_many_forwards_wait() -> None:
+    rules = _rules(_Purses(forwards=False))
+    assert rules.message(_webmail(_TRACE, _FROM)).reply.startswith("450 4.7.1 ")
+
+
+def test_the_trace_of_another_server_makes_no_forward() -> None:
+    foreign = ("X-PMail-Deploy-Trace", "smtp.far.test <ann@far.test>")
+    assert _rules().message(_webmail(foreign, _FROM)).reply.startswith("550 5.7.1 ")
+
+
+# From the host itself
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ((("From", f"MAILER-DAEMON@{_US} (Mail Delivery System)"),), ""),
+        ((_signed("example.test"), ("From", "root@example.test")), ""),
+        ((_signed("example.test"), ("From", "root@second.test")), ""),
+        ((_signed("second.test"), ("From", "root@second.test")), ""),
+        ((_signed("far.test"), ("From", "root@second.test")), "451 4.7.5 "),
+        ((("From", "root@example.test"),), "451 4.7.5 "),
+        ((_signed("far.test"), ("From", "root@far.test")), "451 4.7.5 "),
+        ((), "451 4.7.5 "),
+    ],
+)
+def test_mail_of_the_host_needs_an_own_and_signed_address(headers: Headers, code: str) -> None:
+    purses = _Purses(limit="nothing")
+    reply = _rules(purses).message(Message("internal", "", "", 1, headers)).reply
+    assert reply[:10] == code
+    assert purses.spent == []
+
+
+def test_mail_from_an_unknown_daemon_waits() -> None:
+    message = replace(_world(_PASS, _FROM), daemon="smtp.example.test")
+    assert _rules().message(message).reply.startswith("451 4.3.5 ")
