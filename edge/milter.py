@@ -27,7 +27,7 @@ _ACTIONS = 0x01 | 0x10 | 0x40 | 0x100
 # header fields and MAIL. Macros of CONNECT are sent all the same.
 _PROTOCOL = 0x01 | 0x02 | 0x10 | 0x40 | 0x100 | 0x200 | 0x80 | 0x4000
 # SMFIM_CONNECT and SMFIM_ENVFROM.
-_MACROS = ((0, b"{daemon_name}"), (2, b"{auth_authen}"))
+_MACROS = ((0, b"{daemon_name} {client_addr} {daemon_addr}"), (2, b"{auth_authen}"))
 
 _LENGTH = struct.Struct(">I")
 _OPTIONS = struct.Struct(">III")
@@ -88,6 +88,7 @@ class _Session:
         self._writer = writer
         self._rules = rules
         self._daemon = ""
+        self._here = False
         self._login = ""
         self._queue_id = ""
         self._now = _Transaction()
@@ -134,6 +135,7 @@ class _Session:
         self._queue_id = macros.get("i", self._queue_id)
         if stage == b"C":
             self._daemon = macros.get("{daemon_name}", "")
+            self._here = _here(macros.get("{client_addr}", ""), macros.get("{daemon_addr}", ""))
         elif stage == b"M":
             self._login = macros.get("{auth_authen}", "")
 
@@ -159,6 +161,7 @@ class _Session:
             sender=now.sender,
             recipients=now.recipients,
             headers=tuple(now.headers),
+            here=self._here,
         )
         if now.size > _MOST_HEADERS:
             decision: Decision | None = _TOO_LARGE
@@ -168,7 +171,7 @@ class _Session:
             await self._send((_TEMPFAIL,))
             return
         if decision.discarded:
-            event("forward_braked", mailbox=decision.discarded, why="a forwarding loop")
+            event("forward_braked", mailbox=decision.discarded, why=decision.why)
         await self._send((*_changes(decision), _verdict(decision)))
 
     async def _decided(self, decide: Callable[[], Decision]) -> Decision | None:
@@ -234,6 +237,13 @@ def _strings(data: bytes) -> list[str]:
 def _bare(address: str) -> str:
     """Return an address without brackets; Postfix leaves them out where it made the mail."""
     return address.removeprefix("<").removesuffix(">")
+
+
+def _here(client: str, server: str) -> bool:
+    """Return whether an SMTP client is on this host: by loopback, or from the address it asks."""
+    addresses = [each.lower().removeprefix("ipv6:") for each in (client, server)]
+    loopback = any(each == "::1" or each.startswith("127.") for each in addresses)
+    return loopback or (bool(client) and addresses[0] == addresses[1])
 
 
 def _where(error: Exception) -> str:

@@ -33,7 +33,7 @@ class Message:
 
     daemon: where it came in. login: who logged in, "" for nobody. sender: envelope sender without
     brackets, "" for the null one. recipients: how many were accepted. headers: from the top, as
-    (name, value), values folded as they were.
+    (name, value), values folded as they were. here: whether the client is this host itself.
     """
 
     daemon: str
@@ -41,6 +41,7 @@ class Message:
     sender: str
     recipients: int
     headers: Headers
+    here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,14 @@ class Decision:
     """What is to be done with a recipient or a message; nothing set: it passes as it is.
 
     reply: refusal, code and text in ASCII. discarded: the mailbox whose forward is dropped without
-    a word to anybody. sender: new envelope sender ("" for the null one), None: as it is. verdict:
-    header to insert at the very top. delete: how many header fields of that verdict's name came
-    with the message and have to go.
+    a word to anybody but the journal, which is told why. sender: new envelope sender ("" for the
+    null one), None: as it is. verdict: header to insert at the very top. delete: how many header
+    fields of that verdict's name came with the message and have to go.
     """
 
     reply: str = ""
     discarded: str = ""
+    why: str = ""
     sender: str | None = None
     verdict: str = ""
     delete: int = 0
@@ -113,10 +115,9 @@ class Rules:
             return "550 5.1.2 no such domain"
         if local.partition("+")[0] == sent.ACCOUNT and self._ours(domain):
             return "550 5.1.1 no such user here"
-        if daemon != EDGE:
-            return ""
         if domain and not self._ours(domain):
-            return "550 5.7.1 mail to that domain is not accepted here"
+            world = daemon == EDGE
+            return "550 5.7.1 mail to that domain is not accepted here" if world else ""
         if self._config.unknown_recipients == "admin":
             return ""
         found = accounts_of(address, self._config, self._known)
@@ -133,20 +134,22 @@ class Rules:
             )
         if len(fields.traces(message.headers, config.mail_host)) > _MOST_TRACES:
             return _refuse("554 5.4.6 the message has come by here too often: a forwarding loop")
-        verdict = self._verdict(message.headers, claimed)
+        verdict = self._verdict(message.headers, claimed, message.here)
         if verdict == "forged" and config.forgeries == "refuse":
             return _refuse(
                 "550 5.7.1 the From field names a domain of this server, and DMARC did not pass"
             )
         return Decision(verdict=verdict, delete=_foreign_verdicts(message))
 
-    def _verdict(self, headers: Headers, claimed: frozenset[str]) -> str:
+    def _verdict(self, headers: Headers, claimed: frozenset[str], here: bool = False) -> str:
         found = fields.results(headers, self._config.mail_host)
         author = fields.mailbox(fields.values(headers, "From")[0])
         # One author, whom everybody reads alike, and whom the result is about: results that a
         # sender wrote himself, beside an author that OpenDMARC cannot read, count for nothing.
+        # SPF passes for this host's own addresses, so for whoever has a login on it.
         passed = (
-            found.dmarc == {"pass"}
+            not here
+            and found.dmarc == {"pass"}
             and author is not None
             and found.claimed == {split(author)[1]} == claimed
         )
@@ -154,7 +157,7 @@ class Rules:
             return "trusted"
         if any(self._claims_us(domain) for domain in claimed):
             return "forged"
-        trusted = found.dmarc <= {"none"} and found.spf == {"pass"}
+        trusted = not here and found.dmarc <= {"none"} and found.spf == {"pass"}
         return "trusted" if trusted else "untrusted"
 
     def _from_program(self, message: Message) -> Decision:
@@ -216,13 +219,20 @@ class Rules:
         if split(author)[1] not in self._config.domains:
             return _refuse(f"550 5.7.1 {author} is not an address of this server")
         account = self._mailbox(message.sender)
+        agents = [fields.mailbox(each) for each in fields.values(message.headers, "Sender")]
+        if any(each is None or split(each) != split(author) for each in agents):
+            return _refuse("550 5.7.1 the Sender field is not the author in From")
         return self._counted(account, message, self._unsigned(message.headers))
 
     def _forward(self, message: Message, traces: tuple[str, ...]) -> Decision:
         """Decide on what a rule of a user forwards: raw, its envelope sender is the user."""
         mailbox = self._mailbox(message.sender)
         if len(traces) > _MOST_TRACES:
-            return Decision(discarded=mailbox)
+            return Decision(discarded=mailbox, why="a forwarding loop")
+        if self._forged(message.headers):
+            # Somebody has delivered a kept message. With the mailbox as its envelope sender, SPF
+            # would make it pass DMARC elsewhere.
+            return Decision(discarded=mailbox, why="a forged author")
         if not self._purses.forward(mailbox):
             return _refuse(f"450 4.7.1 the rules of mailbox {mailbox} forward too much just now")
         # A bounce of a bounce would be forwarded, and bounce again.
@@ -235,9 +245,18 @@ class Rules:
         if not self._ours(domain):
             return _refuse("451 4.7.5 mail of this host needs one From field with its own address")
         signer = fields.signing_domain(message.headers)
-        if domain in self._config.domains and signer not in (domain, self._config.primary):
+        if signer not in (domain, self._config.primary):
             return _refuse(f"451 4.7.5 not signed: From is of {domain}")
         return Decision(delete=_foreign_verdicts(message))
+
+    def _forged(self, headers: Headers) -> bool:
+        """Return whether what came from the world only claims to be of ours."""
+        found = fields.results(headers, self._config.mail_host)
+        if not (found.dmarc or found.spf):
+            return False  # nobody judged it: of an own user
+        authors = fields.values(headers, "From")
+        claimed = frozenset[str]().union(*map(fields.domains, authors))
+        return bool(authors) and self._verdict(headers, claimed) == "forged"
 
     def _mailbox(self, sender: str) -> str:
         """Return the account whose purse an envelope sender of PMail's spends from."""

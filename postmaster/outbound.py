@@ -30,7 +30,7 @@ class OutboundMode:
     ehlo: "from-domain" (the bare From domain) or "mail-host".
     retries: temporary refusals are tried again.
     rotation: the DKIM rotation strategy that fits.
-    delivers: "pmail" itself, or "postfix" on the host, which PMail's port 25 is redirected to.
+    delivers: "pmail" itself, or "postfix" on the host, which has PMail's mail and the public ports.
     sends_from: whose address receivers see: the "server"'s, or a "provider"'s (then port 25 need
     not be open outwards, and PTR and EHLO are the provider's).
     dial_limit: milliseconds that a receiver may take to answer, or None.
@@ -84,7 +84,7 @@ DIRECT = OutboundMode(
     dial_limit=2000,  # PMail utils/smtp/smtp.go
 )
 
-# PMail's port 25 redirected to Postfix and OpenDKIM on the same host.
+# Postfix on both sides of PMail, which is alone in a network namespace.
 RELAY = OutboundMode(
     name="relay",
     signs_every_domain=True,

@@ -80,7 +80,9 @@ _RELAY_NAMES = (
 # Settings that are a field of EdgeSettings under the same name.
 _EDGE_NAMES = ("unknown_recipients", "forgeries", "greylist", "aliases")
 # What PMail alone cannot do.
-_EDGE_ONLY = ("greylist", "aliases")
+_EDGE_ONLY = (*_EDGE_NAMES, "mailbox_limits")
+# Copies of what programs send pass through it (edge.sent).
+_RESERVED_ACCOUNT = "sent-copies"
 
 Problems = tuple[tuple[str, dict[str, str]], ...]
 SelectorOf = Callable[[str], str]
@@ -357,6 +359,8 @@ def _check_users(values: Mapping[str, Any], reasons: _Reasons) -> None:
     accounts = [user.account for user in values["users"]] + [values["admin_account"]]
     for account in sorted({each for each in accounts if accounts.count(each) > 1}):
         reasons.add("settings.user_twice", account=account)
+    if _RESERVED_ACCOUNT in accounts:
+        reasons.add("settings.user_reserved", account=_RESERVED_ACCOUNT)
 
 
 def _check_selector(values: Mapping[str, Any], reasons: _Reasons) -> None:
@@ -388,9 +392,9 @@ def _check_relay(values: Mapping[str, Any], domains: set[str], reasons: _Reasons
 
 def _check_edge(values: Mapping[str, Any], domains: set[str], reasons: _Reasons) -> None:
     mode = MODES[values["outbound"]]
-    given = {name for name in _EDGE_ONLY if values[name]}
-    given |= {"unknown_recipients"} if values["unknown_recipients"] == "reject" else set()
-    for name in sorted(given if not mode.relayed else ()):
+    defaults = {each.name: each.value for each in SERVER_SETTINGS}
+    given = [name for name in _EDGE_ONLY if values[name] != defaults[name]]
+    for name in given if not mode.relayed else ():
         reasons.add("settings.edge_unused", name=name, mode=mode.name)
     for alias, _ in values["aliases"]:
         if alias.rpartition("@")[2] not in domains:

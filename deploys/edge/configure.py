@@ -138,6 +138,13 @@ def service_units(server: MailServer) -> dict[str, str]:
             layout.DMARC_CONF,
         ),
     }
+    if server.edge.greylist:
+        units[layout.GREYLIST_UNIT] = render(
+            _HERE,
+            "greylist.service.j2",
+            socket=layout.GREYLIST,
+            stamped=_stamped(layout.GREYLIST_UNIT, ()),
+        )
     return units | _proxies(server)
 
 
@@ -252,11 +259,6 @@ def dmarc_conf(server: MailServer) -> str:
         mail_host=server.mail_host,
         ignore_hosts=layout.IGNORE_HOSTS,
     )
-
-
-def postgrey() -> str:
-    """Return how postgrey is started: on a socket in a folder of Postfix's."""
-    return f'{_MANAGED}POSTGREY_OPTS="--unix=/var/spool/postfix/postgrey/socket --delay=60"\n'
 
 
 def ignore_hosts() -> str:

@@ -46,6 +46,8 @@ DMARC_UNIT = "pmail-deploy-dmarc.service"
 RELAY_UNIT = "pmail-deploy-relay.service"
 RESOLVER_UNIT = "pmail-deploy-dns.service"
 POP3_UNIT = "pmail-deploy-pop3.service"
+GREYLIST_UNIT = "pmail-deploy-greylist.service"
+GREYLIST = "/run/pmail-deploy-greylist/socket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ EVERY_SERVICE = (
     RELAY_UNIT,
     RESOLVER_UNIT,
     POP3_UNIT,
+    GREYLIST_UNIT,
 )
 
 

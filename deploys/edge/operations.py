@@ -34,7 +34,7 @@ ANSWERS = (
 # Debian starts one of its own; ours has another configuration.
 NO_OTHER_JUDGE = "systemctl disable -q --now opendmarc"
 GREYLIST_PACKAGES = ("postgrey",)
-_POSTGREY = "/etc/default/postgrey"
+NO_OTHER_GREYLIST = "systemctl disable -q --now postgrey"
 _STARTED = (layout.VERIFY_UNIT, layout.DMARC_UNIT, layout.EDGE_UNIT)
 
 
@@ -66,11 +66,8 @@ def files(server: MailServer) -> Commands:
         *(_file(f"{layout.UNITS}/{name}", content) for name, content in units.items()),
         *(_file(each.path, configure.socket_unit(each)) for each in sockets),
     ]
-    if server.edge.greylist:
-        wanted.append(Wanted(_POSTGREY, configure.postgrey().encode(), "root", "root", "644"))
     unwanted = [each.path for each in layout.EVERY_SOCKET if each not in sockets]
-    if layout.POP3 not in sockets:
-        unwanted.append(f"{layout.UNITS}/{layout.POP3_UNIT}")
+    unwanted += [f"{layout.UNITS}/{each}" for each in layout.EVERY_SERVICE if each not in units]
     yield from host_files.ensure(tuple(wanted), tuple(unwanted))
 
 
@@ -99,8 +96,8 @@ def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
 
 def _right_script(server: MailServer) -> str:
     sockets = configure.sockets(server)
-    units = (layout.NET_UNIT, *(each.unit for each in sockets), *_STARTED)
-    gone = [each.unit for each in layout.EVERY_SOCKET if each not in sockets]
+    units = (layout.NET_UNIT, *(each.unit for each in sockets), *_started(server))
+    gone = _gone(server)
     return (
         f"set -e; for unit in {' '.join(units)}; do systemctl is-active -q $unit; "
         "systemctl is-enabled -q $unit; "
@@ -111,14 +108,26 @@ def _right_script(server: MailServer) -> str:
     )
 
 
+def _started(server: MailServer) -> tuple[str, ...]:
+    """Services that run all the time."""
+    return (*_STARTED, *((layout.GREYLIST_UNIT,) if server.edge.greylist else ()))
+
+
+def _gone(server: MailServer) -> tuple[str, ...]:
+    """Units that other settings would have."""
+    sockets = configure.sockets(server)
+    unwanted = tuple(each.unit for each in layout.EVERY_SOCKET if each not in sockets)
+    return unwanted if server.edge.greylist else (*unwanted, layout.GREYLIST_UNIT)
+
+
 def _run(state: State, host: Host, server: MailServer) -> bool:
     sockets = configure.sockets(server)
     script = render(
         Path(__file__).parent,
         "start-edge.sh.j2",
         sockets=sockets,
-        gone=[each for each in layout.EVERY_SOCKET if each not in sockets],
-        started=_STARTED,
+        gone=_gone(server),
+        started=_started(server),
         net=layout.NET_UNIT,
         stamps=layout.STAMPS,
     )

@@ -21,6 +21,10 @@ def install_edge(server: MailServer) -> None:
         afterwards=operations.NO_OTHER_JUDGE,
     )
     if server.edge.greylist:
-        packages(name=text("edge.name.greylist"), names=operations.GREYLIST_PACKAGES)
+        packages(
+            name=text("edge.name.greylist"),
+            names=operations.GREYLIST_PACKAGES,
+            afterwards=operations.NO_OTHER_GREYLIST,
+        )
     inputs = [operations.files(name=text("edge.name.files"), server=server)]
     operations.running(name=text("edge.name.running"), server=server, inputs=tuple(inputs))

@@ -24,7 +24,6 @@ MESSAGE_SIZE = 96 * 1024 * 1024
 # What is taken from outside and from mail programs: a bit less than PMail's 30 MiB, so that it
 # never refuses for its size what we have accepted.
 TAKEN_SIZE = 31_000_000
-_GREYLIST = "check_policy_service unix:postgrey/socket"
 _HEAD = f"# {MARK}: changes are overwritten.\n"
 # Retries slow down to this many times the first pause.
 _SLOWEST = 12
@@ -165,7 +164,7 @@ def master_cf(server: MailServer, sending: Sending) -> str:
         mode=mode_of(server).name,
         taken_size=TAKEN_SIZE,
         judges=",".join(f"unix:{each}" for each in judges),
-        greylist=_GREYLIST.replace(" ", ",") if server.edge.greylist else "",
+        greylist=f"check_policy_service,unix:{edge.GREYLIST}" if server.edge.greylist else "",
         submissions=_submissions(server),
         senders=layout.SENDERS,
         logins=layout.LOGINS,
@@ -277,10 +276,11 @@ def logins(server: MailServer) -> str:
     """
     own = "|".join(re.escape(domain.name) for domain in server.domains)
     admin = server.admin_account
-    lines = [
-        f"/^{re.escape(address)}$/ {', '.join((*accounts, admin))}"
-        for address, accounts in server.edge.aliases
-    ]
+    lines = []
+    for address, accounts in server.edge.aliases:
+        local, _, domain = address.rpartition("@")
+        pattern = rf"{re.escape(local)}(\+[^@]*)?@{re.escape(domain)}"
+        lines.append(f"/^{pattern}$/ {', '.join((*accounts, admin))}")
     lines.append(rf"/^([^@+]+)(\+[^@]*)?@({own})$/ $1, {admin}")
     return _table(lines)
 

@@ -15,6 +15,7 @@ LOGINS = f"{RELAY}/logins"
 SENT = f"{RELAY}/sent"
 WORLD_CHECKS = f"{RELAY}/world_checks"
 SUBMIT_CHECKS = f"{RELAY}/submit_checks"
+RECEIVERS = f"{RELAY}/receivers"  # of earlier versions
 TRANSPORT = f"{RELAY}/transport"
 SENDER_TRANSPORT = f"{RELAY}/sender_transport"
 HEADER_CHECKS = f"{RELAY}/header_checks"

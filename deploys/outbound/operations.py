@@ -153,7 +153,8 @@ def postfix(server: MailServer) -> Commands:
         files[1] = Wanted(layout.MASTER_CF, files[1].content, "root", "root", "644")
     # Passwords that are missing were told by the preflight.
     files += smarthosts.files(server)
-    yield from host_files.ensure(tuple(files), smarthosts.unused(host, server))
+    unused = (*smarthosts.unused(host, server), layout.RECEIVERS)
+    yield from host_files.ensure(tuple(files), unused)
 
 
 def _sending(host: Host, server: MailServer) -> Sending:

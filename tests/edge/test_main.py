@@ -151,7 +151,7 @@ def test_kept_lists_and_removes(path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(("script", "status", "left"), [((), 0, 0), (("END 554 5.0.0 no",), 1, 1)])
-def test_a_kept_message_is_delivered_as_untrusted_and_goes_once_pmail_has_it(
+def test_a_kept_message_is_delivered_as_trusted_and_goes_once_pmail_has_it(
     path: Path,
     capsys: pytest.CaptureFixture[str],
     script: tuple[str, ...],
@@ -164,8 +164,8 @@ def test_a_kept_message_is_delivered_as_untrusted_and_goes_once_pmail_has_it(
 
     async def run() -> list[Any]:
         async with running(*script) as fake:
-            # Nobody listens where trusted mail would go.
-            client = Pmail("h.test", Peer("127.0.0.1", 1), Peer("127.0.0.1", fake.port))
+            # Nobody listens where untrusted mail would go.
+            client = Pmail("h.test", Peer("127.0.0.1", fake.port), Peer("127.0.0.1", 1))
             assert await deliver(there, client, made.id) == status
             return fake.messages
 

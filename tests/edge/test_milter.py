@@ -67,11 +67,16 @@ class _Postfix:
         self.tell(command, *strings)
         return await self.hear()
 
-    async def greet(self, daemon: bytes = b"edge") -> None:
+    async def greet(
+        self, daemon: bytes = b"edge", client: bytes = b"", server: bytes = b""
+    ) -> None:
         packet = b"O" + struct.pack(">III", 6, _ALL_ACTIONS, _ALL_EVENTS)
         self.raw(struct.pack(">I", len(packet)) + packet)
         assert (await self.hear())[:1] == b"O"
-        self.tell(b"DC", b"{daemon_name}", daemon)
+        self.tell(
+            *(b"DC", b"{daemon_name}", daemon),
+            *(b"{client_addr}", client, b"{daemon_addr}", server),
+        )
         self.tell(b"DH")
 
     async def mail(self, sender: bytes, *recipients: bytes, login: bytes = b"") -> None:
@@ -129,7 +134,8 @@ def test_the_options_say_what_is_wanted_and_name_the_macros() -> None:
         postfix.raw(_packet(b"O" + struct.pack(">III", 6, _ALL_ACTIONS, _ALL_EVENTS)))
         answer = await postfix.hear()
         assert struct.unpack(">III", answer[1:13]) == (6, 0x01 | 0x10 | 0x40 | 0x100, _EVENTS)
-        assert answer[13:] == (b"\0\0\0\0{daemon_name}\0" + b"\0\0\0\x02{auth_authen}\0")
+        connect = b"\0\0\0\0{daemon_name} {client_addr} {daemon_addr}\0"
+        assert answer[13:] == connect + b"\0\0\0\x02{auth_authen}\0"
 
     _talk(_Scripted(), script)
 
@@ -231,13 +237,36 @@ def test_a_refused_recipient_is_not_counted() -> None:
     assert rules.messages[0].recipients == 1
 
 
+@pytest.mark.parametrize(
+    ("client", "server", "here"),
+    [
+        (b"127.0.0.1", b"127.0.0.1", True),
+        (b"203.0.113.10", b"127.0.0.1", True),
+        (b"203.0.113.10", b"203.0.113.10", True),
+        (b"IPv6:2001:db8::1", b"2001:db8::1", True),
+        (b"::1", b"::1", True),
+        (b"203.0.113.9", b"203.0.113.10", False),
+    ],
+)
+def test_a_client_on_this_host_is_known(client: bytes, server: bytes, here: bool) -> None:
+    rules = _Scripted()
+
+    async def script(postfix: _Postfix) -> None:
+        await postfix.greet(client=client, server=server)
+        await postfix.mail(b"<a@x.test>", b"<b@x.test>")
+        assert await postfix.content() == [b"c"]
+
+    _talk(rules, script)
+    assert rules.messages[0].here is here
+
+
 def test_a_loop_is_discarded_and_told(capsys: pytest.CaptureFixture[str]) -> None:
     async def script(postfix: _Postfix) -> None:
         await postfix.greet(b"pmail")
         await postfix.mail(b"<bob@example.test>", b"<b@x.test>")
         assert await postfix.content() == [b"d"]
 
-    _talk(_Scripted(decision=Decision(discarded="bob")), script)
+    _talk(_Scripted(decision=Decision(discarded="bob", why="a forwarding loop")), script)
     told = json.loads(capsys.readouterr().out)
     assert told == {"event": "forward_braked", "mailbox": "bob", "why": "a forwarding loop"}
 

@@ -119,6 +119,17 @@ def test_dmarc_that_passed_is_trusted() -> None:
     assert _rules().message(_world(_PASS, _SPF, _DKIM, _FROM)) == Decision(verdict="trusted")
 
 
+def test_what_a_login_on_this_host_sends_is_not_trusted_for_the_hosts_address() -> None:
+    ours = ("Authentication-Results", f"{_US}; dmarc=pass header.from=example.test")
+    for result, author, verdict in (
+        (ours, ("From", "ceo@example.test"), "forged"),
+        (_PASS, _FROM, "untrusted"),
+    ):
+        message = replace(_world(result, _SPF, _DKIM, author), here=True)
+        assert _rules().message(message) == Decision(verdict=verdict)
+    assert _rules().message(replace(_world(_SPF, _DKIM, _FROM), here=True)).verdict == "untrusted"
+
+
 @pytest.mark.parametrize(
     ("dmarc", "spf", "verdict"),
     [
@@ -401,8 +412,21 @@ def test_a_bounce_is_forwarded_without_a_sender() -> None:
 def test_a_forwarding_loop_is_dropped_without_a_bounce() -> None:
     purses = _Purses()
     assert not _rules(purses).message(_webmail(*[_TRACE] * 5, _FROM)).discarded
-    assert _rules(purses).message(_webmail(*[_TRACE] * 6, _FROM)) == Decision(discarded="Bob")
+    assert _rules(purses).message(_webmail(*[_TRACE] * 6, _FROM)) == Decision(
+        discarded="Bob", why="a forwarding loop"
+    )
     assert purses.forwarded == ["Bob"]
+
+
+def test_a_forged_author_that_somebody_delivered_is_not_passed_on() -> None:
+    author = ("From", "ceo@example.test")
+    for result in ("fail", "none"):
+        failed = ("Authentication-Results", f"{_US}; dmarc={result} header.from=example.test")
+        decided = _rules().message(_webmail(_TRACE, failed, _SPF, _DKIM, author))
+        assert decided == Decision(discarded="Bob", why="a forged author")
+    right = ("Authentication-Results", f"{_US}; dmarc=pass header.from=example.test")
+    assert _rules().message(_webmail(_TRACE, right, _SPF, _DKIM, author)) == Decision()
+    assert _rules().message(_webmail(_TRACE, author)) == Decision()
 
 
 def test_too_many_forwards_wait() -> None:
@@ -421,7 +445,8 @@ def test_the_trace_of_another_server_makes_no_forward() -> None:
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
-        ((("From", f"MAILER-DAEMON@{_US} (Mail Delivery System)"),), ""),
+        ((_signed("example.test"), ("From", f"MAILER-DAEMON@{_US} (Mail Delivery System)")), ""),
+        ((("From", f"MAILER-DAEMON@{_US} (Mail Delivery System)"),), "451 4.7.5 "),
         ((_signed("example.test"), ("From", "root@example.test")), ""),
         ((_signed("example.test"), ("From", "root@second.test")), ""),
         ((_signed("second.test"), ("From", "root@second.test")), ""),

@@ -8,6 +8,7 @@ recipient's name; see `Handler.handle_RCPT`.
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import http.server
 import json
@@ -46,7 +47,7 @@ class Verdict:
     """What a receiver found of one message. at: its address. tls: whether it was encrypted.
 
     when: it came, in Unix seconds. caches: DKIM result as seen through each resolver that a test
-    has started for that.
+    has started for that. encoded: its octets, in base64.
     """
 
     at: str
@@ -61,6 +62,12 @@ class Verdict:
     message: str
     when: float = 0.0
     caches: dict[str, str] = field(default_factory=dict)
+    encoded: str = ""
+
+    @property
+    def raw(self) -> bytes:
+        """The message as it came."""
+        return base64.b64decode(self.encoded)
 
     @property
     def message_id(self) -> str:
@@ -208,6 +215,7 @@ def examine(peer: str, ehlo: str, sender: str, content: bytes) -> dict[str, Any]
         "peer": peer,
         **{name: _result(found, name) for name in ("spf", "dkim", "dmarc")},
         "message": content.decode("utf-8", "replace"),
+        "encoded": base64.b64encode(content).decode("ascii"),
         "caches": caches,
     }
 
@@ -275,7 +283,9 @@ def read_suffixes_once() -> None:
 def main() -> None:
     """Receive until ended."""
     from aiosmtpd.controller import Controller
+    from aiosmtpd.smtp import SMTP
 
+    SMTP.line_length_limit = 100_000  # as the big ones: they take longer lines than RFC 5321's
     read_suffixes_once()
     file = Path(sys.argv[1])
     secure = context(receiver_files())

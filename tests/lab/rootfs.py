@@ -21,7 +21,10 @@ _PACKAGES = (
     "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,iproute2,ca-certificates,sudo,"
     "procps,kmod,netbase,less"
 )
-_DEPLOYED = "ca-certificates,curl,nftables,openssl,unzip,postfix,opendkim,libsasl2-modules"
+_DEPLOYED = (
+    "ca-certificates,curl,nftables,openssl,unzip,postfix,opendkim,libsasl2-modules,"
+    "opendmarc,dbconfig-no-thanks,publicsuffix,python3"
+)
 _NO_CONFIGURATION = (
     "echo postfix postfix/main_mailer_type select No configuration "
     '| chroot "$1" debconf-set-selections'

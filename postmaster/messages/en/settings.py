@@ -115,4 +115,5 @@ TEXTS = {
     "settings.meaning.greylist": "senders that are not known have to come twice (postgrey)",
     "settings.meaning.aliases": 'addresses that are no mailboxes, and the accounts that get their mail and may send as them: `{"sales@example.com": ["bob", "carol"]}`',
     "settings.meaning.mailbox_limits": "what one mailbox may send before it is told to wait: messages_hour (120), messages_day (600), recipients_hour (500), recipients_day (2000), forwards_hour (300)",
+    "settings.user_reserved": "account {account} is used by the server itself: choose another name",
 }
