@@ -9,6 +9,7 @@ import sys
 from pyinfra import host
 
 from deploys import flow
+from deploys.outbound.steps import reload_outbound
 from deploys.pmail_server.operations import running
 from deploys.site import current_site, server_of
 from deploys.tls_certificate.steps import certificate_steps
@@ -21,4 +22,5 @@ flow.begin(name=text("flow.name.begin"))
 if "mail_servers" in host.groups:
     server = server_of(site, host)
     inputs = certificate_steps(server, site)
+    reload_outbound(server, inputs)
     running(name=text("host.name.running"), server=server, inputs=inputs)

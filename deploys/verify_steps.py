@@ -13,6 +13,8 @@ from pyinfra.api import FunctionCommand, Host, operation
 
 from deploys import flow
 from deploys.dns_steps import key_records, ledger_of, public_key
+from deploys.edge import layout as edge_layout
+from deploys.edge.operations import units
 from deploys.outbound import layout as outbound_layout
 from deploys.outbound import look
 from deploys.paths import file_name, locked, state_dir
@@ -31,6 +33,7 @@ from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
 from postmaster import dkim
 from postmaster.checks import dns_records, relay, service, transport
+from postmaster.checks import edge as edge_checks
 from postmaster.checks import propagation as propagation_checks
 from postmaster.checks.propagation import RecordView, ResolverView, ZoneView
 from postmaster.checks.results import Result, Status
@@ -40,8 +43,10 @@ from postmaster.outbound import mode_of
 from postmaster.report import Report, summary, table, to_record
 from postmaster.settings import MailServer, Site
 from probes import dns
+from probes import edge as edge_probe
 from probes import host as host_probe
 from probes.dns import Resolvers
+from probes.edge import EdgeView
 from probes.host import HostView
 from probes.server import Target, observe
 
@@ -81,6 +86,7 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
         *transport.all_checks(view, server),
         *service.all_checks(on_host, server),
         *relay.all_checks(look.relay_view(host, server), server, view.reverse),
+        *edge_checks.all_checks(edge_view(host, server), server),
     )
 
 
@@ -122,6 +128,15 @@ def host_view(host: Host, server: MailServer) -> HostView:
         return HostView(False)
     now = time.time()
     return host_probe.parse(reply.stdout, admin_problem(host, server) or "", now)
+
+
+def edge_view(host: Host, server: MailServer) -> EdgeView | None:
+    """Return what stands before PMail shows, or None where the outbound mode has nothing there."""
+    if not mode_of(server).relayed:
+        return None
+    script = edge_probe.script(units(server), edge_layout.STAMPS, edge_layout.EDGE_UNIT)
+    reply = read(host, script)
+    return edge_probe.parse(reply.stdout) if reply.ok else EdgeView(False)
 
 
 def _stored_keys(server: MailServer) -> dict[tuple[str, str], DkimPublicKey | None]:

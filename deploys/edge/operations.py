@@ -56,18 +56,18 @@ def files(server: MailServer) -> Commands:
         layout.TO_RESOLVER: configure.to_resolver(),
         layout.HOST_RESOLVER: configure.host_resolver(),
     }
-    units = configure.service_units(server)
+    services = configure.service_units(server)
     sockets = configure.sockets(server)
     wanted = [
         Wanted(layout.PROGRAM, configure.program(), "root", "root", "644"),
         Wanted(layout.CONFIG, configure.program_config(server).encode(), "root", USER, "640"),
         *(_file(path, content) for path, content in texts.items()),
         *(_file(path, content, "755") for path, content in programs.items()),
-        *(_file(f"{layout.UNITS}/{name}", content) for name, content in units.items()),
+        *(_file(f"{layout.UNITS}/{name}", content) for name, content in services.items()),
         *(_file(each.path, configure.socket_unit(each)) for each in sockets),
     ]
     unwanted = [each.path for each in layout.EVERY_SOCKET if each not in sockets]
-    unwanted += [f"{layout.UNITS}/{each}" for each in layout.EVERY_SERVICE if each not in units]
+    unwanted += [f"{layout.UNITS}/{each}" for each in layout.EVERY_SERVICE if each not in services]
     yield from host_files.ensure(tuple(wanted), tuple(unwanted))
 
 
@@ -94,16 +94,20 @@ def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
     yield FunctionCommand(_run, (server,), {})
 
 
+def units(server: MailServer) -> tuple[str, ...]:
+    """Return the units that have to run, in the order in which they start."""
+    sockets = (each.unit for each in configure.sockets(server))
+    return (layout.NET_UNIT, *sockets, *_started(server))
+
+
 def _right_script(server: MailServer) -> str:
-    sockets = configure.sockets(server)
-    units = (layout.NET_UNIT, *(each.unit for each in sockets), *_started(server))
-    gone = _gone(server)
+    wanted, gone = units(server), _gone(server)
     return (
-        f"set -e; for unit in {' '.join(units)}; do systemctl is-active -q $unit; "
+        f"set -e; for unit in {' '.join(wanted)}; do systemctl is-active -q $unit; "
         "systemctl is-enabled -q $unit; "
         '[ "$(systemctl show -P NeedDaemonReload $unit)" = no ]; done; '
         f"for unit in {' '.join(gone)}; do ! systemctl is-active -q $unit; done; "
-        f"sha256sum --check --strict --status {' '.join(map(layout.stamp, units))}; "
+        f"sha256sum --check --strict --status {' '.join(map(layout.stamp, wanted))}; "
         f"ip -n {layout.NAMESPACE} link show lo"
     )
 
@@ -145,11 +149,9 @@ def retired() -> Commands:
 
     PMail is stopped, too, as it is in the namespace: a later step starts it outside.
     """
-    units = " ".join((*(each.unit for each in layout.EVERY_SOCKET), *layout.EVERY_SERVICE))
-    there = host_files.existing(
-        host,
-        [f"{layout.UNITS}/{unit}" for unit in units.split()] + [layout.PROGRAM, layout.CONFIG],
-    )
+    every = (*(each.unit for each in layout.EVERY_SOCKET), *layout.EVERY_SERVICE)
+    files = [f"{layout.UNITS}/{unit}" for unit in every]
+    there = host_files.existing(host, (*files, layout.PROGRAM, layout.CONFIG))
     if not there:
         host.noop(text("edge.not_there"))
         return
@@ -157,7 +159,7 @@ def retired() -> Commands:
     script = render(
         Path(__file__).parent,
         "stop-edge.sh.j2",
-        units=units,
+        units=" ".join(every),
         files=" ".join(there),
         namespace=layout.NAMESPACE,
         mark=MARK,

@@ -41,6 +41,8 @@ _RELAY_INPUTS = (
     layout.HEADER_CHECKS,
     layout.BOUNCE_CHECKS,
     layout.BOUNCE,
+    TLS_CHAIN,
+    TLS_KEY,
 )
 DKIM_INPUTS = (
     layout.OPENDKIM_CONF,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pyinfra.api.operation import OperationMeta
+
 from deploys.dns_steps import is_proven
 from deploys.outbound import operations
 from deploys.paths import key_store
@@ -41,6 +43,12 @@ def install_outbound(server: MailServer, site: Site) -> None:
     inputs.append(operations.postfix(name=text("relay.name.postfix"), server=server))
     operations.running(name=text("relay.name.running"), server=server, inputs=tuple(inputs))
     operations.unused_keys(name=text("relay.name.unused_keys"))
+
+
+def reload_outbound(server: MailServer, inputs: tuple[OperationMeta, ...]) -> None:
+    """Have Postfix read a certificate that has changed, where it shows one."""
+    if mode_of(server).relayed:
+        operations.running(name=text("relay.name.running"), server=server, inputs=inputs)
 
 
 def leave_outbound(server: MailServer) -> None:

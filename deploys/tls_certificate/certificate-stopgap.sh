@@ -20,3 +20,5 @@ echo "the certificate was about to expire and was not renewed: a self-signed one
 [ "${1:-}" = start ] && exit 0
 systemctl reset-failed pmail 2>/dev/null || true
 systemctl restart pmail
+# Postfix has the public ports where PMail is behind it.
+systemctl reload postfix 2>/dev/null || true

@@ -6,3 +6,5 @@ set -eu
 /usr/local/lib/pmail-deploy/install-certificate "$RENEWED_LINEAGE/fullchain.pem" "$RENEWED_LINEAGE/privkey.pem"
 systemctl reset-failed pmail 2>/dev/null || true
 systemctl restart pmail
+# Postfix has the public ports where PMail is behind it.
+systemctl reload postfix 2>/dev/null || true

@@ -111,4 +111,12 @@ TEXTS = {
     "checks.relay.others": "ports 25 and 465 belong to {names}, not to Postfix",
     "checks.relay.silent": "Postfix does not listen on {ports}",
     "checks.relay.edge": "Postfix has ports 25 and 465",
+    "checks.edge.runs": "what stands before PMail runs with what is on the disk",
+    "checks.edge.idle": "does not run, or not with what is on the disk: {units}",
+    "checks.edge.kept": "{count} messages that claimed to be from here were kept aside in the last 24 hours",
+    "checks.edge.refused": "PMail refused {count} messages from outside in the last 24 hours; they are kept aside: {reason}",
+    "checks.edge.kept_remedy": "see them with: pmail-deploy queue kept; then deliver or discard each by its id",
+    "checks.edge.quiet": "no mailbox sent more than it may in the last 24 hours; {count} addresses that tried passwords were held off",
+    "checks.edge.limited": "these mailboxes sent or forwarded more than they may in the last 24 hours: {mailboxes}",
+    "checks.edge.limited_remedy": "if that was not their owner, the password is stolen: change it in the web mail; if it was, raise mailbox_limits",
 }

@@ -111,4 +111,12 @@ TEXTS = {
     "checks.relay.others": "25 和 465 端口属于 {names}，而不是 Postfix",
     "checks.relay.silent": "Postfix 没有监听 {ports}",
     "checks.relay.edge": "25 和 465 端口属于 Postfix",
+    "checks.edge.runs": "PMail 前面的程序按磁盘上的内容运行",
+    "checks.edge.idle": "没有运行，或没有按磁盘上的内容运行：{units}",
+    "checks.edge.kept": "最近 24 小时另行保存了 {count} 封冒称来自本服务器的邮件",
+    "checks.edge.refused": "最近 24 小时 PMail 拒收了 {count} 封外来邮件，它们已另行保存：{reason}",
+    "checks.edge.kept_remedy": "用 pmail-deploy queue kept 查看；然后按编号投递（deliver）或丢弃（discard）",
+    "checks.edge.quiet": "最近 24 小时没有邮箱超出发送限额；挡住了 {count} 个猜密码的地址",
+    "checks.edge.limited": "最近 24 小时这些邮箱发送或转发超出限额：{mailboxes}",
+    "checks.edge.limited_remedy": "如果不是本人所为，密码已被盗：请在网页邮箱中修改；如果是，请调高 mailbox_limits",
 }

@@ -1,0 +1,55 @@
+"""Checks of what stands before PMail: it runs, and what it had to hold back of late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from postmaster.checks.results import Result, Status, Text
+from postmaster.settings import MailServer
+from probes.edge import EdgeView
+
+_FORGED = "forged"  # why the edge keeps what only claims to be from an own domain
+
+
+def all_checks(view: EdgeView | None, server: MailServer) -> Iterator[Result]:
+    """EDGE-01 its programs run, EDGE-02 mail kept aside, EDGE-03 mailboxes that sent too much."""
+    if view is None:
+        return
+    if not view.reached:
+        for check in ("EDGE-01", "EDGE-02", "EDGE-03"):
+            yield Result(check, server.host, Status.UNKNOWN, Text.of("checks.host.unseen"))
+        return
+    yield _runs(view, server)
+    yield _kept(view, server)
+    yield _sending(view, server)
+
+
+def _runs(view: EdgeView, server: MailServer) -> Result:
+    if view.idle:
+        seen = Text.of("checks.edge.idle", units=", ".join(view.idle))
+        return Result("EDGE-01", server.host, Status.FAIL, seen, Text.of("checks.relay.deploy"))
+    return Result("EDGE-01", server.host, Status.PASS, Text.of("checks.edge.runs"))
+
+
+def _kept(view: EdgeView, server: MailServer) -> Result:
+    """Forged mail comes every day; what PMail would not take is worth a look."""
+    reasons = [each.about for each in view.events if each.kind == "kept"]
+    refused = [why for why in reasons if why != _FORGED]
+    if refused:
+        seen = Text.of("checks.edge.refused", count=len(refused), reason=refused[-1])
+        remedy = Text.of("checks.edge.kept_remedy")
+        return Result("EDGE-02", server.host, Status.WARN, seen, remedy)
+    seen = Text.of("checks.edge.kept", count=len(reasons))
+    return Result("EDGE-02", server.host, Status.PASS, seen)
+
+
+def _sending(view: EdgeView, server: MailServer) -> Result:
+    kinds = ("mailbox_limited", "forward_braked")
+    mailboxes = sorted({each.about for each in view.events if each.kind in kinds})
+    held = sorted({each.about for each in view.events if each.kind == "login_held"})
+    if mailboxes:
+        seen = Text.of("checks.edge.limited", mailboxes=", ".join(mailboxes))
+        remedy = Text.of("checks.edge.limited_remedy")
+        return Result("EDGE-03", server.host, Status.WARN, seen, remedy)
+    seen = Text.of("checks.edge.quiet", count=len(held))
+    return Result("EDGE-03", server.host, Status.PASS, seen)
