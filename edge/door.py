@@ -183,7 +183,9 @@ class Doors:
             writer.close()
             await writer.wait_closed()
         finally:
-            writer.transport.abort()
+            # Debian 12's Python (3.11.2) raises for a TLS transport whose connection has gone.
+            with suppress(AttributeError):
+                writer.transport.abort()
 
     async def _handshake(self, service: _Service, connection: socket.socket) -> Streams:
         try:

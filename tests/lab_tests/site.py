@@ -111,6 +111,8 @@ class Site:
         self.add_zone(domain)
         self.dns.set_ptr(host.ip, f"smtp.{domain}")
         settings = {**host.data(), **lab_settings(domain), **self.certificate(domain), **data}
+        if settings["outbound"] != "direct":
+            settings.setdefault("mailbox_limits", UNLIMITED)
         server = Server(host, domain, settings)
         self.operator.servers[host.name] = settings
         self.servers.append(server)
@@ -214,6 +216,12 @@ class Site:
                 then()
         assert done, f"{word} was never reached:\n{''.join(printed)}"
         return "".join(printed)
+
+
+# Streams of messages are from one mailbox here; what its limits do has a test of its own.
+UNLIMITED = {
+    f"{what}_{time}": 1_000_000 for what in ("messages", "recipients") for time in ("hour", "day")
+}
 
 
 def lab_settings(domain: str) -> dict[str, object]:

@@ -33,6 +33,7 @@ from tests.lab.receiver import Receiver, Verdict
 from tests.lab_tests.conftest import add_relayed
 from tests.lab_tests.mail_shapes import AUTHOR, READER, Shape, cases, shapes
 from tests.lab_tests.site import Server, Site, careless, inbox, send
+from tests.pmail_binary import pmail_binary
 
 pytestmark = pytest.mark.lab
 GOOD = ("pass", "pass", "pass")
@@ -171,6 +172,12 @@ def arrives(site: Site, server: Server, account: str, *words: str) -> None:
     assert wait_for(lambda: not missing(), ENOUGH, 0.5), (account, missing())
 
 
+def nothing_waits(server: Server) -> None:
+    """Postfix has done all that it was given."""
+    empty = "Mail queue is empty"
+    assert wait_for(lambda: empty in server.host.run("postqueue -p"), ENOUGH, 0.5)
+
+
 def subjects(site: Site, server: Server, account: str, folder: str = "INBOX") -> Counter[str]:
     """Subjects in a folder, and how often each is there."""
     with Network().entered():
@@ -192,6 +199,9 @@ def subjects(site: Site, server: Server, account: str, folder: str = "INBOX") ->
 def programs_mail_arrives_octet_for_octet(site: Site, server: Server) -> None:
     """One connection for all: each is received by its reader alone, below our signature."""
     sent = {shape.recipient or f"{shape.name}@recv.test": shape for shape in (*cases(), *shapes())}
+    if not pmail_binary().real:
+        # The stand-in offers no CHUNKING: the copy for Sent would never be taken.
+        del sent["line-of-9-kb@recv.test"]
     with submission(site, server) as client:
         for to, shape in sent.items():
             client.sendmail(BOB, [to], shape.content)
@@ -301,6 +311,7 @@ class HandedOver:
 def tapped(server: Server) -> Iterator[Callable[[], list[HandedOver]]]:
     """Meanwhile something that writes down what it is given listens in PMail's place."""
     run = server.host.run
+    nothing_waits(server)
     (server.host.upper / "root" / "tap.py").write_text(_TAP)
     run("systemctl stop pmail && : > /root/tapped", check=True)
     run(
@@ -332,16 +343,18 @@ def mail_is_handed_to_pmail_octet_for_octet(site: Site, server: Server) -> None:
                 # Each is told apart by its sender: suffixes lead to the account itself.
                 client.sendmail(f"sender{number}@recv.test", [to], content)
             client.sendmail("a@secure.test", [BOB], distrusted)
-        assert wait_for(lambda: len(found()) >= len(sent) + 1, ENOUGH, 0.5), len(found())
-        by_sender = {each.sender: each for each in found()}
-        assert len(by_sender) == len(found()) == len(sent) + 1
+        assert wait_for(lambda: len(found()) > len(sent), ENOUGH, 0.5), len(found())
+        nothing_waits(server)
+        given = found()
+    by_sender = {each.sender: each for each in given}
+    assert len(by_sender) == len(given) == len(sent) + 1
     for number, (to, content) in enumerate(sent.items()):
-        given = by_sender[f"sender{number}@recv.test"]
-        assert (given.at, given.to) == (TRUSTED, [BOB]), to
-        assert below_ours(given) == without_bcc(content), to
-    given = by_sender["a@secure.test"]
-    assert (given.at, given.to) == (UNTRUSTED, [BOB])
-    assert below_ours(given) == distrusted
+        one = by_sender[f"sender{number}@recv.test"]
+        assert (one.at, one.to) == (TRUSTED, [BOB]), to
+        assert below_ours(one) == without_bcc(content), to
+    one = by_sender["a@secure.test"]
+    assert (one.at, one.to) == (UNTRUSTED, [BOB])
+    assert below_ours(one) == distrusted
 
 
 def below_ours(given: HandedOver) -> bytes:
@@ -466,7 +479,7 @@ def every_domain_is_delivered_to_or_bounces(site: Site, server: Server) -> None:
     for to in ("b@us.recv.test", "b@six.test", delivered[1]):
         by_web(site, server, "carol", to, f"web to {to}")
     assert {each.at for to, each in received(*delivered).items() if to in delivered} == {RECEIVER}
-    # Named as a person reads it: what stands in < > PMail does not show.
+    # Named as a person reads it: what stands in < > PMail does not show (bounce_checks).
     arrives(site, server, "bob", "could not be delivered", *bounced)
     arrives(site, server, "carol", "could not be delivered", "b@us.recv.test", "b@six.test")
 
@@ -494,8 +507,7 @@ def nothing_leaves_unsigned(site: Site, server: Server) -> None:
         server.host.run(command, check=True)
         # It goes on with the old table for a moment.
         assert wait_for(lambda domain=domain: refused(domain), 30, 1), domain  # type: ignore[misc]
-    empty = "Mail queue is empty"
-    assert wait_for(lambda: empty in server.host.run("postqueue -p"), ENOUGH, 0.5)
+    nothing_waits(server)
     assert {each.dkim for each in Receiver().verdicts()[before:]} <= {"pass"}
 
 

@@ -538,15 +538,19 @@ _SOCKETS = (
     *(f"/run/pmail-deploy-{name}/milter" for name in ("verify", "dmarc", "dkim")),
 )
 _REACHED = """
-import itertools, socket
-for host, port in itertools.product(%s, %s):
+import concurrent.futures, itertools, socket
+
+def reached(where):
     with socket.socket() as s:
-        s.settimeout(3)
+        s.settimeout(10)
         try:
-            s.connect((host, port))
-            print(host, port)
+            s.connect(where)
         except OSError:
-            pass
+            return
+        print(*where)
+
+with concurrent.futures.ThreadPoolExecutor(50) as pool:
+    list(pool.map(reached, itertools.product(%s, %s)))
 for path in %s:
     with socket.socket(socket.AF_UNIX) as s:
         try:

@@ -9,7 +9,7 @@ import pytest
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.conftest import Relayed
-from tests.lab_tests.site import Server, Site, marks, streaming
+from tests.lab_tests.site import UNLIMITED, Server, Site, marks, streaming
 
 pytestmark = pytest.mark.lab
 DOMAINS = ("example.test", "second.test")
@@ -104,5 +104,6 @@ def modes_are_changed(site: Site, server: Server) -> None:
 def change(site: Site, server: Server, mode: str) -> None:
     """Change a server's outbound mode by another run."""
     server.data["outbound"] = mode
+    server.data["mailbox_limits"] = None if mode == "direct" else UNLIMITED
     done = site.operator.run()
     assert done.status == 0, done.output
