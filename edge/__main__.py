@@ -150,7 +150,11 @@ class Told:
             lmtp.Post(settings, known, pmail, copies, store(settings)),
             Rules(settings, known, purses),
             auth.Login(settings.domains, accounts, self._watch, self._pmail),
-            routes.Routes(settings.receivers, routes.resolver(RESOLVER.host, RESOLVER.port)),
+            routes.Routes(
+                settings.receivers,
+                settings.domains,
+                routes.resolver(RESOLVER.host, RESOLVER.port),
+            ),
         )
 
 

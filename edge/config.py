@@ -44,8 +44,9 @@ class Config:
     mail to nobody goes. forgeries: what is done with mail from outside that claims to be of an own
     domain. always: addresses that are always accepted. database: PMail's SQLite file. state: folder
     for what has to outlive a restart. forwards_hour: messages an hour that the rules of one mailbox
-    may forward. chain, key: PEM files of the certificate that the doors show. receivers: delivery
-    service -> names of the MX hosts that it is for, `.example.com` for all below.
+    may forward. queue_life: seconds that Postfix tries to hand a message over. chain, key: PEM
+    files of the certificate that the doors show. addresses: the server's public ones. receivers: delivery service -> names of the MX hosts that it is for,
+    `.example.com` for all below.
     """
 
     mail_host: str
@@ -62,7 +63,9 @@ class Config:
     forwards_hour: int
     chain: str
     key: str
-    receivers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    queue_life: int
+    addresses: tuple[str, ...]
+    receivers: tuple[tuple[str, tuple[str, ...]], ...]
 
     @property
     def primary(self) -> str:
@@ -92,6 +95,7 @@ def parse(text: str) -> Config:
         "always": tuple(given["always"]),
         "limits": Limits(**given["limits"]),
         "guesses": Guesses(**given["guesses"]),
+        "addresses": tuple(given["addresses"]),
         "receivers": tuple((name, tuple(mx)) for name, mx in sorted(given["receivers"].items())),
     }
     return Config(**made)

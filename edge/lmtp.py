@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Literal, Protocol
 
 from edge import addresses
@@ -27,6 +29,11 @@ _CONNECTIONS = 100
 _MESSAGES = 4
 _CHUNK = 65536
 _END = b"\r\n.\r\n"
+_LAST_HOURS = 7200.0
+# The date of the topmost one, folded as it may be.
+_RECEIVED = re.compile(
+    rb"(?:^|\r\n)Received:(?:[^\r]|\r\n[ \t])*;([^;\r]*(?:\r\n[ \t][^;\r]*)?)", re.I
+)
 # RFC 5321 4.1.2; a quoted local part may hold > and blanks.
 _PATH = re.compile(r'\s*<((?:"(?:[^"\\]|\\.)*"|[^<>"])*)>(?: (.*))?', re.ASCII)
 _SIZE = re.compile(r"(?:^| )SIZE=(\d{1,15})(?: |$)", re.IGNORECASE)
@@ -119,6 +126,24 @@ def traced(content: bytes, mail_host: str, sender: str) -> bytes:
     return f"{TRACE}: {mail_host} <{sender}>\r\n".encode("ascii") + content
 
 
+def is_late(content: bytes, life: int, now: float) -> bool:
+    """Whether Postfix will soon give a message up, and bounce it.
+
+    Two hours before the end of its life in the queue (seconds), or at half of a short one: tries
+    are an hour apart at most. Its age is told by the field that our Postfix put on top (RFC 5321
+    section 4.4). now: Unix seconds.
+    """
+    head = content.partition(b"\r\n\r\n")[0]
+    found = _RECEIVED.search(head)
+    if found is None:
+        return False
+    try:
+        since = parsedate_to_datetime(found[1].decode("ascii", "replace").strip()).timestamp()
+    except ValueError:
+        return False
+    return now - since > max(life - _LAST_HOURS, life / 2)
+
+
 def unique(routes: Sequence[Route]) -> tuple[str, ...]:
     """Return the mailboxes of several routes, each once, in their order."""
     return tuple(dict.fromkeys(name for each in routes for name in each.mailboxes))
@@ -205,12 +230,13 @@ class Post:
         replies = await self.pmail.hand_over(sender, mailboxes, content, trusted)
         if judged.verdict is None:
             return replies  # own mail: a refusal is for its own sender to read
-        refused = [_never(reply) for reply in replies]
+        late = is_late(content, self.config.queue_life, time.time())
+        refused = [_never(reply) or (late and not reply.good) for reply in replies]
         if not any(refused):
             return replies
         # A bounce would go to whoever the sender claims to be.
         names = tuple(name for name, no in zip(mailboxes, refused, strict=True) if no)
-        why = next(f"{reply.code} {reply.text}" for reply in replies if _never(reply))
+        why = next(f"{each.code} {each.text}" for each in replies if not each.good)
         kept = await self._keep(sender, names, content, why)
         return tuple(kept if no else each for each, no in zip(replies, refused, strict=True))
 
@@ -487,6 +513,8 @@ def _path(rest: str, word: str) -> re.Match[str] | None:
 def _for(recipient: str, reply: Reply) -> Reply:
     # A 421 of PMail's closes its connection, not this one.
     code = 451 if reply.code == 421 else reply.code
+    # Postfix takes 500 to 509 for a mistake of its own, and waits for another reply for 300 s.
+    code = 554 if 500 <= code < 510 else code
     return Reply(code, f"{reply.text} (for <{recipient}>)")
 
 

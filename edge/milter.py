@@ -135,7 +135,8 @@ class _Session:
         self._queue_id = macros.get("i", self._queue_id)
         if stage == b"C":
             self._daemon = macros.get("{daemon_name}", "")
-            self._here = _here(macros.get("{client_addr}", ""), macros.get("{daemon_addr}", ""))
+            client, server = macros.get("{client_addr}", ""), macros.get("{daemon_addr}", "")
+            self._here = self._rules.here(client, server)
         elif stage == b"M":
             self._login = macros.get("{auth_authen}", "")
 
@@ -237,13 +238,6 @@ def _strings(data: bytes) -> list[str]:
 def _bare(address: str) -> str:
     """Return an address without brackets; Postfix leaves them out where it made the mail."""
     return address.removeprefix("<").removesuffix(">")
-
-
-def _here(client: str, server: str) -> bool:
-    """Return whether an SMTP client is on this host: by loopback, or from the address it asks."""
-    addresses = [each.lower().removeprefix("ipv6:") for each in (client, server)]
-    loopback = any(each == "::1" or each.startswith("127.") for each in addresses)
-    return loopback or (bool(client) and addresses[0] == addresses[1])
 
 
 def _where(error: Exception) -> str:

@@ -39,17 +39,21 @@ def service_for(
 
 @dataclass(slots=True)
 class Routes:
-    """Answers Postfix; keeps what it has learned for an hour."""
+    """Answers Postfix; keeps what it has learned for an hour. own: domains that go to PMail."""
 
     receivers: tuple[tuple[str, tuple[str, ...]], ...]
+    own: tuple[str, ...]
     lookup: Lookup
     kept: dict[str, tuple[float, str]] = field(default_factory=dict)
 
     async def answer(self, key: str) -> str:
-        """Return the answer to one key of transport(5): only whole domains are looked up."""
-        if "@" in key or "." not in key.strip(".") or key.startswith("."):
+        """Return the answer to one key of transport(5).
+
+        A socketmap is asked for whole addresses only, and for `*` (Postfix: DICT_FLAG_FIXED).
+        """
+        _, at, domain = key.lower().rpartition("@")
+        if not at or domain in self.own or domain.endswith(".invalid"):
             return "NOTFOUND "
-        domain = key.lower()
         now = time.monotonic()
         known = self.kept.get(domain)
         if known is None or known[0] < now:

@@ -87,6 +87,16 @@ class Rules:
             INTERNAL: self._from_host,
         }
 
+    def here(self, client: str, server: str) -> bool:
+        """Return whether an SMTP client is on this host: its address is no proof of anything then.
+
+        client, server: addresses of the connection, as Postfix tells them.
+        """
+        addresses = [each.lower().removeprefix("ipv6:") for each in (client, server)]
+        loopback = any(each == "::1" or each.startswith("127.") for each in addresses)
+        own = addresses[0] == addresses[1] or addresses[0] in self._config.addresses
+        return loopback or (bool(client) and own)
+
     def recipient(self, daemon: str, address: str) -> Decision:
         """Return whether mail from there may go to an address."""
         try:

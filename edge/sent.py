@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.events import event
 from edge.pmail import Pmail, Reply
 
 ACCOUNT = "sent-copies"
@@ -31,6 +32,7 @@ _MESSAGE_ID = re.compile(rb"(?i)(?:^|\r\n)Message-ID[ \t]*:((?:[^\r\n]|\r\n[ \t]
 
 DONE = Reply(250, "2.0.0 stored in Sent")
 NOBODY = Reply(250, "2.0.0 no such account, no copy is needed")
+NOT_STORED = Reply(250, "2.0.0 PMail does not take this message as a copy")
 NOT_NOW = Reply(451, "4.3.0 PMail's database cannot be written now, try again later")
 NOT_OURS = Reply(451, f"4.3.5 the account {ACCOUNT} is not the one that this server made")
 LOST = Reply(451, "4.3.0 PMail has not stored the message as expected, try again later")
@@ -97,6 +99,10 @@ class SentCopies:
         sender = f"{owner.account}@{self._primary}"
         receiver = f"{ACCOUNT}@{self._primary}"
         (reply,) = await self._pmail.hand_over(sender, (receiver,), content, trusted=True)
+        if reply.final:
+            # The message itself is on its way: a bounce would tell the sender that it is not.
+            event("sent_refused", account=owner.account, why=f"{reply.code} {reply.text}")
+            return NOT_STORED
         if not reply.good:
             return reply
         await asyncio.to_thread(self._table.turn, owner)

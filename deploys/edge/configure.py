@@ -60,6 +60,8 @@ def program_config(server: MailServer) -> str:
         "forwards_hour": edge.limits.forwards_hour,
         "chain": pmail.TLS_CHAIN,
         "key": pmail.TLS_KEY,
+        "queue_life": server.relay.retry_for,
+        "addresses": list(server.addresses),
         "receivers": _receivers(server),
     }
     return json.dumps(settings, indent=2) + "\n"

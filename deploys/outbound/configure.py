@@ -254,13 +254,19 @@ def header_checks(server: MailServer, signed: Iterable[Signed]) -> str:
 
 
 def bounce_checks() -> str:
-    """Return what is changed in bounces, before they are signed: their kind of multipart.
+    """Return what is changed in bounces, before they are signed: multipart and addresses.
 
     PMail shows the text of multipart/mixed; of multipart/report it makes an attachment without a
-    name (PMail dto/parsemail/email.go).
+    name (PMail dto/parsemail/email.go). In a text it takes what stands in < > for HTML and drops
+    it: the address that could not be reached.
     """
     report = r"/^Content-Type: multipart\/report;.*boundary=\"([^\"]+)\"/"
-    return _table([f'{report} REPLACE Content-Type: multipart/mixed; boundary="$1"'])
+    return _table(
+        [
+            f'{report} REPLACE Content-Type: multipart/mixed; boundary="$1"',
+            r"/^<([^<>]+)>: (.*)$/ REPLACE $1: $2",
+        ]
+    )
 
 
 def transport(server: MailServer) -> str:

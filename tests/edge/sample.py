@@ -25,6 +25,9 @@ def config(unknown: Unknown = "reject", forgeries: Forgeries = "keep", state: st
         forwards_hour=2,
         chain="",
         key="",
+        queue_life=172800,
+        addresses=("203.0.113.10", "2001:db8::10"),
+        receivers=(),
     )
 
 

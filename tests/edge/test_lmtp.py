@@ -13,26 +13,26 @@ import pytest
 
 from edge import lmtp
 from edge.accounts import Unreadable
-from edge.config import Config, Guesses, Limits
 from edge.kept import Store
-from edge.lmtp import Judged, Post, Route, Server, judge, route, traced, unique, worst
+from edge.lmtp import (
+    Judged,
+    Post,
+    Route,
+    Server,
+    _for,
+    is_late,
+    judge,
+    route,
+    traced,
+    unique,
+    worst,
+)
 from edge.pmail import Reply
+from tests.edge.sample import config
 
-CONFIG = Config(
-    mail_host="smtp.example.test",
-    domains=("example.test", "second.test"),
-    admin="admin",
+CONFIG = replace(
+    config(unknown="admin"),
     aliases=(("sales@example.test", ("bob", "carol")), ("loop@example.test", ("sent-copies",))),
-    unknown_recipients="admin",
-    forgeries="keep",
-    always=(),
-    database="/nonexistent",
-    state="/nonexistent",
-    limits=Limits(1, 1, 1, 1),
-    guesses=Guesses(1, 1, 1, 1),
-    forwards_hour=1,
-    chain="",
-    key="",
 )
 ACCOUNTS = {"bob": "Bob", "carol": "carol", "admin": "admin", "sent-copies": "sent-copies"}
 TRACE = b"X-PMail-Deploy-Trace: smtp.example.test <a@b.test>\r\n"
@@ -594,3 +594,35 @@ def test_nothing_of_a_message_is_logged(office: Office, capsys: pytest.CaptureFi
     told = capsys.readouterr()
     assert "secret" not in told.out + told.err
     assert json.loads(told.out)["event"] == "kept"
+
+
+@pytest.mark.parametrize(("code", "said"), [(500, 554), (509, 554), (421, 451), (552, 552)])
+def test_no_reply_of_pmails_breaks_the_conversation_with_postfix(code: int, said: int) -> None:
+    assert _for("<b@x.test>", Reply(code, "5.0.0 no")).code == said
+
+
+_POSTFIXS = (
+    b"X-PMail-Deploy-Trace: h <a@b.test>\r\n"
+    b"Received: from mx.recv.test (unknown [203.0.113.1]; x)\r\n\tby smtp.example.test (Postfix)"
+    b" with ESMTP id A1;\r\n\tThu, 26 Nov 2026 12:00:00 +0000 (UTC)\r\n"
+    b"Received: from far; Thu, 26 Nov 2020 12:00:00 +0000\r\nSubject: s\r\n\r\nReceived: x; y\r\n"
+)
+_NOON = 1795694400.0
+
+
+@pytest.mark.parametrize(
+    ("content", "life", "age", "late"),
+    [
+        (_POSTFIXS, 172800, 3600, False),
+        (_POSTFIXS, 172800, 172800 - 7100, True),
+        (_POSTFIXS, 172800, 172800 - 7300, False),
+        (_POSTFIXS, 600, 290, False),
+        (_POSTFIXS, 600, 310, True),
+        (b"Subject: s\r\n\r\nReceived: x; Thu, 26 Nov 2020 12:00:00 +0000\r\n", 600, 900, False),
+        (b"Received: nonsense; some day\r\n\r\n", 600, 900, False),
+    ],
+)
+def test_a_message_that_postfix_is_about_to_give_up_is_known_by_its_topmost_received(
+    content: bytes, life: int, age: int, late: bool
+) -> None:
+    assert is_late(content, life, _NOON + age) is late

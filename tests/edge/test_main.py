@@ -51,6 +51,8 @@ def _settings(folder: Path, **changed: object) -> dict[str, Any]:
         "forwards_hour": 9,
         "chain": str(folder / "chain.pem"),
         "key": str(folder / "key.pem"),
+        "queue_life": 172800,
+        "addresses": ["203.0.113.10"],
         "receivers": {},
         **changed,
     }

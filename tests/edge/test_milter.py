@@ -32,6 +32,9 @@ class _Scripted(Rules):
     recipients: list[tuple[str, str]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
 
+    def here(self, client: str, server: str) -> bool:
+        return bool(client) and client == server
+
     def recipient(self, daemon: str, address: str) -> Decision:
         self.recipients.append((daemon, address))
         if self.fails:
@@ -237,22 +240,14 @@ def test_a_refused_recipient_is_not_counted() -> None:
     assert rules.messages[0].recipients == 1
 
 
-@pytest.mark.parametrize(
-    ("client", "server", "here"),
-    [
-        (b"127.0.0.1", b"127.0.0.1", True),
-        (b"203.0.113.10", b"127.0.0.1", True),
-        (b"203.0.113.10", b"203.0.113.10", True),
-        (b"IPv6:2001:db8::1", b"2001:db8::1", True),
-        (b"::1", b"::1", True),
-        (b"203.0.113.9", b"203.0.113.10", False),
-    ],
-)
-def test_a_client_on_this_host_is_known(client: bytes, server: bytes, here: bool) -> None:
+@pytest.mark.parametrize(("client", "here"), [(b"203.0.113.10", True), (b"203.0.113.9", False)])
+def test_whether_the_client_is_on_this_host_is_asked_and_passed_on(
+    client: bytes, here: bool
+) -> None:
     rules = _Scripted()
 
     async def script(postfix: _Postfix) -> None:
-        await postfix.greet(client=client, server=server)
+        await postfix.greet(client=client, server=b"203.0.113.10")
         await postfix.mail(b"<a@x.test>", b"<b@x.test>")
         assert await postfix.content() == [b"c"]
 

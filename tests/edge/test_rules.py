@@ -466,3 +466,21 @@ def test_mail_of_the_host_needs_an_own_and_signed_address(headers: Headers, code
 def test_mail_from_an_unknown_daemon_waits() -> None:
     message = replace(_world(_PASS, _FROM), daemon="smtp.example.test")
     assert _rules().message(message).reply.startswith("451 4.3.5 ")
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "here"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("203.0.113.10", "127.0.0.1", True),
+        ("203.0.113.10", "203.0.113.10", True),
+        ("203.0.113.10", "10.99.0.1", True),
+        ("IPv6:2001:db8::1", "2001:db8::1", True),
+        ("IPv6:2001:db8::10", "fd00::1", True),
+        ("::1", "::1", True),
+        ("203.0.113.9", "203.0.113.10", False),
+        ("", "", False),
+    ],
+)
+def test_a_client_on_this_host_is_known(client: str, server: str, here: bool) -> None:
+    assert _rules().here(client, server) is here

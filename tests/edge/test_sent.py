@@ -12,7 +12,16 @@ import pytest
 
 from edge import sent
 from edge.pmail import Peer, Pmail
-from edge.sent import DONE, LOST, NOBODY, NOT_NOW, NOT_OURS, SentCopies, message_id
+from edge.sent import (
+    DONE,
+    LOST,
+    NOBODY,
+    NOT_NOW,
+    NOT_OURS,
+    NOT_STORED,
+    SentCopies,
+    message_id,
+)
 from tests.edge.fake_pmail import FakePmail, make_database, running, storing
 
 PRIMARY = "example.test"
@@ -103,6 +112,15 @@ def test_an_unknown_sender_needs_no_copy(database: str, account: str) -> None:
     assert reply.code == 250
     assert fake.connections == 0
     assert _all(database) == (0, 0)
+
+
+def test_what_pmail_never_takes_makes_no_bounce_for_a_message_that_is_on_its_way(
+    database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reply, _ = asyncio.run(_one(database, "bob", "END 554 5.0.0 no"))
+    assert reply == NOT_STORED and reply.code == 250
+    assert '"event": "sent_refused", "account": "bob"' in capsys.readouterr().out
+    assert _sent(database) == []
 
 
 def test_killed_before_pmail_has_it_it_comes_again_as_one_row(database: str) -> None:

@@ -597,11 +597,17 @@ for source, host in %s:
 def nobody_is_believed(site: Site, server: Server) -> None:
     """A login on the host sends from an address that SPF names, and is nobody all the same."""
     forwards(site, server, "bob", "someone@recv.test")
-    ways = (("127.0.0.1", "127.0.0.1"), (server.ip, server.ip), (server.ip, "127.0.0.1"))
-    assert as_nobody(server, _WRITES % (ways,)).split() == ["refused"] * 3
+    server.host.run("ip addr add 10.99.0.1/32 dev lo", check=True)
+    ways = (
+        ("127.0.0.1", "127.0.0.1"),
+        (server.ip, server.ip),
+        (server.ip, "127.0.0.1"),
+        (server.ip, "10.99.0.1"),
+    )
+    assert as_nobody(server, _WRITES % (ways,)).split() == ["refused"] * 4
     assert quiet(server)
-    assert [each["sender"] for each in kept(site)] == ["ceo@example.test"] * 3
-    assert [each.account for each in rows(server)] == ["bob"] * 3  # as anybody's from anywhere
+    assert [each["sender"] for each in kept(site)] == ["ceo@example.test"] * 4
+    assert [each.account for each in rows(server)] == ["bob"] * 4  # as anybody's from anywhere
     assert {author(each) for each in Receiver().verdicts()} == {"friend@secure.test"}
 
 

@@ -17,9 +17,13 @@ var (
 type lineLimiter struct {
 	from   io.Reader
 	length int
+	off    bool // while chunks come (handleBdat)
 }
 
 func (l *lineLimiter) Read(buffer []byte) (int, error) {
+	if l.off {
+		return l.from.Read(buffer)
+	}
 	if l.length > maxLineLength {
 		return 0, errLineTooLong
 	}

@@ -37,6 +37,7 @@ var persistenceFailure = reply{451, "4.3.0", "Temporary local persistence failur
 type smtpSession struct {
 	server       *server
 	conn         net.Conn
+	lines        *lineLimiter
 	text         *textproto.Reader
 	logID        string
 	insecureAuth bool
@@ -153,7 +154,8 @@ func (c *smtpSession) handleSafely(verb, arg string) (more bool) {
 }
 
 func (c *smtpSession) reader() {
-	c.text = textproto.NewReader(bufio.NewReader(&lineLimiter{from: c.conn}))
+	c.lines = &lineLimiter{from: c.conn}
+	c.text = textproto.NewReader(bufio.NewReader(c.lines))
 }
 
 // readLine gives a command ten seconds, and with it all that follows until the
@@ -447,6 +449,7 @@ func (c *smtpSession) bdat(arg string) bool {
 		c.answer(501, "5.5.4", "Malformed size argument")
 		return true
 	}
+	c.lines.off = true
 	chunk := make([]byte, min(int(size), maxMessage))
 	if _, err := io.ReadFull(c.text.R, chunk); err != nil {
 		return false
@@ -456,6 +459,7 @@ func (c *smtpSession) bdat(arg string) bool {
 	}
 	c.chunks = append(c.chunks, chunk...)
 	if len(words) == 2 && strings.EqualFold(words[1], "LAST") {
+		c.lines.off, c.lines.length = false, 0
 		c.finish(c.chunks, len(c.chunks) > maxMessage)
 	} else {
 		c.answer(250, "2.0.0", "Continue")
