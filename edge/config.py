@@ -45,8 +45,8 @@ class Config:
     domain. always: addresses that are always accepted. database: PMail's SQLite file. state: folder
     for what has to outlive a restart. forwards_hour: messages an hour that the rules of one mailbox
     may forward. queue_life: seconds that Postfix tries to hand a message over. chain, key: PEM
-    files of the certificate that the doors show. addresses: the server's public ones. receivers: delivery service -> names of the MX hosts that it is for,
-    `.example.com` for all below.
+    files of the certificate that the doors show. addresses: the server's public ones. receivers:
+    delivery service -> names of the MX hosts that it is for, `.example.com` for all below.
     """
 
     mail_host: str

@@ -250,6 +250,18 @@ def test_what_pmail_never_takes_of_the_worlds_mail_is_kept_and_no_bounce(
 
 
 @pytest.mark.parametrize("reply", [Reply(554, "5.0.0 no"), Reply(451, "4.3.0 wait")])
+def test_the_worlds_mail_that_is_about_to_be_given_up_is_kept_and_no_bounce(
+    office: Office,
+) -> None:
+    office.pmail.reply = lambda name: Reply(451, "4.3.0 wait")
+    late = b"Received: from x; Thu, 26 Nov 2020 12:00:00 +0000\r\n" + BODY
+    verdict = b"X-PMail-Deploy-Verdict: untrusted\r\n"
+    assert _deliver(office, ["bob@example.test"], verdict + late)[0].code == 250
+    assert [each.why for each in office.kept.all()] == ["451 4.3.0 wait"]
+    # Whoever wrote from here gets the answer.
+    assert _deliver(office, ["bob@example.test"], late)[0].code == 451
+
+
 def test_what_pmail_refuses_of_own_mail_is_for_its_sender(office: Office, reply: Reply) -> None:
     office.pmail.reply = lambda name: reply
     assert _deliver(office, ["bob@example.test"], BODY) == (reply,)
