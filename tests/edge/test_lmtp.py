@@ -249,7 +249,6 @@ def test_what_pmail_never_takes_of_the_worlds_mail_is_kept_and_no_bounce(
     assert kept.why == f"{code} x.0.0 transaction failed"
 
 
-@pytest.mark.parametrize("reply", [Reply(554, "5.0.0 no"), Reply(451, "4.3.0 wait")])
 def test_the_worlds_mail_that_is_about_to_be_given_up_is_kept_and_no_bounce(
     office: Office,
 ) -> None:
@@ -262,6 +261,7 @@ def test_the_worlds_mail_that_is_about_to_be_given_up_is_kept_and_no_bounce(
     assert _deliver(office, ["bob@example.test"], late)[0].code == 451
 
 
+@pytest.mark.parametrize("reply", [Reply(554, "5.0.0 no"), Reply(451, "4.3.0 wait")])
 def test_what_pmail_refuses_of_own_mail_is_for_its_sender(office: Office, reply: Reply) -> None:
     office.pmail.reply = lambda name: reply
     assert _deliver(office, ["bob@example.test"], BODY) == (reply,)
