@@ -19,7 +19,7 @@ from pathlib import Path
 
 from edge import auth, config, dns, lmtp, milter, routes, sockets
 from edge.accounts import Accounts
-from edge.door import PORTS, Certificate, Doors
+from edge.door import PORTS, Certificate, Doors, quiet
 from edge.guesses import Guesses, Watch
 from edge.kept import NotKept, Store
 from edge.limits import Purses
@@ -229,6 +229,7 @@ async def serve(path: Path, given: dict[str, list[socket.socket]]) -> int:
     serving = handlers(told, office)
     if unknown := sorted(set(given) - set(serving) - set(PORTS)):
         raise sockets.NoSockets(f"no service for the sockets {', '.join(unknown)}")
+    quiet()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)

@@ -7,6 +7,17 @@ from collections.abc import Callable
 
 from edge.config import Config
 
+# Between the angle brackets of MAIL and RCPT (RFC 5321 section 4.1.2); a quoted local part may hold
+# > and blanks.
+PATH = r'(?:"(?:[^"\\]|\\.)*"|[^<>"])*'
+
+# Of one mailbox at most, and without what Postfix would write in another way further on.
+_SENDABLE = re.compile(
+    r'(?:"(?:[^"\\]|\\.)*"|[^\s<>()\[\],;:\\"@]+)'
+    r"(?:@(?:[A-Za-z0-9._-]+|\[[A-Za-z0-9.:-]+\]))?"
+)
+# RFC 5321 section 4.5.3.1.3: 256 with the brackets.
+_LONGEST = 254
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 # RFC 2142 section 5 and RFC 5321 section 4.5.1: somebody reads these at every domain.
 _DUTIES = frozenset({"postmaster", "abuse"})
@@ -31,6 +42,22 @@ def split(address: str) -> tuple[str, str]:
     if len(local) >= 2 and local.startswith('"') and local.endswith('"'):
         local = _ESCAPED.sub(r"\1", local[1:-1])
     return local.lower(), domain.rstrip(".").lower()
+
+
+def printable(text: str) -> bool:
+    """Return whether a part of a command of SMTP is in ASCII, and has no control characters."""
+    return text.isascii() and text.isprintable()
+
+
+def sendable(address: str) -> bool:
+    """Return whether an address can go all the way: Postfix takes more than LMTP and PMail do.
+
+    address: as the client wrote it, with or without angle brackets; the null one can.
+    """
+    bare = address.removeprefix("<").removesuffix(">")
+    if not bare:
+        return True
+    return len(bare) <= _LONGEST and printable(bare) and _SENDABLE.fullmatch(bare) is not None
 
 
 def accounts_of(

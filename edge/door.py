@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import re
 import socket
 import ssl
+import sys
+from asyncio import sslproto
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,19 +18,26 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from edge import http1
-from edge.auth import PMail, Streams, Unavailable
+from edge.auth import PMail, Streams, Unavailable, abort
 from edge.guesses import Watch, place
 from edge.relay import STALL, Held, Https, Imap, Link, Pop, Relay
 
-_ALL = 400
+# Connections to one door, and of them from one address.
+_ALL = 300
 _EACH = 40
 _HANDSHAKE = 30.0
 _SORRY = 10.0
 _PAUSE = 1.0
-_BUFFER = 262_144
+_SWEEP = 3.0
+# The longest head of HTTP/1 that is taken.
+_BUFFER = 65_536
 _HOST = re.compile(r"(?=.{1,253}\Z)[0-9A-Za-z_-]{1,63}(?:\.[0-9A-Za-z_-]{1,63})*")
 # What clients do, and what ends a connection without a word.
 _ENDS = (OSError, EOFError, ValueError, Held, http1.Malformed)
+
+# asyncio makes a buffer of this size for each TLS connection, also for the ones to PMail. It is for
+# the whole process, in which every TLS connection is a door's or one to PMail.
+sslproto.SSLProtocol.max_size = 65_536
 
 _log = logging.getLogger(__name__)
 
@@ -112,7 +122,8 @@ class Certificate:
 
 
 class Doors:
-    """All doors of this process: they share what is counted."""
+    """All doors of this process. Each counts its own connections: whoever fills one leaves the
+    others open."""
 
     def __init__(
         self,
@@ -126,7 +137,8 @@ class Doors:
         self._watch = watch
         self._pmail = pmail
         self._ports = ports
-        self._open: Counter[str] = Counter()
+        self._open = {name: Counter[str]() for name in ports}
+        self._sweeping = False
 
     async def serve(self, name: str, listener: socket.socket) -> None:
         """Serve a door until it is cancelled. name: imaps, pops or https. listener: TCP."""
@@ -141,32 +153,52 @@ class Doors:
                     # Gone before it was accepted, or no descriptors left: others will end.
                     await asyncio.sleep(_PAUSE)
                     continue
-                if self._refused(address[0]):
+                if self._refused(name, address[0]):
                     connection.close()
-                    continue
-                task = asyncio.create_task(self._connection(name, connection, address[0]))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
+                else:
+                    task = self._started(name, connection, address[0])
+                    tasks.add(task)
+                    task.add_done_callback(tasks.discard)
+                # sock_accept does not yield while connections wait: others want to be served too.
+                await asyncio.sleep(0)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _refused(self, address: str) -> bool:
-        full = self._open.total() >= _ALL or self._open[place(address)] >= _EACH
+    def _refused(self, name: str, address: str) -> bool:
+        here = self._open[name]
+        full = here.total() >= _ALL or here[place(address)] >= _EACH
         return full or self._watch.held(address)
 
+    def _started(self, name: str, connection: socket.socket, address: str) -> asyncio.Task[None]:
+        """Serve a connection, which counts from now on: its task runs later."""
+        here, where = self._open[name], place(address)
+        here[where] += 1
+
+        def ended(_: asyncio.Task[None]) -> None:
+            here[where] -= 1
+            if not here[where]:
+                del here[where]
+            self._sweep()
+
+        task = asyncio.create_task(self._connection(name, connection, address))
+        task.add_done_callback(ended)
+        return task
+
+    def _sweep(self) -> None:
+        """Free soon what ended connections hold: TLS transports are cycles, and large ones."""
+        if not self._sweeping:
+            self._sweeping = True
+            asyncio.get_running_loop().call_later(_SWEEP, self._collect)
+
+    def _collect(self) -> None:
+        self._sweeping = False
+        gc.collect()
+
     async def _connection(self, name: str, connection: socket.socket, address: str) -> None:
-        where = place(address)
-        self._open[where] += 1
-        try:
+        with suppress(*_ENDS):
             await self._greet(_SERVICES[name], self._ports[name], connection, address)
-        except _ENDS:
-            pass
-        finally:
-            self._open[where] -= 1
-            if not self._open[where]:
-                del self._open[where]
 
     async def _greet(
         self, service: _Service, port: int, connection: socket.socket, address: str
@@ -183,9 +215,7 @@ class Doors:
             writer.close()
             await writer.wait_closed()
         finally:
-            # Debian 12's Python (3.11.2) raises for a TLS transport whose connection has gone.
-            with suppress(AttributeError):
-                writer.transport.abort()
+            abort(writer)
 
     async def _handshake(self, service: _Service, connection: socket.socket) -> Streams:
         try:
@@ -210,7 +240,7 @@ async def _relay(service: _Service, link: Link) -> None:
     try:
         await service.relay(link).run()
     finally:
-        link.pmail[1].transport.abort()
+        abort(link.pmail[1])
 
 
 async def _sorry(
@@ -222,3 +252,19 @@ async def _sorry(
             await http1.head(reader)
     writer.write(service.sorry)
     await writer.drain()
+
+
+def quiet() -> None:
+    """Have it not printed when a client asks for a server name that is no ASCII.
+
+    Python's ssl ends such a handshake before any code of ours can leave the name out, and tells of
+    it as of an exception that was ignored (CPython's Modules/_ssl.c, _servername_callback).
+    """
+    sys.unraisablehook = _unraisable
+
+
+def _unraisable(ignored: sys.UnraisableHookArgs) -> None:
+    if not (
+        isinstance(ignored.exc_value, UnicodeDecodeError) and isinstance(ignored.object, bytes)
+    ):
+        sys.__unraisablehook__(ignored)

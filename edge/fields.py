@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import binascii
+import html
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,27 +16,44 @@ TRACE = "X-PMail-Deploy-Trace"
 
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-# RFC 2047 section 2: an `@` in one belongs to a display name.
-_ENCODED = r'=\?[^?\s<>"]+\?[bBqQ]\?[^?\s<>"]*\?='
-_ENCODED_WORD = re.compile(_ENCODED)
+_ESCAPE = re.compile(r'\\(.)|"', re.DOTALL)
+# RFC 2047 section 2, and with blanks, quotes and brackets in it, as some readers take it.
+_ENCODED_WORD = re.compile(r"=\?([^?]*)\?([bBqQ])\?([^?]*)\?=")
 _AT_DOMAIN = re.compile(r'@\s*(\[[^\]@\s]{0,60}\]|[^\s<>()\[\],;:\\"@]+)')
+_TAG = re.compile(r"<[^<>]*>")
+# Letters, digits, dots and hyphens, of any script.
+_NAME_OF_HOST = re.compile(r"[A-Za-z0-9.\x80-\U0010ffff-]+")
+_AMBIGUOUS = frozenset("<>@")
 
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LOCAL = rf'(?:{_ATOM}(?:\.{_ATOM})*|"(?:[^"\\\x00-\x1f]|\\[ -~])*")'
+# No `&`: PMail takes an address for HTML, in which `&#64` is an `@`.
+_ATOM = r"[A-Za-z0-9!#$%'*+/=?^_`{|}~-]+"
 _DOMAIN = r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
-_ADDRESS = rf"{_LOCAL}@{_DOMAIN}"
-# Possessive: what is an encoded word is not tried as single characters again.
-_PHRASE = rf'(?:{_ENCODED}|"(?:[^"\\]|\\.)*"|[^<>",;@\\\x00-\x08\x0a-\x1f\x7f])*+'
-# Programs that know no name write the address in its place, unquoted: still one address.
+_ADDRESS = rf"{_ATOM}(?:\.{_ATOM})*@{_DOMAIN}"
+_DOT_ATOM = re.compile(_ADDRESS)
+# Atoms with dots, and with square brackets and 8-bit text, which are no RFC's but often there.
+_WORDS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\[\] \t\xa0-\U0010ffff-]"
+_STRING = r'"(?:[^"\\<>\x00-\x08\x0a-\x1f\x7f-\x9f]|\\[ -;=?-~])*"'
 _MAILBOX = re.compile(
-    rf"(?:(?:(?P<twice>{_ADDRESS})\s*|{_PHRASE})<\s*(?P<angle>{_ADDRESS})\s*>|(?P<bare>{_ADDRESS}))"
+    rf"(?:(?P<twice>{_ADDRESS})[ \t]*|(?P<name>(?:{_WORDS}|{_STRING})*+))<(?P<angle>{_ADDRESS})>"
+    rf"|(?P<bare>{_ADDRESS})"
 )
+# RFC 5322 section 3.2.2: one comment without anything special in it, after an address.
+_REMARK = re.compile(r"[ \t]\([A-Za-z0-9 .-]*\)[ \t]*\Z")
 # Longer than any From of a mail program; what is cut by other readers is not read here.
 _LONGEST = 2000
 
 _RESULT = re.compile(r"\s*([\w-]+)\s*(?:/\s*\d+\s*)?=\s*([\w-]+)(.*)", re.DOTALL)
 _HEADER_FROM = re.compile(r"\bheader\.from\s*=\s*(\S+)", re.IGNORECASE)
 _TRACE = re.compile(r"\s*(\S+)\s+<(.*)>\s*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mailbox:
+    """name: decoded, without quotes. twice: whether it is the address over again."""
+
+    name: str
+    address: str
+    twice: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +75,47 @@ def values(headers: Headers, name: str) -> tuple[str, ...]:
 
 
 def mailbox(value: str) -> str | None:
-    """Return the address of a field that holds exactly one, as RFC 5322 section 3.4 writes it.
+    """Return the address of a field that PMail and every other reader takes for its only one.
 
-    value: unfolded. None for a list, a group, two addresses in a row, an address among other
-    words, or anything that two readers could understand differently. Quoted display names,
-    encoded words and comments may say what they like.
+    value: unfolded. It is an address without quotes, or that in angle brackets after a name. PMail
+    (dto/parsemail/email.go: buildUser) takes what stands between the first `<` and the last `>`
+    where Go cannot read a field, in quotes and comments too. So there are no other brackets and no
+    comments, and what is encoded in the name hides neither a bracket nor an address. A name that
+    is an address is that of the field. None for all else, though RFC 5322 section 3.4 may allow it.
     """
-    text = _uncommented(value) if len(value) <= _LONGEST else None
-    found = _MAILBOX.fullmatch(text.strip()) if text is not None else None
-    if found is None:
+    found = _read(value)
+    if found is None or (_DOT_ATOM.fullmatch(found.name) and not found.twice):
         return None
-    address = found["angle"] or found["bare"]
-    if found["twice"] and found["twice"].lower() != address.lower():
-        return None
-    return address
+    return found.address
+
+
+def own_mailbox(value: str) -> str | None:
+    """Return the same for mail that this host makes: Postfix and cron add a plain comment.
+
+    value: unfolded, such as `MAILER-DAEMON@smtp.example.test (Mail Delivery System)`.
+    """
+    return mailbox(_REMARK.sub("", value))
+
+
+def has_address(value: str) -> bool:
+    """Return whether an unfolded field has an address outside quotes and encoded words."""
+    text = _uncommented(value)
+    shown = value if text is None else _QUOTED.sub('""', text)
+    return _AT_DOMAIN.search(_ENCODED_WORD.sub("", shown)) is not None
 
 
 def domains(value: str) -> frozenset[str]:
     """Return every domain that any reader could take for the one of an address in a field.
 
-    value: unfolded. In lower case and A-labels. What only looks like an address, in a quoted
-    display name, a comment or an encoded word, is left out.
+    value: unfolded. In lower case and A-labels. Where nothing but one address can be read, its
+    domain, and else whatever could be a domain, wherever it stands: in quotes, comments, encoded
+    words, or after what PMail does to HTML.
     """
-    text = _uncommented(value)
-    shown = value if text is None else _QUOTED.sub('""', text)
-    found = _AT_DOMAIN.findall(_ENCODED_WORD.sub("", shown))
-    return frozenset(_a_label(domain.rstrip(".").lower()) for domain in found)
+    found = _read(value)
+    if found is not None:
+        return frozenset({found.address.rpartition("@")[2].lower()})
+    names = {name for form in _forms(value) for name in _NAME_OF_HOST.findall(form)}
+    return frozenset(_a_label(name.strip(".").lower()) for name in names)
 
 
 def signing_domain(headers: Headers) -> str:
@@ -187,6 +222,55 @@ def _uncommented(value: str) -> str | None:
         if depth < 0:
             return None
     return None if depth or quoted else "".join(kept)
+
+
+def _read(value: str) -> _Mailbox | None:
+    """Return what a field says, None where two readers could find two addresses in it."""
+    found = _MAILBOX.fullmatch(value.strip(" \t\r\n")) if len(value) <= _LONGEST else None
+    if found is None:
+        return None
+    address = found["angle"] or found["bare"]
+    text = _ESCAPE.sub(r"\1", found["twice"] or found["name"] or "")
+    words = [_decoded(*word) for word in _ENCODED_WORD.findall(text)]
+    left = _ENCODED_WORD.sub("", text)
+    # What is encoded twice, or is no encoded word for everybody.
+    if "=?" in address or any("=?" in each for each in (left, *words)):
+        return None
+    name = _ENCODED_WORD.sub(lambda word: _decoded(*word.groups()), text).strip(" \t'")
+    twice = name.lower() == address.lower()
+    if found["twice"] and not twice:
+        return None
+    beyond = (character for character in left if not character.isascii())
+    hidden = unicodedata.normalize("NFKC", " ".join((*words, *beyond)))
+    if _AMBIGUOUS & set(hidden) and not twice:
+        return None
+    return _Mailbox(name, address, twice)
+
+
+def _decoded(charset: str, encoding: str, text: str) -> str:
+    """Return what an encoded word says, a sign of one where nobody knows (RFC 2047 section 4)."""
+    if len(text) > _LONGEST:  # Python's punycode takes quadratic time
+        return "=?"
+    try:
+        if encoding in "bB":
+            octets = binascii.a2b_base64(text + "===")
+        else:
+            octets = binascii.a2b_qp(text, header=True)
+        return octets.decode(charset.partition("*")[0], "replace")
+    except (LookupError, ValueError):
+        return "=?"
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Yield a field in all ways that one can look at it."""
+    decoded = _ENCODED_WORD.sub(lambda word: _decoded(*word.groups()), value)
+    for form in (value, decoded, unicodedata.normalize("NFKC", decoded)):
+        uncommented = _uncommented(form) or ""
+        for text in (form, _ESCAPE.sub(r"\1", form), uncommented):
+            yield text
+            yield "".join(text.split())
+            if len(text) <= 2 * _LONGEST:  # Python has no numbers of more than 4300 digits
+                yield html.unescape(_TAG.sub("", text))
 
 
 def _a_label(domain: str) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 _HEAD = 65_536
+# Seconds from a head's first byte to its last.
+_WHOLE = 20.0
 _LINE = 4096
 _TRAILERS = 64
 _CHUNK = 65_536
@@ -74,12 +76,16 @@ class Response:
 async def head(reader: asyncio.StreamReader) -> bytes | None:
     """Return the next head as it came, None where the connection ends before it.
 
-    Raises Malformed where it is too long, EOFError where it is cut.
+    Raises Malformed where it is too long, EOFError where it is cut, TimeoutError where its end
+    does not follow its beginning soon.
     """
+    raw = b""
     try:
-        raw = await reader.readuntil(b"\r\n\r\n")
+        raw = await reader.readexactly(1)
+        async with asyncio.timeout(_WHOLE):
+            raw += await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as error:
-        if error.partial:
+        if raw or error.partial:
             raise
         return None
     except asyncio.LimitOverrunError as error:

@@ -34,8 +34,7 @@ _LAST_HOURS = 7200.0
 _RECEIVED = re.compile(
     rb"(?:^|\r\n)Received:(?:[^\r]|\r\n[ \t])*;([^;\r]*(?:\r\n[ \t][^;\r]*)?)", re.I
 )
-# RFC 5321 4.1.2; a quoted local part may hold > and blanks.
-_PATH = re.compile(r'\s*<((?:"(?:[^"\\]|\\.)*"|[^<>"])*)>(?: (.*))?', re.ASCII)
+_PATH = re.compile(rf"\s*<({addresses.PATH})>(?: (.*))?", re.ASCII)
 _SIZE = re.compile(r"(?:^| )SIZE=(\d{1,15})(?: |$)", re.IGNORECASE)
 
 Verdict = Literal["trusted", "untrusted", "forged"]
@@ -53,10 +52,14 @@ STOPPING = Reply(421, "4.3.2 this server is being restarted, try again later")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where one recipient leads: to the Sent of the account `sent`, or to mailboxes of PMail."""
+    """Where one recipient leads: to the Sent of the account `sent`, or to mailboxes of PMail.
+
+    nobody: no account has that address.
+    """
 
     sent: str = ""
     mailboxes: tuple[str, ...] = ()
+    nobody: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def route(recipient: str, config: Config, known: Callable[[str], str | None]) ->
         return Route(mailboxes=tuple(f"{name.lower()}@{config.primary}" for name in accounts))
     written, at, _ = recipient.rpartition("@")
     # PMail gives it to the administrator.
-    return Route(mailboxes=(f"{written}@{domain}" if at else recipient,))
+    return Route(mailboxes=(f"{written}@{domain}" if at else recipient,), nobody=True)
 
 
 def judge(content: bytes) -> Judged:
@@ -149,6 +152,17 @@ def unique(routes: Sequence[Route]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for each in routes for name in each.mailboxes))
 
 
+def apart(routes: Sequence[Route]) -> tuple[tuple[str, ...], ...]:
+    """Return the mailboxes of several routes in groups of which each needs its own transaction.
+
+    Beside an account, PMail loses what is for nobody: only where it knows none of the recipients
+    of a transaction does the administrator get it (smtp_server/audit_persistence.go,
+    resolveIncomingUsers).
+    """
+    groups = (unique([each for each in routes if each.nobody is no]) for no in (False, True))
+    return tuple(group for group in groups if group)
+
+
 def worst(replies: Sequence[Reply]) -> Reply:
     """Return what a recipient hears whose address leads to several mailboxes.
 
@@ -205,11 +219,14 @@ class Post:
     ) -> tuple[Reply, ...]:
         """Bring one message to all its recipients; returns a reply for each, in their order."""
         judged = judge(content)
-        mailboxes = unique(routes)
+        groups = apart(routes)
+        # Side by side, so that Postfix waits no longer for two than for one.
+        given = await asyncio.gather(
+            *(self._to_mailboxes(sender, group, judged) for group in groups)
+        )
         by_mailbox: dict[str, Reply] = {}
-        if mailboxes:
-            replies = await self._to_mailboxes(sender, mailboxes, judged)
-            by_mailbox = dict(zip(mailboxes, replies, strict=True))
+        for group, replies in zip(groups, given, strict=True):
+            by_mailbox.update(zip(group, replies, strict=True))
         by_account: dict[str, Reply] = {}
         for account in dict.fromkeys(each.sent for each in routes if each.sent):
             by_account[account] = await self.copies.copy(account, judged.content)
@@ -505,7 +522,7 @@ class _Session:
 
 def _path(rest: str, word: str) -> re.Match[str] | None:
     """The address and the parameters after `FROM:` or `TO:`; None where it is not ASCII."""
-    if not rest.upper().startswith(word) or not rest.isascii() or not rest.isprintable():
+    if not rest.upper().startswith(word) or not addresses.printable(rest):
         return None
     return _PATH.fullmatch(rest[len(word) :])
 

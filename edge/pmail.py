@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge.events import event
@@ -20,6 +20,8 @@ _UNTIL_DOT = 60.0
 _AFTER_DOT = 120.0
 # No batch begins after this, so that the answer is there before Postfix's 600 s are over.
 _LAST_BATCH = 300.0
+# Cuts within one message, after which PMail is not asked again at once.
+_CUTS = 3
 _REPLY_LINE = re.compile(rb"(\d{3})([ -])(.*)\r?\n")
 _REPLY_LINES = 100
 
@@ -58,6 +60,14 @@ class Reply:
 
 UNKNOWN = Reply(451, "4.4.2 PMail did not confirm the message, it will be sent again")
 DOWN = Reply(451, "4.3.2 PMail does not answer, try again later")
+CUT = Reply(451, "4.4.2 PMail ends the connection within the message, it will be sent again")
+
+
+class _Cut(ConnectionError):
+    """PMail ended the connection after it had asked for the content, and before the content's end.
+
+    It may be restarting, or in trouble with this very message.
+    """
 
 
 class _UnknownOutcome(Exception):
@@ -115,6 +125,7 @@ class Pmail:
         clock = asyncio.get_running_loop().time
         if clock() - started > _LAST_BATCH:
             return self._all(envelope, DOWN)
+        cuts = 0
         while True:
             try:
                 replies = await self._session(peer, envelope)
@@ -124,6 +135,9 @@ class Pmail:
                 # that comes twice is better than one that is lost.
                 return self._all(envelope, UNKNOWN)
             except (OSError, EOFError, ValueError) as error:  # TimeoutError is an OSError
+                cuts += isinstance(error, _Cut)
+                if cuts >= _CUTS:
+                    return self._all(envelope, CUT)
                 if clock() - started + self._pause > self._patience:
                     self._tell_down(error)
                     return self._all(envelope, DOWN)
@@ -199,14 +213,16 @@ class _Talk:
         if self._chunks and has_long_line(content):
             reply = await self.ask("BDAT 0")
             if reply.good:
-                reply = await self.ask(f"BDAT {len(content)}", content)
+                with _cutting():
+                    reply = await self.ask(f"BDAT {len(content)}", content)
             return b"BDAT 0 LAST\r\n" if reply.good else reply
         reply = await self.ask("DATA")
         if reply.code != 354:
             # A 2xx here would be no SMTP: nothing was taken.
             return reply if reply.code >= 400 else Reply(451, "4.5.0 PMail did not ask for data")
-        self._writer.write(stuffed(content))
-        await self._writer.drain()
+        with _cutting():
+            self._writer.write(stuffed(content))
+            await self._writer.drain()
         return b".\r\n"
 
     async def end(self, end: bytes) -> Reply:
@@ -244,6 +260,15 @@ class _Talk:
             if found[2] == b" ":
                 return Reply(int(found[1]), " ".join(texts)[:500])
         raise ValueError("PMail's reply is too long")
+
+
+@contextlib.contextmanager
+def _cutting() -> Iterator[None]:
+    """Within it, what ends a connection raises _Cut."""
+    try:
+        yield
+    except (OSError, EOFError) as error:
+        raise _Cut(str(error)) from error
 
 
 def _usable(reply: Reply) -> Reply:

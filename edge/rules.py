@@ -12,7 +12,7 @@ from typing import Protocol
 
 from edge import fields, sent
 from edge.accounts import Unreadable
-from edge.addresses import accounts_of, may_send_as, split
+from edge.addresses import accounts_of, may_send_as, sendable, split
 from edge.config import Config
 from edge.fields import Headers
 
@@ -21,9 +21,19 @@ SUBMISSION = "submission"
 PMAIL = "pmail"
 INTERNAL = "internal"
 
+# The deploy proves its signatures with mail to it (deploys/outbound/proof.py).
+_PROOF = "proof.invalid"
 _MOST_TRACES = 5
 _MOST_TEXT = 400
 _UNPRINTABLE = re.compile(r"[^ -~]+")
+_NO_SENDER = (
+    "550 5.1.7 the envelope sender is no address that mail can come back to: it is too long, or has"
+    " other characters than printable ASCII"
+)
+_NO_AUTHOR = (
+    "550 5.7.1 From has to be one address, alone or in angle brackets after a name: without"
+    " comments, quotes in the address, other angle brackets, or another address as the name"
+)
 _LATER = "450 4.3.0 the accounts of this server cannot be read now, try again later"
 
 
@@ -119,9 +129,15 @@ class Rules:
         if daemon == INTERNAL:
             # Postfix cannot refuse single recipients of what it makes itself.
             return ""
+        if not sendable(address):
+            # Refused further on, it would come back to whoever the sender claims to be.
+            return (
+                "553 5.1.3 the recipient is no address that mail can go to: it is too long, or has"
+                " other characters than printable ASCII"
+            )
         local, domain = split(address)
         # Sent copies go there, and Postfix adds those after all checks of recipients.
-        if domain == sent.DOMAIN:
+        if domain == sent.DOMAIN or (domain == _PROOF and daemon != PMAIL):
             return "550 5.1.2 no such domain"
         if local.partition("+")[0] == sent.ACCOUNT and self._ours(domain):
             return "550 5.1.1 no such user here"
@@ -135,25 +151,26 @@ class Rules:
 
     def _from_world(self, message: Message) -> Decision:
         config = self._config
+        if not sendable(message.sender):
+            return _refuse(_NO_SENDER)
         authors = fields.values(message.headers, "From")
-        claimed = fields.domains(authors[0]) if len(authors) == 1 else frozenset()
-        if not claimed:
+        if len(authors) != 1 or not fields.has_address(authors[0]):
             return _refuse(
                 "550 5.7.1 a message has exactly one From field, with an address in it"
                 " (RFC 5322 section 3.6)"
             )
         if len(fields.traces(message.headers, config.mail_host)) > _MOST_TRACES:
             return _refuse("554 5.4.6 the message has come by here too often: a forwarding loop")
-        verdict = self._verdict(message.headers, claimed, message.here)
+        verdict = self._verdict(message.headers, message.here)
         if verdict == "forged" and config.forgeries == "refuse":
             return _refuse(
                 "550 5.7.1 the From field names a domain of this server, and DMARC did not pass"
             )
         return Decision(verdict=verdict, delete=_foreign_verdicts(message))
 
-    def _verdict(self, headers: Headers, claimed: frozenset[str], here: bool = False) -> str:
+    def _verdict(self, headers: Headers, here: bool = False) -> str:
         found = fields.results(headers, self._config.mail_host)
-        author = fields.mailbox(fields.values(headers, "From")[0])
+        author = _author(headers)
         # One author, whom everybody reads alike, and whom the result is about: results that a
         # sender wrote himself, beside an author that OpenDMARC cannot read, count for nothing.
         # SPF passes for this host's own addresses, so for whoever has a login on it.
@@ -161,19 +178,30 @@ class Rules:
             not here
             and found.dmarc == {"pass"}
             and author is not None
-            and found.claimed == {split(author)[1]} == claimed
+            and found.claimed == {split(author)[1]}
         )
-        if passed:
-            return "trusted"
-        if any(self._claims_us(domain) for domain in claimed):
+        if not passed and self._names_us(fields.values(headers, "From")):
             return "forged"
-        trusted = not here and found.dmarc <= {"none"} and found.spf == {"pass"}
-        return "trusted" if trusted else "untrusted"
+        alike = not here and found.dmarc <= {"none"} and found.spf == {"pass"}
+        if author is None or not (passed or alike):
+            return "untrusted"
+        return "trusted" if self._agreed(headers, author) else "untrusted"
+
+    def _agreed(self, headers: Headers, author: str) -> bool:
+        """Return whether nobody of ours is shown as the sender of what another wrote."""
+        agents = [fields.mailbox(value) for value in fields.values(headers, "Sender")]
+        return not agents or (
+            len(agents) == 1
+            and agents[0] is not None
+            and (split(agents[0]) == split(author) or not self._claims_us(split(agents[0])[1]))
+        )
 
     def _from_program(self, message: Message) -> Decision:
         account = self._known(split(message.login)[0]) if message.login else None
         if account is None:
             return _refuse("550 5.7.1 nobody is logged in")
+        if not sendable(message.sender):
+            return _refuse(_NO_SENDER)
         if not may_send_as(account, message.sender, self._config):
             return _refuse(
                 f"550 5.7.1 account {account} may not use the envelope sender <{message.sender}>:"
@@ -186,12 +214,13 @@ class Rules:
         """Return why an account may not have written a message, "" where it may."""
         author = _author(headers)
         if author is None:
-            return "550 5.7.1 a message needs exactly one From field with exactly one address"
+            one = len(fields.values(headers, "From")) == 1
+            return _NO_AUTHOR if one else "550 5.7.1 a message needs exactly one From field"
         named = [author]
         for value in fields.values(headers, "Sender"):
             agent = fields.mailbox(value)
             if agent is None:
-                return "550 5.7.1 the Sender field needs exactly one address"
+                return "550 5.7.1 the Sender field needs exactly one address, written like From"
             named.append(agent)
         for address in named:
             if split(address)[1] not in self._config.domains:
@@ -224,6 +253,8 @@ class Rules:
         if fields.values(message.headers, "X-Forwarded-By"):
             return _refuse("550 5.7.1 a forwarded message was refused, and is not rebuilt")
         author = _author(message.headers)
+        if author is None and len(fields.values(message.headers, "From")) == 1:
+            return _refuse(_NO_AUTHOR)
         if author is None or split(author) != split(message.sender):
             return _refuse("550 5.7.1 the From field is not the envelope sender alone")
         if split(author)[1] not in self._config.domains:
@@ -250,7 +281,8 @@ class Rules:
         return Decision(sender="" if null else None, delete=_foreign_verdicts(message))
 
     def _from_host(self, message: Message) -> Decision:
-        author = _author(message.headers)
+        authors = fields.values(message.headers, "From")
+        author = fields.own_mailbox(authors[0]) if len(authors) == 1 else None
         domain = split(author or "")[1]
         if not self._ours(domain):
             return _refuse("451 4.7.5 mail of this host needs one From field with its own address")
@@ -264,9 +296,7 @@ class Rules:
         found = fields.results(headers, self._config.mail_host)
         if not (found.dmarc or found.spf):
             return False  # nobody judged it: of an own user
-        authors = fields.values(headers, "From")
-        claimed = frozenset[str]().union(*map(fields.domains, authors))
-        return bool(authors) and self._verdict(headers, claimed) == "forged"
+        return self._verdict(headers) == "forged"
 
     def _mailbox(self, sender: str) -> str:
         """Return the account whose purse an envelope sender of PMail's spends from."""
@@ -276,6 +306,10 @@ class Rules:
 
     def _ours(self, domain: str) -> bool:
         return domain == self._config.mail_host or domain in self._config.domains
+
+    def _names_us(self, authors: tuple[str, ...]) -> bool:
+        """Return whether any reader could take an author for one of ours."""
+        return any(self._claims_us(each) for value in authors for each in fields.domains(value))
 
     def _claims_us(self, domain: str) -> bool:
         below = domain.endswith(tuple(f".{own}" for own in self._config.domains))

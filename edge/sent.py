@@ -91,7 +91,9 @@ class SentCopies:
             self._turn.release()
 
     async def _copy(self, account: str, content: bytes) -> Reply:
-        owner = await asyncio.to_thread(self._table.prepare, account, message_id(content))
+        owner = await asyncio.to_thread(
+            self._table.prepare, account, message_id(content), len(content)
+        )
         if owner is None:
             return NOBODY
         if owner.stored:
@@ -129,7 +131,7 @@ class _Table:
         # mode=rw: a file that is missing is an error, not a new empty database.
         self._uri = f"{Path(database).absolute().as_uri()}?mode=rw"
 
-    def prepare(self, account: str, message_id: str) -> _Owner | None:
+    def prepare(self, account: str, message_id: str, size: int) -> _Owner | None:
         """Make the account where it is missing, delete what a killed run left in it, and return
         the sender, None where it is nobody's account. Raises _NotOurs."""
         with self._transaction() as database:
@@ -147,7 +149,7 @@ class _Table:
             ).fetchone()
             if row is None:
                 return None
-            return _Owner(row[0], row[1], _stored(database, row[0], message_id))
+            return _Owner(row[0], row[1], _stored(database, row[0], message_id, size))
 
     def turn(self, owner: _Owner) -> None:
         """Make the one row in the account the sender's Sent. Raises _NotOurs, _NotOne."""
@@ -197,10 +199,12 @@ def _clean(database: sqlite3.Connection, copies: int) -> None:
     database.execute("DELETE FROM user_email WHERE user_id = ?", (copies,))
 
 
-def _stored(database: sqlite3.Connection, owner: int, message_id: str) -> bool:
-    """Whether this message became the sender's Sent within the last day, by its Message-ID.
+def _stored(database: sqlite3.Connection, owner: int, message_id: str, size: int) -> bool:
+    """Whether this message became the sender's Sent within the last day, by Message-ID and size.
 
-    A program that sends one message in several transactions wants one copy too.
+    A program that sends one message in several transactions wants one copy too; but one that gives
+    two messages the same Message-ID wants two. size: as PMail counts it, the octets that it
+    received (smtp_server/read_content.go, Data), which are the same at each try.
     """
     if not message_id:
         return False
@@ -210,7 +214,7 @@ def _stored(database: sqlite3.Connection, owner: int, message_id: str) -> bool:
         database.execute(
             "SELECT count(*) FROM user_email AS row CROSS JOIN email ON email.id = row.email_id "
             "WHERE row.user_id = ? AND julianday(row.\"create\") > julianday('now') - 1 "
-            "AND email.type = 1 AND email.msg_id = ?",
-            (owner, message_id),
+            "AND email.type = 1 AND email.msg_id = ? AND email.size = ?",
+            (owner, message_id, size),
         ).fetchone()[0]
     )

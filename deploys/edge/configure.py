@@ -126,7 +126,7 @@ def service_units(server: MailServer) -> dict[str, str]:
         layout.VERIFY_UNIT: _judge(
             layout.VERIFY_UNIT,
             "verifies DKIM",
-            f"/usr/sbin/opendkim -f -x {layout.VERIFY_CONF}",
+            f"/usr/sbin/opendkim -f -x {layout.VERIFY_RUNTIME}/opendkim.conf",
             "opendkim",
             layout.VERIFY_MILTER,
             layout.VERIFY_CONF,
@@ -236,8 +236,8 @@ def to_resolver() -> str:
 
 
 def host_resolver() -> str:
-    """Return the program that tells OpenDKIM's library what resolver the host has."""
-    return render(_HERE, "host-resolver.sh.j2")
+    """Return the program that tells OpenDKIM what resolvers the host has."""
+    return render(_HERE, "host-resolver.sh.j2", conf=layout.VERIFY_CONF)
 
 
 def verify_conf(server: MailServer) -> str:
@@ -248,7 +248,6 @@ def verify_conf(server: MailServer) -> str:
         milter=layout.VERIFY_MILTER,
         mail_host=server.mail_host,
         ignore_hosts=layout.IGNORE_HOSTS,
-        runtime=layout.VERIFY_MILTER.rpartition("/")[0],
     )
 
 

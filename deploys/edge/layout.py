@@ -34,7 +34,8 @@ MILTER = f"{SOCKETS}/milter"
 LMTP = f"{SOCKETS}/lmtp"
 AUTH = f"{SOCKETS}/auth"
 ROUTES = f"{SOCKETS}/routes"
-VERIFY_MILTER = "/run/pmail-deploy-verify/milter"
+VERIFY_RUNTIME = "/run/pmail-deploy-verify"
+VERIFY_MILTER = f"{VERIFY_RUNTIME}/milter"
 DMARC_MILTER = "/run/pmail-deploy-dmarc/milter"
 POSTFIX_RELAY = "/var/spool/postfix/public/webmail"  # Postfix, for what PMail sends
 

@@ -108,7 +108,10 @@ def _right_script(server: MailServer) -> str:
         '[ "$(systemctl show -P NeedDaemonReload $unit)" = no ]; done; '
         f"for unit in {' '.join(gone)}; do ! systemctl is-active -q $unit; done; "
         f"sha256sum --check --strict --status {' '.join(map(layout.stamp, wanted))}; "
-        f"ip -n {layout.NAMESPACE} link show lo"
+        f"ip -n {layout.NAMESPACE} link show lo >/dev/null; "
+        # A namespace that was made anew is not the one that they run in.
+        f"here=$(stat -Lc 'net:[%i]' {layout.NAMESPACE_FILE}); "
+        f'[ "$(readlink /proc/$(systemctl show -P MainPID {layout.EDGE_UNIT})/ns/net)" = "$here" ]'
     )
 
 
@@ -133,6 +136,7 @@ def _run(state: State, host: Host, server: MailServer) -> bool:
         gone=_gone(server),
         started=_started(server),
         net=layout.NET_UNIT,
+        namespace=layout.NAMESPACE,
         stamps=layout.STAMPS,
     )
     started = read(host, script, timeout=300)

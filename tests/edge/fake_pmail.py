@@ -120,6 +120,9 @@ class FakePmail:
                             return
                 case "BDAT":
                     size, _, last = rest.partition(" ")
+                    if how == "cut data" and size != "0":
+                        await reader.readexactly(10)
+                        return
                     chunks += await reader.readexactly(int(size))
                     if last:
                         if not self._take(how, sender, recipients, chunks, say):
@@ -175,9 +178,9 @@ def storing(path: str) -> Callable[[tuple[str, ...], bytes], None]:
         number = (message["Message-ID"] or "<made@pmail>").strip().strip("<>")
         database = sqlite3.connect(path)
         email = database.execute(
-            "INSERT INTO email (subject, msg_id, bcc, create_time) VALUES (?, ?, ?, "
+            "INSERT INTO email (subject, msg_id, bcc, size, create_time) VALUES (?, ?, ?, ?, "
             "datetime('now'))",
-            (message["Subject"] or "", number, str(recipients)),
+            (message["Subject"] or "", number, str(recipients), len(content)),
         ).lastrowid
         for to in recipients:
             database.execute(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from edge.addresses import accounts_of, may_send_as, split
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from edge.addresses import PATH, accounts_of, may_send_as, printable, sendable, split
 from tests.edge.sample import config, known
 
 
@@ -100,3 +104,19 @@ def test_an_account_may_send_as(account: str, address: str) -> None:
 )
 def test_an_account_may_not_send_as(account: str, address: str) -> None:
     assert not may_send_as(account, address, config())
+
+
+_PATHS = st.text(st.sampled_from('ab.@"\\<> ()[]:,\x07\xe9-'), max_size=12)
+
+
+@given(_PATHS)
+@example('"a > \\" b"@example.test')
+def test_what_is_sendable_is_a_path_of_lmtp(address: str) -> None:
+    if sendable(address):
+        assert printable(address)
+        assert re.fullmatch(PATH, address.removeprefix("<").removesuffix(">"))
+
+
+def test_an_address_is_sendable_up_to_256_characters_with_its_brackets() -> None:
+    assert sendable("a" * 241 + "@example.test")
+    assert not sendable("a" * 242 + "@example.test")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -577,3 +579,129 @@ def test_clients_that_go_away_leave_nothing_in_the_log(
 
     world.run(name, handler, watched)
     assert (errors, caplog.records) == ([], [])
+
+
+def test_connections_that_wait_in_a_row_are_counted_before_they_are_served(
+    world: _World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_EACH", 3)
+
+    async def talk(port: int) -> int:
+        # All at once, before the door accepts the first one.
+        opened = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        streams = [await asyncio.open_connection(sock=each) for each in opened]
+        reads = {asyncio.create_task(reader.read()) for reader, _ in streams}
+        refused = 0
+        while refused < 17:
+            done, reads = await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED)
+            refused += len(done)
+        await asyncio.sleep(0.05)
+        still = sum(not read.done() for read in reads)
+        for read in reads:
+            read.cancel()
+        for _, writer in streams:
+            writer.transport.abort()
+        return still
+
+    assert world.run("https", _imap, talk) == 3
+
+
+@pytest.mark.parametrize("bound", ["_ALL", "_EACH"])
+def test_who_fills_one_door_leaves_the_others_open(
+    world: _World, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(door, bound, 2)
+
+    async def run() -> bytes:
+        async with asyncio.timeout(20), server(world.folder / "pmail", _imap) as pmail:
+            shown = door.Certificate(*map(str, world.files))
+            doors = door.Doors(shown, world.watch, PMail(), {"https": pmail, "imaps": pmail})
+            listening = {
+                name: socket.create_server(("127.0.0.1", 0)) for name in ("https", "imaps")
+            }
+            serving = [asyncio.create_task(doors.serve(*each)) for each in listening.items()]
+            ports = {name: each.getsockname()[1] for name, each in listening.items()}
+            opened = [await world.open(ports["https"]) for _ in range(2)]
+            with pytest.raises(OSError):
+                await world.open(ports["https"])
+            opened.append(await world.open(ports["imaps"]))
+            line = await opened[-1][0].readline()
+            for _, writer in opened:
+                writer.transport.abort()
+            for task in serving:
+                task.cancel()
+            await asyncio.gather(*serving, return_exceptions=True)
+            for each in listening.values():
+                each.close()
+            return line
+
+    assert asyncio.run(run()).startswith(b"* OK")
+
+
+def test_head_that_is_not_sent_to_its_end_is_closed_and_one_that_comes_late_is_not(
+    world: _World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http1, "_WHOLE", 0.1)
+    assert world.said("https", _Web().handle, b"GET / HTTP/1.1\r\nHost: x\r\n") == b""
+
+    async def talk(port: int) -> bytes:
+        reader, writer = await world.open(port)
+        got = b""
+        for target in (b"/1", b"/2"):
+            await asyncio.sleep(0.2)
+            writer.write(_get(target))
+            got += await reader.readuntil(target)
+        writer.transport.abort()
+        return got
+
+    assert world.run("https", _Web().handle, talk).endswith(b"GET/2")
+
+
+def test_a_tls_connection_holds_64_kib_at_most_before_it_is_read(world: _World) -> None:
+    async def talk(port: int) -> int:
+        _, writer = await world.open(port)
+        size = len(writer.transport._ssl_protocol._ssl_buffer)  # type: ignore[attr-defined]
+        writer.transport.abort()
+        return size
+
+    assert world.run("imaps", _imap, talk) == 65_536
+
+
+def test_what_ended_connections_held_is_freed_at_once_for_many(
+    world: _World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed: list[int] = []
+    monkeypatch.setattr(door, "_SWEEP", 1.0)
+    monkeypatch.setattr(gc, "collect", lambda: freed.append(1))
+
+    async def talk(port: int) -> None:
+        for _ in range(3):
+            _, writer = await world.open(port)
+            writer.transport.abort()
+        while not freed:
+            await asyncio.sleep(0.01)
+
+    world.run("imaps", _imap, talk)
+    assert freed == [1]
+
+
+def test_transport_of_debian_12_whose_connection_has_gone_is_no_error(
+    world: _World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raises(self: Any, *_: object) -> None:
+        self._ssl_protocol._transport.abort()
+        raise AttributeError("'NoneType' object has no attribute '_force_close'")
+
+    monkeypatch.setattr(sslproto._SSLProtocolTransport, "abort", raises)
+    errors: list[dict[str, Any]] = []
+
+    async def talk(port: int) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        _, writer = await world.open(port)
+        writer.write(b"a LOGIN bob x\r\n")
+        writer.close()
+        await asyncio.sleep(0.2)
+        gc.collect()
+
+    world.run("imaps", _imap, talk)
+    assert errors == []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from edge import limits
 from edge.config import Limits
 from edge.limits import Purses
 
@@ -127,3 +130,85 @@ def test_two_threads_do_not_spend_the_same_coin(tmp_path: Path, clock: _Clock) -
         thread.join()
     assert answers.count("") == 20
     assert len(answers) == 40
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"no database " * 1000)
+
+
+def _torn(path: Path) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1024] + b"\xff" * (len(whole) - 1024))
+
+
+def _foreign(path: Path) -> None:
+    path.unlink()
+    connection = sqlite3.connect(path)
+    connection.executescript("CREATE TABLE spent (x); CREATE TABLE told (time)")
+    connection.close()
+
+
+@pytest.mark.parametrize("damage", [_garbage, _torn, _foreign])
+@pytest.mark.parametrize("running", [True, False])
+def test_a_damaged_file_is_moved_aside_and_counting_begins_anew(
+    tmp_path: Path,
+    clock: _Clock,
+    capsys: pytest.CaptureFixture[str],
+    damage: Callable[[Path], None],
+    running: bool,
+) -> None:
+    path, broken = tmp_path / "limits.db", tmp_path / "limits.db.broken"
+    broken.write_bytes(b"an older one")
+    (tmp_path / "limits.db.broken-wal").write_bytes(b"an older one's")
+    purses = _purses(tmp_path, clock)
+    purses.spend("bob", 1)
+    damage(path)
+    (tmp_path / "limits.db-shm").write_bytes(b"x")
+    damaged = path.read_bytes()
+    if not running:
+        purses = _purses(tmp_path, clock)
+    assert [purses.spend("bob", 1) for _ in range(2)] == ["", ""]
+    assert _purses(tmp_path, clock).spend("bob", 1) == "2 messages an hour"
+    assert broken.read_bytes()[-512:] == damaged[-512:]
+    assert not (tmp_path / "limits.db.broken-wal").exists()
+    lost = [each for each in _events(capsys) if each["event"] == "limits_lost"]
+    assert [each["file"] for each in lost] == [str(path)]
+
+
+def test_a_folder_that_is_missing_is_made_for_us_alone(tmp_path: Path, clock: _Clock) -> None:
+    folder = tmp_path / "state"
+    purses = _purses(folder, clock)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    for path in (*folder.iterdir(), folder):
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert purses.forward("bob")
+    assert (folder / "limits.db").exists()
+
+
+def test_where_no_file_can_be_made_it_is_counted_in_memory(
+    tmp_path: Path, clock: _Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "state").write_text("not a folder")
+    purses = _purses(tmp_path / "state", clock)
+    answers: list[str] = []
+    thread = threading.Thread(
+        target=lambda: answers.extend(purses.spend("bob", 1) for _ in range(3))
+    )
+    thread.start()
+    thread.join()
+    assert answers == ["", "", "2 messages an hour"]
+    assert [each["event"] for each in _events(capsys)] == ["limits_lost", "mailbox_limited"]
+
+
+def test_a_file_that_somebody_else_holds_is_left_as_it_is(
+    tmp_path: Path, clock: _Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_TIMEOUT", 0.01)
+    _purses(tmp_path, clock).spend("bob", 1)
+    holder = sqlite3.connect(tmp_path / "limits.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    purses = _purses(tmp_path, clock)
+    with pytest.raises(sqlite3.OperationalError):
+        purses.spend("bob", 1)
+    holder.close()
+    assert [purses.spend("bob", 1) for _ in range(2)] == ["", "2 messages an hour"]

@@ -54,14 +54,23 @@ def _known(name: str) -> str | None:
         ("Sales@example.test", ("bob@example.test", "carol@example.test")),
         ("postmaster@second.test", ("admin@example.test",)),
         ("postmaster@smtp.example.test", ("admin@example.test",)),
-        ("NoBody@Second.TEST", ("NoBody@second.test",)),
-        ('"a@b"@Second.TEST', ('"a@b"@second.test',)),
     ],
 )
 def test_recipients_lead_to_accounts_at_the_primary_domain(
     recipient: str, mailboxes: tuple[str, ...]
 ) -> None:
     assert route(recipient, CONFIG, _known) == Route(mailboxes=mailboxes)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "mailbox"),
+    [
+        ("NoBody@Second.TEST", "NoBody@second.test"),
+        ('"a@b"@Second.TEST', '"a@b"@second.test'),
+    ],
+)
+def test_recipients_that_are_nobody_are_known_as_such(recipient: str, mailbox: str) -> None:
+    assert route(recipient, CONFIG, _known) == Route(mailboxes=(mailbox,), nobody=True)
 
 
 def test_sent_copies_are_told_by_their_domain() -> None:
@@ -216,6 +225,30 @@ def test_two_recipients_of_one_account_are_one_and_both_hear_of_it(office: Offic
     replies = _deliver(office, ["bob@example.test", "Sales@example.test", "BOB@second.test"], BODY)
     assert replies == (QUEUED,) * 3
     assert office.pmail.taken[0][1] == ("bob@example.test", "carol@example.test")
+
+
+@pytest.mark.parametrize("head", [b"", b"X-PMail-Deploy-Verdict: untrusted\r\n"])
+def test_what_is_for_nobody_goes_to_pmail_apart_from_what_is_for_accounts(
+    office: Office, head: bytes
+) -> None:
+    office.pmail.reply = lambda name: Reply(451, "4.3.0 no") if name[:3] == "bob" else QUEUED
+    recipients = ["typo@example.test", "bob@example.test", "TYPO2@second.test"]
+    replies = _deliver(office, recipients, head + BODY)
+    assert replies == (QUEUED, Reply(451, "4.3.0 no"), QUEUED)
+    assert sorted(taken[1] for taken in office.pmail.taken) == [
+        ("bob@example.test",),
+        ("typo@example.test", "TYPO2@second.test"),
+    ]
+
+
+def test_what_is_kept_for_nobody_is_kept_apart_so_that_it_is_delivered_apart(
+    office: Office,
+) -> None:
+    content = b"X-PMail-Deploy-Verdict: forged\r\n" + BODY
+    replies = _deliver(office, ["typo@example.test", "bob@example.test"], content)
+    assert [reply.code for reply in replies] == [250, 250]
+    kept = sorted(each.recipients for each in office.kept.all())
+    assert kept == [("bob@example.test",), ("typo@example.test",)]
 
 
 def test_an_address_of_two_accounts_hears_the_worst(office: Office) -> None:

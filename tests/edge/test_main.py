@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from edge.kept import NotKept
 from edge.pmail import Peer, Pmail
 from edge.sockets import NoSockets
 from tests.edge.fake_pmail import make_database, running
+from tests.edge.fakes import certificate
 
 ROOT = Path(__file__).parents[2]
 WAIT = 30.0
@@ -353,6 +355,34 @@ def test_sighup_reads_the_configuration_and_a_bad_one_changes_nothing(
         assert "is not taken" in program.process.stderr.readline()
         assert greeting() == b"220 mx.new.test LMTP\r\n"
     listening["lmtp"].close()
+
+
+def _hello(name: bytes) -> bytes:
+    """The first bytes of a client that asks for a server name of four octets."""
+    sent = ssl.MemoryBIO()
+    tls = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), sent, server_hostname="qxjz")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return sent.read().replace(b"qxjz", name)
+
+
+def test_a_server_name_that_is_no_ascii_and_lost_limits_are_no_tracebacks(
+    path: Path, tmp_path: Path
+) -> None:
+    certificate(tmp_path)
+    (tmp_path / "limits.db").write_bytes(b"no database " * 1000)
+    listening = {"imaps": socket.create_server(("127.0.0.1", 0))}
+    with _running(["-m", "edge", "serve", str(path)], tmp_path, listening) as program:
+        assert program.told() == "READY=1"
+        for name, answered in ((b"\xff\xfe\xe9\x80", False), (b"a\nb\t", True)):
+            door = socket.create_connection(listening["imaps"].getsockname(), timeout=WAIT)
+            door.sendall(_hello(name))
+            assert bool(door.recv(100)) is answered
+            door.close()
+        status, out, err = program.end()
+        assert (status, err) == (0, "")
+        assert json.loads(out)["event"] == "limits_lost"
+    listening["imaps"].close()
 
 
 def test_a_socket_that_nothing_serves_and_no_socket_at_all_end_it_with_one_line(

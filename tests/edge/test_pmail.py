@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from edge.pmail import DOWN, UNKNOWN, Peer, Pmail, Reply, has_long_line, stuffed
+from edge.pmail import CUT, DOWN, UNKNOWN, Peer, Pmail, Reply, has_long_line, stuffed
 from tests.edge.fake_pmail import FakePmail, running
 
 MESSAGE = b"From: a@b.test\r\nSubject: s\r\n\r\nbody\r\n"
@@ -121,6 +121,20 @@ def test_while_pmail_is_away_it_is_tried_again(first: str) -> None:
     fake = _with(do, first, first)
     assert fake.connections == 3
     assert [content for _, _, content in fake.messages] == [message]
+
+
+@pytest.mark.parametrize("line", [b"z" * 998, b"z" * 3000])
+def test_a_message_within_which_pmail_goes_away_each_time_is_left_to_the_queue(
+    line: bytes,
+) -> None:
+    message = MESSAGE + (line + b"\r\n") * (20_000_000 // len(line))
+
+    async def do(fake: FakePmail) -> None:
+        got = await fake.client().hand_over("", ["a@b.test", "c@b.test"], message, True)
+        assert got == (CUT, CUT)
+
+    assert _with(do, *["cut data"] * 3).connections == 3
+    assert CUT.code == 451
 
 
 def test_where_the_outcome_is_unknown_nothing_is_repeated_at_once() -> None:

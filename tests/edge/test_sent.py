@@ -175,6 +175,17 @@ def test_the_same_message_id_of_another_sender_or_of_long_ago_is_another_copy(
     assert sorted(_sent(database)) == [("bob", "s1"), ("bob", "s1"), ("carol", "s1")]
 
 
+def test_two_messages_with_one_message_id_are_two_copies(database: str) -> None:
+    async def run() -> None:
+        async with running() as fake:
+            copies = await _copies(fake, database)
+            for content in (_message(), _message() + b"and more\r\n", _message()):
+                assert await copies.copy("bob", content) == DONE
+
+    asyncio.run(run())
+    assert _sent(database) == [("bob", "s1"), ("bob", "s1")]
+
+
 def test_what_a_killed_run_left_of_another_message_is_nobodys_sent(database: str) -> None:
     asyncio.run(_one(database, "bob", "cut end"))
 

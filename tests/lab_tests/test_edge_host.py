@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
+import smtplib
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from deploys.pmail_server.layout import DATABASE
+from tests.lab.network import Network
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.conftest import Relayed, add_relayed
 from tests.lab_tests.site import Server, Site, inbox, send
+from tests.lab_tests.test_relay import signed_by
 
 pytestmark = pytest.mark.lab
 GOOD = ("pass", "pass", "pass")
@@ -78,6 +83,34 @@ def test_an_installation_of_the_version_before_moves_over_and_what_waits_goes_ou
     assert {(each.spf, each.dkim, each.dmarc) for each in Receiver().verdicts()} == {GOOD}
     send(site, server, "bob@example.test", subject="after the move")
     assert wait_for(lambda: "after the move" in inbox(site, server, "bob"), 90)
+
+
+def test_mail_that_comes_in_side_by_side_is_judged_and_none_is_turned_away(
+    relayed: Relayed,
+) -> None:
+    """By DKIM, too: OpenDKIM's resolver knows no zone below test., so the sender is of qq.com."""
+    site, server = relayed
+    site.dns.add("qq.com", '_dmarc.qq.com. 60 TXT "v=DMARC1; p=reject"')
+    text = signed_by(site, "qq.com")
+
+    def deliver(number: int) -> None:
+        with Network().entered(), smtplib.SMTP(server.ip, 25, "mx.qq.com", timeout=120) as client:
+            for _ in range(5):
+                client.sendmail(f"{number}@qq.com", ["admin@example.test"], text)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(deliver, range(16)))
+    judged = "select count(*) from email where spf_check=1 and dkim_check=1 and status=0"
+    assert wait_for(lambda: sql(server, judged) == "80", 120), sql(server, judged)
+    restarts = server.host.run("systemctl show -P NRestarts pmail-deploy-verify")
+    assert restarts.strip() == "0"
+
+
+def sql(server: Server, question: str) -> str:
+    """The one value that PMail's database gives."""
+    answer = f"sqlite3.connect('{DATABASE}').execute('{question}').fetchone()[0]"
+    program = f"import sqlite3; print({answer})"
+    return server.host.run(f'python3 -c "{program}"').strip()
 
 
 def test_upgrades_and_a_reboot_leave_everything_in_its_place(relayed: Relayed) -> None:

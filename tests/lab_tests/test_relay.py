@@ -146,21 +146,29 @@ def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
     assert "d=secure.test" in verdict.message and "d=example.test" not in verdict.message
 
 
-def foreign_message(site: Site) -> str:
-    """A message of somebody else's, signed by them; and with a signature as PMail would add."""
+def signed_by(site: Site, domain: str) -> str:
+    """A message of somebody else's, signed by them, with the key in their zone."""
     key = keys.make(1024)
     public = keys.public_key(keys.read(key))
-    owner = "theirs._domainkey.secure.test"
-    site.dns.add("secure.test", f'{owner}. 60 TXT "{public.record}"')
+    owner = f"theirs._domainkey.{domain}"
+    site.dns.add(domain, f'{owner}. 60 TXT "{public.record}"')
     assert wait_for(lambda: bool(site.dns.records(owner, "TXT", SECONDARY)), 90)
-    head = "From: friend@secure.test", "To: admin@example.test", "Subject: far away"
+    head = f"From: friend@{domain}", "To: admin@example.test", "Subject: far away"
     message = "\r\n".join((*head, "", "Hi", ""))
-    signed = dkim.sign(message.encode(), b"theirs", b"secure.test", key, include_headers=[b"from"])
+    name = domain.encode()
+    return (
+        dkim.sign(message.encode(), b"theirs", name, key, include_headers=[b"from"]).decode()
+        + message
+    )
+
+
+def foreign_message(site: Site) -> str:
+    """A message of somebody else's, signed by them; and with a signature as PMail would add."""
     own = (
         "DKIM-Signature: a=rsa-sha256; bh=x; c=simple/simple; d=example.test;\r\n"
         " h=From; s=default; t=1; v=1;\r\n b=x\r\n"
     )
-    return (own + signed.decode() + message).replace("\r\n", "\n")
+    return (own + signed_by(site, "secure.test")).replace("\r\n", "\n")
 
 
 def other_firewalls(site: Site, server: Server) -> None:
