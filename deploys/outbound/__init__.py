@@ -1,1 +1,1 @@
-"""Outbound by Postfix and OpenDKIM on the host, which PMail's port 25 is redirected to."""
+"""Postfix and OpenDKIM on the host, on both sides of PMail."""
