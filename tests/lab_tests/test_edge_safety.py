@@ -455,15 +455,24 @@ def sent_back(site: Site, server: Server, to: str) -> Iterator[list[str]]:
         listening.close()
 
 
+# Any of its sockets would start it again.
+_EDGE = "'pmail-deploy-*.socket' pmail-deploy-edge"
+_EDGE_AGAIN = "pmail-deploy-edge pmail-deploy-relay.socket pmail-deploy-resolver.socket"
+
+
+def stopped(units: str) -> str:
+    """The command that stops units of the edge: a connection may start them at that moment."""
+    return f"until systemctl stop {units}; do sleep 0.2; done"
+
+
 def nothing_leaves_unsigned(site: Site, server: Server) -> None:
     """Whatever the signer lacks, mail is refused for now, and goes as soon as it is back."""
-    stop = "pmail-deploy-milter.socket pmail-deploy-auth.socket pmail-deploy-edge"
     for breaks, mends, broken in (
         (*table("SigningTable", "true"), DOMAINS),
         (*table("SigningTable", "grep -v ^second /root/table"), DOMAINS[1:]),
         (*table("KeyTable", "true"), DOMAINS),
         ("systemctl stop opendkim", "systemctl start opendkim", DOMAINS),
-        (f"systemctl stop {stop}", "systemctl start pmail-deploy-edge", DOMAINS),
+        (stopped(_EDGE), f"systemctl start {_EDGE_AGAIN}", DOMAINS),
     ):
         server.host.run(breaks, check=True)
         for domain in DOMAINS:
@@ -655,8 +664,8 @@ def nobody_takes_a_port(site: Site, server: Server) -> None:
             for unit in everything.split():
                 server.host.run(f"systemctl restart '{unit}'", check=True)
             for command in (
-                f"systemctl stop pmail-deploy-edge {doors}; {again}",
-                f"systemctl stop pmail-deploy-edge {inner}; {again}",
+                f"{stopped(f'pmail-deploy-edge {doors}')}; {again}",
+                f"{stopped(f'pmail-deploy-edge {inner}')}; {again}",
                 "systemctl stop pmail; sleep 3; systemctl start pmail",
                 "systemctl stop 'postfix@-' postfix; sleep 3; systemctl start postfix 'postfix@-'",
                 "systemctl restart pmail-deploy-net pmail-deploy-relay.socket",
@@ -698,10 +707,10 @@ def what_stops_refuses_for_now(site: Site, server: Server) -> None:
     for breaks, mends, code in (
         ("pmail-deploy-verify", "pmail-deploy-verify", 451),
         ("pmail-deploy-dmarc", "pmail-deploy-dmarc", 451),
-        ("pmail-deploy-edge pmail-deploy-milter.socket", "pmail-deploy-edge", 451),
+        (_EDGE, _EDGE_AGAIN, 451),
         ("'postfix@-' postfix", "postfix 'postfix@-'", 0),
     ):
-        server.host.run(f"systemctl stop {breaks}", check=True)
+        server.host.run(stopped(breaks), check=True)
         assert comes_in("at a bad time", BOB)[0] == code, breaks
         server.host.run(f"systemctl start {mends}", check=True)
         assert wait_for(lambda: comes_in("later", BOB)[0] == 250, _LONG, 0.5), mends
