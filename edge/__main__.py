@@ -141,14 +141,13 @@ class Told:
 
     def _services(self, settings: config.Config) -> Services:
         accounts = Accounts(settings.database)
-        known = known_by(accounts)
         pmail = Pmail(settings.mail_host)
         # Sent copies before and after a reading still go one at a time.
         copies = SentCopies(settings.database, settings.primary, pmail, self._turn)
         purses = Purses(settings.state, settings.limits, settings.forwards_hour)
         return Services(
-            lmtp.Post(settings, known, pmail, copies, store(settings)),
-            Rules(settings, known, purses),
+            lmtp.Post(settings, accounts.known, pmail, copies, store(settings)),
+            Rules(settings, accounts.known, purses),
             auth.Login(settings.domains, accounts, self._watch, self._pmail),
             routes.Routes(
                 settings.receivers,
@@ -156,16 +155,6 @@ class Told:
                 routes.resolver(RESOLVER.host, RESOLVER.port),
             ),
         )
-
-
-def known_by(accounts: Accounts) -> Callable[[str], str | None]:
-    """Return what tells how PMail spells an account, None for no account; raises Unreadable."""
-
-    def known(name: str) -> str | None:
-        found = accounts.canonical(name)
-        return found.name if found else None
-
-    return known
 
 
 def handlers(told: Told, office: lmtp.Server) -> dict[str, Handler]:

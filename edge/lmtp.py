@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Literal, Protocol
 
-from edge import addresses
+from edge import addresses, fields
 from edge.accounts import Unreadable
 from edge.config import Config
 from edge.pmail import Reply, one_line
@@ -18,8 +18,7 @@ from edge.sent import ACCOUNT as SENT_COPIES
 from edge.sent import DOMAIN as SENT_DOMAIN
 
 MOST = 100_000_000  # bytes of one message
-VERDICT = b"X-PMail-Deploy-Verdict"
-TRACE = "X-PMail-Deploy-Trace"
+VERDICT = fields.VERDICT.encode("ascii")
 _LINE = 4096
 _RECIPIENTS = 1000
 _ERRORS = 20
@@ -126,7 +125,7 @@ def _verdict(word: bytes) -> Verdict:
 
 def traced(content: bytes, mail_host: str, sender: str) -> bytes:
     """Return a message with our trace on top, by which forwards of PMail's rules are known."""
-    return f"{TRACE}: {mail_host} <{sender}>\r\n".encode("ascii") + content
+    return f"{fields.TRACE}: {mail_host} <{sender}>\r\n".encode("ascii") + content
 
 
 def is_late(content: bytes, life: int, now: float) -> bool:

@@ -19,6 +19,7 @@ _KEPT = 3600.0  # seconds that an answer is kept
 _MOST_KEPT = 5000
 _WITHIN = 4.0  # seconds for DNS; then the mail goes by the general service
 _MX, _IN = 15, 1
+_QUESTION = struct.pack("!2H", _MX, _IN)
 
 Lookup = Callable[[str], Awaitable[tuple[str, ...] | None]]
 
@@ -130,11 +131,7 @@ def _query(domain: str) -> bytes:
     if not all(0 < len(label) < 64 for label in labels):
         raise ValueError("no domain name")
     name = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
-    return struct.pack("!6H", secrets.randbits(16), 0x0100, 1, 0, 0, 0) + name + _question()
-
-
-def _question() -> bytes:
-    return struct.pack("!2H", _MX, _IN)
+    return struct.pack("!6H", secrets.randbits(16), 0x0100, 1, 0, 0, 0) + name + _QUESTION
 
 
 def exchanges(message: bytes) -> tuple[str, ...] | None:

@@ -12,6 +12,7 @@ from deploys.edge import layout as edge
 from deploys.outbound import layout
 from deploys.pmail_server.layout import MARK, TLS_CHAIN, TLS_KEY
 from deploys.templates import render
+from edge.sent import DOMAIN as SENT_DOMAIN
 from postmaster import dkim
 from postmaster.messages import catalogue
 from postmaster.outbound import mode_of
@@ -27,7 +28,6 @@ TAKEN_SIZE = 31_000_000
 _HEAD = f"# {MARK}: changes are overwritten.\n"
 # Retries slow down to this many times the first pause.
 _SLOWEST = 12
-SENT_DOMAIN = "sent.invalid"  # RFC 2606: nobody's; copies for PMail's Sent folders
 _RELAY_INPUTS = (
     layout.MAIN_CF,
     layout.MASTER_CF,
