@@ -27,7 +27,7 @@ environment() { # make .venv complete and put it on PATH
         .venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
         echo "$wanted" > .venv/.made-from
     fi
-    export PATH="$PWD/.venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
+    export PATH="$PWD/.venv/bin:$PATH"
 }
 
 [ "$(id -u)" = 0 ] || { echo "Run this as root: it boots throwaway servers in namespaces of their own." >&2; exit 1; }

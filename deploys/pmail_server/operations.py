@@ -245,7 +245,9 @@ def firewall(server: MailServer, unit_changes: OperationMeta | None = None) -> C
         return
     ports = ", ".join(map(str, configure.closed_ports(server)))
     host.log_styled(f"  ~ {text('host.firewall_closes', ports=ports)}", fg="green")
-    script = f"systemctl daemon-reload; systemctl enable -q {unit}; systemctl restart {unit}"
+    script = (
+        f"systemctl enable -q --no-reload {unit}; systemctl daemon-reload; systemctl restart {unit}"
+    )
     yield FunctionCommand(host_files.run, (script, text("host.firewall_failed")), {})
 
 
@@ -303,7 +305,7 @@ def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
 def _restart(state: State, host: Host, namespace: str | None) -> bool:
     started = read(
         host,
-        "systemctl daemon-reload; systemctl enable -q pmail; "
+        "systemctl enable -q --no-reload pmail; systemctl daemon-reload; "
         "systemctl reset-failed pmail 2>/dev/null; systemctl restart pmail",
     )
     if started.ok and _ready(host, namespace):

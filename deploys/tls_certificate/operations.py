@@ -59,7 +59,10 @@ def timer(unit: str) -> Commands:
         host.noop(text("tls.timer_right", unit=unit))
         return
     host.log_styled(f"  ~ {unit}", fg="green")
-    script = f"systemctl daemon-reload && systemctl enable -q --now {unit}"
+    script = (
+        f"systemctl enable -q --no-reload {unit} && systemctl daemon-reload && "
+        f"systemctl start {unit}"
+    )
     yield FunctionCommand(host_files.run, (script, text("tls.timer_failed", unit=unit)), {})
 
 

@@ -93,7 +93,6 @@ class Operator:
             "PMAIL_KEYS": str(self.keys),
             "PMAIL_LANG": "en",
             "PYINFRA_PROGRESS": "off",
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
         return {**os.environ, **own, **self.secrets, **(extra or {})}
 

@@ -384,6 +384,8 @@ def everybody_gets_his_own_from_one_connection(site: Site, server: Server) -> No
             client.sendmail(FRIEND, [to], message(f"for {account} {number}", FRIEND, to))
             if number % 3 == 0:
                 client.rset()
+    # One that PMail is stopped over comes again (test_edge_safety counts those): not meant here.
+    nothing_waits(server)
     # A backlog too: it comes at once when PMail is back.
     server.host.run("systemctl stop pmail", check=True)
     with from_outside(server) as client:
@@ -392,9 +394,9 @@ def everybody_gets_his_own_from_one_connection(site: Site, server: Server) -> No
             to = f"{account}@example.test"
             client.sendmail(FRIEND, [to], message(f"for {account} {number}", FRIEND, to))
     server.host.run("systemctl start pmail", check=True)
+    nothing_waits(server)
     for first, account in enumerate(USERS[:2]):
         wanted = Counter(f"for {account} {number}" for number in range(first, 32, 2))
-        arrives(site, server, account, *wanted)
         shown = subjects(site, server, account)
         assert Counter({s: n for s, n in shown.items() if s.startswith("for ")}) == wanted
 
