@@ -152,16 +152,17 @@ class Told:
             routes.Routes(
                 settings.receivers,
                 settings.domains,
-                routes.resolver(RESOLVER.host, RESOLVER.port),
+                routes.resolver(RESOLVER),
             ),
         )
 
 
 def handlers(told: Told, office: lmtp.Server) -> dict[str, Handler]:
     """Return what serves the connections of each socket but those of the doors."""
+    reach = dns.Reach(RESOLVER)
     return {
         "lmtp": office.serve,
-        "milter": lambda reader, writer: milter.serve(reader, writer, told.now.rules),
+        "milter": lambda reader, writer: milter.serve(reader, writer, told.now.rules, reach),
         "auth": lambda reader, writer: auth.serve(reader, writer, told.now.login),
         "routes": lambda reader, writer: routes.serve(reader, writer, told.now.routes),
         "dns": dns.Server(RESOLVER).serve,

@@ -124,7 +124,7 @@ class Login:
         except (OSError, EOFError, ValueError) as error:
             raise Unavailable(f"PMail cannot be asked: {type(error).__name__}") from error
         who = split(name)[0] if account is None else account.name
-        if not await self.watch.settle(address, who, right, since):
+        if not await self.watch.settle(address, who, right, since, password):
             raise Unavailable("too many wrong logins from this address")
         return account if right else None
 

@@ -1,4 +1,4 @@
-"""DNS over TCP for PMail: all mail leads to Postfix, the rest is asked of the host's resolver.
+"""DNS over TCP (RFC 7766): for PMail all mail leads to Postfix; the host's resolver is asked.
 
 PMail looks up the MX of a receiver before it sends, and knows no other way than an MX host with an
 address. Here every domain has one and the same: so domains with only an A record, with a null MX,
@@ -8,14 +8,18 @@ with MX hosts that do not resolve or have IPv6 only, are all Postfix's business.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import struct
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 RELAY = "relay.pmail-deploy.invalid"
 # TEST-NET-1 (RFC 5737); nftables in PMail's namespace leads its port 25 to Postfix.
 ADDRESS = "192.0.2.25"
 _TTL = 60
-_A, _MX, _AAAA = 1, 15, 28
+_A, MX, _AAAA = 1, 15, 28
+_SOA = 6
 _INTERNET = 1
 _NO_ERROR, _FORMAT_ERROR, _SERVER_FAILURE, _NO_NAME = 0, 1, 2, 3
 _HEADER = struct.Struct("!6H")
@@ -25,6 +29,7 @@ _LONGEST = 4096
 _IDLE = 30.0
 _WITHIN = 5.0
 _CONNECTIONS = 64
+_BELIEVED = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ def answer(question: Question) -> bytes | None:
     """Return the answer that is given here, None where the resolver is to be asked."""
     if question.klass != _INTERNET:
         return None
-    if question.type == _MX:
+    if question.type == MX:
         labels = RELAY.split(".")
         name = b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
         return _response(question, _NO_ERROR, struct.pack("!H", 0) + name)
@@ -112,8 +117,73 @@ def _response(question: Question, code: int, data: bytes | None = None) -> bytes
     return head + question.raw + record + data
 
 
+def query(name: str, kind: int) -> bytes:
+    """Return a question to a recursive resolver. Raises ValueError for what is no name."""
+    labels = [label.encode("ascii") for label in name.rstrip(".").split(".")]
+    if not all(0 < len(label) < 64 for label in labels):
+        raise ValueError("no domain name")
+    encoded = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+    head = _HEADER.pack(secrets.randbits(16), 0x0100, 1, 0, 0, 0)
+    return head + encoded + struct.pack("!2H", kind, _INTERNET)
+
+
+async def ask(upstream: Upstream, question: bytes, within: float) -> bytes:
+    """Return a resolver's answer to a query.
+
+    within: seconds. Raises OSError (TimeoutError too), EOFError, and ValueError for the answer to
+    another question.
+    """
+    async with asyncio.timeout(within):
+        reader, writer = await asyncio.open_connection(upstream.host, upstream.port)
+        try:
+            writer.write(_framed(question))
+            await writer.drain()
+            response = await _message(reader, 65535)
+        finally:
+            writer.close()
+    if response[:2] != question[:2] or len(response) < _HEADER.size:
+        raise ValueError("an answer to another question")
+    return response
+
+
+def resolved(response: bytes) -> bool:
+    """Return whether an answer says what there is, or that there is nothing (RFC 1035 4.1.1)."""
+    return response[3] & 0x0F in (_NO_ERROR, _NO_NAME)
+
+
+class Reach:
+    """Whether the host's resolver reaches the world's DNS now.
+
+    clock: seconds, never backwards. A yes is believed for ten seconds, a no never.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        within: float = _WITHIN,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._upstream = upstream
+        self._within = within
+        self._clock = clock
+        self._until = -1.0
+
+    async def __call__(self) -> bool:
+        """Ask for a name that no cache can have, unless that was just done."""
+        if self._clock() < self._until:
+            return True
+        try:
+            question = query(f"{secrets.token_hex(8)}.arpa", _SOA)
+            reached = resolved(await ask(self._upstream, question, self._within))
+        except (OSError, EOFError, ValueError):
+            return False
+        if reached:
+            self._until = self._clock() + _BELIEVED
+        return reached
+
+
 class Server:
-    """Serves connections (RFC 7766: a length of two bytes before each message).
+    """Serves connections.
 
     upstream: the resolver for what is not answered here. within: seconds that it may take.
     """
@@ -150,22 +220,9 @@ class Server:
         except ValueError:
             return failure(query)
         try:
-            async with asyncio.timeout(self._within):
-                return await self._ask(query)
+            return await ask(self._upstream, query, self._within)
         except (OSError, EOFError, ValueError):
             return failure(query)
-
-    async def _ask(self, query: bytes) -> bytes:
-        reader, writer = await asyncio.open_connection(self._upstream.host, self._upstream.port)
-        try:
-            writer.write(_framed(query))
-            await writer.drain()
-            response = await _message(reader, 65535)
-        finally:
-            writer.close()
-        if response[:2] != query[:2]:
-            raise ValueError("an answer to another question")
-        return response
 
 
 async def _message(reader: asyncio.StreamReader, longest: int) -> bytes:

@@ -79,22 +79,15 @@ def mailbox(value: str) -> str | None:
 
     value: unfolded. It is an address without quotes, or that in angle brackets after a name. PMail
     (dto/parsemail/email.go: buildUser) takes what stands between the first `<` and the last `>`
-    where Go cannot read a field, in quotes and comments too. So there are no other brackets and no
-    comments, and what is encoded in the name hides neither a bracket nor an address. A name that
-    is an address is that of the field. None for all else, though RFC 5322 section 3.4 may allow it.
+    where Go cannot read a field, in quotes and comments too. So there are no other brackets, no
+    comments but a plain one at the end, as Postfix and cron add it, and what is encoded in the name
+    hides neither a bracket nor an address. A name that is an address is that of the field. None
+    for all else, though RFC 5322 section 3.4 may allow it.
     """
-    found = _read(value)
+    found = _read(_REMARK.sub("", value))
     if found is None or (_DOT_ATOM.fullmatch(found.name) and not found.twice):
         return None
     return found.address
-
-
-def own_mailbox(value: str) -> str | None:
-    """Return the same for mail that this host makes: Postfix and cron add a plain comment.
-
-    value: unfolded, such as `MAILER-DAEMON@smtp.example.test (Mail Delivery System)`.
-    """
-    return mailbox(_REMARK.sub("", value))
 
 
 def has_address(value: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ipaddress
+import os
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
@@ -17,11 +19,23 @@ _RECORDS = 10_000
 _NAME = 64
 
 
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """A wrong login. other: its account in a place's record, its place in an account's.
+
+    tried: what stands for the password, b"" where it is not known.
+    """
+
+    when: float
+    other: str
+    tried: bytes
+
+
 @dataclass(slots=True)
 class _Record:
-    """Wrong logins of a place (when, account) or for an account (when, place), oldest first."""
+    """Wrong logins of a place or for an account, oldest first."""
 
-    wrong: deque[tuple[float, str]] = field(default_factory=deque)
+    wrong: deque[_Wrong] = field(default_factory=deque)
     until: float = 0.0
 
 
@@ -36,14 +50,14 @@ class _Table:
     def get(self, key: str, now: float) -> _Record:
         """Return the record of a key without what is too old; an empty one is not kept."""
         record = self._records.get(key) or _Record()
-        while record.wrong and record.wrong[0][0] <= now - self._within:
+        while record.wrong and record.wrong[0].when <= now - self._within:
             record.wrong.popleft()
         return record
 
-    def add(self, key: str, other: str, now: float) -> _Record:
+    def add(self, key: str, wrong: _Wrong) -> _Record:
         """Note a wrong login and return the record."""
-        record = self.get(key, now)
-        record.wrong.append((now, other))
+        record = self.get(key, wrong.when)
+        record.wrong.append(wrong)
         if len(record.wrong) > self._each:
             record.wrong.popleft()
         self._records[key] = record
@@ -55,7 +69,7 @@ class _Table:
     def forget(self, key: str, other: str, now: float) -> None:
         """Take back the wrong logins of a key that were for the other."""
         record = self.get(key, now)
-        kept = [guess for guess in record.wrong if guess[1] != other]
+        kept = [guess for guess in record.wrong if guess.other != other]
         record.wrong.clear()
         record.wrong.extend(kept)
 
@@ -76,18 +90,23 @@ class Guesses:
         """Return whether logins from an address are refused without a look at the password."""
         return self._places.get(place(address), now).until > now
 
-    def wrong(self, address: str, account: str, now: float) -> int:
+    def wrong(self, address: str, account: str, now: float, tried: bytes = b"") -> int:
         """Note a wrong login.
 
-        account: "" where it is not known. Returns how many wrong logins the address had where this
-        one is the reason that it is held from now on, 0 otherwise.
+        account: "" where it is not known. tried: what stands for the password, b"" where it is not
+        known: the same again guesses nothing, as of programs that have an old password. Returns how
+        many wrong logins the address had where this one is the reason that it is held from now on,
+        0 otherwise.
         """
         where, who = place(address), _name(account)
+        before = self._places.get(where, now).wrong
+        if tried and any((each.other, each.tried) == (who, tried) for each in before):
+            return 0
         if who:
-            self._accounts.add(who, where, now)
+            self._accounts.add(who, _Wrong(now, where, tried))
         if _loopback(where) or self.held(address, now):
             return 0
-        record = self._places.add(where, who, now)
+        record = self._places.add(where, _Wrong(now, who, tried))
         count = len(record.wrong)
         if count < self._rule.most:
             return 0
@@ -113,7 +132,7 @@ class Guesses:
         where, who = place(address), _name(account)
         here = self._places.get(where, now).wrong
         there = self._accounts.get(who, now).wrong if who else deque()
-        if not here and all(other != where for _, other in there):
+        if not here and all(each.other != where for each in there):
             return 0.0
         if len(there) > self._crowd:
             return _CAP
@@ -133,6 +152,7 @@ class Watch:
         self._guesses = guesses
         self._clock = clock
         self._sleep = sleep
+        self._key = os.urandom(16)
 
     def now(self) -> float:
         """Return the time, in seconds since some start."""
@@ -142,16 +162,23 @@ class Watch:
         """Return whether an address is held off now."""
         return self._guesses.held(address, self._clock())
 
-    async def settle(self, address: str, account: str, right: bool, since: float) -> bool:
+    async def settle(
+        self, address: str, account: str, right: bool, since: float, password: bytes = b""
+    ) -> bool:
         """Note how a login ended and wait until it may be answered.
 
-        account: "" where it is not known. since: `now()` when the login came. Returns False where
-        it must not be answered: the address has become held meanwhile, by guesses side by side.
+        account, password: "", b"" where they are not known. since: `now()` when the login came.
+        Returns False where it must not be answered: the address has become held meanwhile, by
+        guesses side by side.
         """
+        # Nothing of the password is kept that says anything about it elsewhere.
+        tried = (
+            hashlib.blake2b(password, digest_size=8, key=self._key).digest() if password else b""
+        )
         now = self._clock()
         if right:
             self._guesses.right(address, account, now)
-        elif count := self._guesses.wrong(address, account, now):
+        elif count := self._guesses.wrong(address, account, now, tried):
             event("login_held", address=place(address), count=count)
         waited = now - since
         delay = self._guesses.delay(address, account, now)

@@ -25,7 +25,8 @@ _TABLES = """
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
     CREATE TABLE IF NOT EXISTS spent (
-        kind TEXT NOT NULL, mailbox TEXT NOT NULL, time REAL NOT NULL, recipients INTEGER NOT NULL
+        kind TEXT NOT NULL, mailbox TEXT NOT NULL, time REAL NOT NULL, recipients INTEGER NOT NULL,
+        message TEXT NOT NULL
     );
     CREATE INDEX IF NOT EXISTS spent_by ON spent (kind, mailbox, time);
     CREATE TABLE IF NOT EXISTS told (
@@ -66,18 +67,20 @@ class Purses:
         with suppress(sqlite3.OperationalError):
             self._do(lambda connection, now: None)
 
-    def spend(self, mailbox: str, recipients: int) -> str:
+    def spend(self, mailbox: str, recipients: int, message: str = "") -> str:
         """Count one message to that many recipients, unless it is too much.
 
-        Returns "" if it is counted, else the limit that it would break, like "100 messages an
-        hour"; then nothing is spent, and the event mailbox_limited tells of it once an hour.
+        message: what tells it from others; the same one to further recipients is one message. ""
+        where every one counts. Returns "" if it is counted, else the limit that it would break,
+        like "100 messages an hour"; then nothing is spent, and the event mailbox_limited tells of
+        it once an hour.
         """
         who = mailbox.lower()
 
         def work(connection: sqlite3.Connection, now: float) -> tuple[str, bool]:
-            limit = self._broken(connection, who, recipients, now)
+            limit = self._broken(connection, who, recipients, message, now)
             if not limit:
-                _put(connection, _SENT, who, recipients, now)
+                _put(connection, _SENT, who, recipients, message, now)
             return limit, bool(limit) and _first(connection, _SENT, who, now)
 
         limit, tell = self._do(work)
@@ -88,30 +91,28 @@ class Purses:
     def forward(self, mailbox: str) -> bool:
         """Count one message that a rule of a mailbox forwards, unless it is too much.
 
-        Returns whether it is counted; if not, the event forward_braked tells of it once an hour.
+        Returns whether it is counted.
         """
         who = mailbox.lower()
 
-        def work(connection: sqlite3.Connection, now: float) -> tuple[bool, bool]:
-            messages, _ = _used(connection, _FORWARDED, who, now - _HOUR)
+        def work(connection: sqlite3.Connection, now: float) -> bool:
+            messages, _ = _used(connection, _FORWARDED, who, "", now - _HOUR)
             counted = messages < self._forwards_hour
             if counted:
-                _put(connection, _FORWARDED, who, 1, now)
-            return counted, not counted and _first(connection, _FORWARDED, who, now)
+                _put(connection, _FORWARDED, who, 1, "", now)
+            return counted
 
-        counted, tell = self._do(work)
-        if tell:
-            limit = f"{self._forwards_hour} forwarded messages an hour"
-            event("forward_braked", mailbox=mailbox, why=limit)
-        return counted
+        return self._do(work)
 
-    def _broken(self, connection: sqlite3.Connection, who: str, recipients: int, now: float) -> str:
+    def _broken(
+        self, connection: sqlite3.Connection, who: str, recipients: int, message: str, now: float
+    ) -> str:
         limits = self._limits
         for name, seconds, most, most_recipients in (
             ("an hour", _HOUR, limits.messages_hour, limits.recipients_hour),
             ("a day", _DAY, limits.messages_day, limits.recipients_day),
         ):
-            messages, to = _used(connection, _SENT, who, now - seconds)
+            messages, to = _used(connection, _SENT, who, message, now - seconds)
             if messages + 1 > most:
                 return f"{most} messages {name}"
             if to + recipients > most_recipients:
@@ -200,18 +201,24 @@ def _aside(path: Path) -> None:
             old.replace(new)
 
 
-def _used(connection: sqlite3.Connection, kind: str, who: str, since: float) -> tuple[int, int]:
-    """Return messages and recipients after a time."""
-    messages, recipients = connection.execute(
-        "SELECT count(*), coalesce(sum(recipients), 0) FROM spent"
-        " WHERE kind = ? AND mailbox = ? AND time > ?",
+def _used(
+    connection: sqlite3.Connection, kind: str, who: str, message: str, since: float
+) -> tuple[int, int]:
+    """Return messages and recipients after a time, without that message itself."""
+    rows = connection.execute(
+        "SELECT message, count(*), sum(recipients) FROM spent"
+        " WHERE kind = ? AND mailbox = ? AND time > ? GROUP BY message",
         (kind, who, since),
-    ).fetchone()
-    return messages, recipients
+    ).fetchall()
+    messages = sum(1 if name else count for name, count, _ in rows if not name or name != message)
+    return messages, sum(recipients for _, _, recipients in rows)
 
 
-def _put(connection: sqlite3.Connection, kind: str, who: str, recipients: int, now: float) -> None:
-    connection.execute("INSERT INTO spent VALUES (?, ?, ?, ?)", (kind, who, now, recipients))
+def _put(
+    connection: sqlite3.Connection, kind: str, who: str, recipients: int, message: str, now: float
+) -> None:
+    row = (kind, who, now, recipients, message)
+    connection.execute("INSERT INTO spent VALUES (?, ?, ?, ?, ?)", row)
 
 
 def _first(connection: sqlite3.Connection, kind: str, who: str, now: float) -> bool:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from edge.events import event
@@ -33,7 +33,8 @@ _LENGTH = struct.Struct(">I")
 _OPTIONS = struct.Struct(">III")
 # Postfix cuts a header field at header_size_limit, 102,400 bytes.
 _MOST_PACKET = 256 * 1024
-_MOST_HEADERS = 2 * 1024 * 1024
+# PMail's go-message reads no more than 1 MiB of header fields; ours come on top.
+_MOST_HEADERS = 1000 * 1024
 # What each field takes beside its text, so that many small ones are bounded too.
 _FIELD = 100
 # libmilter's own: an SMTP session in which nothing has to be asked can last.
@@ -42,6 +43,9 @@ _WRITE = 60.0
 
 _CONTINUE = b"c"
 _TEMPFAIL = b"t"
+_NO_DNS = Decision(
+    reply="451 4.4.3 who the message is from cannot be looked up now: this server has no DNS"
+)
 _TOO_LARGE = Decision(reply="552 5.3.4 the header fields of the message are too large")
 
 
@@ -59,14 +63,19 @@ class _Transaction:
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
-async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rules: Rules) -> None:
+async def serve(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    rules: Rules,
+    reach: Callable[[], Awaitable[bool]],
+) -> None:
     """Answer one connection of Postfix until it ends, and close it.
 
-    What breaks the protocol or takes too long ends it; Postfix then says 451
-    (milter_default_action = tempfail).
+    reach: whether this host has DNS now. What breaks the protocol or takes too long ends it;
+    Postfix then says 451 (milter_default_action = tempfail).
     """
     try:
-        await _Session(reader, writer, rules).run()
+        await _Session(reader, writer, rules, reach).run()
     except (_Broken, TimeoutError, ConnectionError) as error:
         _LOG.warning("connection ended: %s: %s", type(error).__name__, error)
     except asyncio.IncompleteReadError as error:
@@ -82,11 +91,16 @@ class _Session:
     """One connection of Postfix: one SMTP session, or one message that it made itself."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rules: Rules
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        rules: Rules,
+        reach: Callable[[], Awaitable[bool]],
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._rules = rules
+        self._reach = reach
         self._daemon = ""
         self._here = False
         self._login = ""
@@ -171,6 +185,10 @@ class _Session:
         if decision is None:
             await self._send((_TEMPFAIL,))
             return
+        # OpenDMARC without DNS says that SPF failed and that there is no policy, not that it could
+        # not be seen.
+        if decision.doubtful and not await self._reach():
+            decision = _NO_DNS
         if decision.discarded:
             event("forward_braked", mailbox=decision.discarded, why=decision.why)
         await self._send((*_changes(decision), _verdict(decision)))

@@ -35,6 +35,17 @@ class Held(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class _Login:
+    """What a client logs in with: "" and b"" for what is not known."""
+
+    account: str = ""
+    password: bytes = b""
+
+
+_NOBODY = _Login()
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """A client on one side, PMail on the other. address: the client's."""
 
@@ -59,9 +70,10 @@ class Link:
         """Pass bytes to the client. Raises OSError."""
         await _send(self.client[1], data)
 
-    async def answer(self, account: str, right: bool, since: float) -> None:
+    async def answer(self, login: _Login, right: bool, since: float) -> None:
         """Wait until the answer to a login may pass. Raises Held where it must not."""
-        if not await self.watch.settle(self.address, account, right, since):
+        settled = self.watch.settle(self.address, login.account, right, since, login.password)
+        if not await settled:
             raise Held
 
 
@@ -83,7 +95,7 @@ class Imap:
         self._inside = asyncio.Event()
         self._answered = asyncio.Event()
         self._prompted = False
-        self._account = ""
+        self._login = _NOBODY
         self._since = 0.0
 
     async def run(self) -> None:
@@ -96,7 +108,7 @@ class Imap:
         while not self._inside.is_set():
             line = await reader.readline()
             known = _plain(line) if prompted else _imap(line)
-            self._account, self._since = known or "", self._link.watch.now()
+            self._login, self._since = known or _NOBODY, self._link.watch.now()
             self._prompted = False
             self._answered.clear()
             await self._link.up(line)
@@ -124,9 +136,9 @@ class Imap:
             return
         right = answer.startswith(b"OK [CAPABILITY ")
         if right or answer.startswith(b"NO [AUTHENTICATIONFAILED]"):
-            await self._link.answer(self._account, right, self._since)
+            await self._link.answer(self._login, right, self._since)
             # Of what follows unread commands it is not known when they came.
-            self._account, self._since = "", self._link.watch.now()
+            self._login, self._since = _NOBODY, self._link.watch.now()
         if right:
             self._inside.set()
         self._prompted = tag == b"+"
@@ -138,31 +150,33 @@ _TAG = rb'[^\x00-\x20\x7f-\xff"%()*+\\\]{]+'
 _ATOM = rb'[^\x00-\x20\x7f-\xff"%()*\\\]{]+'
 _QUOTED = rb'"(?:[^"\\\r\n\x00]|\\["\\])*"'
 _LOGIN = re.compile(
-    rb"%s LOGIN (%s|%s) (?:%s|%s)\r?\n" % (_TAG, _QUOTED, _ATOM, _QUOTED, _ATOM), re.IGNORECASE
+    rb"%s LOGIN (%s|%s) (%s|%s)\r?\n" % (_TAG, _QUOTED, _ATOM, _QUOTED, _ATOM), re.IGNORECASE
 )
 _PLAIN = re.compile(rb"%s AUTHENTICATE PLAIN(?: ([A-Za-z0-9+/=]+))?\r?\n" % _TAG, re.IGNORECASE)
 _OTHER = re.compile(rb"%s (?:CAPABILITY|NOOP|LOGOUT)\r?\n" % _TAG, re.IGNORECASE)
 
 
-def _imap(line: bytes) -> str | None:
-    """Return the account that a command logs in to, "" for none, None for a command not read."""
+def _imap(line: bytes) -> _Login | None:
+    """Return what a command logs in with, None for a command that is not read."""
     if match := _LOGIN.fullmatch(line):
-        name: bytes = match[1]
-        if name.startswith(b'"'):
-            name = re.sub(rb"\\(.)", rb"\1", name[1:-1])
-        return _local(name)
+        return _Login(_local(_string(match[1])), _string(match[2]))
     if match := _PLAIN.fullmatch(line):
-        return _plain(match[1]) if match[1] else ""
-    return "" if _OTHER.fullmatch(line) else None
+        return _plain(match[1]) if match[1] else _NOBODY
+    return _NOBODY if _OTHER.fullmatch(line) else None
 
 
-def _plain(data: bytes) -> str:
-    """Return the account in a PLAIN message in base64 (RFC 4616), "" for none."""
+def _string(text: bytes) -> bytes:
+    """Return what a quoted string or an atom says."""
+    return re.sub(rb"\\(.)", rb"\1", text[1:-1]) if text.startswith(b'"') else text
+
+
+def _plain(data: bytes) -> _Login:
+    """Return what a PLAIN message in base64 logs in with (RFC 4616)."""
     try:
         parts = base64.b64decode(data.strip(), validate=True).split(b"\0")
     except binascii.Error:
-        return ""
-    return _local(parts[1]) if len(parts) == 3 else ""
+        return _NOBODY
+    return _Login(_local(parts[1]), parts[2]) if len(parts) == 3 else _NOBODY
 
 
 def _local(name: bytes) -> str:
@@ -182,6 +196,7 @@ class Pop:
         self._inside = asyncio.Event()
         self._answered = asyncio.Event()
         self._account = ""
+        self._password = b""
         self._since = 0.0
 
     async def run(self) -> None:
@@ -195,6 +210,7 @@ class Pop:
                 return
             if command == "USER":
                 self._account = _local(arguments[0]) if arguments else ""
+            self._password = b" ".join(arguments) if command == "PASS" else b""
             self._since = self._link.watch.now()
             self._answered.clear()
             await self._link.up(line)
@@ -209,7 +225,8 @@ class Pop:
                 return
             right = line.startswith(b"+OK User signed in")
             if right or line.startswith(b"-ERR Password incorrect"):
-                await self._link.answer(self._account, right, self._since)
+                login = _Login(self._account, self._password)
+                await self._link.answer(login, right, self._since)
                 if right:
                     self._inside.set()
                 self._answered.set()
@@ -296,13 +313,13 @@ class Https:
             return
         number = int(match[1])
         if asked.token is not None and number == 403:
-            await self._link.answer(_signer(asked.token), False, asked.since)
+            await self._link.answer(_Login(_signer(asked.token)), False, asked.since)
         elif asked.login and number:
-            await self._link.answer(_named(bytes(asked.body)), False, asked.since)
+            await self._link.answer(_Login(_named(bytes(asked.body))), False, asked.since)
         elif asked.login:
             account = _SHOWN.search(content)
             name = account[1].decode("utf-8", "replace") if account else ""
-            await self._link.answer(name, True, asked.since)
+            await self._link.answer(_Login(name), True, asked.since)
 
 
 # dto/response/response.go and controllers/login.go: Go writes the members in this order.

@@ -8,18 +8,17 @@ message may go to receivers of several groups and to users of this server.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from edge import dns
+
 MAX_REQUEST = 1000  # octets
 _KEPT = 3600.0  # seconds that an answer is kept
 _MOST_KEPT = 5000
 _WITHIN = 4.0  # seconds for DNS; then the mail goes by the general service
-_MX, _IN = 15, 1
-_QUESTION = struct.pack("!2H", _MX, _IN)
 
 Lookup = Callable[[str], Awaitable[tuple[str, ...] | None]]
 
@@ -97,11 +96,8 @@ async def _netstring(reader: asyncio.StreamReader) -> str | None:
     return body[:-1].decode("utf-8", "replace")
 
 
-# -- MX by DNS over TCP ------------------------------------------------------------------------
-
-
-def resolver(host: str, port: int) -> Lookup:
-    """Return a lookup that asks a recursive resolver over TCP (RFC 7766).
+def resolver(upstream: dns.Upstream) -> Lookup:
+    """Return a lookup that asks a recursive resolver.
 
     It gives MX hosts, the most preferred first; empty where there are none; None where nobody
     could tell.
@@ -109,29 +105,11 @@ def resolver(host: str, port: int) -> Lookup:
 
     async def lookup(domain: str) -> tuple[str, ...] | None:
         try:
-            async with asyncio.timeout(_WITHIN):
-                reader, writer = await asyncio.open_connection(host, port)
-                try:
-                    query = _query(domain)
-                    writer.write(struct.pack("!H", len(query)) + query)
-                    await writer.drain()
-                    (size,) = struct.unpack("!H", await reader.readexactly(2))
-                    return exchanges(await reader.readexactly(size))
-                finally:
-                    writer.close()
-        except (OSError, ValueError, IndexError, struct.error, asyncio.IncompleteReadError):
+            return exchanges(await dns.ask(upstream, dns.query(domain, dns.MX), _WITHIN))
+        except (OSError, EOFError, ValueError, IndexError, struct.error):
             return None
 
     return lookup
-
-
-def _query(domain: str) -> bytes:
-    """A question for MX (RFC 1035 section 4.1). Raises ValueError for what is no name."""
-    labels = [label.encode("ascii") for label in domain.rstrip(".").split(".")]
-    if not all(0 < len(label) < 64 for label in labels):
-        raise ValueError("no domain name")
-    name = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
-    return struct.pack("!6H", secrets.randbits(16), 0x0100, 1, 0, 0, 0) + name + _QUESTION
 
 
 def exchanges(message: bytes) -> tuple[str, ...] | None:
@@ -139,8 +117,8 @@ def exchanges(message: bytes) -> tuple[str, ...] | None:
 
     Raises ValueError, IndexError or struct.error for what is no DNS message.
     """
-    _, flags, questions, answers, _, _ = struct.unpack_from("!6H", message)
-    if flags & 0x000F not in (0, 3):
+    _, _, questions, answers, _, _ = struct.unpack_from("!6H", message)
+    if not dns.resolved(message):
         return None
     at = 12
     for _ in range(questions):
@@ -150,7 +128,7 @@ def exchanges(message: bytes) -> tuple[str, ...] | None:
         _, at = _name(message, at)
         kind, _, _, size = struct.unpack_from("!2HIH", message, at)
         at += 10
-        if kind == _MX:
+        if kind == dns.MX:
             (preference,) = struct.unpack_from("!H", message, at)
             found.append((preference, _name(message, at + 2)[0]))
         at += size

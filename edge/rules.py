@@ -32,7 +32,7 @@ _NO_SENDER = (
 )
 _NO_AUTHOR = (
     "550 5.7.1 From has to be one address, alone or in angle brackets after a name: without"
-    " comments, quotes in the address, other angle brackets, or another address as the name"
+    " quotes in the address, other angle brackets, or another address in a name or comment"
 )
 _LATER = "450 4.3.0 the accounts of this server cannot be read now, try again later"
 
@@ -61,7 +61,8 @@ class Decision:
     reply: refusal, code and text in ASCII. discarded: the mailbox whose forward is dropped without
     a word to anybody but the journal, which is told why. sender: new envelope sender ("" for the
     null one), None: as it is. verdict: header to insert at the very top. delete: how many header
-    fields of that verdict's name came with the message and have to go.
+    fields of that verdict's name came with the message and have to go. doubtful: whether a host
+    without DNS would decide the same on anything.
     """
 
     reply: str = ""
@@ -70,12 +71,13 @@ class Decision:
     sender: str | None = None
     verdict: str = ""
     delete: int = 0
+    doubtful: bool = False
 
 
 class Purses(Protocol):
     """Who counts what a mailbox sends; see edge/limits.py."""
 
-    def spend(self, mailbox: str, recipients: int) -> str: ...
+    def spend(self, mailbox: str, recipients: int, message: str = "") -> str: ...
     def forward(self, mailbox: str) -> bool: ...
 
 
@@ -163,10 +165,13 @@ class Rules:
             return _refuse("554 5.4.6 the message has come by here too often: a forwarding loop")
         verdict = self._verdict(message.headers, message.here)
         if verdict == "forged" and config.forgeries == "refuse":
-            return _refuse(
-                "550 5.7.1 the From field names a domain of this server, and DMARC did not pass"
+            return Decision(
+                reply="550 5.7.1 the From field names a domain of this server, and DMARC did not"
+                " pass",
+                doubtful=True,
             )
-        return Decision(verdict=verdict, delete=_foreign_verdicts(message))
+        doubtful = verdict != "trusted"
+        return Decision(verdict=verdict, delete=_foreign_verdicts(message), doubtful=doubtful)
 
     def _verdict(self, headers: Headers, here: bool = False) -> str:
         found = fields.results(headers, self._config.mail_host)
@@ -241,7 +246,10 @@ class Rules:
         """Return a refusal, or that of a purse that is empty, or that the message passes."""
         if reply:
             return _refuse(reply)
-        limit = self._purses.spend(account, message.recipients)
+        # PMail gives us a message once for each domain that it goes to; its Message-ID is PMail's.
+        once = message.daemon == PMAIL
+        name = "".join(fields.values(message.headers, "Message-ID")) if once else ""
+        limit = self._purses.spend(account, message.recipients, name[:_MOST_TEXT])
         if limit:
             return _refuse(f"450 4.7.1 mailbox {account} may send {limit}, try again later")
         return Decision(delete=_foreign_verdicts(message))
@@ -275,15 +283,14 @@ class Rules:
             # would make it pass DMARC elsewhere.
             return Decision(discarded=mailbox, why="a forged author")
         if not self._purses.forward(mailbox):
-            return _refuse(f"450 4.7.1 the rules of mailbox {mailbox} forward too much just now")
+            # Refused, PMail would rebuild it in the user's name. The mailbox has it, and we tell.
+            return Decision(discarded=mailbox, why="too many forwards an hour")
         # A bounce of a bounce would be forwarded, and bounce again.
         null = not traces[0] or fields.automatic(message.headers)
         return Decision(sender="" if null else None, delete=_foreign_verdicts(message))
 
     def _from_host(self, message: Message) -> Decision:
-        authors = fields.values(message.headers, "From")
-        author = fields.own_mailbox(authors[0]) if len(authors) == 1 else None
-        domain = split(author or "")[1]
+        domain = split(_author(message.headers) or "")[1]
         if not self._ours(domain):
             return _refuse("451 4.7.5 mail of this host needs one From field with its own address")
         signer = fields.signing_domain(message.headers)
@@ -301,7 +308,10 @@ class Rules:
     def _mailbox(self, sender: str) -> str:
         """Return the account whose purse an envelope sender of PMail's spends from."""
         local, _ = split(sender)
-        found = self._known(local) or self._known(local.partition("+")[0])
+        try:
+            found = self._known(local) or self._known(local.partition("+")[0])
+        except Unreadable:
+            return local
         return found or self._config.admin
 
     def _ours(self, domain: str) -> bool:

@@ -12,16 +12,18 @@ _FORGED = "forged"  # why the edge keeps what only claims to be from an own doma
 
 
 def all_checks(view: EdgeView | None, server: MailServer) -> Iterator[Result]:
-    """EDGE-01 its programs run, EDGE-02 mail kept aside, EDGE-03 mailboxes that sent too much."""
+    """EDGE-01 its programs run, EDGE-02 mail kept aside, EDGE-03 mailboxes that sent too much,
+    EDGE-04 it has DNS."""
     if view is None:
         return
     if not view.reached:
-        for check in ("EDGE-01", "EDGE-02", "EDGE-03"):
+        for check in ("EDGE-01", "EDGE-02", "EDGE-03", "EDGE-04"):
             yield Result(check, server.host, Status.UNKNOWN, Text.of("checks.host.unseen"))
         return
     yield _runs(view, server)
     yield _kept(view, server)
     yield _sending(view, server)
+    yield _resolver(view, server)
 
 
 def _runs(view: EdgeView, server: MailServer) -> Result:
@@ -53,3 +55,11 @@ def _sending(view: EdgeView, server: MailServer) -> Result:
         return Result("EDGE-03", server.host, Status.WARN, seen, remedy)
     seen = Text.of("checks.edge.quiet", count=len(held))
     return Result("EDGE-03", server.host, Status.PASS, seen)
+
+
+def _resolver(view: EdgeView, server: MailServer) -> Result:
+    if view.deaf:
+        seen = Text.of("checks.edge.deaf", resolver=view.deaf)
+        remedy = Text.of("checks.edge.deaf_remedy")
+        return Result("EDGE-04", server.host, Status.FAIL, seen, remedy)
+    return Result("EDGE-04", server.host, Status.PASS, Text.of("checks.edge.hears"))

@@ -74,6 +74,7 @@ class Elsewhere(Watch):
     def __init__(self, free: int = 3, most: int = 10) -> None:
         self.waits: list[float] = []
         self.settled: list[tuple[str, bool]] = []
+        self.passwords: list[bytes] = []
         rule = config.Guesses(free=free, most=most, within=600, hold=900)
         super().__init__(Guesses(rule), lambda: 0.0, self._wait)
 
@@ -84,7 +85,10 @@ class Elsewhere(Watch):
         """See Watch."""
         return super().held("192.0.2.7")
 
-    async def settle(self, address: str, account: str, right: bool, since: float) -> bool:
+    async def settle(
+        self, address: str, account: str, right: bool, since: float, password: bytes = b""
+    ) -> bool:
         """See Watch."""
         self.settled.append((account, right))
+        self.passwords.append(password)
         return await super().settle("192.0.2.7", account, right, since)

@@ -153,7 +153,7 @@ def test_who_has_no_account_here_is_wrong_without_asking(world: _World, name: st
 def test_wrong_password_fails_and_is_counted(world: _World) -> None:
     answers = world.answers(_request(_plain("Bob", b"guess")))
     assert answers == [b"FAIL\t1\tuser=Bob\t" + WRONG]
-    assert world.watch.settled == [("bob", False)]
+    assert (world.watch.settled, world.watch.passwords) == ([("bob", False)], [b"guess"])
 
 
 def test_plain_without_initial_response_gets_an_empty_challenge(world: _World) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from edge.dns import Server, Upstream, answer, failure, parse
+from edge.dns import Reach, Server, Upstream, answer, failure, parse
 
 A, MX, TXT, AAAA = 1, 15, 16, 28
 
@@ -182,6 +182,77 @@ def test_a_resolver_that_does_not_answer_is_servfail_and_the_connection_goes_on(
     assert _code(answers[0]) == 2
     assert _records(txt, answers[0]) == b""
     assert _code(answers[1]) == 0
+
+
+def _coded(code: int) -> Handler:
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        (size,) = struct.unpack("!H", await reader.readexactly(2))
+        asked = await reader.readexactly(size)
+        reply = asked[:2] + bytes((0x81, 0x80 | code)) + asked[4:]
+        writer.write(struct.pack("!H", len(reply)) + reply)
+        writer.close()
+
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("upstream", "expected"),
+    [(_coded(0), True), (_coded(3), True), (_coded(2), False), (_coded(5), False)]
+    + [(each, False) for each in (_closes, _silent, _of_another)],
+)
+def test_dns_is_reached_where_a_resolver_says_what_there_is(
+    upstream: Handler, expected: bool
+) -> None:
+    async def run() -> bool:
+        resolver, port = await _listening(upstream)
+        try:
+            return await Reach(Upstream("127.0.0.1", port), 0.2)()
+        finally:
+            resolver.close()
+
+    assert asyncio.run(run()) is expected
+
+
+def test_a_yes_is_believed_for_ten_seconds_and_a_no_never() -> None:
+    now = 0.0
+    asked: list[bytes] = []
+
+    async def run() -> list[bool]:
+        nonlocal now
+        code = 3
+
+        async def upstream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(b"")
+            await _coded(code)(reader, writer)
+
+        resolver, port = await _listening(upstream)
+        reach = Reach(Upstream("127.0.0.1", port), clock=lambda: now)
+        found = [await reach(), await reach()]
+        now, code = 10.0, 2
+        found += [await reach(), await reach()]
+        resolver.close()
+        return found
+
+    assert asyncio.run(run()) == [True, True, False, False]
+    assert len(asked) == 3
+
+
+def test_no_cache_can_know_the_name_that_is_asked_for() -> None:
+    names: list[str] = []
+
+    async def upstream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        (size,) = struct.unpack("!H", await reader.readexactly(2))
+        names.append(parse(await reader.readexactly(size)).name)
+        writer.close()
+
+    async def run() -> None:
+        resolver, port = await _listening(upstream)
+        for _ in range(2):
+            await Reach(Upstream("127.0.0.1", port))()
+        resolver.close()
+
+    asyncio.run(run())
+    assert len(set(names)) == 2 and all(name.endswith(".arpa") for name in names)
 
 
 def test_no_resolver_is_servfail() -> None:

@@ -140,7 +140,7 @@ def test_imap_passes_a_right_login_and_all_after_it(world: _World, login: bytes)
     got = world.said("imaps", _imap, b"z CAPABILITY\r\n", login, b"last\r\n", until=b"last\r\n")
     assert b"* CAPABILITY IMAP4rev1\r\n" in got
     assert got.endswith(b"a " + IN + b"last\r\n")
-    assert world.watch.settled == [("bob", True)]
+    assert (world.watch.settled, world.watch.passwords) == ([("bob", True)], [b"right"])
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
@@ -156,7 +156,7 @@ def test_imap_wrong_logins_count_however_the_bytes_are_cut(world: _World, size: 
 def test_imap_literals_hide_no_wrong_login_and_name_nobody(world: _World) -> None:
     got = world.said("imaps", _imap, b"a LOGIN {3}\r\n", b"bob bad\r\n", until=NO)
     assert got.endswith(b"+ Ready for literal data\r\na " + NO)
-    assert world.watch.settled == [("", False)]
+    assert (world.watch.settled, world.watch.passwords) == ([("", False)], [b""])
 
 
 def test_imap_commands_with_one_tag_are_not_mistaken_for_each_other(world: _World) -> None:
@@ -168,7 +168,7 @@ def test_imap_commands_with_one_tag_are_not_mistaken_for_each_other(world: _Worl
 def test_connection_ends_and_the_next_is_refused_when_its_address_becomes_held(
     world: _World,
 ) -> None:
-    got = world.said("imaps", _imap, b"".join(b"a LOGIN bob x\r\n" for _ in range(60)))
+    got = world.said("imaps", _imap, b"".join(b"a LOGIN bob x%d\r\n" % n for n in range(60)))
     assert got.count(b" NO ") == 9
     assert len(world.watch.settled) == 10
     with pytest.raises(OSError):
@@ -221,6 +221,7 @@ def test_pop_counts_passwords_but_neither_odd_commands_nor_mail(world: _World) -
     got = world.said("pops", _pop, sent, until=b"\r\n.\r\n")
     assert got.endswith(b"+OK User signed in\r\n+OK\r\n-ERR Password incorrect!\r\n.\r\n")
     assert world.watch.settled == [("bob", False), ("bob", True)]
+    assert world.watch.passwords == [b"x", b"right"]
 
 
 @pytest.mark.parametrize("more", [b"USER carol", b"PASS x", "pa\u017f\u017f x".encode(), b"stls"])

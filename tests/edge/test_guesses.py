@@ -60,6 +60,20 @@ def test_right_login_takes_back_slips_for_its_own_account_only() -> None:
     assert guesses.delay(HERE, "bob", 1.0) == 0
 
 
+def test_the_same_wrong_password_again_is_no_other_guess() -> None:
+    guesses = _guesses()
+    assert not any(guesses.wrong(HERE, "bob", 0.0, b"old") for _ in range(50))
+    assert guesses.delay(HERE, "bob", 0.0) == 0
+    for number in range(8):
+        assert not guesses.wrong(HERE, f"user{number}", 0.0, b"old")
+    assert guesses.wrong(HERE, "bob", 0.0, b"other") == 10
+
+
+def test_a_password_that_is_not_known_is_always_another_guess() -> None:
+    guesses = _guesses()
+    assert [guesses.wrong(HERE, "bob", 0.0) for _ in range(10)] == [0] * 9 + [10]
+
+
 def test_right_login_of_an_unknown_account_takes_nothing_back() -> None:
     guesses = _guesses()
     for _ in range(5):
@@ -120,6 +134,18 @@ def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
     assert guesses.held(HERE, 1.0)
     guesses.wrong("10.9.9.9", "last", 1.0)
     assert not guesses.held(HERE, 1.0)
+
+
+def test_watch_tells_passwords_apart() -> None:
+    watch = Watch(_guesses(), lambda: 0.0)
+
+    async def held(*passwords: bytes) -> bool:
+        for password in passwords:
+            await watch.settle("203.0.113.9", "bob", False, -99.0, password)
+        return watch.held("203.0.113.9")
+
+    assert not asyncio.run(held(*[b"old"] * 20))
+    assert asyncio.run(held(*(b"%d" % number for number in range(9))))
 
 
 def test_watch_waits_what_is_left_and_refuses_what_became_held_meanwhile(

@@ -102,12 +102,16 @@ class _Postfix:
         return answers
 
 
-def _talk(rules: Rules, script: Callable[[_Postfix], Awaitable[None]]) -> None:
+def _talk(rules: Rules, script: Callable[[_Postfix], Awaitable[None]], dns: bool = True) -> None:
     """Let Postfix follow a script, hang up, and wait until we have noticed."""
+
+    async def reach() -> bool:
+        return dns
 
     async def both() -> None:
         ours, theirs = socket.socketpair()
-        server = asyncio.create_task(serve(*await asyncio.open_connection(sock=ours), rules))
+        streams = await asyncio.open_connection(sock=ours)
+        server = asyncio.create_task(serve(*streams, rules, reach))
         postfix = _Postfix(*await asyncio.open_connection(sock=theirs))
         await script(postfix)
         postfix.writer.close()
@@ -346,9 +350,40 @@ def test_a_connection_that_breaks_within_a_packet_just_ends() -> None:
     _talk(_Scripted(), script)
 
 
+@pytest.mark.parametrize("dns", [True, False])
+@pytest.mark.parametrize(
+    "decision",
+    [Decision(verdict="untrusted", doubtful=True), Decision(reply="550 no", doubtful=True)],
+)
+def test_what_is_in_doubt_waits_at_its_sender_while_the_host_has_no_dns(
+    decision: Decision, dns: bool
+) -> None:
+    rules = _Scripted(decision)
+
+    async def script(postfix: _Postfix) -> None:
+        await postfix.greet()
+        await postfix.mail(b"<ann@far.test>", b"<bob@example.test>")
+        answers = await postfix.content((b"From", b"Ann <ann@far.test>"))
+        assert (answers[-1].startswith(b"y451 4.4.3 "), len(answers) == 1) == (
+            not dns,
+            not dns or bool(decision.reply),
+        )
+
+    _talk(rules, script, dns)
+
+
+def test_what_is_beyond_doubt_passes_without_dns() -> None:
+    async def script(postfix: _Postfix) -> None:
+        await postfix.greet()
+        await postfix.mail(b"<ann@far.test>", b"<bob@example.test>")
+        assert (await postfix.content((b"From", b"Ann <ann@far.test>")))[-1] == b"c"
+
+    _talk(_Scripted(Decision(verdict="trusted")), script, dns=False)
+
+
 def test_the_real_rules_put_their_verdict_on_top() -> None:
     class _None:
-        def spend(self, mailbox: str, recipients: int) -> str:
+        def spend(self, mailbox: str, recipients: int, message: str = "") -> str:
             raise AssertionError
 
         def forward(self, mailbox: str) -> bool:

@@ -8,6 +8,7 @@ import dns.message
 import dns.rrset
 
 from edge import routes
+from edge.dns import Upstream
 from edge.routes import Routes, exchanges, service_for
 
 RECEIVERS = (("qq", (".qq.com",)), ("gmail", (".google.com", "gmail.test")))
@@ -86,9 +87,9 @@ def test_the_resolver_is_asked_over_tcp() -> None:
             await writer.drain()
 
         server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        found = await routes.resolver(*server.sockets[0].getsockname())("shop.test")
+        found = await routes.resolver(Upstream(*server.sockets[0].getsockname()))("shop.test")
         server.close()
-        assert await routes.resolver("127.0.0.1", 9)("shop.test") is None
+        assert await routes.resolver(Upstream("127.0.0.1", 9))("shop.test") is None
         return found
 
     assert asyncio.run(run()) == ("mx.qq.com",)

@@ -704,6 +704,16 @@ def what_stops_refuses_for_now(site: Site, server: Server) -> None:
     held = [(each.account, each.subject) for each in rows(server) if "waits" in each.subject]
     assert sorted(held) == [("bob", f"waits for {BOB}"), ("carol", f"waits for {CAROL}")]
 
+    chain = "type filter hook output priority 0; th dport 53 drop;"
+    cut = f"table inet lab_no_dns {{ chain c {{ {chain} }}; }}"
+    server.host.run(f"echo '{cut}' | nft -f -", check=True)
+    refused = (451, "4.4.3 who the message is from cannot be looked up now: this server has no DNS")
+    # That there was DNS is believed for ten seconds.
+    assert wait_for(lambda: comes_in("without DNS", BOB) == refused, _LONG, 1)
+    server.host.run("nft delete table inet lab_no_dns", check=True)
+    assert comes_in("with DNS again", BOB)[0] == 250
+    assert arrives(server, "bob", "with DNS again")
+
     for breaks, mends, code in (
         ("pmail-deploy-verify", "pmail-deploy-verify", 451),
         ("pmail-deploy-dmarc", "pmail-deploy-dmarc", 451),
