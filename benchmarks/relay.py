@@ -20,9 +20,10 @@ from pathlib import Path
 
 from benchmarks.bootstrap import timed
 from benchmarks.frame import fresh_lab, runs, spread
+from probes.tls import accepting_any
 from tests.lab.network import Network
 from tests.lab.operator import Operator
-from tests.lab_tests.site import Server, Site, careless, submit
+from tests.lab_tests.site import Server, Site, submit
 
 MODES = ("direct", "relay")
 MESSAGES = int(os.environ.get("PMAIL_MESSAGES", "1000"))
@@ -80,7 +81,9 @@ def outgoing(site: Site, server: Server) -> None:
     """One message of a mail program, to port 465."""
     sender, to = "admin@example.test", "someone@recv.test"
     with Network().entered():
-        client = smtplib.SMTP_SSL(server.ip, 465, "client.test", context=careless(), timeout=120)
+        client = smtplib.SMTP_SSL(
+            server.ip, 465, "client.test", context=accepting_any(), timeout=120
+        )
         client.login("admin", site.password(server, "admin"))
         client.sendmail(sender, [to], _TEXT.format(sender, to))
         client.quit()

@@ -64,12 +64,18 @@ class Daemon:
 
 
 def wait_for(true: Callable[[], bool], seconds: float, pause: float = 0.05) -> bool:
-    """Wait until something is true; False when it did not become so in time."""
+    """Wait until something is true; False when it did not become so in time.
+
+    Looking takes half of the time at most: what is waited for needs the machine too.
+    """
     deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not true():
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             return False
-        time.sleep(pause)
+        time.sleep(max(pause, now - began))
+        began = time.monotonic()
     return True
 
 

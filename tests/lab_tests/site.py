@@ -10,7 +10,6 @@ import json
 import re
 import secrets
 import smtplib
-import ssl
 import subprocess
 import threading
 import time
@@ -25,6 +24,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 
+from probes.tls import accepting_any
 from tests.lab import nameservers
 from tests.lab.certificates import issue
 from tests.lab.hosts import Host
@@ -185,7 +185,7 @@ class Site:
     def can_log_in(self, server: Server, account: str) -> bool:
         """Whether an account can log in by IMAP."""
         with Network().entered():
-            client = imaplib.IMAP4_SSL(server.ip, 993, ssl_context=careless(), timeout=30)
+            client = imaplib.IMAP4_SSL(server.ip, 993, ssl_context=accepting_any(), timeout=30)
             try:
                 client.login(account, self.password(server, account))
             except imaplib.IMAP4.error:
@@ -250,14 +250,6 @@ def acme(method: str) -> dict[str, object]:
     }
 
 
-def careless() -> ssl.SSLContext:
-    """A TLS context that accepts any certificate."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def submit(
     site: Site, server: Server, to: str, account: str = "admin", domain: str | None = None
 ) -> Verdict:
@@ -284,7 +276,7 @@ def send(
     message.set_content("Hello.\r\n")
     with Network().entered():
         client = smtplib.SMTP_SSL(
-            server.ip, 465, local_hostname="client.test", context=careless(), timeout=60
+            server.ip, 465, local_hostname="client.test", context=accepting_any(), timeout=60
         )
         client.login(account, site.password(server, account))
         client.send_message(message)
@@ -294,7 +286,7 @@ def send(
 def inbox(site: Site, server: Server, account: str = "admin") -> str:
     """All messages in an account's inbox, decoded as far as a person would read them."""
     with Network().entered():
-        client = imaplib.IMAP4_SSL(server.ip, 993, ssl_context=careless(), timeout=60)
+        client = imaplib.IMAP4_SSL(server.ip, 993, ssl_context=accepting_any(), timeout=60)
         try:
             client.login(account, site.password(server, account))
             count = int(client.select("INBOX", readonly=True)[1][0] or b"0")

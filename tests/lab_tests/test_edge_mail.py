@@ -26,13 +26,14 @@ import pytest
 from deploys.edge.layout import NAMESPACE_FILE, TRUSTED, UNTRUSTED
 from deploys.outbound.layout import SIGNING_TABLE
 from deploys.pmail_server.database import stored_password
+from probes.tls import accepting_any
 from tests.lab.nameservers import SECONDARY
 from tests.lab.network import RECEIVER, Network
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver, Verdict
 from tests.lab_tests.conftest import add_relayed
 from tests.lab_tests.mail_shapes import AUTHOR, READER, Shape, cases, shapes
-from tests.lab_tests.site import Server, Site, careless, inbox, send
+from tests.lab_tests.site import Server, Site, inbox, send
 from tests.pmail_binary import pmail_binary
 
 pytestmark = pytest.mark.lab
@@ -92,7 +93,7 @@ def submission(site: Site, server: Server, account: str = "bob") -> Iterator[smt
     """A connection to 465 of who has logged in."""
     with Network().entered():
         client = smtplib.SMTP_SSL(
-            server.ip, 465, local_hostname="client.test", context=careless(), timeout=120
+            server.ip, 465, local_hostname="client.test", context=accepting_any(), timeout=120
         )
     try:
         client.login(account, site.password(server, account))
@@ -144,7 +145,7 @@ def by_web(site: Site, server: Server, account: str, to: str, subject: str) -> N
         },
     )
     opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=careless())
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=accepting_any())
     )
     with Network().entered(), opener.open(request, timeout=120) as reply:
         answer = json.loads(reply.read())
@@ -181,7 +182,7 @@ def nothing_waits(server: Server) -> None:
 def subjects(site: Site, server: Server, account: str, folder: str = "INBOX") -> Counter[str]:
     """Subjects in a folder, and how often each is there."""
     with Network().entered():
-        client = imaplib.IMAP4_SSL(server.ip, 993, ssl_context=careless(), timeout=120)
+        client = imaplib.IMAP4_SSL(server.ip, 993, ssl_context=accepting_any(), timeout=120)
     try:
         client.login(account, site.password(server, account))
         count = int(client.select(f'"{folder}"', readonly=True)[1][0] or b"0")

@@ -29,12 +29,13 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from deploys.pmail_server.database import stored_password
+from probes.tls import accepting_any
 from tests.lab.nameservers import SECONDARY
 from tests.lab.network import GATEWAY, SECURE, UNTRUSTED, Network
 from tests.lab.process import wait_for, wait_while_it_moves
 from tests.lab.receiver import Receiver, Verdict
 from tests.lab_tests.conftest import add_relayed
-from tests.lab_tests.site import Server, Site, careless
+from tests.lab_tests.site import Server, Site
 from tests.lab_tests.test_relay import foreign_message, queue
 
 pytestmark = pytest.mark.lab
@@ -129,7 +130,7 @@ def program(
                 server.ip,
                 465,
                 "client.test",
-                context=careless(),
+                context=accepting_any(),
                 timeout=90,
                 source_address=(source, 0),
             )
@@ -146,7 +147,7 @@ def api(site: Site, server: Server, account: str, path: str, body: dict[str, Any
     proof = md5(f"{stored_password(site.password(server, account))}{moment}".encode()).hexdigest()
     head = {"Token": f"{account}:{proof}:{moment}", "Content-Type": "application/json"}
     with Network().entered():
-        client = http.client.HTTPSConnection(server.ip, 443, context=careless(), timeout=90)
+        client = http.client.HTTPSConnection(server.ip, 443, context=accepting_any(), timeout=90)
         try:
             client.request("POST", path, json.dumps(body), head)
             answer = json.loads(client.getresponse().read())
@@ -188,7 +189,7 @@ def imap(site: Site, server: Server, account: str, source: str, password: str = 
     try:
         with Network().entered():
             raw = socket.create_connection((server.ip, 993), 90, (source, 0))
-        with raw, careless().wrap_socket(raw) as tls, tls.makefile("rb") as lines:
+        with raw, accepting_any().wrap_socket(raw) as tls, tls.makefile("rb") as lines:
             lines.readline()
             tls.sendall(f'a LOGIN {account} "{password}"\r\n'.encode())
             words = (line.split() for line in lines)
@@ -934,7 +935,12 @@ class Sender:
             with Network().entered():
                 self.clients[author] = (
                     smtplib.SMTP_SSL(
-                        ip, 465, "client.test", context=careless(), timeout=90, source_address=here
+                        ip,
+                        465,
+                        "client.test",
+                        context=accepting_any(),
+                        timeout=90,
+                        source_address=here,
                     )
                     if author
                     else smtplib.SMTP(ip, 25, "mx.secure.test", timeout=90, source_address=here)
