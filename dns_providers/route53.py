@@ -1,4 +1,4 @@
-"""Amazon Route 53 by boto3: one change batch for all changes of a stage, whole or not at all.
+"""Amazon Route 53 by botocore: one change batch for all changes of a stage, whole or not at all.
 
 A batch of DELETE(before) and CREATE(after) is the service's compare-and-set: DELETE must match the
 RRset with its TTL and all its values, CREATE fails where there is one (Route 53 API reference,
@@ -8,6 +8,7 @@ escapes. What only Route 53 can say (alias, weighted, by place) is opaque.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,9 +16,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import boto3
 import botocore.exceptions
+import botocore.loaders
 import botocore.parsers
+import botocore.session
 import dns.exception
 import dns.name
 import dns.rdatatype
@@ -149,13 +151,14 @@ class Route53Provider:
 
     def _api(self) -> Any:
         if self._client is None:
-            session = boto3.Session(profile_name=self.profile)
+            session = botocore.session.Session(profile=self.profile)
+            session.register_component("data_loader", _descriptions())
             config = Config(
                 connect_timeout=min(self.timeout, 10.0),
                 read_timeout=self.timeout,
                 retries={"mode": "adaptive", "total_max_attempts": self.tries},
             )
-            self._client = session.client(
+            self._client = session.create_client(
                 "route53", region_name="us-east-1", endpoint_url=self.endpoint, config=config
             )
         return self._client
@@ -171,7 +174,7 @@ class Route53Provider:
         return False
 
     def _told(self, keys: str = "") -> AbstractContextManager[None]:
-        """Turns everything that boto3 can raise into our errors."""
+        """Turns everything that botocore can raise into our errors."""
         zone = name_text(self.zone)
         return translated(lambda error: _translated(error, zone, keys, self.timeout))
 
@@ -219,11 +222,17 @@ class Route53Provider:
             return _merged(map(_rrset, rows))
 
 
+@functools.cache
+def _descriptions() -> Any:
+    """The files that describe AWS's services, read once: each session would read its own."""
+    return botocore.loaders.create_loader()
+
+
 # -- errors ------------------------------------------------------------------------------------
 
 
 def _translated(error: Exception, zone: str, keys: str, timeout: float) -> Exception:
-    """Our error for what boto3 raised. keys: what was to be written. timeout: seconds waited."""
+    """Our error for what botocore raised. keys: what was to be written. timeout: seconds waited."""
     if isinstance(error, botocore.exceptions.ClientError):
         return _refusal(error, zone, keys)
     unsigned = (

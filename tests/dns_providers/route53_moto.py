@@ -10,6 +10,7 @@ stores what passed.
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import re
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
-import boto3
+import botocore.session
 import dns.exception
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.route53.models import route53_backends
@@ -386,17 +387,31 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
+# Neither keeps anything of an account, and both take long to make.
+
+
+@functools.cache
+def _moto() -> DomainDispatcherApplication:
+    return DomainDispatcherApplication(create_backend_app)
+
+
+@functools.cache
+def _session() -> botocore.session.Session:
+    session = botocore.session.Session()
+    session.set_credentials(ACCESS_KEY, SECRET)
+    return session
+
+
 @contextmanager
 def served() -> Iterator[Account]:
     """A new account behind HTTP on loopback."""
     route53_backends.reset()
-    front = StrictRoute53(DomainDispatcherApplication(create_backend_app))
+    front = StrictRoute53(_moto())
     server = make_server("127.0.0.1", 0, front, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}"
-    session = boto3.Session(ACCESS_KEY, SECRET)
-    client = session.client("route53", region_name="us-east-1", endpoint_url=url)
+    client = _session().create_client("route53", region_name="us-east-1", endpoint_url=url)
     try:
         yield Account(url, front, client)
     finally:
