@@ -31,10 +31,7 @@ ANSWERS = (
     "postfix postfix/main_mailer_type select No configuration",
     "opendmarc opendmarc/dbconfig-install boolean false",
 )
-# Debian starts one of its own; ours has another configuration.
-NO_OTHER_JUDGE = "systemctl disable -q --now opendmarc"
 GREYLIST_PACKAGES = ("postgrey",)
-NO_OTHER_GREYLIST = "systemctl disable -q --now postgrey"
 _STARTED = (layout.VERIFY_UNIT, layout.DMARC_UNIT, layout.EDGE_UNIT)
 
 
@@ -66,9 +63,7 @@ def files(server: MailServer) -> Commands:
         *(_file(f"{layout.UNITS}/{name}", content) for name, content in services.items()),
         *(_file(each.path, configure.socket_unit(each)) for each in sockets),
     ]
-    unwanted = [each.path for each in layout.EVERY_SOCKET if each not in sockets]
-    unwanted += [f"{layout.UNITS}/{each}" for each in layout.EVERY_SERVICE if each not in services]
-    yield from host_files.ensure(tuple(wanted), tuple(unwanted))
+    yield from host_files.ensure(tuple(wanted))
 
 
 def _file(path: str, content: str, mode: str = "644") -> Wanted:
@@ -79,8 +74,9 @@ def _file(path: str, content: str, mode: str = "644") -> Wanted:
 def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
     """Ensure that namespace, sockets and programs run with what is on the disk now.
 
-    A PMail that still holds the public ports itself, as under an earlier version or in another
-    mode, is stopped: a later step starts it behind them.
+    Units that only other settings have are stopped and taken away. A PMail that still holds the
+    public ports itself, as under an earlier version or in another mode, is stopped: a later step
+    starts it behind them.
 
     + server: the mail server
     + inputs: operations that may change what they read
@@ -90,6 +86,8 @@ def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
     if right and not coming:
         host.noop(text("edge.running"))
         return
+    for path in host_files.existing(host, (f"{layout.UNITS}/{unit}" for unit in _gone(server))):
+        host.log_styled(f"  - {path}", fg="red")
     host.log_styled(f"  ~ {text('edge.restart')}", fg="green")
     yield FunctionCommand(_run, (server,), {})
 
@@ -106,7 +104,9 @@ def _right_script(server: MailServer) -> str:
         f"set -e; for unit in {' '.join(wanted)}; do systemctl is-active -q $unit; "
         "systemctl is-enabled -q $unit; "
         '[ "$(systemctl show -P NeedDaemonReload $unit)" = no ]; done; '
-        f"for unit in {' '.join(gone)}; do ! systemctl is-active -q $unit; done; "
+        f"for unit in {' '.join(gone)}; do [ ! -e {layout.UNITS}/$unit ]; done; "
+        f"for unit in {' '.join(_debians(server))}; do "
+        "if systemctl is-active -q $unit || systemctl is-enabled -q $unit; then exit 1; fi; done; "
         f"sha256sum --check --strict --status {' '.join(map(layout.stamp, wanted))}; "
         f"ip -n {layout.NAMESPACE} link show lo >/dev/null; "
         # A namespace that was made anew is not the one that they run in.
@@ -120,11 +120,18 @@ def _started(server: MailServer) -> tuple[str, ...]:
     return (*_STARTED, *((layout.GREYLIST_UNIT,) if server.edge.greylist else ()))
 
 
+def _debians(server: MailServer) -> tuple[str, ...]:
+    """Units that Debian starts of what we start ourselves, with another configuration."""
+    return ("opendmarc.service", *(("postgrey.service",) if server.edge.greylist else ()))
+
+
 def _gone(server: MailServer) -> tuple[str, ...]:
-    """Units that other settings would have."""
-    sockets = configure.sockets(server)
-    unwanted = tuple(each.unit for each in layout.EVERY_SOCKET if each not in sockets)
-    return unwanted if server.edge.greylist else (*unwanted, layout.GREYLIST_UNIT)
+    """Units that other settings would have, sockets first: they start what is behind them."""
+    sockets, services = configure.sockets(server), configure.service_units(server)
+    return (
+        *(each.unit for each in layout.EVERY_SOCKET if each not in sockets),
+        *(each for each in layout.EVERY_SERVICE if each not in services),
+    )
 
 
 def _run(state: State, host: Host, server: MailServer) -> bool:
@@ -134,6 +141,8 @@ def _run(state: State, host: Host, server: MailServer) -> bool:
         "start-edge.sh.j2",
         sockets=sockets,
         gone=_gone(server),
+        debians=_debians(server),
+        units=layout.UNITS,
         started=_started(server),
         net=layout.NET_UNIT,
         namespace=layout.NAMESPACE,

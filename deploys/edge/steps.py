@@ -18,13 +18,8 @@ def install_edge(server: MailServer) -> None:
         name=text("edge.name.packages"),
         names=operations.PACKAGES,
         answers=operations.ANSWERS,
-        afterwards=operations.NO_OTHER_JUDGE,
     )
     if server.edge.greylist:
-        packages(
-            name=text("edge.name.greylist"),
-            names=operations.GREYLIST_PACKAGES,
-            afterwards=operations.NO_OTHER_GREYLIST,
-        )
+        packages(name=text("edge.name.greylist"), names=operations.GREYLIST_PACKAGES)
     inputs = [operations.files(name=text("edge.name.files"), server=server)]
     operations.running(name=text("edge.name.running"), server=server, inputs=tuple(inputs))

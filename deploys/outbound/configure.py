@@ -361,17 +361,30 @@ def _relay_inputs(server: MailServer) -> tuple[str, ...]:
     return (*_RELAY_INPUTS, *accounts)
 
 
-def postfix_drop_in(server: MailServer, unit: str) -> str:
-    """Return what is added to Debian's unit of Postfix."""
+def postfix_drop_in(server: MailServer) -> str:
+    """Return what is added to Debian's unit of Postfix, whatever that is called."""
     return render(
         _HERE,
         "postfix-drop-in.j2",
         dane=server.relay.dane,
         resolver_unit=layout.RESOLVER_UNIT,
         resolv_conf=layout.RESOLV_CONF,
-        drop_in=drop_in(unit),
+        unit_files=f"{layout.POSTFIX_DROP_IN} {layout.POSTFIX_GENERATOR}",
         inputs=" ".join(_relay_inputs(server)),
         stamp=layout.RELAY_STAMP,
+    )
+
+
+def postfix_generator() -> str:
+    """Return the program that tells systemd which unit of Postfix ours is added to."""
+    return render(
+        _HERE,
+        "postfix-generator.sh.j2",
+        unit=layout.POSTFIX_UNIT,
+        instance=layout.POSTFIX_INSTANCE,
+        is_dummy=layout.POSTFIX_IS_DUMMY,
+        drop_in=layout.POSTFIX_DROP_IN,
+        file=layout.DROP_IN,
     )
 
 

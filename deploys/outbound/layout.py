@@ -41,6 +41,12 @@ OPENDKIM_UNIT = "opendkim.service"
 
 UNITS = "/etc/systemd/system"
 DROP_IN = "pmail-deploy.conf"
+# Debian 12 runs Postfix as an instance, Debian 13 has one unit: see postfix-generator.sh.j2.
+POSTFIX_UNIT = "postfix.service"
+POSTFIX_INSTANCE = "postfix@-.service"
+POSTFIX_IS_DUMMY = f"grep -qs '^ExecStart=/bin/true' /lib/systemd/system/{POSTFIX_UNIT}"
+POSTFIX_DROP_IN = f"{RELAY}/postfix-unit.conf"
+POSTFIX_GENERATOR = "/etc/systemd/system-generators/pmail-deploy-postfix"
 
 
 def password_file(number: int) -> str:

@@ -29,16 +29,19 @@ Commands = Generator[FunctionCommand, None, None]
 Proven = Callable[[SigningKey], bool]
 
 _SWITCH_WITHIN = 30  # seconds that a signer may take to read its tables anew
-# Debian 12 has a dummy postfix.service and the real thing as an instance.
 _POSTFIX_UNIT = (
-    "if grep -qs '^ExecStart=/bin/true' /lib/systemd/system/postfix.service; "
-    "then echo postfix@-.service; else echo postfix.service; fi"
+    f"if {layout.POSTFIX_IS_DUMMY}; then echo {layout.POSTFIX_INSTANCE}; "
+    f"else echo {layout.POSTFIX_UNIT}; fi"
+)
+# Of earlier versions: there for the one unit alone that Postfix ran as at that time.
+_OLD_DROP_INS = tuple(
+    configure.drop_in(unit) for unit in (layout.POSTFIX_UNIT, layout.POSTFIX_INSTANCE)
 )
 
 
 def postfix_unit(host: Host) -> str:
     """Return the unit that Postfix really runs as."""
-    return read(host, _POSTFIX_UNIT).stdout.strip() or "postfix.service"
+    return read(host, _POSTFIX_UNIT).stdout.strip() or layout.POSTFIX_UNIT
 
 
 # -- the signer --------------------------------------------------------------------------------
@@ -134,7 +137,6 @@ def postfix(server: MailServer) -> Commands:
     + server: the mail server
     """
     sending = _sending(host, server)
-    unit = postfix_unit(host)
     files = [
         _file(layout.MAIN_CF, configure.main_cf(server, sending)),
         _file(layout.MASTER_CF, configure.master_cf(server, sending)),
@@ -146,14 +148,15 @@ def postfix(server: MailServer) -> Commands:
         _file(layout.SENDER_TRANSPORT, configure.sender_transport(server)),
         _file(layout.BOUNCE_CHECKS, configure.bounce_checks()),
         _file(layout.BOUNCE, configure.bounce(server)),
-        _file(configure.drop_in(unit), configure.postfix_drop_in(server, unit)),
+        _file(layout.POSTFIX_DROP_IN, configure.postfix_drop_in(server)),
+        _file(layout.POSTFIX_GENERATOR, configure.postfix_generator(), "755"),
     ]
     # Debian's own master.cf, installed a moment ago and never started, is nobody's.
     if not host_files.existing(host, (layout.MAIN_CF,)):
         files[1] = Wanted(layout.MASTER_CF, files[1].content, "root", "root", "644")
     # Passwords that are missing were told by the preflight.
     files += smarthosts.files(server)
-    unused = (*smarthosts.unused(host, server), layout.RECEIVERS)
+    unused = (*smarthosts.unused(host, server), layout.RECEIVERS, *_OLD_DROP_INS)
     yield from host_files.ensure(tuple(files), unused)
 
 

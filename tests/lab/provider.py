@@ -13,6 +13,7 @@ from tests.lab.nameservers import NameServers
 from tests.lab.rootfs import PREPARED
 
 NAME, ZONE, ADDRESS = "out.provider.test", "provider.test", "203.0.113.30"
+ACCOUNTS = {"mailer": 'p:a"s\\s #w$d', "second": "another-secret-2"}  # their passwords
 _MAIN = f"""compatibility_level = 3.6
 myhostname = {NAME}
 mydestination =
@@ -41,8 +42,8 @@ class Provider:
         """PEM file of the authority that its certificate comes from."""
         return self._files().authority
 
-    def up(self, dns: NameServers, accounts: dict[str, str]) -> None:
-        """Boot it, with these user names and passwords, and its names in DNS."""
+    def up(self, dns: NameServers) -> None:
+        """Boot it, with its accounts, and its names in DNS."""
         dns.add(ZONE, f"{NAME}. 60 A {ADDRESS}")
         dns.add(ZONE, f'{ZONE}. 60 TXT "v=spf1 ip4:{ADDRESS} -all"')
         dns.set_ptr(ADDRESS, NAME)
@@ -58,7 +59,7 @@ class Provider:
         }.items():
             self._write(">", path, content)
         self._write(">>", "master.cf", _MASTER)
-        for user, password in accounts.items():
+        for user, password in ACCOUNTS.items():
             self.set_password(user, password)
         self.host.run("systemctl restart 'postfix@-'", check=True)
 

@@ -11,14 +11,18 @@ import pytest
 from tests.lab import __main__ as lab
 from tests.lab.network import Network
 from tests.lab.operator import Operator
+from tests.lab.provider import Provider
 from tests.lab.receiver import Receiver
 from tests.lab_tests.site import Server, Site
 
 Relayed = tuple[Site, Server]
+# By the times of a whole run, 2 to 4 minutes each.
+_LONG = ("test_rotation", "test_failures", "test_edge_host", "test_load", "test_relay")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The lab needs root."""
+    """The lab needs root. What takes longest comes first: no worker waits for it at the end."""
+    items.sort(key=lambda item: not item.path.name.startswith(_LONG))
     if os.geteuid() != 0:
         for item in items:
             if item.get_closest_marker("lab"):
@@ -53,6 +57,15 @@ def running_site(new_site: Site) -> Site:
     done = new_site.operator.run()
     assert done.status == 0, done.output
     return new_site
+
+
+@pytest.fixture
+def provider(new_site: Site) -> Iterator[Provider]:
+    """A provider that relays for a password."""
+    made = Provider()
+    made.up(new_site.dns)
+    yield made
+    made.host.stop()
 
 
 @pytest.fixture

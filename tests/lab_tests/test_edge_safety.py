@@ -111,6 +111,19 @@ def genuine(site: Site) -> None:
 # -- what own users do -------------------------------------------------------------------------
 
 
+def submission(server: Server, port: int = 465, source: str = GATEWAY) -> smtplib.SMTP:
+    """A connection to 465 or 587, encrypted, of nobody yet."""
+    here, greets = (source, 0), "client.test"
+    with Network().entered():
+        if port == 465:
+            return smtplib.SMTP_SSL(
+                server.ip, port, greets, context=accepting_any(), timeout=90, source_address=here
+            )
+        client = smtplib.SMTP(server.ip, port, greets, timeout=90, source_address=here)
+    client.starttls(context=accepting_any())
+    return client
+
+
 def program(
     site: Site,
     server: Server,
@@ -121,22 +134,14 @@ def program(
     source: str = GATEWAY,
     sender: str | None = None,
     password: str | None = None,
+    port: int = 465,
 ) -> Reply:
-    """Submit a message over 465. login: as it is typed, if not the account's name."""
+    """Submit a message. login: as it is typed, if not the account's name."""
 
     def send() -> None:
-        with Network().entered():
-            client = smtplib.SMTP_SSL(
-                server.ip,
-                465,
-                "client.test",
-                context=accepting_any(),
-                timeout=90,
-                source_address=(source, 0),
-            )
-            with client:
-                client.login(login or account, password or site.password(server, account))
-                client.sendmail(sender or f"{account}@example.test", to, message)
+        with submission(server, port, source) as client:
+            client.login(login or account, password or site.password(server, account))
+            client.sendmail(sender or f"{account}@example.test", to, message)
 
     return outcome(send)
 
@@ -203,20 +208,24 @@ def imap(site: Site, server: Server, account: str, source: str, password: str = 
 
 @dataclass(frozen=True)
 class Row:
-    """A message in a mailbox as PMail stores it. kind: 0 received, 1 sent. outcome: of sending."""
+    """A message in a mailbox as PMail stores it. kind: 0 received, 1 sent. outcome: of sending.
+
+    spf: 1 where PMail takes SPF for passed.
+    """
 
     account: str
     subject: str
     kind: int
     status: int
     outcome: int
+    spf: int | None
 
 
 _ROWS = """
 import json, sqlite3
 db = sqlite3.connect("file:/var/lib/pmail/data/pmail.db?mode=ro", uri=True, timeout=60)
 for row in db.execute(
-    "SELECT u.account, e.subject, e.type, x.status, e.status FROM user_email x"
+    "SELECT u.account, e.subject, e.type, x.status, e.status, e.spf_check FROM user_email x"
     " JOIN email e ON e.id = x.email_id JOIN user u ON u.id = x.user_id ORDER BY x.id"
 ):
     print(json.dumps(row))
@@ -931,27 +940,17 @@ class Sender:
 
     def _client(self, author: str) -> smtplib.SMTP:
         if author not in self.clients:
-            ip, here = self.server.ip, (GATEWAY, 0) if author else (SECURE, 0)
-            with Network().entered():
-                self.clients[author] = (
-                    smtplib.SMTP_SSL(
-                        ip,
-                        465,
-                        "client.test",
-                        context=accepting_any(),
-                        timeout=90,
-                        source_address=here,
-                    )
-                    if author
-                    else smtplib.SMTP(ip, 25, "mx.secure.test", timeout=90, source_address=here)
-                )
-            if author:
-                try:
-                    self.clients[author].login(author, self.site.password(self.server, author))
-                except (OSError, smtplib.SMTPException):
-                    del self.clients[author]
-                    raise
+            self.clients[author] = self._connected(author)
         return self.clients[author]
+
+    def _connected(self, author: str) -> smtplib.SMTP:
+        if author:
+            client = submission(self.server)
+            client.login(author, self.site.password(self.server, author))
+            return client
+        where, here = (self.server.ip, 25, "mx.secure.test"), (SECURE, 0)
+        with Network().entered():
+            return smtplib.SMTP(*where, timeout=90, source_address=here)
 
 
 def test_every_message_is_in_its_recipients_mailboxes_alone_whatever_is_killed(

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.lab.process import wait_for
-from tests.lab.provider import ADDRESS, NAME, Provider
+from tests.lab.provider import ACCOUNTS, ADDRESS, NAME, Provider
 from tests.lab.receiver import Receiver
 from tests.lab_tests.site import Server, Site, send, submit
 
 pytestmark = pytest.mark.lab
-PASSWORD, SECOND_PASSWORD = 'p:a"s\\s #w$d', "another-secret-2"
-
-
-@pytest.fixture
-def provider(new_site: Site) -> Iterator[Provider]:
-    """The provider with an account for each domain."""
-    made = Provider()
-    made.up(new_site.dns, {"mailer": PASSWORD, "second": SECOND_PASSWORD})
-    yield made
-    made.host.stop()
+PASSWORD, SECOND_PASSWORD = ACCOUNTS["mailer"], ACCOUNTS["second"]
 
 
 @pytest.fixture
