@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from octodns.record.txt import TxtRecord
 from octodns.zone import Zone
@@ -161,6 +161,9 @@ def through(text: Text, data: bytes) -> tuple[bytes, bytes]:
         assert isinstance(value, TXT)
         arrived = value.data
         shown = value_text(value, "TXT")[1:-1] if text.wraps else value_text(value, "TXT")
+    # octoDNS takes the seam between two strings out of a text wherever it stands, here after a
+    # quote and a space of the text itself: what is left is none, and is told as such.
+    assume('\\" " "' not in shown)
     shown = shown.replace(";", "\\;") if text.reads_escaped else shown
     (back,) = TxtRecord(zone, "host", {"ttl": 300, "type": "TXT", "values": [shown]}).values
     return arrived, _octets(back, text)
