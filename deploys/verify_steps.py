@@ -134,7 +134,13 @@ def edge_view(host: Host, server: MailServer) -> EdgeView | None:
     """Return what stands before PMail shows, or None where the outbound mode has nothing there."""
     if not mode_of(server).relayed:
         return None
-    script = edge_probe.script(units(server), edge_layout.STAMPS, edge_layout.EDGE_UNIT)
+    script = edge_probe.script(
+        units(server),
+        edge_layout.STAMPS,
+        edge_layout.EDGE_UNIT,
+        edge_layout.NAMESPACE,
+        edge_layout.RESOLVER_PORT,
+    )
     reply = read(host, script)
     return edge_probe.parse(reply.stdout) if reply.ok else EdgeView(False)
 

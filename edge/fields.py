@@ -84,7 +84,7 @@ def mailbox(value: str) -> str | None:
     hides neither a bracket nor an address. A name that is an address is that of the field. None
     for all else, though RFC 5322 section 3.4 may allow it.
     """
-    found = _read(_REMARK.sub("", value))
+    found = _read(_REMARK.sub("", value) if len(value) <= _LONGEST else value)
     if found is None or (_DOT_ATOM.fullmatch(found.name) and not found.twice):
         return None
     return found.address

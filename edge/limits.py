@@ -91,18 +91,22 @@ class Purses:
     def forward(self, mailbox: str) -> bool:
         """Count one message that a rule of a mailbox forwards, unless it is too much.
 
-        Returns whether it is counted.
+        Returns whether it is counted; if not, the event forward_braked tells of it once an hour.
         """
         who = mailbox.lower()
 
-        def work(connection: sqlite3.Connection, now: float) -> bool:
+        def work(connection: sqlite3.Connection, now: float) -> tuple[bool, bool]:
             messages, _ = _used(connection, _FORWARDED, who, "", now - _HOUR)
             counted = messages < self._forwards_hour
             if counted:
                 _put(connection, _FORWARDED, who, 1, "", now)
-            return counted
+            return counted, not counted and _first(connection, _FORWARDED, who, now)
 
-        return self._do(work)
+        counted, tell = self._do(work)
+        if tell:
+            limit = f"{self._forwards_hour} forwarded messages an hour"
+            event("forward_braked", mailbox=mailbox, why=limit)
+        return counted
 
     def _broken(
         self, connection: sqlite3.Connection, who: str, recipients: int, message: str, now: float

@@ -189,7 +189,7 @@ class _Session:
         # not be seen.
         if decision.doubtful and not await self._reach():
             decision = _NO_DNS
-        if decision.discarded:
+        if decision.discarded and decision.why:
             event("forward_braked", mailbox=decision.discarded, why=decision.why)
         await self._send((*_changes(decision), _verdict(decision)))
 

@@ -59,10 +59,10 @@ class Decision:
     """What is to be done with a recipient or a message; nothing set: it passes as it is.
 
     reply: refusal, code and text in ASCII. discarded: the mailbox whose forward is dropped without
-    a word to anybody but the journal, which is told why. sender: new envelope sender ("" for the
-    null one), None: as it is. verdict: header to insert at the very top. delete: how many header
-    fields of that verdict's name came with the message and have to go. doubtful: whether a host
-    without DNS would decide the same on anything.
+    a word to anybody but the journal, which is told why; why: "" where it has been told. sender:
+    new envelope sender ("" for the null one), None: as it is. verdict: header to insert at the very
+    top. delete: how many header fields of that verdict's name came with the message and have to go.
+    doubtful: whether a host without DNS would decide the same on anything.
     """
 
     reply: str = ""
@@ -275,7 +275,10 @@ class Rules:
 
     def _forward(self, message: Message, traces: tuple[str, ...]) -> Decision:
         """Decide on what a rule of a user forwards: raw, its envelope sender is the user."""
-        mailbox = self._mailbox(message.sender)
+        try:
+            mailbox = self._mailbox(message.sender)
+        except Unreadable:  # refused for now, PMail would rebuild it
+            mailbox = split(message.sender)[0]
         if len(traces) > _MOST_TRACES:
             return Decision(discarded=mailbox, why="a forwarding loop")
         if self._forged(message.headers):
@@ -283,8 +286,8 @@ class Rules:
             # would make it pass DMARC elsewhere.
             return Decision(discarded=mailbox, why="a forged author")
         if not self._purses.forward(mailbox):
-            # Refused, PMail would rebuild it in the user's name. The mailbox has it, and we tell.
-            return Decision(discarded=mailbox, why="too many forwards an hour")
+            # Refused, PMail would rebuild it in the user's name. The mailbox has it.
+            return Decision(discarded=mailbox)
         # A bounce of a bounce would be forwarded, and bounce again.
         null = not traces[0] or fields.automatic(message.headers)
         return Decision(sender="" if null else None, delete=_foreign_verdicts(message))
@@ -308,10 +311,7 @@ class Rules:
     def _mailbox(self, sender: str) -> str:
         """Return the account whose purse an envelope sender of PMail's spends from."""
         local, _ = split(sender)
-        try:
-            found = self._known(local) or self._known(local.partition("+")[0])
-        except Unreadable:
-            return local
+        found = self._known(local) or self._known(local.partition("+")[0])
         return found or self._config.admin
 
     def _ours(self, domain: str) -> bool:

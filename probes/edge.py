@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# One line `unit NAME yes|no` for each, one `resolver ADDRESS yes|no`, then the program's events, a
-# line of JSON each. The resolver is asked as the programs in PMail's network ask it: by TCP.
+# One line `unit NAME yes|no` for each, one `resolver yes|no`, then the program's events, a line of
+# JSON each. The resolver is asked as the program asks it, for a name that no cache has.
 _SCRIPT = r"""
 export LC_ALL=C
 for unit in @units@; do
@@ -15,19 +15,17 @@ for unit in @units@; do
         && sha256sum --check --strict --status @stamps@/$unit.sha256 2>/dev/null \
         && echo "unit $unit yes"; } || echo "unit $unit no"
 done
-python3 -I - <<'END'
-import re, socket
-found = re.findall(r"^nameserver\s+([0-9a-fA-F.:]+)", open("/etc/resolv.conf").read(), re.M)
-address = (found or ["127.0.0.1"])[0]
-question = bytes.fromhex("0001010000010000000000000000060001")  # the SOA of the root
+ip netns exec @namespace@ python3 -I - @port@ <<'END'
+import secrets, socket, sys
+name = secrets.token_hex(8).encode()
+question = b"\0\1\1\0\0\1\0\0\0\0\0\0\x10" + name + b"\3com\0\0\6\0\1"  # its SOA
 try:
-    with socket.create_connection((address, 53), 5) as connection:
-        connection.settimeout(5)
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) as connection:
         connection.sendall(len(question).to_bytes(2, "big") + question)
         got = connection.makefile("rb").read(6)
-        print("resolver", address, "yes" if len(got) == 6 and got[5] & 15 == 0 else "no")
+        print("resolver", "yes" if len(got) == 6 and got[5] & 15 in (0, 3) else "no")
 except OSError:
-    print("resolver", address, "no")
+    print("resolver no")
 END
 journalctl -u @program@ --since=-24h --no-pager -q -o cat 2>/dev/null | grep '^{"event": '
 exit 0
@@ -46,36 +44,41 @@ class Event:
 class EdgeView:
     """What was seen.
 
-    idle: units that do not run, or not with what is on the disk now. deaf: the host's resolver,
-    where it does not answer over TCP.
+    idle: units that do not run, or not with what is on the disk now. resolves: whether the host's
+    resolver answers them; None where that was not seen.
     """
 
     reached: bool
     idle: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
-    deaf: str = ""
+    resolves: bool | None = None
 
 
-def script(units: Iterable[str], stamps: str, program: str) -> str:
-    """Return the script that looks. stamps: folder of what each unit has read."""
+def script(units: Iterable[str], stamps: str, program: str, namespace: str, port: int) -> str:
+    """Return the script that looks.
+
+    stamps: folder of what each unit has read. namespace, port: where the program asks for names.
+    """
     return (
         _SCRIPT.replace("@units@", " ".join(units))
         .replace("@stamps@", stamps)
         .replace("@program@", program)
+        .replace("@namespace@", namespace)
+        .replace("@port@", str(port))
     )
 
 
 def parse(output: str) -> EdgeView:
     """Return the observation in the script's output."""
-    idle, events, deaf = [], [], ""
+    idle, events, resolves = [], [], None
     for line in output.splitlines():
         if line.startswith("unit ") and line.endswith(" no"):
             idle.append(line.split()[1])
-        elif line.startswith("resolver ") and line.endswith(" no"):
-            deaf = line.split()[1]
+        elif line in ("resolver yes", "resolver no"):
+            resolves = line == "resolver yes"
         elif line.startswith("{") and (event := _event(line)):
             events.append(event)
-    return EdgeView(True, tuple(idle), tuple(events), deaf)
+    return EdgeView(True, tuple(idle), tuple(events), resolves)
 
 
 # Which value of an event says what it is about.

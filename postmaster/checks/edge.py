@@ -58,8 +58,9 @@ def _sending(view: EdgeView, server: MailServer) -> Result:
 
 
 def _resolver(view: EdgeView, server: MailServer) -> Result:
-    if view.deaf:
-        seen = Text.of("checks.edge.deaf", resolver=view.deaf)
-        remedy = Text.of("checks.edge.deaf_remedy")
+    if view.resolves is None:
+        return Result("EDGE-04", server.host, Status.UNKNOWN, Text.of("checks.host.unseen"))
+    if not view.resolves:
+        seen, remedy = Text.of("checks.edge.deaf"), Text.of("checks.edge.deaf_remedy")
         return Result("EDGE-04", server.host, Status.FAIL, seen, remedy)
     return Result("EDGE-04", server.host, Status.PASS, Text.of("checks.edge.hears"))

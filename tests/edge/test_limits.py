@@ -115,9 +115,12 @@ def test_the_event_tells_once_an_hour_also_after_a_restart(
     assert len(_events(capsys)) == 1
 
 
-def test_forwards_have_a_purse_of_their_own(tmp_path: Path, clock: _Clock) -> None:
+def test_forwards_have_a_purse_of_their_own(
+    tmp_path: Path, clock: _Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
     purses = _purses(tmp_path, clock)
     assert [purses.forward("bob") for _ in range(4)] == [True, True, False, False]
+    assert [each["event"] for each in _events(capsys)] == ["forward_braked"]
     assert purses.spend("bob", 1) == ""
     assert purses.forward("carol")
     clock.now += _HOUR

@@ -19,15 +19,16 @@ def statuses(view: EdgeView) -> dict[str, Status]:
 def test_units_and_events_are_read_and_torn_lines_left_out() -> None:
     seen = parse(
         "unit pmail-deploy-edge.service yes\nunit pmail-deploy-dmarc.service no\n"
-        "resolver 192.0.2.53 no\n"
+        "resolver no\n"
         '{"event": "kept", "id": "1", "why": "forged"}\n'
         '{"event": "login_held", "address": "8.8.8.8", "count": 12}\n{"event": "ke'
     )
-    assert seen.deaf == "192.0.2.53"
-    assert parse("resolver 192.0.2.53 yes\n").deaf == ""
+    assert seen.resolves is False
+    assert (parse("resolver yes\n").resolves, parse("").resolves) == (True, None)
     assert seen.idle == ("pmail-deploy-dmarc.service",)
     assert seen.events == (Event("kept", "forged"), Event("login_held", "8.8.8.8"))
-    made = script(("a.service", "b.socket"), "/run/stamps", "a.service")
+    made = script(("a.service", "b.socket"), "/run/stamps", "a.service", "net", 5353)
+    assert "ip netns exec net python3 -I - 5353 <<" in made
     assert "for unit in a.service b.socket;" in made and "/run/stamps/$unit.sha256" in made
 
 
@@ -41,8 +42,9 @@ def test_units_and_events_are_read_and_torn_lines_left_out() -> None:
         (EdgeView(True, (), (Event("mailbox_limited", "bob"),)), "EDGE-03", Status.WARN),
         (EdgeView(True, (), (Event("forward_braked", "bob"),)), "EDGE-03", Status.WARN),
         (EdgeView(True, (), (Event("login_held", "8.8.8.8"),)), "EDGE-03", Status.PASS),
-        (EdgeView(True, deaf="192.0.2.53"), "EDGE-04", Status.FAIL),
-        (EdgeView(True), "EDGE-04", Status.PASS),
+        (EdgeView(True, resolves=False), "EDGE-04", Status.FAIL),
+        (EdgeView(True, resolves=True), "EDGE-04", Status.PASS),
+        (EdgeView(True), "EDGE-04", Status.UNKNOWN),
         (EdgeView(False), "EDGE-01", Status.UNKNOWN),
     ],
 )

@@ -119,7 +119,7 @@ TEXTS = {
     "checks.edge.quiet": "no mailbox sent more than it may in the last 24 hours; {count} addresses that tried passwords were held off",
     "checks.edge.limited": "these mailboxes sent or forwarded more than they may in the last 24 hours: {mailboxes}",
     "checks.edge.hears": "the host's resolver answers, over TCP too",
-    "checks.edge.deaf": "the host's resolver {resolver} does not answer over TCP: mail that cannot be judged waits at its sender",
-    "checks.edge.deaf_remedy": "if DNS works on the host otherwise, put a resolver that answers over TCP first in /etc/resolv.conf",
+    "checks.edge.deaf": "no resolver of the host answers over TCP: mail that cannot be judged waits at its sender",
+    "checks.edge.deaf_remedy": "if DNS works on the host otherwise, put a resolver that answers over TCP into /etc/resolv.conf",
     "checks.edge.limited_remedy": "if that was not their owner, the password is stolen: change it in the web mail; if it was, raise mailbox_limits",
 }

@@ -119,7 +119,7 @@ TEXTS = {
     "checks.edge.quiet": "最近 24 小时没有邮箱超出发送限额；挡住了 {count} 个猜密码的地址",
     "checks.edge.limited": "最近 24 小时这些邮箱发送或转发超出限额：{mailboxes}",
     "checks.edge.hears": "主机的解析器可用，TCP 也能查询",
-    "checks.edge.deaf": "主机的解析器 {resolver} 不回答 TCP 查询：无法判断来源的邮件会在发件方等待",
-    "checks.edge.deaf_remedy": "如果主机上的 DNS 其他方面正常，请在 /etc/resolv.conf 的第一行使用支持 TCP 的解析器",
+    "checks.edge.deaf": "主机的解析器都不回答 TCP 查询：无法判断来源的邮件会在发件方等待",
+    "checks.edge.deaf_remedy": "如果主机上的 DNS 其他方面正常，请在 /etc/resolv.conf 中加入支持 TCP 的解析器",
     "checks.edge.limited_remedy": "如果不是本人所为，密码已被盗：请在网页邮箱中修改；如果是，请调高 mailbox_limits",
 }
