@@ -1,5 +1,5 @@
-# environment.sh -- sourced by scripts/test and scripts/sandbox: Python environment in .venv,
-# made from requirements.lock (hashes checked) and made anew only when that file changes.
+# environment.sh -- sourced by the other scripts: Python environment in .venv, made from
+# requirements.lock (hashes checked) and made anew only when that file changes.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
@@ -9,6 +9,7 @@ need_packages() { # need_packages PACKAGE... -- install the Debian packages that
         dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
     done
     [ ${#missing[@]} = 0 ] && return
+    [ "$(id -u)" = 0 ] || { echo "Missing: ${missing[*]}. Install them as root: apt-get install ${missing[*]}" >&2; exit 1; }
     echo "--> Installing Debian packages: ${missing[*]}"
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
@@ -30,4 +31,6 @@ environment() { # make .venv complete and put it on PATH
     export PATH="$PWD/.venv/bin:$PATH"
 }
 
-[ "$(id -u)" = 0 ] || { echo "Run this as root: it boots throwaway servers in namespaces of their own." >&2; exit 1; }
+need_root() { # end where this is not root
+    [ "$(id -u)" = 0 ] || { echo "Run this as root: it boots throwaway servers in namespaces of their own." >&2; exit 1; }
+}
