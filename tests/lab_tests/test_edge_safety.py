@@ -723,6 +723,15 @@ def what_stops_refuses_for_now(site: Site, server: Server) -> None:
     server.host.run("nft delete table inet lab_no_dns", check=True)
     assert comes_in("with DNS again", BOB)[0] == 250
     assert arrives(server, "bob", "with DNS again")
+    # One resolver of several is enough, also for a program that has not just been told that it is.
+    dead = "nameserver 203.0.113.77"
+    server.host.run(
+        f"cp /etc/resolv.conf /root/ && sed -i '1i {dead}' /etc/resolv.conf && "
+        "systemctl restart pmail-deploy-edge",
+        check=True,
+    )
+    assert comes_in("the first resolver is dead", BOB)[0] == 250
+    server.host.run("cat /root/resolv.conf > /etc/resolv.conf", check=True)
 
     for breaks, mends, code in (
         ("pmail-deploy-verify", "pmail-deploy-verify", 451),
