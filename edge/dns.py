@@ -84,9 +84,7 @@ def answer(question: Question) -> bytes | None:
     if question.klass != _INTERNET:
         return None
     if question.type == MX:
-        labels = RELAY.split(".")
-        name = b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
-        return _response(question, _NO_ERROR, struct.pack("!H", 0) + name)
+        return _response(question, _NO_ERROR, struct.pack("!H", 0) + _encoded(RELAY))
     if question.type not in (_A, _AAAA):
         return None
     if question.name != RELAY:
@@ -119,12 +117,16 @@ def _response(question: Question, code: int, data: bytes | None = None) -> bytes
 
 def query(name: str, kind: int) -> bytes:
     """Return a question to a recursive resolver. Raises ValueError for what is no name."""
+    head = _HEADER.pack(secrets.randbits(16), 0x0100, 1, 0, 0, 0)
+    return head + _encoded(name) + struct.pack("!2H", kind, _INTERNET)
+
+
+def _encoded(name: str) -> bytes:
+    """A name as a message has it (RFC 1035 3.1). Raises ValueError for what is none."""
     labels = [label.encode("ascii") for label in name.rstrip(".").split(".")]
     if not all(0 < len(label) < 64 for label in labels):
         raise ValueError("no domain name")
-    encoded = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
-    head = _HEADER.pack(secrets.randbits(16), 0x0100, 1, 0, 0, 0)
-    return head + encoded + struct.pack("!2H", kind, _INTERNET)
+    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
 
 async def ask(upstream: Upstream, question: bytes, within: float) -> bytes:
