@@ -13,9 +13,9 @@ from typing import Any
 
 from benchmarks.dns_doubles import Lexicon
 from dns_providers.base import Provider
-from dns_providers.claims import Claim, ClaimMode
-from dns_providers.ledger import Ledger
-from dns_providers.publish import carry_out
+from dns_providers.publishing.claims import Claim, ClaimMode
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import (
     MX,
     SRV,

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.bootstrap import timed
 from benchmarks.frame import fresh_lab, runs, spread
-from probes.tls import accepting_any
+from probes.world.tls import accepting_any
 from tests.lab.network import Network
 from tests.lab.operator import Operator
 from tests.lab_tests.site import Server, Site, submit

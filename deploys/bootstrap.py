@@ -8,16 +8,18 @@ import sys
 
 from pyinfra import host
 
-from deploys import dns_steps, flow, key_steps
 from deploys.edge.steps import install_edge
 from deploys.outbound.steps import install_outbound, leave_outbound
 from deploys.pmail_server.steps import install_pmail, start_pmail
-from deploys.preflight_steps import preflight
-from deploys.reachable_steps import reachable
 from deploys.rotation.paused import refuse_while_paused
-from deploys.site import current_site, server_of, zone_of
+from deploys.run import flow
+from deploys.run.site import current_site, server_of, zone_of
 from deploys.tls_certificate.steps import certificate_steps
-from deploys.verify_steps import verify
+from deploys.verification.preflight import preflight
+from deploys.verification.reachable import reachable
+from deploys.verification.steps import verify
+from deploys.zones import key_steps
+from deploys.zones import steps as dns_steps
 from postmaster.desired import BEFORE_MX, MX_STAGE
 from postmaster.messages import text
 

@@ -10,9 +10,11 @@ import sys
 
 from pyinfra import host
 
-from deploys import dns_steps, flow, key_steps
-from deploys.dns_actions import ACTIONS, action_of
-from deploys.site import current_site, server_of, zone_of
+from deploys.cli.dns_actions import ACTIONS, action_of
+from deploys.run import flow
+from deploys.run.site import current_site, server_of, zone_of
+from deploys.zones import key_steps
+from deploys.zones import steps as dns_steps
 from postmaster.desired import BEFORE_MX
 from postmaster.messages import text
 

@@ -9,9 +9,10 @@ import sys
 
 from pyinfra import host
 
-from deploys import flow, key_steps
-from deploys.export_steps import export, refuse_wrong_choices
-from deploys.site import current_site, server_of
+from deploys.run import flow
+from deploys.run.site import current_site, server_of
+from deploys.zones import key_steps
+from deploys.zones.export_steps import export, refuse_wrong_choices
 from postmaster.messages import text
 
 flow.refuse_split_runs(sys.argv)

@@ -6,8 +6,8 @@ other one); for the others a sentence says what to give. `--data read_only=1`: e
 
 from pyinfra import host
 
-from deploys.policy_steps import policy
-from deploys.site import current_site, zone_of
+from deploys.run.site import current_site, zone_of
+from deploys.zones.policy_steps import policy
 from postmaster.messages import text
 
 site = current_site(opening=False)

@@ -2,8 +2,8 @@
 
 from pyinfra import host
 
-from deploys.preflight_steps import preflight
-from deploys.site import current_site, server_of
+from deploys.run.site import current_site, server_of
+from deploys.verification.preflight import preflight
 from postmaster.messages import text
 
 site = current_site()

@@ -9,8 +9,8 @@ queue_json=1` shows as JSON.
 
 from pyinfra import host
 
-from deploys.queue_steps import queue
-from deploys.site import current_site, server_of
+from deploys.outbound.queue import queue
+from deploys.run.site import current_site, server_of
 from postmaster.messages import text
 
 site = current_site()

@@ -10,11 +10,11 @@ import sys
 
 from pyinfra import host
 
-from deploys import flow
 from deploys.rotation import operations, request
 from deploys.rotation.revealing import reveal
 from deploys.rotation.steps import domains_with_keys, rotate
-from deploys.site import current_site, server_of, zone_of
+from deploys.run import flow
+from deploys.run.site import current_site, server_of, zone_of
 from postmaster.messages import text
 
 flow.refuse_split_runs(sys.argv)

@@ -8,10 +8,10 @@ import sys
 
 from pyinfra import host
 
-from deploys import flow
 from deploys.outbound.steps import reload_outbound
 from deploys.pmail_server.operations import running
-from deploys.site import current_site, server_of
+from deploys.run import flow
+from deploys.run.site import current_site, server_of
 from deploys.tls_certificate.steps import certificate_steps
 from postmaster.messages import text
 

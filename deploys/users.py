@@ -4,9 +4,9 @@ import sys
 
 from pyinfra import host
 
-from deploys import flow
 from deploys.pmail_server.operations import admin_works, mailboxes
-from deploys.site import current_site, server_of
+from deploys.run import flow
+from deploys.run.site import current_site, server_of
 from postmaster.messages import text
 
 flow.refuse_split_runs(sys.argv)

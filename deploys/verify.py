@@ -5,8 +5,8 @@ DNS is asked as anybody asks it: no provider and no secret of one is needed.
 
 from pyinfra import host
 
-from deploys.site import current_site, server_of
-from deploys.verify_steps import verify
+from deploys.run.site import current_site, server_of
+from deploys.verification.steps import verify
 from postmaster.messages import text
 
 site = current_site(opening=False)

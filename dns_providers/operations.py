@@ -11,13 +11,13 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 from pyinfra.api.operation import OperationMeta
 
-from dns_providers import propagation
 from dns_providers.base import Change, Provider, ProviderError, Tell
-from dns_providers.by_hand import change_table
-from dns_providers.claims import Claim, Singleton
-from dns_providers.export import PANELS
-from dns_providers.ledger import Ledger, read_backup
-from dns_providers.plan import (
+from dns_providers.by_hand.panels import PANELS
+from dns_providers.by_hand.table import change_table
+from dns_providers.publishing import propagation
+from dns_providers.publishing.claims import Claim, Singleton
+from dns_providers.publishing.ledger import Ledger, read_backup
+from dns_providers.publishing.plan import (
     Entry,
     Note,
     Plan,
@@ -26,10 +26,10 @@ from dns_providers.plan import (
     unused_since,
     withdrawals,
 )
-from dns_providers.plan import undo as plan_undo
-from dns_providers.propagation import Delegation, Expected, Network, Outcome, Progress
-from dns_providers.publish import adopt as take_in
-from dns_providers.publish import (
+from dns_providers.publishing.plan import undo as plan_undo
+from dns_providers.publishing.propagation import Delegation, Expected, Network, Outcome, Progress
+from dns_providers.publishing.publish import adopt as take_in
+from dns_providers.publishing.publish import (
     adoptable,
     carry_out,
     carry_out_undo,
@@ -39,9 +39,15 @@ from dns_providers.publish import (
     read,
     unproven,
 )
+from dns_providers.publishing.wording import (
+    Say,
+    change_lines,
+    conflict_lines,
+    error_text,
+    state_line,
+)
+from dns_providers.publishing.zone_choice import Differences, check_live
 from dns_providers.rrset import RRKey
-from dns_providers.wording import Say, change_lines, conflict_lines, error_text, state_line
-from dns_providers.zone_choice import Differences, check_live
 
 _REPORT_EVERY = 15.0
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import dns.resolver
 
-from dns_providers import octodns_packages
 from dns_providers.base import AuthError, Provider, ProviderError
-from dns_providers.export import PANELS
-from dns_providers.manual import ManualProvider
-from dns_providers.propagation import Network
+from dns_providers.by_hand.manual import ManualProvider
+from dns_providers.by_hand.panels import PANELS
+from dns_providers.octodns import packages as octodns_packages
+from dns_providers.publishing.propagation import Network
 from dns_providers.rfc2136 import ALGORITHMS, Rfc2136Provider, TsigKey
 from dns_providers.rrset import owner_name
 from dns_providers.zonefile import ZoneFileProvider
@@ -145,7 +145,7 @@ def _open_alidns(zone: str, options: Mapping[str, str], environ: Mapping[str, st
 
 
 def _open_octodns(zone: str, options: Mapping[str, str], environ: Mapping[str, str]) -> Provider:
-    from dns_providers.octodns_bridge import OctoDnsProvider
+    from dns_providers.octodns.bridge import OctoDnsProvider
 
     package = octodns_packages.PACKAGES[options["octodns_provider"]]
     try:

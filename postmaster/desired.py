@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from dns_providers.claims import Claim, ClaimMode
+from dns_providers.publishing.claims import Claim, ClaimMode
 from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRKey, Value, key, owner_name
 from keys.dkim import DkimPublicKey
 from postmaster import dkim, dmarc, spf

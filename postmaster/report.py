@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dns_providers.columns import pad, width
+from ground.columns import pad, width
 from postmaster.checks.results import Result, Status, Text, exit_status
 from postmaster.messages import text
 

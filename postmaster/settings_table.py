@@ -11,7 +11,7 @@ from typing import Any
 
 import idna
 
-from dns_providers.public_suffix import is_public_suffix
+from dns_providers.publishing.public_suffix import is_public_suffix
 from postmaster.outbound import DEFAULT_MODE, MODES
 from postmaster.receivers import RATE_NAMES, Rate, known
 from postmaster.settings import MailboxLimits, Smarthost, TlsStart, User

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dns_providers.claims import Merge, Singleton
+from dns_providers.publishing.claims import Merge, Singleton
 from dns_providers.rrset import TXT, Value
 
 LOOKUP_LIMIT = 10  # RFC 7208 section 4.6.4

@@ -15,10 +15,10 @@ from typing import ClassVar, NoReturn
 import pytest
 
 from dns_providers.base import Change, Provider, Rejected, Stale
-from dns_providers.claims import Claim, ClaimMode
-from dns_providers.ledger import Ledger
-from dns_providers.plan import plan
-from dns_providers.publish import carry_out
+from dns_providers.publishing.claims import Claim, ClaimMode
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.plan import plan
+from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import (
     CAA,
     MX,

@@ -15,9 +15,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "edge": (),  # runs on the mail server, alone
     "probes": ("dns_providers",),
     "postmaster": (
-        "dns_providers.claims",
-        "dns_providers.public_suffix",
-        "dns_providers.columns",
+        "dns_providers.publishing.claims",
+        "dns_providers.publishing.public_suffix",
+        "ground.columns",
         "dns_providers.rrset",
         "keys.dkim",
         "probes",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from deploys.edge import layout
 from deploys.edge.layout import Socket
+from deploys.host.templates import render
 from deploys.pmail_server import layout as pmail
-from deploys.templates import render
 from postmaster.outbound import mode_of
 from postmaster.receivers import OTHERS, groups
 from postmaster.settings import MailServer

@@ -9,13 +9,14 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
-from deploys import flow, host_files
 from deploys.edge import configure, layout
-from deploys.host_files import Wanted
+from deploys.host import files as host_files
+from deploys.host.files import Wanted
+from deploys.host.remote import read
+from deploys.host.templates import render
 from deploys.outbound import layout as outbound
 from deploys.pmail_server.layout import MARK, USER
-from deploys.remote import read
-from deploys.templates import render
+from deploys.run import flow
 from postmaster.messages import text
 from postmaster.settings import MailServer
 

@@ -9,9 +9,9 @@ from email.header import Header
 from pathlib import Path
 
 from deploys.edge import layout as edge
+from deploys.host.templates import render
 from deploys.outbound import layout
 from deploys.pmail_server.layout import MARK, TLS_CHAIN, TLS_KEY
-from deploys.templates import render
 from edge.sent import DOMAIN as SENT_DOMAIN
 from postmaster import dkim
 from postmaster.messages import catalogue

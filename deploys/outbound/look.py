@@ -8,16 +8,16 @@ from dataclasses import replace
 from pyinfra.api import Host
 
 from deploys.edge import layout as edge
+from deploys.host.remote import read
 from deploys.outbound import layout, proof
 from deploys.pmail_server.layout import USER
-from deploys.remote import read
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Smarthost
-from probes import delivery, relay
-from probes.delivery import Delivery
-from probes.dns import Resolvers
-from probes.proof import verified
-from probes.relay import RelayView
+from probes.host import delivery, relay
+from probes.host.delivery import Delivery
+from probes.host.proof import verified
+from probes.host.relay import RelayView
+from probes.world.dns import Resolvers
 
 _HOURS = 24  # of deliveries that the checks look at
 

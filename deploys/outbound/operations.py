@@ -10,20 +10,21 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
-from deploys import flow, host_files
-from deploys.host_files import Wanted
+from deploys.host import files as host_files
+from deploys.host.files import Wanted
+from deploys.host.remote import read
+from deploys.host.templates import render
 from deploys.outbound import configure, layout, proof, smarthosts
 from deploys.outbound.configure import Sending, Signed
 from deploys.pmail_server.layout import MARK
-from deploys.remote import read
-from deploys.templates import render
+from deploys.run import flow
 from keys.store import KeyStore, KeyStoreError
 from postmaster.messages import error_text, text
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer
-from probes import dns
-from probes.dns import Resolvers
-from probes.fitness import ADDRESSES
+from probes.host.fitness import ADDRESSES
+from probes.world import dns
+from probes.world.dns import Resolvers
 
 Commands = Generator[FunctionCommand, None, None]
 Proven = Callable[[SigningKey], bool]

@@ -14,11 +14,11 @@ from email.utils import formatdate
 from pyinfra.api import Host
 
 from deploys.edge import layout as edge
+from deploys.host.remote import read
 from deploys.outbound import layout
 from deploys.outbound.configure import Signed
-from deploys.remote import read
 from postmaster.messages import text
-from probes.proof import Proof, parse, signatures
+from probes.host.proof import Proof, parse, signatures
 
 _WITHIN = 60  # seconds for all messages to arrive
 _EACH = 30  # seconds for Postfix to take one

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pyinfra.api import Host
 
-from deploys.host_files import Wanted
+from deploys.host.files import Wanted
+from deploys.host.remote import read
 from deploys.outbound import configure, layout
 from deploys.pmail_server.layout import MARK
-from deploys.remote import read
 from postmaster.checks.results import Result, Status, Text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Smarthost

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pyinfra.api.operation import OperationMeta
 
-from deploys.dns_steps import is_proven
 from deploys.outbound import operations
-from deploys.paths import key_store
 from deploys.pmail_server.operations import packages
+from deploys.run.paths import key_store
+from deploys.zones.steps import is_proven
 from postmaster.messages import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Site

@@ -14,10 +14,10 @@ from typing import Any
 
 from pyinfra.api import Host
 
-from deploys.errors import DeployError
+from deploys.host.remote import read
 from deploys.pmail_server import layout
 from deploys.pmail_server.database import stored_password
-from deploys.remote import read
+from ground.errors import DeployError
 
 _PAGE_SIZE = 10000
 _AHEAD = 30  # seconds; PMail refuses a token 5 s after its time, and takes one before it

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from deploys.edge import layout as edge
+from deploys.host.templates import render
 from deploys.pmail_server import layout
-from deploys.templates import render
 from postmaster.outbound import mode_of
 from postmaster.settings import CLOSABLE_PORTS, SENDING_PORTS, MailServer
 

@@ -13,14 +13,16 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
-from deploys import flow, host_files, passwords
+from deploys.accounts import passwords
 from deploys.edge import layout as edge
-from deploys.host_files import link_script
-from deploys.paths import file_name, state_dir
+from deploys.host import files as host_files
+from deploys.host.files import link_script
+from deploys.host.remote import read
 from deploys.pmail_server import configure, database, layout, release
 from deploys.pmail_server.api import Account, Api, ApiError
-from deploys.remote import read
-from dns_providers.private_files import write_private
+from deploys.run import flow
+from deploys.run.paths import file_name, state_dir
+from ground.private_files import write_private
 from keys.store import KeyStore, KeyStoreError
 from postmaster.messages import error_text, text
 from postmaster.outbound import SigningKey, mode_of

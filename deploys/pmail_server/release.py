@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploys.errors import DeployError
-from deploys.paths import state_dir
-from dns_providers.private_files import write_private
+from deploys.run.paths import state_dir
+from ground.errors import DeployError
+from ground.private_files import write_private
 from postmaster.settings import PmailSource
 
 RELEASES = "https://github.com/Jinnrry/PMail/releases/download"

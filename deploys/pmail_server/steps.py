@@ -8,9 +8,9 @@ from pyinfra import host
 from pyinfra.api import FunctionCommand, operation
 from pyinfra.api.operation import OperationMeta
 
-from deploys import host_files
-from deploys.paths import key_store
+from deploys.host import files as host_files
 from deploys.pmail_server import configure, layout, operations
+from deploys.run.paths import key_store
 from postmaster.messages import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer

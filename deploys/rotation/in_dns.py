@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deploys.dns_steps import key_records, ledger_of, network_of, open_zone, patience, replaced
-from deploys.paths import key_store
 from deploys.rotation.outcome import Outcome, problem, tried
-from dns_providers import propagation
+from deploys.run.paths import key_store
+from deploys.zones.steps import key_records, ledger_of, network_of, open_zone, patience, replaced
 from dns_providers.base import ProviderError, Tell
-from dns_providers.claims import Claim, ClaimMode
-from dns_providers.plan import Plan, withdrawals
-from dns_providers.propagation import (
+from dns_providers.publishing import propagation
+from dns_providers.publishing.claims import Claim, ClaimMode
+from dns_providers.publishing.plan import Plan, withdrawals
+from dns_providers.publishing.propagation import (
     Delegation,
     Expected,
     Network,
@@ -21,17 +21,17 @@ from dns_providers.propagation import (
     ServerState,
     Verdict,
 )
-from dns_providers.publish import carry_out, mark_proven, read
+from dns_providers.publishing.publish import carry_out, mark_proven, read
+from dns_providers.publishing.wording import state_line
 from dns_providers.rrset import TXT, RRKey, Value, key
-from dns_providers.wording import state_line
 from keys.rotation import KeyRef, Rotation, Strategy
 from keys.store import KeyStoreError
 from postmaster import dkim
 from postmaster.desired import desired
 from postmaster.messages import text
 from postmaster.settings import Site, ZoneSettings
-from probes import dns
-from probes.dns import Resolvers
+from probes.world import dns
+from probes.world.dns import Resolvers
 
 REVOKED = TXT(b"v=DKIM1; p=")  # RFC 6376 section 3.6.1: an empty p= means revoked
 _PAUSE = 2.0  # seconds between two looks

@@ -11,26 +11,26 @@ from datetime import UTC, datetime
 
 from pyinfra.api import FunctionCommand, Host, State
 
-from deploys import host_files
-from deploys.dns_steps import is_proven
-from deploys.host_files import Wanted
+from deploys.host import files as host_files
+from deploys.host.files import Wanted
+from deploys.host.remote import read
 from deploys.outbound import layout, proof
 from deploys.outbound import operations as outbound
-from deploys.paths import key_store
 from deploys.pmail_server import configure
 from deploys.pmail_server import operations as pmail
 from deploys.pmail_server.steps import firewall_files
-from deploys.remote import read
 from deploys.rotation.outcome import Outcome, problem
+from deploys.run.paths import key_store
+from deploys.zones.steps import is_proven
 from dns_providers.base import Tell
 from keys.rotation import Rotation, Strategy
 from postmaster import dkim
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import SENDING_PORTS, MailServer, Site
-from probes import dns, tcp
-from probes.dns import Resolvers
-from probes.proof import verified
-from probes.tcp import Reach
+from probes.host.proof import verified
+from probes.world import dns, tcp
+from probes.world.dns import Resolvers
+from probes.world.tcp import Reach
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,18 @@ from paramiko import SSHException
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 
-from deploys import flow
-from deploys.errors import DeployError
-from deploys.paths import key_store, state_dir
-from deploys.remote import read
+from deploys.host.remote import read
 from deploys.rotation import wording
-from deploys.rotation.journal import Journal
 from deploys.rotation.outcome import Outcome, problem, tried
 from deploys.rotation.request import Request
 from deploys.rotation.run import CLOCK_WITHIN, Run
+from deploys.run import flow
+from deploys.run.paths import key_store, state_dir
 from dns_providers.base import ProviderError, Tell
+from ground.errors import DeployError
 from keys import rotation as machine
 from keys.dkim import month
+from keys.journal import Journal
 from keys.rotation import KeyRef, Problem, Rotation, Rules, Step, Strategy
 from keys.store import KeyStoreError
 from postmaster.checks.results import Result, Status

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pyinfra.api import OperationError
 
-from deploys.errors import DeployError
-from deploys.paths import state_dir
-from deploys.rotation.journal import Journal
+from deploys.run.paths import state_dir
+from ground.errors import DeployError
+from keys.journal import Journal
 from postmaster.messages import error_text, text
 
 

@@ -14,22 +14,22 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FunctionCommand, Host, State, operation
 
-from deploys import flow
-from deploys.paths import key_store, state_dir
 from deploys.rotation import wording
 from deploys.rotation.request import Request
-from dns_providers import propagation
+from deploys.run import flow
+from deploys.run.paths import key_store, state_dir
 from dns_providers.base import ProviderError
-from dns_providers.private_files import write_private
-from dns_providers.propagation import Expected, Network, Verdict
+from dns_providers.publishing import propagation
+from dns_providers.publishing.propagation import Expected, Network, Verdict
 from dns_providers.rrset import key
+from ground.private_files import write_private
 from keys.store import About, KeyStoreError
 from postmaster import dkim
 from postmaster.desired import zone_for
 from postmaster.messages import error_text, text
 from postmaster.settings import MailServer, Site
-from probes import dns
-from probes.dns import Resolvers
+from probes.world import dns
+from probes.world.dns import Resolvers
 
 
 @operation()

@@ -9,15 +9,15 @@ from functools import partial
 from pyinfra import state
 from pyinfra.api import Host, OperationError, State
 
-from deploys.dns_steps import open_zone
 from deploys.rotation import operations
 from deploys.rotation.in_dns import InDns
 from deploys.rotation.on_host import OnHost
 from deploys.rotation.outcome import Outcome
 from deploys.rotation.request import Request
 from deploys.rotation.run import Run, this_run
-from deploys.site import zone_of
-from deploys.verify_steps import checked
+from deploys.run.site import zone_of
+from deploys.verification.steps import checked
+from deploys.zones.steps import open_zone
 from dns_providers.base import Tell, tell_nobody
 from dns_providers.operations import Reporter
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, steps_of

@@ -25,10 +25,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from josepy.jwk import JWKRSA
 from josepy.util import ComparableRSAKey
 
-from deploys.errors import DeployError
-from deploys.paths import passphrase
+from deploys.run.paths import passphrase
 from deploys.tls_certificate.renewal import Pair
-from dns_providers.private_files import write_private
+from ground.errors import DeployError
+from ground.private_files import write_private
 from keys import dkim as rsa_keys
 from postmaster.settings import TlsSettings
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from deploys.dns_steps import ledger_of, open_zone
 from deploys.tls_certificate.acme_dns import AcmeError
-from dns_providers import propagation
+from deploys.zones.steps import ledger_of, open_zone
 from dns_providers.base import ProviderError
-from dns_providers.claims import Claim, ClaimMode
-from dns_providers.propagation import Expected, Network
-from dns_providers.publish import carry_out
+from dns_providers.publishing import propagation
+from dns_providers.publishing.claims import Claim, ClaimMode
+from dns_providers.publishing.propagation import Expected, Network
+from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, RRKey, key
 from postmaster.desired import zone_for
 from postmaster.messages import error_text

@@ -12,10 +12,11 @@ from pathlib import Path
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 
-from deploys import flow, host_files
-from deploys.paths import keys_dir
+from deploys.host import files as host_files
+from deploys.host.remote import Reply, read
 from deploys.pmail_server import layout
-from deploys.remote import Reply, read
+from deploys.run import flow
+from deploys.run.paths import keys_dir
 from deploys.tls_certificate import acme_dns, challenge_dns
 from deploys.tls_certificate.acme_dns import AcmeError
 from deploys.tls_certificate.renewal import Pair, due, problems
@@ -23,7 +24,7 @@ from dns_providers.base import ProviderError
 from postmaster.messages import error_text, text
 from postmaster.report import say
 from postmaster.settings import MailServer, Site
-from probes.tls import Certificate, describe
+from probes.world.tls import Certificate, describe
 
 Commands = Generator[FunctionCommand, None, None]
 

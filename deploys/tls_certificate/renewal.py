@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from postmaster.checks.results import Text
-from probes.tls import Certificate, days_left, describe
+from probes.world.tls import Certificate, days_left, describe
 
 _RENEW_DAYS = 30.0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pyinfra import host
 from pyinfra.api.operation import OperationMeta
 
-from deploys import host_files
+from deploys.host import files as host_files
 from deploys.pmail_server import layout
 from deploys.pmail_server.operations import packages
 from deploys.tls_certificate import operations

@@ -12,10 +12,10 @@ from postmaster.checks.results import Result, Status, Text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 from postmaster.spf import address_term
-from probes.dns import Answer, Reverse, exchanges, texts
-from probes.host import HostView
-from probes.server import DomainView, ServerView
-from probes.spf import SpfView
+from probes.host.state import HostView
+from probes.world.dns import Answer, Reverse, exchanges, texts
+from probes.world.server import DomainView, ServerView
+from probes.world.spf import SpfView
 
 
 def unanswered(check: str, answer: Answer, subject: str) -> Result:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from postmaster.checks.results import Result, Status, Text
 from postmaster.settings import MailServer
-from probes.edge import EdgeView
+from probes.host.edge import EdgeView
 
 _FORGED = "forged"  # why the edge keeps what only claims to be from an own domain
 

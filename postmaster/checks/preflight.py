@@ -8,7 +8,7 @@ from postmaster.checks.results import Result, Status, Text
 from postmaster.checks.service import CLOCK_OFF, CLOCK_WRONG
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
-from probes.fitness import PORTS, Fitness, Listener, Outbound
+from probes.host.fitness import PORTS, Fitness, Listener, Outbound
 
 _TRIED = ("debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04")
 _ARCHITECTURES = ("x86_64", "aarch64")

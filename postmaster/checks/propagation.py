@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dns_providers.claims import Claim
+from dns_providers.publishing.claims import Claim
 from dns_providers.rrset import RRKey
 from postmaster.checks.results import Result, Status, Text
 

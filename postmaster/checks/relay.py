@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from postmaster.checks.results import Result, Status, Text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
-from probes.dns import Reverse
-from probes.relay import RelayView
+from probes.host.relay import RelayView
+from probes.world.dns import Reverse
 
 # What curl(1) says of a login.
 _CURL = {6: "unreachable", 7: "unreachable", 28: "unreachable", 60: "certificate", 67: "refused"}

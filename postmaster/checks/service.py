@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from postmaster.checks.results import Result, Status, Text
 from postmaster.settings import MailServer
-from probes.host import HostView
+from probes.host.state import HostView
 
 CLOCK_WRONG, CLOCK_OFF = 60, 5  # seconds
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from postmaster.checks.results import Result, Status, Text
 from postmaster.settings import MailServer
-from probes.server import ServerView
-from probes.smtp import SmtpView
-from probes.tcp import Reach
-from probes.tls import Certificate, TlsView, days_left
+from probes.world.server import ServerView
+from probes.world.smtp import SmtpView
+from probes.world.tcp import Reach
+from probes.world.tls import Certificate, TlsView, days_left
 
 _FAIL_DAYS = 3.0
 _WARN_DAYS = 21.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deploys.cli import main
+from deploys.cli.main import main
 from dns_providers.registry import PROVIDERS, option_names, option_problems
 from postmaster.parse import HostData, Providers, parse_site
 
@@ -92,7 +92,7 @@ def test_rotation_takes_one_action_and_passes_it_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[object, ...]] = []
-    monkeypatch.setattr("deploys.cli._run", lambda *given: seen.append(given) or 0)
+    monkeypatch.setattr("deploys.cli.main._run", lambda *given: seen.append(given) or 0)
     done = CliRunner().invoke(main, ["rotate-dkim", "--abort", "--status"])
     assert done.exit_code == 2 and seen == []
     words = ["rotate-dkim", "--domain", "a.test", "--domain", "b.test", "--check-age", "--wait"]

@@ -12,10 +12,10 @@ from pathlib import Path
 import dns.zone
 import pytest
 
-from deploys.verify_steps import expectations, published
-from dns_providers.claims import ClaimMode
-from dns_providers.manual import ManualProvider
-from dns_providers.plan import Entry
+from deploys.verification.steps import expectations, published
+from dns_providers.by_hand.manual import ManualProvider
+from dns_providers.publishing.claims import ClaimMode
+from dns_providers.publishing.plan import Entry
 from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import owner_name
 from postmaster.checks.propagation import RecordView

@@ -16,7 +16,7 @@ DEPLOY = """
 from pathlib import Path
 from pyinfra import host
 from pyinfra.api import FunctionCommand, operation
-from deploys import flow
+from deploys.run import flow
 
 @operation()
 def step(line, fails=False):

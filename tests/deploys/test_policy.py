@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from deploys.policy_steps import policy_of
+from deploys.zones.policy_steps import policy_of
 from postmaster.desired import desired
 from postmaster.settings import Site
 from tests.postmaster.test_desired import key_of

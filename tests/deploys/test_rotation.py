@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from deploys.paths import key_store, state_dir
 from deploys.rotation import in_dns
 from deploys.rotation.in_dns import REVOKED, InDns
-from deploys.rotation.journal import Journal
 from deploys.rotation.operations import is_for_later, waited
 from deploys.rotation.outcome import Outcome, problem
 from deploys.rotation.request import Request
 from deploys.rotation.run import Clock, Run
+from deploys.run.paths import key_store, state_dir
 from dns_providers.base import ProviderError
-from dns_providers.propagation import Delegation, Expected, ServerState, Verdict, judge
-from dns_providers.propagation import Outcome as Awaited
+from dns_providers.publishing.propagation import Delegation, Expected, ServerState, Verdict, judge
+from dns_providers.publishing.propagation import Outcome as Awaited
 from dns_providers.rrset import TXT, RRKey, RRset, Value, key
+from keys.journal import Journal
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, after, begin, instead
 from postmaster import dkim
 from postmaster.settings import Site
-from probes.dns import Answer
-from probes.dns import Outcome as Lookup
+from probes.world.dns import Answer
+from probes.world.dns import Outcome as Lookup
 from tests.fakes import MemoryProvider, memory
 from tests.postmaster.test_settings import site
 

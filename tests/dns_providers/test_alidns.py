@@ -24,10 +24,10 @@ from dns_providers.base import (
     Unreachable,
     ZoneNotFound,
 )
-from dns_providers.claims import Claim, ClaimMode
-from dns_providers.ledger import Ledger
-from dns_providers.plan import Plan, plan
-from dns_providers.publish import carry_out
+from dns_providers.publishing.claims import Claim, ClaimMode
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.plan import Plan, plan
+from dns_providers.publishing.publish import carry_out
 from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import MX, TXT, Address, Target, Value, key, owner_name, rrset
 from tests.dns_providers.alidns_fake import KEY_ID, KEY_SECRET, FakeAliDns, running

@@ -18,11 +18,11 @@ from dns_providers.base import (
     ZoneNotFound,
 )
 from dns_providers.cloudflare import CloudflareProvider
-from dns_providers.ledger import Ledger
-from dns_providers.plan import plan
-from dns_providers.publish import carry_out
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.plan import plan
+from dns_providers.publishing.publish import carry_out
+from dns_providers.publishing.zone_choice import name_servers
 from dns_providers.rrset import MX, TXT, Target, owner_name, rrset
-from dns_providers.zone_choice import name_servers
 from tests import fault_proxy
 from tests.dns_providers.cloudflare_fake import SERVERS, TOKEN, ZONE_ID, FakeCloudflare, served
 from tests.dns_providers.test_plan import OURS, claim

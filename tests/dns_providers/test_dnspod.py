@@ -21,9 +21,9 @@ from dns_providers.base import (
     ZoneNotFound,
 )
 from dns_providers.dnspod import INTERNATIONAL, DnsPodProvider
-from dns_providers.ledger import Ledger
-from dns_providers.plan import plan
-from dns_providers.publish import carry_out
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.plan import plan
+from dns_providers.publishing.publish import carry_out
 from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import MX, SRV, TXT, Address, RRset, Target, Value, key, owner_name, rrset
 from tests import fault_proxy

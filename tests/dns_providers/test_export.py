@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dns_providers.base import Change
-from dns_providers.by_hand import change_table, record_table
-from dns_providers.columns import aligned, width
-from dns_providers.export import PANELS, Row, panel_rows, panel_tasks, record_row, zone_file
+from dns_providers.by_hand.panels import PANELS, Row, panel_rows, panel_tasks, record_row, zone_file
+from dns_providers.by_hand.table import change_table, record_table
 from dns_providers.rrset import (
     CAA,
     MX,
@@ -28,6 +27,7 @@ from dns_providers.rrset import (
     owner_name,
     rrset,
 )
+from ground.columns import aligned, width
 from postmaster.messages import catalogue, text
 from tests.dns_providers import servers
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from dns_providers.base import Change, ZoneNotFound
-from dns_providers.claims import ClaimMode
-from dns_providers.ledger import Ledger
-from dns_providers.publish import carry_out
+from dns_providers.publishing.claims import ClaimMode
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, RRset, key, rrset
 from tests import fault_proxy
 from tests.dns_providers import cloudflare_fake, route53_moto, test_cloudflare, test_route53

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dns_providers.ledger import Ledger
+from dns_providers.publishing.ledger import Ledger
 from dns_providers.rrset import TXT, RRKey, key
 from tests.dns_providers.zone_server import ZONE, ZoneServer, serving
 

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from octodns.record.txt import TxtRecord
 from octodns.zone import Zone
 
-from dns_providers import octodns_packages
 from dns_providers.base import AuthError, Change, Rejected, ZoneNotFound
-from dns_providers.octodns_bridge import OctoDnsProvider, _octets
-from dns_providers.octodns_packages import PACKAGES, Argument, Package, Text, carried
+from dns_providers.octodns import packages as octodns_packages
+from dns_providers.octodns.bridge import OctoDnsProvider, _octets
+from dns_providers.octodns.packages import PACKAGES, Argument, Package, Text, carried
 from dns_providers.powerdns import PowerDnsProvider
 from dns_providers.registry import open_provider, option_problems
 from dns_providers.rrset import TXT, Address, Target, owner_name, rrset

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dns_providers.base import Capabilities, Change
-from dns_providers.claims import Claim, ClaimMode
-from dns_providers.plan import (
+from dns_providers.publishing.claims import Claim, ClaimMode
+from dns_providers.publishing.plan import (
     Entry,
     Plan,
     PlanError,

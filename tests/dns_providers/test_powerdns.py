@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from dns_providers.base import AuthError, Change, ProviderError, Rejected, Unreachable, ZoneNotFound
-from dns_providers.ledger import Ledger
 from dns_providers.powerdns import PowerDnsProvider
-from dns_providers.publish import carry_out
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, Target, key, owner_name, rrset
 from tests import fault_proxy
 from tests.dns_providers import servers

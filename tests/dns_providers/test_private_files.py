@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dns_providers.private_files import write_private
+from ground.private_files import write_private
 from keys.store import KeyStore
 
 

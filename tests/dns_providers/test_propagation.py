@@ -13,8 +13,8 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from dns_providers.claims import ClaimMode
-from dns_providers.propagation import (
+from dns_providers.publishing.claims import ClaimMode
+from dns_providers.publishing.propagation import (
     Delegation,
     Expected,
     NameServer,

@@ -19,10 +19,10 @@ from dns_providers.base import (
     Unreachable,
     refuse_stale,
 )
-from dns_providers.claims import ClaimMode
-from dns_providers.ledger import Ledger, LedgerError, read_backup
-from dns_providers.plan import withdrawals
-from dns_providers.publish import (
+from dns_providers.publishing.claims import ClaimMode
+from dns_providers.publishing.ledger import Ledger, LedgerError, read_backup
+from dns_providers.publishing.plan import withdrawals
+from dns_providers.publishing.publish import (
     adopt,
     carry_out,
     carry_out_undo,

@@ -14,8 +14,8 @@ import dns.message
 import pytest
 
 from dns_providers.base import AuthError, Change, ProviderError, Unreachable, ZoneNotFound
-from dns_providers.ledger import Ledger
-from dns_providers.publish import carry_out
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.publish import carry_out
 from dns_providers.rfc2136 import Rfc2136Provider, TsigKey
 from dns_providers.rrset import TXT, RRset, key, owner_name, rrset
 from tests.dns_providers import servers

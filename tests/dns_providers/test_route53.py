@@ -20,9 +20,9 @@ from dns_providers.base import (
     Unreachable,
     ZoneNotFound,
 )
-from dns_providers.ledger import Ledger
-from dns_providers.plan import plan
-from dns_providers.publish import carry_out
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.plan import plan
+from dns_providers.publishing.publish import carry_out
 from dns_providers.route53 import Route53Provider
 from dns_providers.rrset import TXT, Address, Target, key, name_text, owner_name, rrset
 from postmaster.messages import catalogue

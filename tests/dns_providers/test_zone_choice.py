@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from dns_providers.base import Snapshot
-from dns_providers.propagation import Delegation, NameServer
-from dns_providers.public_suffix import is_public_suffix
+from dns_providers.publishing.propagation import Delegation, NameServer
+from dns_providers.publishing.public_suffix import is_public_suffix
+from dns_providers.publishing.zone_choice import Differences, NotLive, check_live, name_servers
 from dns_providers.rrset import RRKey, RRset, owner_name
 from dns_providers.text import value_from_text
-from dns_providers.zone_choice import Differences, NotLive, check_live, name_servers
 
 ZONE = owner_name("example.test")
 

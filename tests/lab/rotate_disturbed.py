@@ -21,9 +21,9 @@ from typing import Any
 from pyinfra import local
 
 from deploys.rotation import operations, steps
-from deploys.rotation.journal import Journal
 from deploys.rotation.outcome import Outcome
 from deploys.rotation.run import Clock, this_run
+from keys.journal import Journal
 from keys.rotation import Rotation
 
 now, set_by = time.time, [0.0]

@@ -24,7 +24,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 
-from probes.tls import accepting_any
+from probes.world.tls import accepting_any
 from tests.lab import nameservers
 from tests.lab.certificates import issue
 from tests.lab.hosts import Host

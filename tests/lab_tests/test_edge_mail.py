@@ -26,7 +26,7 @@ import pytest
 from deploys.edge.layout import NAMESPACE_FILE, TRUSTED, UNTRUSTED
 from deploys.outbound.layout import SIGNING_TABLE
 from deploys.pmail_server.database import stored_password
-from probes.tls import accepting_any
+from probes.world.tls import accepting_any
 from tests.lab.nameservers import SECONDARY
 from tests.lab.network import RECEIVER, Network
 from tests.lab.process import wait_for

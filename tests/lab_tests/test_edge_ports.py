@@ -12,7 +12,7 @@ from socket import create_connection
 import pytest
 
 from deploys.edge.layout import GREYLIST_UNIT
-from probes.tls import accepting_any
+from probes.world.tls import accepting_any
 from tests.lab.nameservers import SECONDARY
 from tests.lab.network import GATEWAY, SECURE, Network
 from tests.lab.process import run, wait_for

@@ -29,7 +29,7 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from deploys.pmail_server.database import stored_password
-from probes.tls import accepting_any
+from probes.world.tls import accepting_any
 from tests.lab.nameservers import SECONDARY
 from tests.lab.network import GATEWAY, SECURE, UNTRUSTED, Network
 from tests.lab.process import wait_for, wait_while_it_moves

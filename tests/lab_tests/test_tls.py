@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.tls import Certificate, handshake
+from probes.world.tls import Certificate, handshake
 from tests.lab.network import Network
 from tests.lab.pebble import REFUSED, Pebble
 from tests.lab.process import wait_for

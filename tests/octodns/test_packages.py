@@ -16,7 +16,6 @@ import dns.name
 import pytest
 import requests
 
-from dns_providers import octodns_packages
 from dns_providers.base import (
     AuthError,
     Capabilities,
@@ -30,11 +29,12 @@ from dns_providers.base import (
     Unreachable,
     ZoneNotFound,
 )
-from dns_providers.claims import Claim, ClaimMode
-from dns_providers.ledger import Ledger
-from dns_providers.octodns_bridge import OctoDnsProvider
-from dns_providers.octodns_packages import PACKAGES, carried, secrets_of
-from dns_providers.publish import carry_out
+from dns_providers.octodns import packages as octodns_packages
+from dns_providers.octodns.bridge import OctoDnsProvider
+from dns_providers.octodns.packages import PACKAGES, carried, secrets_of
+from dns_providers.publishing.claims import Claim, ClaimMode
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import CAA, MX, TXT, Address, RRset, Target, Value, key, owner_name, rrset
 from tests.octodns.frame import SECRET, ZONE, Call, Fake, Reply, answering
 from tests.octodns.record_apis import RECORD_APIS, Ovh, TransIp

@@ -13,14 +13,15 @@ from postmaster import report
 from postmaster.checks import dns_records, preflight, service, transport
 from postmaster.checks.results import Result, Status, Text, exit_status
 from postmaster.settings import MailServer
-from probes import fitness, host
-from probes.dns import Answer, Outcome, Reverse
-from probes.host import HostView
-from probes.server import DomainView, ServerView
-from probes.smtp import SmtpView
-from probes.spf import SpfView
-from probes.tcp import Reach
-from probes.tls import Certificate, TlsView
+from probes.host import fitness
+from probes.host import state as host
+from probes.host.state import HostView
+from probes.world.dns import Answer, Outcome, Reverse
+from probes.world.server import DomainView, ServerView
+from probes.world.smtp import SmtpView
+from probes.world.spf import SpfView
+from probes.world.tcp import Reach
+from probes.world.tls import Certificate, TlsView
 from tests.postmaster.test_settings import site
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

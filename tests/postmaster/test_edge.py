@@ -6,7 +6,7 @@ import pytest
 
 from postmaster.checks import edge as checks
 from postmaster.checks.results import Status
-from probes.edge import EdgeView, Event, parse, script
+from probes.host.edge import EdgeView, Event, parse, script
 from tests.postmaster.test_settings import site, zone
 
 SERVER = site(zone("example.com"), domains=["example.com"]).servers[0]

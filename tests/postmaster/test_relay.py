@@ -12,10 +12,10 @@ from deploys.outbound.configure import Sending, Signed
 from postmaster.checks import relay as checks
 from postmaster.checks.results import Status
 from postmaster.receivers import Rate, group_of, groups
-from probes.dns import Outcome, Reverse
-from probes.proof import Proof, Signature, parse, signatures
-from probes.relay import RelayView, next_tries, waiting
-from probes.relay import parse as parse_relay
+from probes.host.proof import Proof, Signature, parse, signatures
+from probes.host.relay import RelayView, next_tries, waiting
+from probes.host.relay import parse as parse_relay
+from probes.world.dns import Outcome, Reverse
 from tests.postmaster.test_settings import site, zone
 from tests.probes.test_delivery import delivered
 

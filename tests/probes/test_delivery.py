@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from probes.delivery import Delivery, parse
+from probes.host.delivery import Delivery, parse
 
 # As Postfix 3.7 of Debian 12 wrote them.
 TO = "delay=0.1, delays=0/0/0.1/0, "

@@ -1,0 +1,176 @@
+"""A server's outbound mail for people: what waits and why, what became of it, what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, operation
+
+from deploys.cli.queue_actions import ACTIONS, COMMANDS, KEPT_COMMANDS, SHOWN
+from deploys.edge import layout as edge
+from deploys.host import files as host_files
+from deploys.host.remote import read
+from deploys.outbound.look import deliveries
+from deploys.pmail_server.layout import USER
+from deploys.run import flow
+from postmaster.messages import text
+from postmaster.outbound import mode_of
+from postmaster.settings import MailServer
+from probes.host.delivery import Delivery
+from probes.host.relay import Waiting, next_tries, waiting
+
+_MOST_HOURS = 8760  # a year
+# Postfix's queue ids, short or long; nothing else gets into a command.
+_QUEUE_ID = re.compile(r"[A-Za-z0-9]{6,20}")
+_KEPT_ID = re.compile(r"[0-9]{13}-[0-9a-f]{8}")
+# As PMail's user, where PMail is: what is kept is of the world, and root reads none of it.
+_KEPT = (
+    f"nsenter --net={edge.NAMESPACE_FILE} runuser -u {USER} -- "
+    f"python3 -IB {edge.PROGRAM} kept {edge.CONFIG}"
+)
+# A message that is not waiting for a receiver is tried when its file says so.
+_LOOK = (
+    "postqueue -j 2>/dev/null; echo @; "
+    "find /var/spool/postfix/deferred -type f -printf '%f %T@\\n' 2>/dev/null"
+)
+
+
+@operation()
+def queue(
+    server: MailServer, action: str, ids: tuple[str, ...], as_json: bool, hours: str
+) -> Generator[FunctionCommand, None, None]:
+    """Show what waits in a server's queue, or do something with named messages.
+
+    + server: the mail server
+    + action: list, deliveries, kept; retry, hold, release or delete; deliver or discard
+    + ids: queue ids of the messages, or ids of kept ones
+    + as_json: show as JSON
+    + hours: how far back deliveries are shown
+    """
+    if not mode_of(server).relayed:
+        host.noop(text("queue.none"))
+        return
+    if problem := _problem(action, ids, hours):
+        yield from flow.fail(problem)
+        return
+    if action == "deliveries":
+        found = deliveries(host, int(hours))
+        _show(_deliveries_json(found) if as_json else _deliveries_table(found))
+        host.noop(text("queue.delivered", count=len(found)))
+        return
+    if action == "kept":
+        kept = _kept()
+        _show(_record("kept", kept) if as_json else _kept_table(kept))
+        host.noop(text("queue.kept", count=len(kept)))
+        return
+    if action in KEPT_COMMANDS:
+        yield from _do(action, ids, {each["id"] for each in _kept()}, f"{_KEPT} ", KEPT_COMMANDS)
+        return
+    entries, tries = _look()
+    if action == "list":
+        _show(_json(entries, tries) if as_json else _table(entries, tries))
+        host.noop(text("queue.listed", count=len(entries)))
+        return
+    yield from _do(action, ids, {each.queue_id for each in entries}, "", COMMANDS)
+
+
+def _do(
+    action: str, ids: tuple[str, ...], there: set[str], program: str, commands: dict[str, str]
+) -> Generator[FunctionCommand, None, None]:
+    """Do something with named messages, all of which have to be there."""
+    if missing := [each for each in ids if each not in there]:
+        yield from flow.fail(text("queue.unknown", ids=", ".join(missing)))
+        return
+    for each in ids:
+        host.log_styled(f"  {action} {each}", fg="green")
+    script = " && ".join(program + commands[action].format(id=each) for each in ids)
+    yield FunctionCommand(host_files.run, (script, text("queue.failed", action=action)), {})
+
+
+def _problem(action: str, ids: tuple[str, ...], hours: str) -> str | None:
+    if action not in ACTIONS:
+        return text("queue.action", action=action, actions=", ".join(ACTIONS))
+    if not hours.isdecimal() or not 0 < int(hours) <= _MOST_HOURS:
+        return text("queue.bad_hours", hours=hours, most=_MOST_HOURS)
+    if action not in SHOWN and not ids:
+        return text("queue.no_ids", action=action)
+    form = _KEPT_ID if action in KEPT_COMMANDS else _QUEUE_ID
+    bad = [each for each in ids if not form.fullmatch(each)]
+    return text("queue.bad_ids", ids=", ".join(bad)) if bad else None
+
+
+def _show(lines: str) -> None:
+    if state.is_executing:
+        host.log(lines)
+
+
+def _look() -> tuple[tuple[Waiting, ...], dict[str, int]]:
+    listed, _, files = read(host, _LOOK).stdout.partition("@\n")
+    return waiting(listed), next_tries(files)
+
+
+def _kept() -> list[dict[str, Any]]:
+    lines = read(host, f"{_KEPT} list").stdout.splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def _kept_table(kept: list[dict[str, Any]]) -> str:
+    if not kept:
+        return text("queue.none_kept")
+    lines = []
+    for each in kept:
+        to = ", ".join(each["recipients"])
+        lines.append(f"{each['id']}  {_time(int(each['when']))}  {each['sender'] or '<>'} -> {to}")
+        lines.append(f"    {each['why']}")
+    return "\n".join(lines)
+
+
+def _table(entries: tuple[Waiting, ...], tries: dict[str, int]) -> str:
+    if not entries:
+        return text("queue.empty")
+    lines = []
+    for each in sorted(entries, key=lambda entry: entry.since):
+        when = text("queue.now") if each.queue == "active" else _time(tries.get(each.queue_id))
+        lines.append(
+            f"{each.queue_id}  {_time(each.since)}  {each.sender or '<>'} -> {each.recipient}"
+        )
+        lines.append("    " + text("queue.why", queue=each.queue, next=when, reason=each.reason))
+    return "\n".join(lines)
+
+
+def _time(moment: int | None) -> str:
+    return f"{datetime.fromtimestamp(moment):%Y-%m-%d %H:%M:%S}" if moment else "-"
+
+
+def _json(entries: tuple[Waiting, ...], tries: dict[str, int]) -> str:
+    rows = [{**asdict(each), "next_try": tries.get(each.queue_id)} for each in entries]
+    return _record("queue", rows)
+
+
+def _record(kind: str, rows: list[dict[str, Any]]) -> str:
+    return json.dumps({"version": 1, "server": host.name, kind: rows}, ensure_ascii=False)
+
+
+def _deliveries_table(found: tuple[Delivery, ...]) -> str:
+    if not found:
+        return text("queue.none_delivered")
+    lines = []
+    for each in found:
+        where = each.receiver or "-"
+        encrypted = each.tls or text("queue.clear")
+        lines.append(
+            f"{_time(int(each.time))}  {each.queue_id}  {each.status}  "
+            f"{each.sender or '<>'} -> {each.recipient}  ({where}, {encrypted})"
+        )
+        lines.append(f"    {each.text}")
+    return "\n".join(lines)
+
+
+def _deliveries_json(found: tuple[Delivery, ...]) -> str:
+    return _record("deliveries", [asdict(each) for each in found])

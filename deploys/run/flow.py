@@ -1,0 +1,145 @@
+"""The order of a run over several hosts: begin, wait for each other, end with what was left open.
+
+pyinfra orders operations within a host only. An operation that every host calls is a point where
+all of them meet, so what stands below it relies on what stands above it, on whatever host.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
+
+from deploys.run import paths
+from ground.private_files import lock_file, private_folder, try_lock
+from postmaster.messages import text
+
+_SPLIT_OPTIONS = ("--serial", "--no-wait")
+_held: list[IO[str]] = []
+_unsolved: dict[str, tuple[str, ...]] = {}
+
+
+def refuse_split_runs(arguments: list[str]) -> None:
+    """Refuse the pyinfra options that let one host run ahead of the others.
+
+    Raises OperationError: nothing has been changed at that point.
+    """
+    given = [option for option in _SPLIT_OPTIONS if option in arguments]
+    if given:
+        raise OperationError(text("flow.split_run", option=given[0]))
+
+
+@operation()
+def begin() -> Generator[FunctionCommand, None, None]:
+    """Take this site's lock while the run is carried out."""
+    if state.is_executing and not _lock_site():
+        message = text("flow.busy", path=str(_lock_path()))
+        yield FunctionCommand(refuse, (message,), {})
+        return
+    host.noop(text("flow.begun"))
+
+
+@operation()
+def barrier() -> Generator[FunctionCommand, None, None]:
+    """Every host waits here; nobody passes when one of them has failed or not arrived."""
+    reason = _why_not_pass(state, host) if state.is_executing else None
+    if reason:
+        yield FunctionCommand(refuse, (reason,), {})
+        return
+    host.noop(text("flow.passed"))
+
+
+def leave_unsolved(host_name: str, lines: tuple[str, ...]) -> None:
+    """Keep what a host could not do and the run may go on without, for `end` to report."""
+    if lines:
+        _unsolved[host_name] = (*_unsolved.get(host_name, ()), *lines)
+
+
+@operation()
+def end() -> Generator[FunctionCommand, None, None]:
+    """Fail when something was left unsolved, so that the run does not end as if all were well."""
+    lines = _unsolved.get(host.name, ())
+    if state.is_executing and lines:
+        message = "\n".join((text("flow.unsolved"), *(f"  {line}" for line in lines)))
+        yield FunctionCommand(refuse, (message,), {})
+        return
+    host.noop(text("flow.ended"))
+
+
+def _why_not_pass(state: State, host: Host) -> str | None:
+    if state.failed_hosts:
+        names = ", ".join(sorted(failed.name for failed in state.failed_hosts))
+        return text("flow.host_failed", hosts=names)
+    late = _late_hosts(state, host)
+    if late:
+        return text("flow.host_late", hosts=", ".join(late))
+    return None
+
+
+def _late_hosts(state: State, host: Host) -> list[str]:
+    """Active hosts that have not done all that stands above the operation `host` executes."""
+    order = state.get_op_order()
+    above = order[: order.index(host.executing_op_hash)]
+    late = {
+        other.name
+        for other in state.inventory.get_active_hosts()
+        for op_hash in above
+        if op_hash in state.ops[other] and not _complete(state, other, op_hash)
+    }
+    return sorted(late)
+
+
+def _complete(state: State, host: Host, op_hash: str) -> bool:
+    return bool(state.get_op_data_for_host(host, op_hash).operation_meta.is_complete())
+
+
+def fail(message: str) -> Generator[FunctionCommand, None, None]:
+    """End the run while it is prepared (nothing is changed yet); fail this host later on.
+
+    Raises OperationError while the run is prepared.
+    """
+    if not state.is_executing:
+        raise OperationError(message)
+    yield FunctionCommand(refuse, (message,), {})
+
+
+def refuse(state: State, host: Host, message: str) -> bool:
+    """Show why, and fail the host without a traceback."""
+    for line in message.splitlines():
+        host.log_styled(line, fg="red")
+    return False
+
+
+@contextmanager
+def let_others_in() -> Iterator[None]:
+    """Meanwhile other runs may have the site's lock; then it is ours again, whenever that is."""
+    held = bool(_held)
+    while _held:
+        _held.pop().close()
+    try:
+        yield
+    finally:
+        while held and not _lock_site():
+            time.sleep(1.0)
+
+
+def _lock_path() -> Path:
+    return paths.state_dir() / "site.lock"
+
+
+def _lock_site() -> bool:
+    """Take the site's lock for as long as this process lives."""
+    if _held:
+        return True
+    private_folder(paths.state_dir())
+    stream = lock_file(_lock_path())  # held until the process ends
+    if not try_lock(stream):
+        stream.close()
+        return False
+    _held.append(stream)
+    return True

@@ -1,0 +1,65 @@
+"""The site that pyinfra's inventory describes: read once for each run, before anything happens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+
+from pyinfra import inventory
+from pyinfra.api import Host, OperationError
+
+from deploys.run.paths import key_store
+from dns_providers.registry import PROVIDERS, option_names, option_problems
+from keys.dkim import dated_selector
+from postmaster.messages import text
+from postmaster.parse import HostData, Problems, Providers, SettingsError, parse_site
+from postmaster.settings import MailServer, Site, ZoneSettings
+from postmaster.settings_table import BadValue, host_name
+
+
+@cache
+def current_site(opening: bool = True) -> Site:
+    """Return the site of this run's inventory, the whole of it also with `--limit`.
+
+    opening: DNS providers are going to be opened, so their secrets must be there. Raises
+    OperationError with every mistake.
+    """
+    providers = _providers(opening)
+    try:
+        return parse_site(_hosts("mail_servers"), _hosts("zones"), providers, _selector_of)
+    except SettingsError as error:
+        lines = "\n".join(f"  - {reason}" for reason in error.reasons)
+        message = f"{text('settings.mistakes', count=len(error.reasons))}\n{lines}"
+        raise OperationError(message) from None
+
+
+def server_of(site: Site, host: Host) -> MailServer:
+    """Return the mail server that a host of the inventory is."""
+    return site.server(host.name)
+
+
+def zone_of(site: Site, host: Host) -> ZoneSettings:
+    """Return the zone that a host of the inventory is."""
+    try:
+        return site.zone(host_name(host.data.get("zone")))
+    except BadValue:
+        raise KeyError(host.name) from None
+
+
+def _hosts(group: str) -> tuple[HostData, ...]:
+    hosts: Iterable[Host] = inventory.get_group(group, ())
+    return tuple(HostData(host.name, dict(host.data.dict())) for host in hosts)
+
+
+def _selector_of(domain: str) -> str:
+    """The selector in use; before the first key is made, the one that it will get."""
+    return key_store().current(domain) or dated_selector(datetime.now(UTC).date())
+
+
+def _providers(opening: bool) -> Providers:
+    def problems(slug: str, options: Mapping[str, str]) -> Problems:
+        return option_problems(slug, options, os.environ, opening=opening)
+
+    return Providers(frozenset(PROVIDERS), option_names, problems)

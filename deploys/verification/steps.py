@@ -1,0 +1,265 @@
+"""Verification of one mail server: gather what is seen, judge it, print and keep the report."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, operation
+
+from deploys.edge import layout as edge_layout
+from deploys.edge.operations import units
+from deploys.host.remote import read
+from deploys.outbound import layout as outbound_layout
+from deploys.outbound import look
+from deploys.pmail_server import configure, layout
+from deploys.pmail_server.operations import admin_problem
+from deploys.run import flow
+from deploys.run.paths import file_name, locked, state_dir
+from deploys.zones.steps import key_records, ledger_of, public_key
+from dns_providers.base import ProviderError
+from dns_providers.publishing import propagation
+from dns_providers.publishing.claims import Claim
+from dns_providers.publishing.plan import Entries
+from dns_providers.publishing.propagation import Expected, Network, ServerState, Verdict
+from dns_providers.publishing.wording import state_line
+from dns_providers.rrset import name_text
+from ground.private_files import write_private
+from keys.dkim import DkimPublicKey
+from keys.store import KeyStoreError
+from postmaster import dkim
+from postmaster.checks import dns_records, relay, service, transport
+from postmaster.checks import edge as edge_checks
+from postmaster.checks import propagation as propagation_checks
+from postmaster.checks.propagation import RecordView, ResolverView, ZoneView
+from postmaster.checks.results import Result, Status
+from postmaster.desired import desired
+from postmaster.messages import error_text, text
+from postmaster.outbound import mode_of
+from postmaster.report import Report, summary, table, to_record
+from postmaster.settings import MailServer, Site
+from probes.host import edge as edge_probe
+from probes.host import state as host_probe
+from probes.host.edge import EdgeView
+from probes.host.state import HostView
+from probes.world import dns
+from probes.world.dns import Resolvers
+from probes.world.server import Target, observe
+
+_COLOURS = {  # the worst first
+    Status.FAIL: "red",
+    Status.UNKNOWN: "magenta",
+    Status.WARN: "yellow",
+}
+
+
+@operation()
+def verify(server: MailServer, site: Site) -> Generator[FunctionCommand, None, None]:
+    """Check a server from outside and on its host, and report; changes nothing.
+
+    + server: the mail server
+    + site: the site it belongs to
+    """
+    if not state.is_executing:
+        host.noop(text("report.later"))
+        return
+    report = Report(server.host, datetime.now(UTC), checked(host, server, site))
+    _print(report)
+    _keep(report)
+    if report.exit_status == 1:
+        yield FunctionCommand(flow.refuse, (text("report.failed", server=server.host),), {})
+
+
+def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
+    """Return the results of all checks of one server."""
+    stored = _stored_keys(server)
+    zones = [_zone_view(zone, server, site) for zone in _zones(server, site)]
+    on_host = host_view(host, server)
+    view = observe(target(server))
+    return (
+        *propagation_checks.all_checks(zones),
+        *dns_records.all_checks(view, server, on_host, stored),
+        *transport.all_checks(view, server),
+        *service.all_checks(on_host, server),
+        *relay.all_checks(look.relay_view(host, server), server, view.reverse),
+        *edge_checks.all_checks(edge_view(host, server), server),
+    )
+
+
+def target(server: MailServer) -> Target:
+    """Return what the probes shall look at."""
+    mode = mode_of(server)
+    ehlo = mode.ehlo_names(server)
+    domains = tuple(domain.name for domain in server.domains)
+    return Target(
+        addresses=server.addresses,
+        mail_host=server.mail_host,
+        web_host=server.web_host,
+        domains=domains,
+        ehlo_names=ehlo if len(ehlo) == len(domains) else ehlo * len(domains),
+        dkim_owners=tuple(dkim.owner(k.selector, k.domain) for k in mode.signing_keys(server)),
+        spf_includes=server.spf_include,
+        closed_ports=configure.closed_ports(server),
+        far_domains=server.preflight_mx_domains,
+        trust_file=server.tls.trust_file,
+        resolvers=Resolvers(server.resolvers),
+    )
+
+
+def host_view(host: Host, server: MailServer) -> HostView:
+    """Return what the host itself shows."""
+    mode = mode_of(server)
+    keys = [
+        (
+            dkim.owner(key.selector, key.domain),
+            layout.DKIM_PRIVATE
+            if mode.signer == "pmail"
+            else outbound_layout.key_file(key.domain, key.selector),
+        )
+        for key in mode.signing_keys(server)
+    ]
+    script = host_probe.script(layout.STAMP, keys)
+    reply = read(host, script)
+    if not reply.ok:
+        return HostView(False)
+    now = time.time()
+    return host_probe.parse(reply.stdout, admin_problem(host, server) or "", now)
+
+
+def edge_view(host: Host, server: MailServer) -> EdgeView | None:
+    """Return what stands before PMail shows, or None where the outbound mode has nothing there."""
+    if not mode_of(server).relayed:
+        return None
+    script = edge_probe.script(
+        units(server),
+        edge_layout.STAMPS,
+        edge_layout.EDGE_UNIT,
+        edge_layout.NAMESPACE,
+        edge_layout.RESOLVER_PORT,
+    )
+    reply = read(host, script)
+    return edge_probe.parse(reply.stdout) if reply.ok else EdgeView(False)
+
+
+def _stored_keys(server: MailServer) -> dict[tuple[str, str], DkimPublicKey | None]:
+    keys = mode_of(server).signing_keys(server)
+    try:
+        return {(k.domain, k.selector): public_key(k.domain, k.selector) for k in keys}
+    except KeyStoreError:
+        return {}
+
+
+def _zones(server: MailServer, site: Site) -> list[str]:
+    """Zones that hold something of this server."""
+    names = {domain.zone for domain in server.domains}
+    return sorted(zone.name for zone in site.zones if zone.name in names)
+
+
+# -- propagation -------------------------------------------------------------------------------
+
+
+def _zone_view(zone: str, server: MailServer, site: Site) -> ZoneView:
+    network = Network(server.resolvers)
+    try:
+        entries = ledger_of(zone).load().entries
+        claims = desired(site, zone, key_records).claims
+        delegation = propagation.delegation(zone, network)
+    except (ProviderError, KeyStoreError) as error:
+        return ZoneView(zone, problem=error_text(error))
+    expected = expectations(claims, entries)
+    states = propagation.survey(expected, delegation, network)
+    records = [_record_view(item, states) for item in expected]
+    shown, missing = published(claims, entries, records)
+    right = {record.key for record in shown if not record.wrong}
+    everywhere = [item for item in expected if item.key in right]
+    return ZoneView(zone, shown, _ask_resolvers(everywhere, server), missing)
+
+
+def published(
+    claims: Iterable[Claim], entries: Entries, records: Iterable[RecordView]
+) -> tuple[tuple[RecordView, ...], tuple[Claim, ...]]:
+    """Return the records that we published, or somebody by hand; and the claims that nobody did.
+
+    Somebody's SPF record may say the same in other words: the checks of SPF judge it.
+    """
+    shown = tuple(record for record in records if record.key in entries or record.right)
+    known = {record.key for record in shown} | set(entries)
+    missing = tuple(
+        claim
+        for claim in claims
+        if claim.key not in known and not claim.only_if_free and claim.singleton is None
+    )
+    return shown, missing
+
+
+def expectations(claims: Iterable[Claim], entries: Entries) -> tuple[Expected, ...]:
+    """Return what name servers should show: as we wrote it, else as it is wanted."""
+    return tuple(
+        Expected(entry.key, entry.values, entry.mode)
+        if (entry := entries.get(claim.key))
+        else Expected(claim.key, claim.values, claim.mode)
+        for claim in claims
+    )
+
+
+def _record_view(item: Expected, states: Iterable[ServerState]) -> RecordView:
+    mine = [each for each in states if each.key == item.key]
+    failures, silent = propagation.judge(mine)
+    right = sum(each.verdict is Verdict.OK for each in mine)
+    wrong, mute = (tuple(state_line(each, text) for each in some) for some in (failures, silent))
+    return RecordView(item.key, right, wrong, mute)
+
+
+def _ask_resolvers(expected: list[Expected], server: MailServer) -> tuple[ResolverView, ...]:
+    """Ask recursive resolvers, only for what all authoritative servers show already."""
+    if not expected:
+        return ()
+    resolvers = Resolvers(server.resolvers)
+
+    def ask(address: str) -> ResolverView:
+        stale = []
+        for item in expected:
+            owner = name_text(item.key.owner)
+            answer = dns.ask_one(owner, item.key.rtype, address, resolvers)
+            if not answer.outcome.known:
+                return ResolverView(address, 0, answers=False)
+            if not item.values <= answer.values:
+                stale.append(item.key)
+        return ResolverView(address, len(expected), tuple(stale))
+
+    with ThreadPoolExecutor(8) as pool:
+        return tuple(pool.map(ask, server.resolvers))
+
+
+# -- output ------------------------------------------------------------------------------------
+
+
+def _print(report: Report) -> None:
+    """Print the table in one piece, so that several servers' tables do not mix."""
+    statuses = {result.status for result in report.results}
+    colour = next((c for status, c in _COLOURS.items() if status in statuses), "green")
+    lines = [text("report.title", server=report.server), *table(report)[:-1]]
+    host.log("\n".join(lines))
+    host.log_styled(summary(report), fg=colour)
+
+
+def _keep(report: Report) -> None:
+    """Keep the report, and put it among those of the last run."""
+    record = to_record(report)
+    folder = state_dir() / "reports"
+    name = f"{report.made:%Y%m%dT%H%M%SZ}-{file_name(report.server)}.json"
+    write_private(folder / name, _json(record))
+    latest = folder / "latest.json"
+    with locked("reports"):
+        kept = json.loads(latest.read_text("utf-8")) if latest.exists() else {"reports": []}
+        others = [each for each in kept["reports"] if each["server"] != report.server]
+        everything = {"version": record["version"], "reports": [*others, record]}
+        write_private(latest, _json(everything))
+
+
+def _json(record: object) -> bytes:
+    return json.dumps(record, ensure_ascii=False, indent=1).encode() + b"\n"

@@ -1,0 +1,78 @@
+"""Export of zones: printed on standard output (pyinfra logs on the other one) or to a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+from pyinfra import host, inventory, state
+from pyinfra.api import FunctionCommand, OperationError, operation
+
+from deploys.run import flow
+from deploys.run.site import zone_of
+from deploys.zones.export_text import ZoneExport, export_text, problems
+from deploys.zones.steps import key_records
+from dns_providers.by_hand.panels import PANELS
+from keys.store import KeyStoreError
+from postmaster.desired import desired
+from postmaster.messages import error_text, text
+from postmaster.settings import Site, ZoneSettings
+
+
+def refuse_wrong_choices(form: object, panel: object) -> None:
+    """Refuse a form or a panel that there is not. Raises OperationError."""
+    wrong = tuple(problems(form, panel))
+    if wrong:
+        raise OperationError("\n".join(wrong))
+
+
+@operation()
+def export(
+    site: Site, form: str, panel: str | None, output: str | None, dry: bool
+) -> Generator[FunctionCommand, None, None]:
+    """Print all records that the zones of this run want; changes nothing.
+
+    + site: the site
+    + form: table, zonefile or json
+    + panel: web panel to write for, or None for each zone's own
+    + output: file to write instead
+    + dry: nothing is going to be carried out, so print now
+    """
+    zones = _zones(site)
+    if not zones or host.name != zones[0][0] or not (dry or state.is_executing):
+        host.noop(text("export.elsewhere"))
+        return
+    try:
+        every = [_zone_export(site, zone, panel) for _, zone in zones]
+    except KeyStoreError as error:
+        yield from flow.fail(error_text(error))
+        return
+    try:
+        _write(export_text(every, form), output)
+    except OSError as error:
+        message = text("export.not_written", path=output, reason=error.strerror)
+        yield from flow.fail(message)
+        return
+    host.noop(text("export.done"))
+
+
+def _zones(site: Site) -> Sequence[tuple[str, ZoneSettings]]:
+    """Zones of this run, by the name of their host; one host writes for all, in one piece."""
+    active = {each.name for each in state.inventory.get_active_hosts()}
+    limited = {each.name for each in state.limit_hosts} if state.limit_hosts else active
+    hosts = sorted(inventory.get_group("zones", ()), key=lambda each: each.name)
+    return [(h.name, zone_of(site, h)) for h in hosts if h.name in active & limited]
+
+
+def _zone_export(site: Site, zone: ZoneSettings, panel: str | None) -> ZoneExport:
+    chosen = panel or dict(zone.options).get("manual_panel", "generic")
+    return ZoneExport(zone.name, desired(site, zone.name, key_records), PANELS[chosen])
+
+
+def _write(content: str, output: str | None) -> None:
+    if output:
+        Path(output).write_text(content, "utf-8")
+        return
+    sys.stdout.write(content)
+    sys.stdout.flush()

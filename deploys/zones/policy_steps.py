@@ -1,0 +1,66 @@
+"""The least rights for a zone's credentials: a policy as JSON where the provider has such."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Generator
+from typing import Any
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, operation
+
+from deploys.zones.steps import key_records
+from dns_providers import alidns_policy, route53_policy
+from dns_providers.rrset import name_text
+from postmaster.desired import desired
+from postmaster.messages import text
+from postmaster.outbound import mode_of
+from postmaster.settings import Site, ZoneSettings
+
+_CHALLENGE = "_acme-challenge"
+
+
+@operation()
+def policy(
+    site: Site, zone: ZoneSettings, read_only: bool
+) -> Generator[FunctionCommand, None, None]:
+    """Print the least rights that a zone's credentials need; changes nothing.
+
+    + site: the site
+    + zone: the zone
+    + read_only: enough for a dry run
+    """
+    if state.is_executing:
+        made = policy_of(site, zone, read_only=read_only)
+        if made is None:
+            host.log(text(f"policy.{zone.provider}", zone=zone.name))
+        else:
+            sys.stdout.write(json.dumps(made, indent=2) + "\n")
+            sys.stdout.flush()
+    host.noop(text("policy.shown"))
+    yield from ()
+
+
+def policy_of(site: Site, zone: ZoneSettings, *, read_only: bool) -> dict[str, Any] | None:
+    """Return a zone's policy, None for a provider that has no such thing."""
+    if zone.provider == alidns_policy.PROVIDER:
+        return alidns_policy.policy(zone.name, read_only=read_only)
+    if zone.provider != route53_policy.PROVIDER:
+        return None
+    claims = desired(site, zone.name, key_records).claims
+    servers = [each for each in site.servers if any(d.zone == zone.name for d in each.domains)]
+    challenged = [
+        f"{_CHALLENGE}.{name}"
+        for server in servers
+        if server.tls.method == "acme-dns"
+        for name in server.certificate_names
+    ]
+    signed = [key.domain for server in servers for key in mode_of(server).signing_keys(server)]
+    return route53_policy.policy(
+        dict(zone.options).get("route53_zone_id"),
+        (*(name_text(claim.key.owner) for claim in claims), *challenged),
+        ("TXT", *(claim.key.rtype for claim in claims)),
+        below=[f"_domainkey.{domain}" for domain in signed],
+        read_only=read_only,
+    )

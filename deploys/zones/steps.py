@@ -1,0 +1,243 @@
+"""The DNS steps of a zone: publish a stage, wait until it is visible, with MX behind its gate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from pyinfra import host
+from pyinfra.api import OperationError
+from pyinfra.api.operation import OperationMeta
+
+from deploys.run import flow
+from deploys.run.paths import key_store, state_dir
+from deploys.verification.reachable import not_answering
+from dns_providers import operations
+from dns_providers.base import Provider, ProviderError
+from dns_providers.publishing import propagation
+from dns_providers.publishing.ledger import Ledger, fingerprint, read_backup
+from dns_providers.publishing.propagation import Delegation, Network
+from dns_providers.registry import open_provider
+from dns_providers.rrset import RRKey, key, key_from_text
+from keys.dkim import DkimPublicKey
+from keys.journal import Journal
+from keys.rotation import Strategy
+from postmaster import dkim, spf
+from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, KeyRecord, desired, zone_for
+from postmaster.messages import error_text, text
+from postmaster.outbound import SigningKey, mode_of
+from postmaster.settings import MailServer, Site, ZoneSettings
+
+_KEYS = "dkim"  # kind of claim group whose records retire by themselves
+
+
+def public_key(domain: str, selector: str) -> DkimPublicKey | None:
+    """Return the public part of a kept key, None when there is none. Raises KeyStoreError."""
+    return key_store().public(domain, selector)
+
+
+def key_records(signing: SigningKey) -> tuple[KeyRecord, ...]:
+    """Return the key records that a signing key needs now, two while it is being replaced.
+
+    Raises KeyStoreError or JournalError.
+    """
+    rotation = Journal(state_dir()).load(signing.domain)
+    store, records = key_store(), dict[str, KeyRecord]()
+    if rotation is not None:
+        fixed = rotation.strategy is Strategy.FIXED
+        ttl = rotation.rules.low_ttl if rotation.lowered else rotation.rules.ttl
+        for key in rotation.published:
+            public = store.public_of(signing.domain, key.name)
+            records[key.selector] = KeyRecord(key.selector, public, ttl if fixed else None)
+    if signing.selector not in records:
+        public = store.public(signing.domain, signing.selector)
+        records[signing.selector] = KeyRecord(signing.selector, public)
+    return tuple(records.values())
+
+
+def is_proven(site: Site, signing: SigningKey) -> bool:
+    """Whether a key's record, as its key is now, was seen on all authoritative servers."""
+    owner = key(dkim.owner(signing.selector, signing.domain), "TXT")
+    zone = zone_for(signing.domain, (each.name for each in site.zones))
+    public = public_key(signing.domain, signing.selector)
+    if zone is None or public is None:
+        return False
+    mark = fingerprint((dkim.record(public),), "TXT")
+    return ledger_of(zone).load().proven.get(owner) == mark
+
+
+def ledger_of(zone: str) -> Ledger:
+    """Return a zone's ledger."""
+    return Ledger(state_dir(), zone)
+
+
+def open_zone(zone: ZoneSettings) -> Provider:
+    """Open a zone's provider. Raises ProviderError."""
+    return open_provider(zone.provider, zone.name, dict(zone.options), os.environ)
+
+
+def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
+    """Publish all of a zone's records but MX."""
+    return operations.publish(
+        name=text("dns.name.publish"),
+        provider=lambda: open_zone(zone),
+        claims=lambda: _wanted(site, zone).stage(BEFORE_MX),
+        all_claims=lambda: _wanted(site, zone).claims,
+        retiring=_KEYS,
+        made_by_this_run=lambda: _missing_keys(_wanted(site, zone)),
+        ledger=ledger_of(zone.name),
+        replaced=replaced(zone),
+        unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
+        delegation=lambda: _delegation(site, zone),
+        say=text,
+    )
+
+
+def publish_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
+    """Publish a zone's MX records, once each server answers on port 25."""
+    return operations.publish(
+        name=text("dns.name.publish_mx"),
+        provider=lambda: open_zone(zone),
+        claims=lambda: _wanted(site, zone).stage(MX_STAGE),
+        gate=lambda: _not_ready(site, zone),
+        ledger=ledger_of(zone.name),
+        replaced=replaced(zone),
+        unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
+        delegation=lambda: _delegation(site, zone),
+        say=text,
+    )
+
+
+def wait_until_visible(
+    site: Site, zone: ZoneSettings, stage: str, published: OperationMeta
+) -> OperationMeta:
+    """Wait until every authoritative server shows a stage's records."""
+    return operations.wait_until_visible(
+        name=text("dns.name.wait"),
+        claims=lambda: _wanted(site, zone).stage(stage),
+        ledger=ledger_of(zone.name),
+        network=network_of(site, zone),
+        timeout=patience(site, zone),
+        zone=zone.name,
+        published=published,
+        say=text,
+    )
+
+
+def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
+    """Take out key records that no message needs any more: another selector signs since long."""
+    servers = servers_in(site, zone)
+    days = max((server.dkim_keep_days for server in servers), default=0)
+    return operations.retire(
+        name=text("dns.name.retire"),
+        provider=lambda: open_zone(zone),
+        all_claims=lambda: _wanted(site, zone).claims,
+        ledger=ledger_of(zone.name),
+        say=text,
+        group=_KEYS,
+        keep=days * 86400,
+        # The signer uses a key from the moment that it is proven.
+        ready=lambda: all(
+            is_proven(site, signing)
+            for server in servers
+            for signing in mode_of(server).signing_keys(server)
+        ),
+    )
+
+
+def adopt(site: Site, zone: ZoneSettings) -> OperationMeta:
+    """Take what is there as wished into a zone's ledger."""
+    return operations.adopt(
+        name=text("dns.name.adopt"),
+        provider=lambda: open_zone(zone),
+        claims=lambda: _wanted(site, zone).claims,
+        ledger=ledger_of(zone.name),
+        say=text,
+    )
+
+
+def remove(zone: ZoneSettings) -> OperationMeta:
+    """Take out of a zone all that we wrote, and only that."""
+    return operations.remove(
+        name=text("dns.name.remove"),
+        provider=lambda: open_zone(zone),
+        ledger=ledger_of(zone.name),
+        unmerge=lambda entry: spf.unmerge(entry.terms, entry.whole),
+        unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
+        say=text,
+    )
+
+
+def undo(site: Site, zone: ZoneSettings, backup: str) -> OperationMeta | None:
+    """Put back a backup's records, if it is one of this zone.
+
+    Raises OperationError when it is a backup of no zone of the site.
+    """
+    try:
+        owner = read_backup(Path(backup))[0]
+    except ProviderError as error:
+        raise OperationError(error_text(error)) from None
+    if owner not in {each.name for each in site.zones}:
+        raise OperationError(text("dns.backup.no_zone", path=backup, zone=owner))
+    if owner != zone.name:
+        return None
+    return operations.undo(
+        name=text("dns.name.undo"),
+        provider=lambda: open_zone(zone),
+        backup=backup,
+        ledger=ledger_of(zone.name),
+        say=text,
+    )
+
+
+def servers_in(site: Site, zone: ZoneSettings) -> tuple[MailServer, ...]:
+    """Return the servers that have a domain in a zone."""
+    return tuple(
+        server
+        for server in site.servers
+        if any(domain.zone == zone.name for domain in server.domains)
+    )
+
+
+def patience(site: Site, zone: ZoneSettings) -> float:
+    """Return for how long a zone's name servers are waited for, in seconds."""
+    servers = servers_in(site, zone)
+    return max((server.propagation_timeout for server in servers), default=900)
+
+
+def network_of(site: Site, zone: ZoneSettings) -> Network:
+    """Return how a zone's name servers are found and reached."""
+    servers = servers_in(site, zone)
+    return Network(servers[0].resolvers if servers else ())
+
+
+@cache
+def _delegation(site: Site, zone: ZoneSettings) -> Delegation:
+    """A zone's servers, looked up once in a run."""
+    return propagation.delegation(zone.name, network_of(site, zone))
+
+
+def _wanted(site: Site, zone: ZoneSettings) -> Desired:
+    return desired(site, zone.name, key_records)
+
+
+def _missing_keys(wanted: Desired) -> tuple[str, ...]:
+    return tuple(
+        text("dns.made_by_this_run", owner=missing.owner, ttl=missing.ttl)
+        for missing in wanted.missing_keys
+    )
+
+
+def replaced(zone: ZoneSettings) -> frozenset[RRKey]:
+    """Return what of others the user allows us to replace in a zone."""
+    return frozenset(map(key_from_text, zone.dns_replace))
+
+
+def _not_ready(site: Site, zone: ZoneSettings) -> Iterable[str]:
+    """Reasons why mail must not be sent to the zone's servers yet."""
+    if not _wanted(site, zone).stage(MX_STAGE):
+        return ()
+    reasons = [not_answering(server) for server in servers_in(site, zone)]
+    return [reason for reason in reasons if reason]

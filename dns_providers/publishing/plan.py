@@ -1,0 +1,463 @@
+"""The three-way plan: what we want, what is there, and what we wrote last; pure.
+
+A value that differs from what we want and from what the ledger says we wrote is foreign: it
+becomes a conflict, and nothing of its claim group is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from dns_providers.base import Capabilities, Change, Snapshot
+from dns_providers.publishing.claims import Claim, ClaimMode, Singleton
+from dns_providers.rrset import (
+    MX,
+    TXT,
+    RRKey,
+    RRset,
+    Value,
+    ancestors,
+    name_text,
+    same_values,
+    wildcard_beside,
+)
+
+NEVER_WRITTEN = frozenset({"NS", "SOA", "DS", "DNSKEY", "CDS", "CDNSKEY"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger remembers of one RRset.
+
+    values: those we wrote or found equal (for MEMBER only those claimed). origin: `written` by
+    us, or `adopted` because it was there already. terms: what we added to a SINGLETON. whole: we
+    made that SINGLETON. found: values of a MEMBER claim that were there already.
+    """
+
+    key: RRKey
+    values: frozenset[Value]
+    ttl: int
+    origin: str
+    group: str
+    mode: ClaimMode
+    terms: tuple[str, ...] = ()
+    whole: bool = False
+    found: frozenset[Value] = frozenset()
+
+    @property
+    def written(self) -> frozenset[Value]:
+        """The values that are there because of us."""
+        return self.values - self.found if self.origin == "written" else frozenset()
+
+    @property
+    def ours(self) -> bool:
+        """Whether something of the RRset is there because of us."""
+        if self.mode is ClaimMode.SINGLETON:
+            return bool(self.terms) or self.whole
+        return bool(self.written)
+
+
+Entries = Mapping[RRKey, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Something of somebody else is in the way; shown to the user, never overwritten.
+
+    problem: message id with `detail`. there: lines of what is there. wanted: what we would write.
+    """
+
+    key: RRKey
+    group: str
+    needed: bool
+    problem: str
+    detail: tuple[tuple[str, str], ...] = ()
+    there: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the user should know that is no conflict."""
+
+    key: RRKey
+    text: str
+    detail: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to change, what stands in the way, what to know, what the ledger shall hold.
+
+    released: what the ledger shall forget.
+    """
+
+    changes: tuple[Change, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    notes: tuple[Note, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    released: frozenset[RRKey] = frozenset()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a group that the server cannot do without is in conflict."""
+        return any(conflict.needed for conflict in self.conflicts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """The outcome for one claim: at most one of `change` and `conflict`."""
+
+    change: Change | None = None
+    conflict: Conflict | None = None
+    note: Note | None = None
+    entry: Entry | None = None
+    released: RRKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    snapshot: Snapshot
+    entries: Entries
+    replace: frozenset[RRKey]
+    capabilities: Capabilities
+    covering: Mapping[RRKey, RRset] = field(default_factory=dict)
+
+
+class PlanError(AssertionError):
+    """A change outside of what was claimed: a mistake in our code, stopped before any write."""
+
+
+def plan(
+    claims: Iterable[Claim],
+    snapshot: Snapshot,
+    entries: Entries,
+    *,
+    replace: frozenset[RRKey] = frozenset(),
+    capabilities: Capabilities,
+) -> Plan:
+    """Decide what to change so that all claims hold and nothing foreign is touched.
+
+    `replace` names the foreign RRsets that the user allows us to replace. Raises PlanError when
+    a change would lie outside of the claims.
+    """
+    wanted = _unique(claims)
+    covering = {rrset.key: rrset for rrset in snapshot.covering}
+    context = _Context(snapshot, entries, replace, capabilities, covering)
+    decisions = [(claim, _decide(claim, context)) for claim in wanted]
+    blocked = {claim.group for claim, decision in decisions if decision.conflict}
+    free = [decision for claim, decision in decisions if claim.group not in blocked]
+    result = Plan(
+        changes=tuple(decision.change for decision in free if decision.change),
+        conflicts=tuple(decision.conflict for _, decision in decisions if decision.conflict),
+        notes=tuple(decision.note for _, decision in decisions if decision.note),
+        entries=tuple(decision.entry for decision in free if decision.entry),
+        released=frozenset(decision.released for decision in free if decision.released),
+    )
+    assert_inside(result.changes, frozenset(claim.key for claim in wanted))
+    return result
+
+
+def assert_inside(changes: Iterable[Change], allowed: frozenset[RRKey]) -> None:
+    """The one choke point: every change is about a claimed RRset of a type that we may write."""
+    for change in changes:
+        keys = {rrset.key for rrset in (change.before, change.after) if rrset}
+        if len(keys) != 1 or not keys <= allowed or change.key.rtype in NEVER_WRITTEN:
+            raise PlanError(f"refused to change {change.key}: it is not ours to write")
+
+
+def _unique(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """Claims by key; MEMBER claims of one RRset are put together."""
+    found: dict[RRKey, Claim] = {}
+    for claim in claims:
+        earlier = found.get(claim.key)
+        if earlier is None:
+            found[claim.key] = claim
+        elif claim.mode is earlier.mode is ClaimMode.MEMBER:
+            found[claim.key] = replace(earlier, values=earlier.values | claim.values)
+        elif claim != earlier:
+            raise PlanError(f"{claim.key} is claimed twice with different values")
+    return tuple(found.values())
+
+
+def _decide(claim: Claim, context: _Context) -> _Decision:
+    live = context.snapshot.get(claim.key)
+    if live is not None and live.synthesised and not claim.values <= live.values:
+        live = None
+    obstacle = _obstacle(claim, live, context)
+    if obstacle:
+        return obstacle
+    match claim.mode:
+        case ClaimMode.EXCLUSIVE:
+            decision = _exclusive(claim, live, context)
+        case ClaimMode.MEMBER:
+            decision = _member(claim, live, context)
+        case ClaimMode.SINGLETON:
+            decision = _singleton(claim, live, context)
+    if decision.change and (refusal := _refusal(claim, decision.change, context.capabilities)):
+        return refusal
+    if decision.change and live is None and (wildcard := _wildcard_above(claim.key, context)):
+        note = Note(claim.key, "dns.note.hides_wildcard", (("wildcard", wildcard),))
+        return replace(decision, note=note)
+    return decision
+
+
+def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision | None:
+    """What makes any write at this name impossible: alias, delegation, opaque RRset."""
+    alias = context.snapshot.get(RRKey(claim.key.owner, "CNAME"))
+    if alias is not None and claim.key.rtype != "CNAME" and not alias.synthesised:
+        return _in_the_way(claim, alias, "dns.conflict.alias")
+    for ancestor in ancestors(claim.key.owner, context.snapshot.zone):
+        for rtype, problem in (("NS", "dns.conflict.delegated"), ("DNAME", "dns.conflict.dname")):
+            cut = context.covering.get(RRKey(ancestor, rtype))
+            if cut is not None and not (rtype == "DNAME" and ancestor == claim.key.owner):
+                return _in_the_way(claim, cut, problem)
+    if live is not None and live.opaque:
+        return _in_the_way(claim, live, "dns.conflict.opaque")
+    return None
+
+
+def _refusal(claim: Claim, change: Change, limits: Capabilities) -> _Decision | None:
+    """What of the values that a change brings the provider cannot hold."""
+    before = change.before.values if change.before else frozenset()
+    after = change.after.values if change.after else frozenset()
+    for value in sorted(after - before, key=str):
+        found = _beyond(value, limits)
+        if found:
+            problem, detail = found
+            return _Decision(conflict=_conflict(claim, problem, change.before, detail))
+    return None
+
+
+def _beyond(value: Value, limits: Capabilities) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """Which limit a value is beyond, as a problem with its detail."""
+    low, high = limits.mx_range
+    if isinstance(value, MX) and not low <= value.preference <= high:
+        bounds = (("low", str(low)), ("high", str(high)))
+        return "dns.conflict.mx_preference", (("preference", str(value.preference)), *bounds)
+    if not isinstance(value, TXT):
+        return None
+    if limits.max_txt is not None and len(value.data) > limits.max_txt:
+        detail = (("length", str(len(value.data))), ("limit", str(limits.max_txt)))
+        return "dns.conflict.too_long", detail
+    if forbidden := sorted(limits.txt_forbidden & frozenset(value.data)):
+        shown = " ".join(ascii(chr(octet)) for octet in forbidden)
+        return "dns.conflict.txt_octets", (("found", shown),)
+    if limits.txt_trimmed and (not value.data or value.data != value.data.strip()):
+        return "dns.conflict.txt_ends", ()
+    return None
+
+
+def _in_the_way(claim: Claim, there: RRset, problem: str) -> _Decision:
+    detail = (("found", str(there.key)),)
+    if claim.only_if_free:
+        return _Decision(note=Note(claim.key, "dns.note.left_alone", detail))
+    return _Decision(conflict=_conflict(claim, problem, there, detail))
+
+
+def _exclusive(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
+    entry = context.entries.get(claim.key)
+    after = RRset(claim.key, _ttl(claim, context), claim.values)
+    if live is None:
+        return _write(claim, None, after)
+    if live.values == claim.values:
+        if claim.enforce_ttl and live.ttl != after.ttl:
+            return _write(claim, live, after)
+        return _satisfied(claim, live, entry)
+    ours = entry is not None and live.values == entry.values
+    if ours or claim.key in context.replace:
+        return _write(claim, live, after)
+    if claim.only_if_free and entry is None:
+        return _Decision(note=Note(claim.key, "dns.note.left_alone", (("found", str(live.key)),)))
+    problem = "dns.conflict.edited" if entry is not None else "dns.conflict.foreign"
+    return _Decision(conflict=_conflict(claim, problem, live))
+
+
+def _member(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
+    entry = context.entries.get(claim.key)
+    # What we wrote earlier and no longer want goes; everything else stays with its own TTL.
+    written = entry.written if entry else frozenset()
+    if not claim.values:
+        return _withdrawn(claim, live, written)
+    there = live.values if live else frozenset()
+    found = (claim.values & there) - written
+    origin = "adopted" if found == claim.values else "written"
+    ttl = live.ttl if live else _ttl(claim, context)
+    kept = Entry(claim.key, claim.values, ttl, origin, claim.group, claim.mode, found=found)
+    values = (there - (written - claim.values)) | claim.values
+    if values == there:
+        return _Decision(entry=kept)
+    after = RRset(claim.key, ttl, values)
+    return _Decision(change=Change(live, after, claim.group, claim.reason), entry=kept)
+
+
+def _withdrawn(
+    claim: Claim,
+    live: RRset | None,
+    written: frozenset[Value],
+    instead: frozenset[Value] = frozenset(),
+) -> _Decision:
+    """Take out what we wrote and nothing else; the ledger forgets the RRset."""
+    there = live.values if live else frozenset()
+    left = (there - written) | instead
+    if live is None or left == there:
+        return _Decision(released=claim.key)
+    after = replace(live, values=left) if left else None
+    change = Change(live, after, claim.group, claim.reason)
+    return _Decision(change=change, released=claim.key)
+
+
+def _singleton(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
+    if claim.singleton is None:
+        raise PlanError(f"{claim.key}: a singleton claim needs its merge")
+    entry = context.entries.get(claim.key)
+    rule, live_values = claim.singleton, live.values if live else frozenset()
+    same_kind = tuple(sorted((v for v in live_values if rule.is_kind(v)), key=str))
+    merged = rule.merge(same_kind, entry.terms if entry else ())
+    others = live_values - frozenset(same_kind)
+    if merged.problem:
+        return _Decision(conflict=_conflict(claim, merged.problem, live, merged.detail))
+    if not claim.values:
+        left = others | ({merged.value} if merged.value else frozenset())
+        return _withdrawn(claim, live, live_values - left, left)
+    if merged.value is None:
+        raise PlanError(f"{claim.key}: the merge gave nothing")
+    values = others | {merged.value}
+    right = live is not None and values == live_values
+    origin = entry.origin if entry else "adopted" if right else "written"
+    whole = entry.whole if entry else not same_kind
+    ttl = live.ttl if live else _ttl(claim, context)
+    value = frozenset({merged.value})
+    kept = Entry(claim.key, value, ttl, origin, claim.group, claim.mode, merged.ours, whole)
+    if right:
+        return _Decision(entry=kept)
+    after = RRset(claim.key, ttl, values)
+    return _Decision(change=Change(live, after, claim.group, claim.reason), entry=kept)
+
+
+def _write(claim: Claim, before: RRset | None, after: RRset) -> _Decision:
+    entry = Entry(claim.key, claim.values, after.ttl, "written", claim.group, claim.mode)
+    return _Decision(change=Change(before, after, claim.group, claim.reason), entry=entry)
+
+
+def _satisfied(claim: Claim, live: RRset, entry: Entry | None) -> _Decision:
+    origin = entry.origin if entry is not None and entry.values == claim.values else "adopted"
+    kept = Entry(claim.key, claim.values, live.ttl, origin, claim.group, claim.mode)
+    return _Decision(entry=kept)
+
+
+def _conflict(
+    claim: Claim,
+    problem: str,
+    live: RRset | None,
+    detail: tuple[tuple[str, str], ...] = (),
+) -> Conflict:
+    wanted = RRset(claim.key, claim.ttl, claim.values).lines()
+    there = live.lines() if live else ()
+    return Conflict(claim.key, claim.group, claim.needed, problem, detail, there, wanted)
+
+
+def _ttl(claim: Claim, context: _Context) -> int:
+    limits = context.capabilities
+    return min(max(claim.ttl, limits.min_ttl), limits.max_ttl)
+
+
+def _wildcard_above(key: RRKey, context: _Context) -> str | None:
+    if not all(rrset.synthesised for rrset in context.snapshot.at(key.owner)):
+        return None
+    for ancestor in ancestors(key.owner, context.snapshot.zone):
+        wildcard = wildcard_beside(ancestor)
+        if any(rrset_key.owner == wildcard for rrset_key in context.covering):
+            return name_text(wildcard)
+    return None
+
+
+def _kind(entry: Entry) -> str:
+    """The kind of an entry's group: "dkim" for `dkim:example.com`."""
+    return entry.group.partition(":")[0]
+
+
+def forgotten(claims: Iterable[Claim], entries: Entries, retiring: str = "") -> tuple[Note, ...]:
+    """Notes on what we wrote once and no claim of any stage asks for now; it is left alone.
+
+    retiring: kind of group that is no news, as it goes by itself in time (see unused_since).
+    """
+    wanted = {claim.key for claim in claims}
+    return tuple(
+        Note(entry.key, "dns.note.no_longer_wanted")
+        for entry in entries.values()
+        if entry.key not in wanted
+        and entry.origin == "written"
+        and not (retiring and _kind(entry) == retiring)
+    )
+
+
+def unused_since(
+    wanted: Iterable[Claim], entries: Entries, known: Mapping[RRKey, int], group: str, now: int
+) -> dict[RRKey, int]:
+    """Return since when each RRset of ours of a kind of group is not needed (Unix seconds).
+
+    wanted: claims of every stage. known: what an earlier run found. group: "dkim" for all groups
+    `dkim:…`. Only what we wrote ourselves; what was adopted is somebody's.
+    """
+    keys = {claim.key for claim in wanted}
+    return {
+        entry.key: known.get(entry.key, now)
+        for entry in entries.values()
+        if _kind(entry) == group and entry.origin == "written" and entry.key not in keys
+    }
+
+
+def withdrawals(due: Iterable[RRKey], entries: Entries) -> tuple[Claim, ...]:
+    """Return claims that take out what we wrote at these keys."""
+    found = (entries[key] for key in due if key in entries)
+    return tuple(_withdrawal(entry, "dns.reason.retired") for entry in found)
+
+
+def removals(entries: Entries, unmerge: Callable[[Entry], Singleton]) -> tuple[Claim, ...]:
+    """Return claims that take out all that we wrote and only that; MX comes first.
+
+    unmerge: how what we added to a SINGLETON is taken out again.
+    """
+    ours = sorted(
+        (entry for entry in entries.values() if entry.ours),
+        key=lambda entry: (entry.key.rtype != "MX", entry.key),
+    )
+    return tuple(
+        replace(
+            _withdrawal(entry, "dns.reason.removed"),
+            singleton=unmerge(entry) if entry.mode is ClaimMode.SINGLETON else None,
+        )
+        for entry in ours
+    )
+
+
+def _withdrawal(entry: Entry, reason: str) -> Claim:
+    """A claim without values; of an RRset wholly ours, too, only what we wrote goes."""
+    shared = ClaimMode.SINGLETON if entry.mode is ClaimMode.SINGLETON else ClaimMode.MEMBER
+    return Claim(
+        entry.key,
+        shared,
+        frozenset(),
+        entry.ttl,
+        entry.group,
+        needed=False,
+        reason=reason,
+        stage="withdrawn",
+    )
+
+
+def undo(done: Iterable[Change], snapshot: Snapshot) -> Plan:
+    """Plan the way back of recorded changes; what was edited since is a conflict."""
+    changes, conflicts = [], []
+    for change in done:
+        live = snapshot.get(change.key)
+        if same_values(live, change.after):
+            changes.append(Change(live, change.before, change.group, "dns.reason.undo"))
+        elif not same_values(live, change.before):
+            there = live.lines() if live else ()
+            wanted = change.before.lines() if change.before else ()
+            problem = "dns.conflict.edited"
+            conflicts.append(Conflict(change.key, change.group, False, problem, (), there, wanted))
+    return Plan(tuple(changes), tuple(conflicts))

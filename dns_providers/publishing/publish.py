@@ -1,0 +1,227 @@
+"""Publishing: read, plan, remember the intent, write with compare-and-set, read back, remember.
+
+Free of pyinfra, so that operations, the ACME challenge and the tests go the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+import dns.name
+
+from dns_providers.base import (
+    Change,
+    PartialApply,
+    Provider,
+    Rejected,
+    Snapshot,
+    Stale,
+    Tell,
+    tell_nobody,
+)
+from dns_providers.publishing.claims import Claim
+from dns_providers.publishing.ledger import Intent, Ledger, LedgerState, fingerprint, resolve
+from dns_providers.publishing.plan import Entry, Plan, assert_inside, plan, undo
+from dns_providers.rrset import RRKey, Value, same_values
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan, with what it was made from."""
+
+    plan: Plan
+    snapshot: Snapshot
+    state: LedgerState
+    interrupted: bool = False  # an earlier run was killed between intent and outcome
+
+
+def prepare(
+    provider: Provider,
+    claims: Iterable[Claim],
+    ledger: Ledger,
+    replaced: frozenset[RRKey] = frozenset(),
+) -> Prepared:
+    """Read the zone and plan; nothing is written. Raises ProviderError."""
+    wanted = tuple(claims)
+    snapshot = read(provider, frozenset(claim.key.owner for claim in wanted))
+    known = ledger.load()
+    state = resolve(known, snapshot)
+    planned = plan(
+        wanted, snapshot, state.entries, replace=replaced, capabilities=provider.capabilities
+    )
+    return Prepared(planned, snapshot, state, interrupted=bool(known.pending))
+
+
+def read(provider: Provider, names: frozenset[dns.name.Name]) -> Snapshot:
+    """Read `names` and the apex. Raises Rejected when the zone looks empty: no SOA.
+
+    A provider that suddenly shows an empty zone is broken, not a reason to write.
+    """
+    snapshot = provider.read(names | {provider.zone})
+    if snapshot.get(RRKey(provider.zone, "SOA")) is None:
+        zone = provider.zone.to_text(omit_final_dot=True)
+        raise Rejected(
+            "dns.error.no_soa",
+            f"{zone}: the provider shows no SOA record; nothing was written",
+            zone=zone,
+        )
+    return snapshot
+
+
+def carry_out(
+    provider: Provider,
+    claims: Iterable[Claim],
+    ledger: Ledger,
+    replaced: frozenset[RRKey] = frozenset(),
+    tell: Tell = tell_nobody,
+) -> Plan:
+    """Make the claims true and return the plan that was carried out.
+
+    tell: gets the progress of long waits. Plans anew under the zone's lock; when an RRset changes
+    in between, tries again (three times). Raises ProviderError; then the ledger holds what is
+    known, and the next run reads.
+    """
+    wanted = tuple(claims)
+    with ledger.locked():
+        for attempt in range(_ATTEMPTS):
+            prepared = prepare(provider, wanted, ledger, replaced)
+            assert_inside(prepared.plan.changes, frozenset(claim.key for claim in wanted))
+            try:
+                _write(provider, prepared, ledger, tell)
+            except (Stale, PartialApply) as error:
+                overtaken = isinstance(getattr(error, "cause", error), Stale)
+                if not overtaken or attempt + 1 == _ATTEMPTS:
+                    raise
+                continue
+            if prepared.interrupted:
+                provider.settle()
+            return prepared.plan
+    raise AssertionError("unreachable")
+
+
+def carry_out_undo(
+    provider: Provider, changes: Iterable[Change], ledger: Ledger, tell: Tell = tell_nobody
+) -> Plan:
+    """Put back the before-images of recorded changes; what was edited since is left alone.
+
+    Returns the plan. Raises ProviderError.
+    """
+    recorded = tuple(changes)
+    with ledger.locked():
+        snapshot = read(provider, frozenset(change.key.owner for change in recorded))
+        state = resolve(ledger.load(), snapshot)
+        planned = undo(recorded, snapshot)
+        assert_inside(planned.changes, frozenset(change.key for change in recorded))
+        _write(provider, Prepared(planned, snapshot, state), ledger, tell)
+        return planned
+
+
+def adoptable(prepared: Prepared) -> tuple[Entry, ...]:
+    """What is there just as wished and the ledger does not know yet."""
+    changed = {change.key for change in prepared.plan.changes}
+    known = prepared.state.entries
+    return tuple(
+        entry
+        for entry in prepared.plan.entries
+        if entry.key not in changed and entry.key not in known
+    )
+
+
+def adopt(provider: Provider, claims: Iterable[Claim], ledger: Ledger) -> tuple[Entry, ...]:
+    """Take what is there as wished into the ledger, as somebody else's; the zone stays as it is.
+
+    Returns what was taken in. Raises ProviderError.
+    """
+    wanted = tuple(claims)
+    with ledger.locked():
+        prepared = prepare(provider, wanted, ledger)
+        fresh = adoptable(prepared)
+        if fresh:
+            entries = {**prepared.state.entries, **{entry.key: entry for entry in fresh}}
+            ledger.save(replace(prepared.state, entries=entries))
+        return fresh
+
+
+class Valued(Protocol):
+    """Whatever says which values an RRset has: the RRset, a ledger's entry, an expectation."""
+
+    @property
+    def key(self) -> RRKey:
+        """Owner name and type."""
+        ...
+
+    @property
+    def values(self) -> frozenset[Value]:
+        """The values."""
+        ...
+
+
+V = TypeVar("V", bound=Valued)
+
+
+def mark_proven(ledger: Ledger, seen: Iterable[Valued]) -> None:
+    """Remember that these values were seen right on all servers."""
+    with ledger.locked():
+        state = ledger.load()
+        marks = {each.key: fingerprint(each.values, each.key.rtype) for each in seen}
+        ledger.save(replace(state, proven={**state.proven, **marks}))
+
+
+def mark_unused(ledger: Ledger, unused: Mapping[RRKey, int]) -> None:
+    """Remember since when RRsets wait for their removal; nothing in the zone changes."""
+    with ledger.locked():
+        state = ledger.load()
+        if state.unused != unused:
+            ledger.save(replace(state, unused=dict(unused)))
+
+
+def unproven(state: LedgerState, candidates: Iterable[V]) -> tuple[V, ...]:
+    """Those whose values no propagation wait has seen everywhere."""
+    return tuple(
+        each
+        for each in candidates
+        if state.proven.get(each.key) != fingerprint(each.values, each.key.rtype)
+    )
+
+
+def _write(provider: Provider, prepared: Prepared, ledger: Ledger, tell: Tell) -> None:
+    changes, entries = prepared.plan.changes, {e.key: e for e in prepared.plan.entries}
+    known = prepared.state
+    if changes:
+        ledger.back_up(changes)
+        intents = tuple(Intent(change, entries.get(change.key)) for change in changes)
+        ledger.save(replace(known, pending=intents))
+        provider.apply(changes)
+        provider.wait_accepted(tell)
+        _read_back(provider, changes)
+    removed = {change.key for change in changes if change.key not in entries}
+    removed |= prepared.plan.released
+    kept = {key: entry for key, entry in known.entries.items() if key not in removed}
+    settled = replace(
+        known,
+        entries={**kept, **entries},
+        pending=(),
+        # What comes back later has to be seen everywhere anew.
+        proven={key: mark for key, mark in known.proven.items() if key not in removed},
+        unused={key: since for key, since in known.unused.items() if key not in removed},
+    )
+    if settled != ledger.load():
+        ledger.save(settled)
+
+
+def _read_back(provider: Provider, changes: Iterable[Change]) -> None:
+    """A server may say yes and do nothing (CNAME beside A, missing rights): look."""
+    written = tuple(changes)
+    snapshot = read(provider, frozenset(change.key.owner for change in written))
+    for change in written:
+        if not same_values(snapshot.get(change.key), change.after):
+            raise Rejected(
+                "dns.error.not_written",
+                f"{change.key}: the server accepted the change but does not show it; it may "
+                "lack the rights, or another record stands in the way",
+                key=str(change.key),
+            )

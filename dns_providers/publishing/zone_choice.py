@@ -1,0 +1,54 @@
+"""Is a zone the right one: a zone of its own in DNS, live at the provider that we write to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dns.name
+
+from dns_providers.base import ProviderError, Snapshot
+from dns_providers.publishing.propagation import Delegation
+from dns_providers.rrset import Other, RRKey, name_text
+
+
+class NotLive(ProviderError):
+    """What we would write nobody would see: the zone is delegated to other servers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Name servers that only the parent names, and that only the provider names."""
+
+    only_parent: tuple[str, ...] = ()
+    only_provider: tuple[str, ...] = ()
+
+
+def name_servers(snapshot: Snapshot) -> frozenset[str]:
+    """Return the name servers that a provider has for its zone, as its apex shows them."""
+    apex = snapshot.get(RRKey(snapshot.zone, "NS"))
+    wires = (value.wire for value in apex.values if isinstance(value, Other)) if apex else ()
+    return frozenset(name_text(dns.name.from_wire(wire, 0)[0].canonicalize()) for wire in wires)
+
+
+def check_live(snapshot: Snapshot, delegation: Delegation) -> Differences:
+    """Compare a provider's name servers with those that the parent zone delegates to.
+
+    Returns in what they differ. Raises NotLive when none is the same. Where parent and child
+    disagree, a zone that serves the provider's own NS records is live all the same (name servers
+    under other names of the same machines).
+    """
+    provider = name_servers(snapshot)
+    parent = frozenset(server.name for server in delegation.servers)
+    served = (parent - frozenset(delegation.only_parent)) | frozenset(delegation.only_child)
+    if not provider:
+        return Differences()
+    if not provider & parent and provider != served:
+        zone = name_text(snapshot.zone)
+        shown = {"zone": zone, "parent": _listed(parent), "provider": _listed(provider)}
+        english = "{zone} is delegated to {parent}, not to this provider ({provider})"
+        raise NotLive("dns.error.not_live", english.format(**shown), **shown)
+    return Differences(tuple(sorted(parent - provider)), tuple(sorted(provider - parent)))
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,131 @@
+"""The certificate that a port shows: for which names, until when, from whom, and is it trusted."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from probes.world.tcp import TIMEOUT, Reach, reach_of
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a certificate says. Times in UTC."""
+
+    names: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+    issuer: str
+    fingerprint: str
+    self_signed: bool
+
+    @property
+    def lifetime(self) -> float:
+        """Days from its beginning to its end."""
+        return (self.not_after - self.not_before).total_seconds() / 86400
+
+    def covers(self, name: str) -> bool:
+        """Whether it is for a host name, by itself or by a wildcard (RFC 9525 section 6.3)."""
+        return name in self.names or "*." + name.partition(".")[2] in self.names
+
+
+@dataclass(frozen=True, slots=True)
+class TlsView:
+    """What a TLS port showed for one server name.
+
+    trusted: the chain verifies for this name; `reason` says why not. certificate: None when no
+    handshake was possible.
+    """
+
+    address: str
+    port: int
+    server_name: str
+    reach: Reach
+    certificate: Certificate | None = None
+    trusted: bool = False
+    reason: str = ""
+
+
+def describe(pem_or_der: bytes) -> Certificate:
+    """Return what a certificate (DER, or the first of a PEM chain) says. Raises ValueError."""
+    if pem_or_der.lstrip().startswith(b"-----"):
+        found = x509.load_pem_x509_certificates(pem_or_der)[0]
+    else:
+        found = x509.load_der_x509_certificate(pem_or_der)
+    try:
+        alternative = found.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = tuple(sorted(alternative.value.get_values_for_type(x509.DNSName)))
+    except x509.ExtensionNotFound:
+        names = ()
+    return Certificate(
+        names,
+        found.not_valid_before_utc,
+        found.not_valid_after_utc,
+        found.issuer.rfc4514_string(),
+        found.fingerprint(hashes.SHA256()).hex(),
+        found.issuer == found.subject,
+    )
+
+
+def trusting(trust_file: str | None) -> ssl.SSLContext:
+    """Return a context that verifies: the system's authorities, or those of `trust_file`."""
+    return ssl.create_default_context(cafile=trust_file)
+
+
+def accepting_any() -> ssl.SSLContext:
+    """Return a context that takes any certificate: to look at it, not to trust it."""
+    # Not create_default_context: that reads the system's authorities, 30 ms each time.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def look(
+    address: str,
+    port: int,
+    server_name: str,
+    trust_file: str | None = None,
+    timeout: float = TIMEOUT,
+) -> TlsView:
+    """Look at the certificate of a port that speaks TLS from the start."""
+
+    def opened() -> socket.socket:
+        return socket.create_connection((address, port), timeout=timeout)
+
+    try:
+        certificate = handshake(opened(), server_name)
+    except OSError as error:
+        return TlsView(address, port, server_name, reach_of(error), reason=reason_of(error))
+    try:
+        trusting(trust_file).wrap_socket(opened(), server_hostname=server_name).close()
+    except OSError as error:
+        reason = reason_of(error)
+        return TlsView(address, port, server_name, Reach.OPEN, certificate, False, reason)
+    return TlsView(address, port, server_name, Reach.OPEN, certificate, True)
+
+
+def handshake(raw: socket.socket, server_name: str) -> Certificate:
+    """Return the certificate shown on a connected socket, whoever it is from. Raises OSError."""
+    with raw, accepting_any().wrap_socket(raw, server_hostname=server_name) as secure:
+        der = secure.getpeercert(binary_form=True)
+    if der is None:
+        raise OSError("no certificate")
+    return describe(der)
+
+
+def reason_of(error: OSError) -> str:
+    """Return why a handshake or connection failed, in a few words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    return error.strerror or str(error)
+
+
+def days_left(certificate: Certificate, now: datetime | None = None) -> float:
+    """Days until a certificate expires, negative afterwards."""
+    return (certificate.not_after - (now or datetime.now(UTC))).total_seconds() / 86400
