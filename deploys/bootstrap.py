@@ -20,8 +20,8 @@ from deploys.verification.reachable import reachable
 from deploys.verification.steps import verify
 from deploys.zones import key_steps
 from deploys.zones import steps as dns_steps
+from ground.words import text
 from postmaster.desired import BEFORE_MX, MX_STAGE
-from postmaster.messages import text
 
 flow.refuse_split_runs(sys.argv)
 refuse_while_paused()

@@ -15,8 +15,8 @@ from deploys.run import flow
 from deploys.run.site import current_site, server_of, zone_of
 from deploys.zones import key_steps
 from deploys.zones import steps as dns_steps
+from ground.words import text
 from postmaster.desired import BEFORE_MX
-from postmaster.messages import text
 
 flow.refuse_split_runs(sys.argv)
 site = current_site()

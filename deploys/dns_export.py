@@ -13,7 +13,7 @@ from deploys.run import flow
 from deploys.run.site import current_site, server_of
 from deploys.zones import key_steps
 from deploys.zones.export_steps import export, refuse_wrong_choices
-from postmaster.messages import text
+from ground.words import text
 
 flow.refuse_split_runs(sys.argv)
 form, panel = host.data.get("format") or "table", host.data.get("panel")

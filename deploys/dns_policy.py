@@ -8,7 +8,7 @@ from pyinfra import host
 
 from deploys.run.site import current_site, zone_of
 from deploys.zones.policy_steps import policy
-from postmaster.messages import text
+from ground.words import text
 
 site = current_site(opening=False)
 

@@ -4,7 +4,7 @@ from pyinfra import host
 
 from deploys.run.site import current_site, server_of
 from deploys.verification.preflight import preflight
-from postmaster.messages import text
+from ground.words import text
 
 site = current_site()
 

@@ -11,7 +11,7 @@ from pyinfra import host
 
 from deploys.outbound.queue import queue
 from deploys.run.site import current_site, server_of
-from postmaster.messages import text
+from ground.words import text
 
 site = current_site()
 

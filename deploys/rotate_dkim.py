@@ -15,7 +15,7 @@ from deploys.rotation.revealing import reveal
 from deploys.rotation.steps import domains_with_keys, rotate
 from deploys.run import flow
 from deploys.run.site import current_site, server_of, zone_of
-from postmaster.messages import text
+from ground.words import text
 
 flow.refuse_split_runs(sys.argv)
 site = current_site()

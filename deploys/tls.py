@@ -13,7 +13,7 @@ from deploys.pmail_server.operations import running
 from deploys.run import flow
 from deploys.run.site import current_site, server_of
 from deploys.tls_certificate.steps import certificate_steps
-from postmaster.messages import text
+from ground.words import text
 
 flow.refuse_split_runs(sys.argv)
 site = current_site()

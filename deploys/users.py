@@ -7,7 +7,7 @@ from pyinfra import host
 from deploys.pmail_server.operations import admin_works, mailboxes
 from deploys.run import flow
 from deploys.run.site import current_site, server_of
-from postmaster.messages import text
+from ground.words import text
 
 flow.refuse_split_runs(sys.argv)
 site = current_site()

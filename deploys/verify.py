@@ -7,7 +7,7 @@ from pyinfra import host
 
 from deploys.run.site import current_site, server_of
 from deploys.verification.steps import verify
-from postmaster.messages import text
+from ground.words import text
 
 site = current_site(opening=False)
 

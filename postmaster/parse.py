@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ground.words import text
 from postmaster.desired import clashes, zone_for
-from postmaster.messages import text
 from postmaster.outbound import MODES
 from postmaster.settings import (
     CLOSABLE_PORTS,

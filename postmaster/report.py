@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from ground.columns import pad, width
-from postmaster.checks.results import Result, Status, Text, exit_status
-from postmaster.messages import text
+from ground.words import say, text
+from postmaster.checks.results import Result, Status, exit_status
 
 VERSION = 1
 _MARKS = {
@@ -33,11 +33,6 @@ class Report:
     def exit_status(self) -> int:
         """0 no fail, 1 a fail, 3 a required check unknown."""
         return exit_status(self.results)
-
-
-def say(sentence: Text) -> str:
-    """Return a text in the user's language."""
-    return text(sentence.id, **dict(sentence.values))
 
 
 def table(report: Report) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.publish import carry_out, prepare
 from dns_providers.rrset import MX, TXT, Address, RRset, owner_name, rrset
-from postmaster.messages import catalogue
+from ground.words import catalogue
 from tests.dns_providers.test_plan import OURS, claim
 from tests.fault_proxy import (
     Answer,

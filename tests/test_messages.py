@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from postmaster.messages import catalogue, placeholders, text
+from ground.words import catalogue, placeholders, text
 
 ROOT = Path(__file__).parent.parent
 AREAS = sorted({key.partition(".")[0] for key in catalogue("en")})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyinfra.api import OperationError
 
-from postmaster.messages import text
+from ground.words import text
 
 
 @dataclass(frozen=True, slots=True)

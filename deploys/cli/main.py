@@ -20,7 +20,7 @@ from deploys.run.paths import keys_dir, state_dir
 from deploys.zones.export_text import FORMS
 from dns_providers.by_hand.panels import PANELS
 from dns_providers.registry import PROVIDERS, asked_for
-from postmaster.messages import text
+from ground.words import text
 from postmaster.report import statuses
 
 EXPORT, POLICY = "export", "policy"

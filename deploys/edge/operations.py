@@ -17,7 +17,7 @@ from deploys.host.templates import render
 from deploys.outbound import layout as outbound
 from deploys.pmail_server.layout import MARK, USER
 from deploys.run import flow
-from postmaster.messages import text
+from ground.words import text
 from postmaster.settings import MailServer
 
 Commands = Generator[FunctionCommand, None, None]

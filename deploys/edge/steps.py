@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploys.edge import operations
 from deploys.pmail_server.operations import packages
-from postmaster.messages import text
+from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 

@@ -18,7 +18,7 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.host.remote import read
 from deploys.run import flow
-from postmaster.messages import text
+from ground.words import text
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from deploys.host.templates import render
 from deploys.outbound import layout
 from deploys.pmail_server.layout import MARK, TLS_CHAIN, TLS_KEY
 from edge.sent import DOMAIN as SENT_DOMAIN
+from ground.words import catalogue
 from postmaster import dkim
-from postmaster.messages import catalogue
 from postmaster.outbound import mode_of
 from postmaster.receivers import OTHERS, groups
 from postmaster.settings import MailServer, Smarthost

@@ -18,8 +18,8 @@ from deploys.outbound import configure, layout, proof, smarthosts
 from deploys.outbound.configure import Sending, Signed
 from deploys.pmail_server.layout import MARK
 from deploys.run import flow
+from ground.words import error_text, text
 from keys.store import KeyStore, KeyStoreError
-from postmaster.messages import error_text, text
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer
 from probes.host.fitness import ADDRESSES

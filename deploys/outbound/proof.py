@@ -17,7 +17,7 @@ from deploys.edge import layout as edge
 from deploys.host.remote import read
 from deploys.outbound import layout
 from deploys.outbound.configure import Signed
-from postmaster.messages import text
+from ground.words import text
 from probes.host.proof import Proof, parse, signatures
 
 _WITHIN = 60  # seconds for all messages to arrive

@@ -19,7 +19,7 @@ from deploys.host.remote import read
 from deploys.outbound.look import deliveries
 from deploys.pmail_server.layout import USER
 from deploys.run import flow
-from postmaster.messages import text
+from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 from probes.host.delivery import Delivery

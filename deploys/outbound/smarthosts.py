@@ -11,7 +11,8 @@ from deploys.host.files import Wanted
 from deploys.host.remote import read
 from deploys.outbound import configure, layout
 from deploys.pmail_server.layout import MARK
-from postmaster.checks.results import Result, Status, Text
+from ground.words import Words
+from postmaster.checks.results import Result, Status
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Smarthost
 
@@ -33,8 +34,8 @@ def _finding(host: Host, number: int, smarthost: Smarthost) -> Result:
         id, status = "password_exposed", Status.FAIL
     elif _password(smarthost) is None and not _same_account(host, number, smarthost):
         id, status = "no_password", Status.FAIL
-    remedy = None if status is Status.PASS else Text.of(f"preflight.{id}.remedy", **values)
-    seen = Text.of(f"preflight.{id}", **values)
+    remedy = None if status is Status.PASS else Words.of(f"preflight.{id}.remedy", **values)
+    seen = Words.of(f"preflight.{id}", **values)
     return Result("PRE-13", smarthost.host, status, seen, remedy, False)
 
 

@@ -8,7 +8,7 @@ from deploys.outbound import operations
 from deploys.pmail_server.operations import packages
 from deploys.run.paths import key_store
 from deploys.zones.steps import is_proven
-from postmaster.messages import text
+from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Site
 

@@ -23,8 +23,8 @@ from deploys.pmail_server.api import Account, Api, ApiError
 from deploys.run import flow
 from deploys.run.paths import file_name, state_dir
 from ground.private_files import write_private
+from ground.words import error_text, text
 from keys.store import KeyStore, KeyStoreError
-from postmaster.messages import error_text, text
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, User
 

@@ -11,7 +11,7 @@ from pyinfra.api.operation import OperationMeta
 from deploys.host import files as host_files
 from deploys.pmail_server import configure, layout, operations
 from deploys.run.paths import key_store
-from postmaster.messages import text
+from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 

@@ -24,11 +24,11 @@ from dns_providers.publishing.propagation import (
 from dns_providers.publishing.publish import carry_out, mark_proven, read
 from dns_providers.publishing.wording import state_line
 from dns_providers.rrset import TXT, RRKey, Value, key
+from ground.words import text
 from keys.rotation import KeyRef, Rotation, Strategy
 from keys.store import KeyStoreError
 from postmaster import dkim
 from postmaster.desired import desired
-from postmaster.messages import text
 from postmaster.settings import Site, ZoneSettings
 from probes.world import dns
 from probes.world.dns import Resolvers

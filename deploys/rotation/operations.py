@@ -22,15 +22,14 @@ from deploys.run import flow
 from deploys.run.paths import key_store, state_dir
 from dns_providers.base import ProviderError, Tell
 from ground.errors import DeployError
+from ground.words import error_text, say, text
 from keys import rotation as machine
 from keys.dkim import month
 from keys.journal import Journal
 from keys.rotation import KeyRef, Problem, Rotation, Rules, Step, Strategy
 from keys.store import KeyStoreError
 from postmaster.checks.results import Result, Status
-from postmaster.messages import error_text, text
 from postmaster.outbound import SigningKey, mode_of
-from postmaster.report import say
 from postmaster.settings import MailServer
 
 Commands = Generator[FunctionCommand, None, None]

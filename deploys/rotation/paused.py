@@ -6,8 +6,8 @@ from pyinfra.api import OperationError
 
 from deploys.run.paths import state_dir
 from ground.errors import DeployError
+from ground.words import error_text, text
 from keys.journal import Journal
-from postmaster.messages import error_text, text
 
 
 def refuse_while_paused() -> None:

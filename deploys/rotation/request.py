@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyinfra.api import OperationError
 
-from postmaster.messages import text
+from ground.words import text
 
 ACTIONS = ("run", "status", "abort", "reveal")
 _FLAGS = ("emergency", "check_age", "wait")

@@ -23,10 +23,10 @@ from dns_providers.publishing import propagation
 from dns_providers.publishing.propagation import Expected, Network, Verdict
 from dns_providers.rrset import key
 from ground.private_files import write_private
+from ground.words import error_text, text
 from keys.store import About, KeyStoreError
 from postmaster import dkim
 from postmaster.desired import zone_for
-from postmaster.messages import error_text, text
 from postmaster.settings import MailServer, Site
 from probes.world import dns
 from probes.world.dns import Resolvers

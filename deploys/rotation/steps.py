@@ -20,9 +20,9 @@ from deploys.verification.steps import checked
 from deploys.zones.steps import open_zone
 from dns_providers.base import Tell, tell_nobody
 from dns_providers.operations import Reporter
+from ground.words import text
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, steps_of
 from postmaster.desired import zone_for
-from postmaster.messages import text
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, Site, ZoneSettings
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ground.words import text
 from keys.rotation import Problem, Rotation, forecast
 from keys.store import About
-from postmaster.messages import text
 from postmaster.outbound import SigningKey
 
 _SPREAD = 60.0  # seconds that servers usually take to follow each other

@@ -17,7 +17,7 @@ from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 
 from deploys.run import paths
 from ground.private_files import lock_file, private_folder, try_lock
-from postmaster.messages import text
+from ground.words import text
 
 _SPLIT_OPTIONS = ("--serial", "--no-wait")
 _held: list[IO[str]] = []

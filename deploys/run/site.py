@@ -12,8 +12,8 @@ from pyinfra.api import Host, OperationError
 
 from deploys.run.paths import key_store
 from dns_providers.registry import PROVIDERS, option_names, option_problems
+from ground.words import text
 from keys.dkim import dated_selector
-from postmaster.messages import text
 from postmaster.parse import HostData, Problems, Providers, SettingsError, parse_site
 from postmaster.settings import MailServer, Site, ZoneSettings
 from postmaster.settings_table import BadValue, host_name

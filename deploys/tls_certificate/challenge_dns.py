@@ -13,8 +13,8 @@ from dns_providers.publishing.claims import Claim, ClaimMode
 from dns_providers.publishing.propagation import Expected, Network
 from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, RRKey, key
+from ground.words import error_text
 from postmaster.desired import zone_for
-from postmaster.messages import error_text
 from postmaster.settings import MailServer, Site
 
 _GROUP = "acme"

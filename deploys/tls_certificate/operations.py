@@ -21,8 +21,7 @@ from deploys.tls_certificate import acme_dns, challenge_dns
 from deploys.tls_certificate.acme_dns import AcmeError
 from deploys.tls_certificate.renewal import Pair, due, problems
 from dns_providers.base import ProviderError
-from postmaster.messages import error_text, text
-from postmaster.report import say
+from ground.words import error_text, say, text
 from postmaster.settings import MailServer, Site
 from probes.world.tls import Certificate, describe
 

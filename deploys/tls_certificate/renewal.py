@@ -9,27 +9,27 @@ from itertools import pairwise
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from postmaster.checks.results import Text
+from ground.words import Words
 from probes.world.tls import Certificate, days_left, describe
 
 _RENEW_DAYS = 30.0
 
 
-def due(current: Certificate | None, names: tuple[str, ...], now: datetime) -> Text | None:
+def due(current: Certificate | None, names: tuple[str, ...], now: datetime) -> Words | None:
     """Return why a new certificate is needed, or None.
 
     It is renewed with a third of its time left, at most 30 days, as certbot does.
     """
     if current is None:
-        return Text.of("tls.due.none")
+        return Words.of("tls.due.none")
     if current.self_signed:
-        return Text.of("tls.due.stopgap")
+        return Words.of("tls.due.stopgap")
     missing = [name for name in names if name not in current.names]
     if missing:
-        return Text.of("tls.due.names", names=", ".join(missing))
+        return Words.of("tls.due.names", names=", ".join(missing))
     left = days_left(current, now)
     if left < min(_RENEW_DAYS, current.lifetime / 3):
-        return Text.of("tls.due.expires", days=f"{left:.1f}")
+        return Words.of("tls.due.expires", days=f"{left:.1f}")
     return None
 
 
@@ -49,36 +49,36 @@ class Pair:
         return describe(self.chain)
 
 
-def problems(pair: Pair, names: tuple[str, ...], now: datetime) -> tuple[Text, ...]:
+def problems(pair: Pair, names: tuple[str, ...], now: datetime) -> tuple[Words, ...]:
     """Return all that is wrong with a certificate and key that the user brings."""
-    found: list[Text] = []
+    found: list[Words] = []
     try:
         chain = x509.load_pem_x509_certificates(pair.chain)
         certificate = pair.certificate
     except ValueError:
         chain, certificate = [], None
-        found.append(Text.of("tls.files.no_certificate"))
+        found.append(Words.of("tls.files.no_certificate"))
     key = None
     try:
         key = serialization.load_pem_private_key(pair.key, None)
     except TypeError:
-        found.append(Text.of("tls.files.encrypted"))
+        found.append(Words.of("tls.files.encrypted"))
     except Exception:
-        found.append(Text.of("tls.files.no_key"))
+        found.append(Words.of("tls.files.no_key"))
     if certificate is None:
         return tuple(found)
     if key is not None and key.public_key() != chain[0].public_key():
-        found.append(Text.of("tls.files.mismatch"))
+        found.append(Words.of("tls.files.mismatch"))
     missing = [name for name in names if not certificate.covers(name)]
     if missing:
-        found.append(Text.of("tls.files.names", names=", ".join(missing)))
+        found.append(Words.of("tls.files.names", names=", ".join(missing)))
     left = days_left(certificate, now)
     if left < 1:
-        found.append(Text.of("tls.files.expired", until=f"{certificate.not_after:%Y-%m-%d}"))
+        found.append(Words.of("tls.files.expired", until=f"{certificate.not_after:%Y-%m-%d}"))
     if certificate.not_before > now:
-        found.append(Text.of("tls.files.not_yet", since=f"{certificate.not_before:%Y-%m-%d}"))
+        found.append(Words.of("tls.files.not_yet", since=f"{certificate.not_before:%Y-%m-%d}"))
     for lower, upper in pairwise(chain):
         if lower.issuer != upper.subject:
-            found.append(Text.of("tls.files.order"))
+            found.append(Words.of("tls.files.order"))
             break
     return tuple(found)

@@ -12,7 +12,7 @@ from deploys.host import files as host_files
 from deploys.pmail_server import layout
 from deploys.pmail_server.operations import packages
 from deploys.tls_certificate import operations
-from postmaster.messages import text
+from ground.words import text
 from postmaster.settings import MailServer, Site
 
 _HERE = Path(__file__).parent

@@ -13,9 +13,9 @@ from pyinfra.api import FunctionCommand, operation
 from deploys.host.remote import read
 from deploys.outbound import smarthosts
 from deploys.run import flow
+from ground.words import text
 from postmaster.checks import preflight as checks
 from postmaster.checks.results import Result, Status
-from postmaster.messages import text
 from postmaster.report import Report, table
 from postmaster.settings import MailServer
 from probes.host import fitness

@@ -9,7 +9,7 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 
 from deploys.run import flow
-from postmaster.messages import text
+from ground.words import text
 from postmaster.settings import MailServer
 from probes.world import smtp, tcp
 from probes.world.dns import Resolvers

@@ -29,6 +29,7 @@ from dns_providers.publishing.propagation import Expected, Network, ServerState,
 from dns_providers.publishing.wording import state_line
 from dns_providers.rrset import name_text
 from ground.private_files import write_private
+from ground.words import error_text, text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
 from postmaster import dkim
@@ -38,7 +39,6 @@ from postmaster.checks import propagation as propagation_checks
 from postmaster.checks.propagation import RecordView, ResolverView, ZoneView
 from postmaster.checks.results import Result, Status
 from postmaster.desired import desired
-from postmaster.messages import error_text, text
 from postmaster.outbound import mode_of
 from postmaster.report import Report, summary, table, to_record
 from postmaster.settings import MailServer, Site

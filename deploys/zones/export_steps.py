@@ -14,9 +14,9 @@ from deploys.run.site import zone_of
 from deploys.zones.export_text import ZoneExport, export_text, problems
 from deploys.zones.steps import key_records
 from dns_providers.by_hand.panels import PANELS
+from ground.words import error_text, text
 from keys.store import KeyStoreError
 from postmaster.desired import desired
-from postmaster.messages import error_text, text
 from postmaster.settings import Site, ZoneSettings
 
 

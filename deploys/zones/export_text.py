@@ -12,8 +12,8 @@ from dns_providers.by_hand.table import hints, record_table
 from dns_providers.publishing.claims import Claim
 from dns_providers.rrset import RRKey, RRset, Value, name_text, owner_name
 from dns_providers.text import value_text
+from ground.words import text
 from postmaster.desired import MX_STAGE, Desired
-from postmaster.messages import text
 
 FORMS = ("table", "zonefile", "json")
 VERSION = 1

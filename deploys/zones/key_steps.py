@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyinfra import host
 
 from deploys.run.paths import key_store
+from ground.words import text
 from keys.operations import dkim_key
-from postmaster.messages import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 

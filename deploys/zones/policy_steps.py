@@ -13,8 +13,8 @@ from pyinfra.api import FunctionCommand, operation
 from deploys.zones.steps import key_records
 from dns_providers import alidns_policy, route53_policy
 from dns_providers.rrset import name_text
+from ground.words import text
 from postmaster.desired import desired
-from postmaster.messages import text
 from postmaster.outbound import mode_of
 from postmaster.settings import Site, ZoneSettings
 

@@ -21,12 +21,12 @@ from dns_providers.publishing.ledger import Ledger, fingerprint, read_backup
 from dns_providers.publishing.propagation import Delegation, Network
 from dns_providers.registry import open_provider
 from dns_providers.rrset import RRKey, key, key_from_text
+from ground.words import error_text, text
 from keys.dkim import DkimPublicKey
 from keys.journal import Journal
 from keys.rotation import Strategy
 from postmaster import dkim, spf
 from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, KeyRecord, desired, zone_for
-from postmaster.messages import error_text, text
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, Site, ZoneSettings
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postmaster.checks.results import Result, Status, Text
+from ground.words import Words
+from postmaster.checks.results import Result, Status
 from postmaster.settings import MailServer
 from probes.host.edge import EdgeView
 
@@ -18,7 +19,7 @@ def all_checks(view: EdgeView | None, server: MailServer) -> Iterator[Result]:
         return
     if not view.reached:
         for check in ("EDGE-01", "EDGE-02", "EDGE-03", "EDGE-04"):
-            yield Result(check, server.host, Status.UNKNOWN, Text.of("checks.host.unseen"))
+            yield Result(check, server.host, Status.UNKNOWN, Words.of("checks.host.unseen"))
         return
     yield _runs(view, server)
     yield _kept(view, server)
@@ -28,9 +29,9 @@ def all_checks(view: EdgeView | None, server: MailServer) -> Iterator[Result]:
 
 def _runs(view: EdgeView, server: MailServer) -> Result:
     if view.idle:
-        seen = Text.of("checks.edge.idle", units=", ".join(view.idle))
-        return Result("EDGE-01", server.host, Status.FAIL, seen, Text.of("checks.relay.deploy"))
-    return Result("EDGE-01", server.host, Status.PASS, Text.of("checks.edge.runs"))
+        seen = Words.of("checks.edge.idle", units=", ".join(view.idle))
+        return Result("EDGE-01", server.host, Status.FAIL, seen, Words.of("checks.relay.deploy"))
+    return Result("EDGE-01", server.host, Status.PASS, Words.of("checks.edge.runs"))
 
 
 def _kept(view: EdgeView, server: MailServer) -> Result:
@@ -38,10 +39,10 @@ def _kept(view: EdgeView, server: MailServer) -> Result:
     reasons = [each.about for each in view.events if each.kind == "kept"]
     refused = [why for why in reasons if why != _FORGED]
     if refused:
-        seen = Text.of("checks.edge.refused", count=len(refused), reason=refused[-1])
-        remedy = Text.of("checks.edge.kept_remedy")
+        seen = Words.of("checks.edge.refused", count=len(refused), reason=refused[-1])
+        remedy = Words.of("checks.edge.kept_remedy")
         return Result("EDGE-02", server.host, Status.WARN, seen, remedy)
-    seen = Text.of("checks.edge.kept", count=len(reasons))
+    seen = Words.of("checks.edge.kept", count=len(reasons))
     return Result("EDGE-02", server.host, Status.PASS, seen)
 
 
@@ -50,17 +51,17 @@ def _sending(view: EdgeView, server: MailServer) -> Result:
     mailboxes = sorted({each.about for each in view.events if each.kind in kinds})
     held = sorted({each.about for each in view.events if each.kind == "login_held"})
     if mailboxes:
-        seen = Text.of("checks.edge.limited", mailboxes=", ".join(mailboxes))
-        remedy = Text.of("checks.edge.limited_remedy")
+        seen = Words.of("checks.edge.limited", mailboxes=", ".join(mailboxes))
+        remedy = Words.of("checks.edge.limited_remedy")
         return Result("EDGE-03", server.host, Status.WARN, seen, remedy)
-    seen = Text.of("checks.edge.quiet", count=len(held))
+    seen = Words.of("checks.edge.quiet", count=len(held))
     return Result("EDGE-03", server.host, Status.PASS, seen)
 
 
 def _resolver(view: EdgeView, server: MailServer) -> Result:
     if view.resolves is None:
-        return Result("EDGE-04", server.host, Status.UNKNOWN, Text.of("checks.host.unseen"))
+        return Result("EDGE-04", server.host, Status.UNKNOWN, Words.of("checks.host.unseen"))
     if not view.resolves:
-        seen, remedy = Text.of("checks.edge.deaf"), Text.of("checks.edge.deaf_remedy")
+        seen, remedy = Words.of("checks.edge.deaf"), Words.of("checks.edge.deaf_remedy")
         return Result("EDGE-04", server.host, Status.FAIL, seen, remedy)
-    return Result("EDGE-04", server.host, Status.PASS, Text.of("checks.edge.hears"))
+    return Result("EDGE-04", server.host, Status.PASS, Words.of("checks.edge.hears"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postmaster.checks.results import Result, Status, Text
+from ground.words import Words
+from postmaster.checks.results import Result, Status
 from postmaster.checks.service import CLOCK_OFF, CLOCK_WRONG
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
@@ -36,8 +37,8 @@ def judge(seen: Fitness, server: MailServer, now: float) -> tuple[Result, ...]:
 def _result(check: str, server: MailServer, status: Status, id: str, **values: object) -> Result:
     """A finding whose texts are `preflight.<id>` and, when not fine, `preflight.<id>.remedy`."""
     fine = status in (Status.PASS, Status.UNKNOWN)
-    todo = None if fine else Text.of(f"preflight.{id}.remedy", **values)
-    return Result(check, server.host, status, Text.of(f"preflight.{id}", **values), todo, False)
+    todo = None if fine else Words.of(f"preflight.{id}.remedy", **values)
+    return Result(check, server.host, status, Words.of(f"preflight.{id}", **values), todo, False)
 
 
 def _system(seen: Fitness, server: MailServer) -> Iterator[Result]:

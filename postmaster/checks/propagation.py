@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from dns_providers.publishing.claims import Claim
 from dns_providers.rrset import RRKey
-from postmaster.checks.results import Result, Status, Text
+from ground.words import Words
+from postmaster.checks.results import Result, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def all_checks(views: Iterable[ZoneView]) -> Iterator[Result]:
     """PROP-01 for each record, PROP-03 for each resolver."""
     for view in views:
         if view.problem is not None:
-            seen = Text.of("checks.prop.problem", reason=view.problem)
+            seen = Words.of("checks.prop.problem", reason=view.problem)
             yield Result("PROP-01", view.zone, Status.UNKNOWN, seen)
             continue
         for record in view.records:
@@ -63,29 +64,29 @@ def all_checks(views: Iterable[ZoneView]) -> Iterator[Result]:
 def _record(view: RecordView) -> Result:
     subject = str(view.key)
     if view.wrong:
-        seen = Text.of("checks.prop.wrong", servers="; ".join(view.wrong))
-        return Result("PROP-01", subject, Status.FAIL, seen, Text.of("checks.prop.remedy"))
+        seen = Words.of("checks.prop.wrong", servers="; ".join(view.wrong))
+        return Result("PROP-01", subject, Status.FAIL, seen, Words.of("checks.prop.remedy"))
     if view.silent:
-        seen = Text.of("checks.prop.silent", servers="; ".join(view.silent))
-        return Result("PROP-01", subject, Status.WARN, seen, Text.of("checks.prop.silent_remedy"))
-    return Result("PROP-01", subject, Status.PASS, Text.of("checks.prop.right", count=view.right))
+        seen = Words.of("checks.prop.silent", servers="; ".join(view.silent))
+        return Result("PROP-01", subject, Status.WARN, seen, Words.of("checks.prop.silent_remedy"))
+    return Result("PROP-01", subject, Status.PASS, Words.of("checks.prop.right", count=view.right))
 
 
 def _unpublished(claim: Claim) -> Result:
     status = Status.FAIL if claim.needed or claim.key.rtype == "MX" else Status.WARN
-    seen = Text.of("checks.prop.unpublished")
-    return Result("PROP-01", str(claim.key), status, seen, Text.of("checks.prop.publish"))
+    seen = Words.of("checks.prop.unpublished")
+    return Result("PROP-01", str(claim.key), status, seen, Words.of("checks.prop.publish"))
 
 
 def _resolver(zone: str, view: ResolverView) -> Result:
     subject = f"{zone} @{view.resolver}"
     if not view.answers:
-        seen = Text.of("checks.prop.no_resolver")
+        seen = Words.of("checks.prop.no_resolver")
         return Result("PROP-03", subject, Status.UNKNOWN, seen, required=False)
     if view.stale:
         records = ", ".join(str(key) for key in view.stale)
-        seen = Text.of("checks.prop.cached", records=records)
-        remedy = Text.of("checks.prop.cached_remedy")
+        seen = Words.of("checks.prop.cached", records=records)
+        remedy = Words.of("checks.prop.cached_remedy")
         return Result("PROP-03", subject, Status.WARN, seen, remedy, required=False)
-    seen = Text.of("checks.prop.resolver", count=view.asked)
+    seen = Words.of("checks.prop.resolver", count=view.asked)
     return Result("PROP-03", subject, Status.PASS, seen, required=False)

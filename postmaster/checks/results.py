@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ground.words import Words
+
 
 class Status(StrEnum):
     """How a check ended. `unknown` (could not be observed) never becomes another."""
@@ -14,19 +16,6 @@ class Status(StrEnum):
     FAIL = "fail"
     SKIP = "skip"
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A sentence for the user: message id and the values in it."""
-
-    id: str
-    values: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def of(cls, id: str, **values: object) -> Text:
-        """Return the text `id` with its values as strings."""
-        return cls(id, tuple((name, str(value)) for name, value in values.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +30,8 @@ class Result:
     check: str
     subject: str
     status: Status
-    seen: Text
-    remedy: Text | None = None
+    seen: Words
+    remedy: Words | None = None
     required: bool = True
     evidence: tuple[tuple[str, str], ...] = field(default=())
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from postmaster.checks.results import Result, Status, Text
+from ground.words import Words
+from postmaster.checks.results import Result, Status
 from postmaster.settings import MailServer
 from probes.world.server import ServerView
 from probes.world.smtp import SmtpView
@@ -21,7 +22,7 @@ def reachable(view: ServerView, server: MailServer) -> Iterator[Result]:
     smtp = view.smtp
     subject = f"{server.ipv4}:25"
     if smtp.reach is not Reach.OPEN and view.own_network_blocks:
-        seen = Text.of("checks.net.own_network")
+        seen = Words.of("checks.net.own_network")
         yield Result("NET-02", subject, Status.UNKNOWN, seen, required=False)
     else:
         yield _open(subject, smtp.reach)
@@ -32,9 +33,9 @@ def reachable(view: ServerView, server: MailServer) -> Iterator[Result]:
 def _open(subject: str, reach: Reach) -> Result:
     port = subject.rpartition(":")[2]
     if reach is Reach.OPEN:
-        return Result("NET-02", subject, Status.PASS, Text.of("checks.net.open"))
-    seen = Text.of(f"checks.net.{reach.value}")
-    return Result("NET-02", subject, Status.FAIL, seen, Text.of("checks.net.remedy", port=port))
+        return Result("NET-02", subject, Status.PASS, Words.of("checks.net.open"))
+    seen = Words.of(f"checks.net.{reach.value}")
+    return Result("NET-02", subject, Status.FAIL, seen, Words.of("checks.net.remedy", port=port))
 
 
 def closed(view: ServerView, server: MailServer) -> Iterator[Result]:
@@ -42,29 +43,29 @@ def closed(view: ServerView, server: MailServer) -> Iterator[Result]:
     for each in view.set_up:
         subject = f"{server.ipv4}:{each.port}/setup"
         if each.answered:
-            seen, remedy = Text.of("checks.setup.open"), Text.of("checks.setup.remedy")
+            seen, remedy = Words.of("checks.setup.open"), Words.of("checks.setup.remedy")
             yield Result("NET-03", subject, Status.FAIL, seen, remedy)
         else:
-            yield Result("NET-03", subject, Status.PASS, Text.of("checks.setup.closed"))
+            yield Result("NET-03", subject, Status.PASS, Words.of("checks.setup.closed"))
     for port in view.closed:
         subject = f"{server.ipv4}:{port.port}"
         if port.reach is Reach.OPEN:
-            seen = Text.of("checks.net.unwanted")
-            remedy = Text.of("checks.net.close", port=port.port)
+            seen = Words.of("checks.net.unwanted")
+            remedy = Words.of("checks.net.close", port=port.port)
             yield Result("NET-03", subject, Status.FAIL, seen, remedy)
         else:
-            yield Result("NET-03", subject, Status.PASS, Text.of("checks.net.closed"))
+            yield Result("NET-03", subject, Status.PASS, Words.of("checks.net.closed"))
 
 
 def smtp_clear(view: SmtpView) -> Result:
     """SMTP-02: no password is asked for in clear text."""
     subject = f"{view.address}:{view.port}"
     if not view.speaks_smtp:
-        return Result("SMTP-02", subject, Status.SKIP, Text.of("checks.skip.smtp"))
+        return Result("SMTP-02", subject, Status.SKIP, Words.of("checks.skip.smtp"))
     if view.auth_in_clear:
-        seen, remedy = Text.of("checks.smtp.auth"), Text.of("checks.smtp.auth_remedy")
+        seen, remedy = Words.of("checks.smtp.auth"), Words.of("checks.smtp.auth_remedy")
         return Result("SMTP-02", subject, Status.FAIL, seen, remedy)
-    return Result("SMTP-02", subject, Status.PASS, Text.of("checks.smtp.no_auth"))
+    return Result("SMTP-02", subject, Status.PASS, Words.of("checks.smtp.no_auth"))
 
 
 def certificates(
@@ -73,7 +74,7 @@ def certificates(
     """TLS-01: STARTTLS on 25; TLS-02: names and trust; TLS-03: time left; on every port."""
     moment = now or datetime.now(UTC)
     if view.smtp.speaks_smtp and not view.smtp.starttls:
-        seen, remedy = Text.of("checks.tls.no_starttls"), Text.of("checks.tls.deploy")
+        seen, remedy = Words.of("checks.tls.no_starttls"), Words.of("checks.tls.deploy")
         subject = f"{view.smtp.address}:25"
         yield Result("TLS-01", subject, Status.FAIL, seen, remedy)
     starttls = [view.smtp.tls] if view.smtp.tls else []
@@ -84,7 +85,7 @@ def certificates(
 def _certificate(view: TlsView, server: MailServer, now: datetime) -> Iterator[Result]:
     subject = f"{view.address}:{view.port}"
     if view.certificate is None:
-        seen = Text.of("checks.skip.port")
+        seen = Words.of("checks.skip.port")
         yield Result("TLS-02", subject, Status.SKIP, seen)
         yield Result("TLS-03", subject, Status.SKIP, seen)
         return
@@ -95,15 +96,15 @@ def _certificate(view: TlsView, server: MailServer, now: datetime) -> Iterator[R
 def _names(view: TlsView, certificate: Certificate, server: MailServer, subject: str) -> Result:
     missing = [name for name in server.certificate_names if not certificate.covers(name)]
     if missing:
-        seen = Text.of("checks.tls.names", missing=", ".join(missing))
-        remedy = Text.of("checks.tls.deploy")
+        seen = Words.of("checks.tls.names", missing=", ".join(missing))
+        remedy = Words.of("checks.tls.deploy")
         return Result("TLS-02", subject, Status.FAIL, seen, remedy)
     if not view.trusted:
         # Sending servers take any certificate on port 25; mail programs and browsers do not.
         status = Status.WARN if view.port == 25 else Status.FAIL
-        seen = Text.of("checks.tls.untrusted", reason=view.reason, issuer=certificate.issuer)
-        return Result("TLS-02", subject, status, seen, Text.of("checks.tls.deploy"))
-    names = Text.of("checks.tls.good", names=", ".join(certificate.names))
+        seen = Words.of("checks.tls.untrusted", reason=view.reason, issuer=certificate.issuer)
+        return Result("TLS-02", subject, status, seen, Words.of("checks.tls.deploy"))
+    names = Words.of("checks.tls.good", names=", ".join(certificate.names))
     return Result("TLS-02", subject, Status.PASS, names)
 
 
@@ -112,11 +113,13 @@ def _time(certificate: Certificate, subject: str, now: datetime) -> Result:
     lifetime = certificate.lifetime
     # A certificate of a week is not late when it has a week left.
     warn_at, fail_at = min(_WARN_DAYS, lifetime / 4), min(_FAIL_DAYS, lifetime / 10)
-    seen = Text.of("checks.tls.left", days=f"{left:.1f}", until=f"{certificate.not_after:%Y-%m-%d}")
+    seen = Words.of(
+        "checks.tls.left", days=f"{left:.1f}", until=f"{certificate.not_after:%Y-%m-%d}"
+    )
     if left < fail_at:
-        return Result("TLS-03", subject, Status.FAIL, seen, Text.of("checks.tls.renew"))
+        return Result("TLS-03", subject, Status.FAIL, seen, Words.of("checks.tls.renew"))
     if left < warn_at:
-        return Result("TLS-03", subject, Status.WARN, seen, Text.of("checks.tls.renew"))
+        return Result("TLS-03", subject, Status.WARN, seen, Words.of("checks.tls.renew"))
     return Result("TLS-03", subject, Status.PASS, seen)
 
 

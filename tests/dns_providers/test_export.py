@@ -28,7 +28,7 @@ from dns_providers.rrset import (
     rrset,
 )
 from ground.columns import aligned, width
-from postmaster.messages import catalogue, text
+from ground.words import catalogue, text
 from tests.dns_providers import servers
 
 ZONE = "example.test"

@@ -25,7 +25,7 @@ from dns_providers.publishing.plan import plan
 from dns_providers.publishing.publish import carry_out
 from dns_providers.route53 import Route53Provider
 from dns_providers.rrset import TXT, Address, Target, key, name_text, owner_name, rrset
-from postmaster.messages import catalogue
+from ground.words import catalogue
 from tests import fault_proxy
 from tests.dns_providers.route53_moto import ACCESS_KEY, SECRET, Account, error_body, plain, served
 from tests.dns_providers.test_plan import OURS, claim

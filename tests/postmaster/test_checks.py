@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dns_providers.rrset import MX, TXT, owner_name
+from ground.words import Words
 from keys import dkim as keys
 from postmaster import report
 from postmaster.checks import dns_records, preflight, service, transport
-from postmaster.checks.results import Result, Status, Text, exit_status
+from postmaster.checks.results import Result, Status, exit_status
 from postmaster.settings import MailServer
 from probes.host import fitness
 from probes.host import state as host
@@ -230,15 +231,15 @@ def test_an_included_domain_must_have_exactly_one_spf_record(
 
 
 def test_the_exit_status_says_fail_before_unknown() -> None:
-    unknown = Result("X", "x", Status.UNKNOWN, Text.of("checks.mx.none"))
-    failed = Result("X", "x", Status.FAIL, unknown.seen, Text.of("checks.net.closed"))
+    unknown = Result("X", "x", Status.UNKNOWN, Words.of("checks.mx.none"))
+    failed = Result("X", "x", Status.FAIL, unknown.seen, Words.of("checks.net.closed"))
     assert exit_status((unknown, failed)) == 1 and exit_status((unknown,)) == 3
     assert exit_status((replace(unknown, required=False),)) == 0
 
 
 def test_a_fail_without_a_remedy_is_impossible() -> None:
     with pytest.raises(ValueError, match="remedy"):
-        Result("X", "x", Status.FAIL, Text.of("checks.mx.none"))
+        Result("X", "x", Status.FAIL, Words.of("checks.mx.none"))
 
 
 def test_a_report_shows_each_check_its_remedy_and_the_sum(server: MailServer) -> None:
