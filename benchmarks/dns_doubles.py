@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.counting import Relay, dns_messages, http_requests, relay
-from dns_providers.alidns import AliDnsProvider
+from dns_providers.adapters.alidns import AliDnsProvider
+from dns_providers.adapters.cloudflare import CloudflareProvider
+from dns_providers.adapters.dnspod import DnsPodProvider
+from dns_providers.adapters.powerdns import PowerDnsProvider
+from dns_providers.adapters.rfc2136 import Rfc2136Provider, TsigKey
+from dns_providers.adapters.route53 import Route53Provider
+from dns_providers.adapters.zonefile import ZoneFileProvider
 from dns_providers.base import Provider
-from dns_providers.cloudflare import CloudflareProvider
-from dns_providers.dnspod import DnsPodProvider
-from dns_providers.powerdns import PowerDnsProvider
-from dns_providers.rfc2136 import Rfc2136Provider, TsigKey
-from dns_providers.route53 import Route53Provider
 from dns_providers.rrset import owner_name
-from dns_providers.zonefile import ZoneFileProvider
 from tests.dns_providers import (
     alidns_fake,
     cloudflare_fake,

@@ -8,10 +8,10 @@ from __future__ import annotations
 import ssl
 from functools import cache
 
-import httpx
-
 
 @cache
 def trusted() -> ssl.SSLContext:
     """Return httpx's own choice: what the environment says, else certifi's authorities."""
+    import httpx
+
     return httpx.create_ssl_context()

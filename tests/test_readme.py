@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dns_providers.registry import PROVIDERS, option_problems
+from dns_providers.registry import PROVIDERS, option_problems, spec_of
 from postmaster.settings_table import SERVER_SETTINGS, ZONE_SETTINGS
 
 ROOT = Path(__file__).parent.parent
@@ -19,7 +19,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (?:`(.*?)`|–) \| (.+) \|$", re.MULTILINE)
 def test_the_table_of_settings_is_complete_and_true(name: str) -> None:
     listed = {row[1]: row[2] or "" for row in ROW.finditer((ROOT / name).read_text())}
     declared = {each.name: each.default for each in (*SERVER_SETTINGS, *ZONE_SETTINGS)}
-    declared |= {each.name: each.default for spec in PROVIDERS.values() for each in spec.options}
+    declared |= {each.name: each.default for slug in PROVIDERS for each in spec_of(slug).options}
     settings = {key: value for key, value in listed.items() if not key.startswith("PMAIL_")}
     assert settings == declared
 

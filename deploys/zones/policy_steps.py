@@ -11,8 +11,9 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 
 from deploys.zones.steps import key_records
-from dns_providers import alidns_policy, route53_policy
+from dns_providers.registry import spec_of
 from dns_providers.rrset import name_text
+from dns_providers.spec import Rights
 from ground.words import text
 from postmaster.desired import desired
 from postmaster.outbound import mode_of
@@ -44,10 +45,12 @@ def policy(
 
 def policy_of(site: Site, zone: ZoneSettings, *, read_only: bool) -> dict[str, Any] | None:
     """Return a zone's policy, None for a provider that has no such thing."""
-    if zone.provider == alidns_policy.PROVIDER:
-        return alidns_policy.policy(zone.name, read_only=read_only)
-    if zone.provider != route53_policy.PROVIDER:
-        return None
+    policy = spec_of(zone.provider).policy
+    return policy(_rights(site, zone, read_only)) if policy else None
+
+
+def _rights(site: Site, zone: ZoneSettings, read_only: bool) -> Rights:
+    """What we write in a zone, now and when keys and certificates are renewed."""
     claims = desired(site, zone.name, key_records).claims
     servers = [each for each in site.servers if any(d.zone == zone.name for d in each.domains)]
     challenged = [
@@ -57,10 +60,11 @@ def policy_of(site: Site, zone: ZoneSettings, *, read_only: bool) -> dict[str, A
         for name in server.certificate_names
     ]
     signed = [key.domain for server in servers for key in mode_of(server).signing_keys(server)]
-    return route53_policy.policy(
-        dict(zone.options).get("route53_zone_id"),
-        (*(name_text(claim.key.owner) for claim in claims), *challenged),
-        ("TXT", *(claim.key.rtype for claim in claims)),
-        below=[f"_domainkey.{domain}" for domain in signed],
+    return Rights(
+        zone.name,
+        dict(zone.options),
+        names=(*(name_text(claim.key.owner) for claim in claims), *challenged),
+        rtypes=("TXT", *(claim.key.rtype for claim in claims)),
+        below=tuple(f"_domainkey.{domain}" for domain in signed),
         read_only=read_only,
     )

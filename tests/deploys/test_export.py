@@ -13,7 +13,7 @@ import dns.zone
 import pytest
 
 from deploys.verification.steps import expectations, published
-from dns_providers.by_hand.manual import ManualProvider
+from dns_providers.adapters.manual import ManualProvider
 from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.plan import Entry
 from dns_providers.registry import BadOptions, open_provider

@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dns_providers.alidns import AliDnsProvider
-from dns_providers.alidns_policy import policy
+from dns_providers.adapters.alidns import AliDnsProvider, policy
 from dns_providers.base import (
     AuthError,
     Change,
@@ -30,6 +29,7 @@ from dns_providers.publishing.plan import Plan, plan
 from dns_providers.publishing.publish import carry_out
 from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import MX, TXT, Address, Target, Value, key, owner_name, rrset
+from dns_providers.spec import Rights
 from tests.dns_providers.alidns_fake import KEY_ID, KEY_SECRET, FakeAliDns, running
 from tests.dns_providers.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
@@ -519,7 +519,7 @@ def test_the_ram_policy_allows_what_is_called_and_nothing_else(
         carry_out(opened(account), [claim(HOST, "A", value)], ledger)
     provider = opened(account)
     provider.apply([Change(read(provider, HOST)[claim().key], None, "test")])
-    (statement,) = policy(ZONE)["Statement"]
+    (statement,) = policy(Rights(ZONE, {}))["Statement"]
     assert {f"alidns:{action}" for action in account.seen} == set(statement["Action"])
     assert statement["Resource"] == ["acs:alidns:*:*:domain/example.test"]
 
@@ -528,7 +528,7 @@ def test_the_ram_policy_of_a_dry_run_allows_no_write_and_a_zone_has_both_its_nam
     account: FakeAliDns,
 ) -> None:
     read(opened(account), HOST)
-    (statement,) = policy("xn--bcher-kva.test", read_only=True)["Statement"]
+    (statement,) = policy(Rights("xn--bcher-kva.test", {}, read_only=True))["Statement"]
     assert {f"alidns:{action}" for action in account.seen} == set(statement["Action"])
     names = [each.rpartition("/")[2] for each in statement["Resource"]]
     assert names == ["bücher.test", "xn--bcher-kva.test"]

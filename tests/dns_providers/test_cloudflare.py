@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from dns_providers.adapters.cloudflare import CloudflareProvider
 from dns_providers.base import (
     AuthError,
     Change,
@@ -17,7 +18,6 @@ from dns_providers.base import (
     Unreachable,
     ZoneNotFound,
 )
-from dns_providers.cloudflare import CloudflareProvider
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.plan import plan
 from dns_providers.publishing.publish import carry_out

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from dns_providers.adapters.dnspod import INTERNATIONAL, DnsPodProvider
 from dns_providers.base import (
     AuthError,
     Change,
@@ -20,7 +21,6 @@ from dns_providers.base import (
     Unreachable,
     ZoneNotFound,
 )
-from dns_providers.dnspod import INTERNATIONAL, DnsPodProvider
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.plan import plan
 from dns_providers.publishing.publish import carry_out

@@ -12,13 +12,13 @@ import dns.name
 import dns.rcode
 import pytest
 
+from dns_providers.adapters.manual import Disagreement, ManualProvider, NotEntered
+from dns_providers.adapters.rfc2136 import Rfc2136Provider, TsigKey
 from dns_providers.base import Change, Provider, Snapshot, Stale, Tell, Unreachable
-from dns_providers.by_hand.manual import Disagreement, ManualProvider, NotEntered
 from dns_providers.by_hand.panels import PANELS
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.propagation import Network
 from dns_providers.publishing.publish import carry_out, prepare
-from dns_providers.rfc2136 import Rfc2136Provider, TsigKey
 from dns_providers.rrset import (
     MX,
     TXT,

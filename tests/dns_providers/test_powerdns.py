@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
+from dns_providers.adapters.powerdns import PowerDnsProvider
 from dns_providers.base import AuthError, Change, ProviderError, Rejected, Unreachable, ZoneNotFound
-from dns_providers.powerdns import PowerDnsProvider
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, Target, key, owner_name, rrset

@@ -13,10 +13,10 @@ from types import SimpleNamespace
 import dns.message
 import pytest
 
+from dns_providers.adapters.rfc2136 import Rfc2136Provider, TsigKey
 from dns_providers.base import AuthError, Change, ProviderError, Unreachable, ZoneNotFound
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.publish import carry_out
-from dns_providers.rfc2136 import Rfc2136Provider, TsigKey
 from dns_providers.rrset import TXT, RRset, key, owner_name, rrset
 from tests.dns_providers import servers
 from tests.dns_providers.servers import ALGORITHM, IDN_ZONE, KEY, OTHER_ZONE, ZONE, NameServer

@@ -11,6 +11,7 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
+from dns_providers.adapters.route53 import Route53Provider
 from dns_providers.base import (
     AuthError,
     Change,
@@ -23,7 +24,6 @@ from dns_providers.base import (
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.plan import plan
 from dns_providers.publishing.publish import carry_out
-from dns_providers.route53 import Route53Provider
 from dns_providers.rrset import TXT, Address, Target, key, name_text, owner_name, rrset
 from ground.words import catalogue
 from tests import fault_proxy

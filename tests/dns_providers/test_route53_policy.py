@@ -8,16 +8,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dns_providers import route53
-from dns_providers.route53_policy import policy
+from dns_providers.adapters import route53
+from dns_providers.spec import Rights
 
 NAMES = ("example.com", "SMTP.example.com.", "_dmarc.example.com", "*.example.com")
+HOSTED_ZONE = {"route53_zone_id": "Z123"}
 WRITE = "route53:ChangeResourceRecordSets"
 
 
 def made(**options: Any) -> dict[str, Any]:
-    arguments = {"zone_id": "Z123", "names": NAMES, "rtypes": ("a", "TXT", "MX"), **options}
-    return policy(**arguments)
+    arguments = {"names": NAMES, "rtypes": ("a", "TXT", "MX"), **options}
+    return route53.policy(Rights("example.com", **{"options": HOSTED_ZONE, **arguments}))
 
 
 def allowed(document: dict[str, Any]) -> set[str]:
@@ -83,10 +84,10 @@ def test_each_new_key_may_be_written_and_nothing_else_below_the_zone() -> None:
 
 def test_writes_are_for_this_zone_only() -> None:
     assert writing(made())["Resource"] == "arn:aws:route53:::hostedzone/Z123"
-    assert writing(made(zone_id=None))["Resource"] == "arn:aws:route53:::hostedzone/*"
+    assert writing(made(options={}))["Resource"] == "arn:aws:route53:::hostedzone/*"
 
 
 def test_it_is_json_and_fits_a_managed_policy() -> None:
-    names = [f"name{number}.mail.example.com" for number in range(40)]
+    names = tuple(f"name{number}.mail.example.com" for number in range(40))
     text = json.dumps(made(names=names, below=("_domainkey.example.com",)))
     assert len(re.sub(r"\s", "", text)) < 6144

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dns_providers.adapters.zonefile import ZoneFileProvider
 from dns_providers.base import Change, Provider, Rejected, ZoneNotFound
 from dns_providers.master_file import MasterFileError, edit, next_serial, records
 from dns_providers.rrset import TXT, Address, owner_name, rrset
-from dns_providers.zonefile import ZoneFileProvider
 from tests.provider_contract import ProviderContract, Typed, put, read
 
 APEX = owner_name("example.test")

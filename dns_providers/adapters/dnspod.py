@@ -12,18 +12,11 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import dns.exception
 import dns.name
 import idna
-import requests
-from tencentcloud.common.credential import Credential
-from tencentcloud.common.exception import TencentCloudSDKException
-from tencentcloud.common.profile.client_profile import ClientProfile
-from tencentcloud.common.profile.http_profile import HttpProfile
-from tencentcloud.dnspod.v20210323 import errorcodes as codes
-from tencentcloud.dnspod.v20210323.dnspod_client import DnspodClient
 
 from dns_providers import http_errors
 from dns_providers.base import (
@@ -52,7 +45,19 @@ from dns_providers.rrset import (
     name_text,
     owner_name,
 )
+from dns_providers.spec import (
+    Environ,
+    Option,
+    Options,
+    ProviderSpec,
+    one_secret,
+    secret,
+    secret_options,
+)
 from dns_providers.text import txt_octets, unicode_name, value_from_text, value_text
+
+if TYPE_CHECKING:
+    from tencentcloud.common.exception import TencentCloudSDKException
 
 ENDPOINT = "dnspod.tencentcloudapi.com"
 INTERNATIONAL = "dnspod.intl.tencentcloudapi.com"
@@ -133,6 +138,11 @@ class DnsPodProvider:
     # -- calls ---------------------------------------------------------------------------------
 
     def _api(self) -> Any:
+        from tencentcloud.common.credential import Credential
+        from tencentcloud.common.profile.client_profile import ClientProfile
+        from tencentcloud.common.profile.http_profile import HttpProfile
+        from tencentcloud.dnspod.v20210323.dnspod_client import DnspodClient
+
         if self._client is None:
             http = HttpProfile(self.protocol, self.endpoint, reqTimeout=self.timeout)
             # No retryer: a write whose answer is lost must be read, not repeated.
@@ -147,6 +157,8 @@ class DnsPodProvider:
 
     def _call(self, action: str, about: str = "", **parameters: Any) -> dict[str, Any]:
         """What the API answers. about: what is to be written."""
+        from tencentcloud.common.exception import TencentCloudSDKException
+
         with self._told(action, about):
             answer = self._api().call_json(action, parameters)["Response"]
             # The SDK looks for an error only where the content type is what it expects.
@@ -242,6 +254,9 @@ class DnsPodProvider:
         return kept_apex(self.zone, servers, "freednsadmin.dnspod.com.", FREE_TTL)
 
     def _translated(self, error: Exception, action: str, about: str) -> Exception:
+        import requests
+        from tencentcloud.common.exception import TencentCloudSDKException
+
         if isinstance(error, TencentCloudSDKException):
             if isinstance(error.__context__, requests.Timeout):
                 return http_errors.timed_out(self.endpoint, self.timeout)
@@ -279,49 +294,47 @@ class DnsPodProvider:
 
 _BAD_KEY = frozenset(
     {
-        "InvalidCredential",  # the SDK's own, before it asks
-        codes.INVALIDPARAMETER_INVALIDSECRETID,
-        codes.INVALIDPARAMETER_INVALIDSIGNATURE,
-        codes.INVALIDPARAMETER_REQUESTIPLIMITED,
-        codes.INVALIDPARAMETER_TIMESTAMPEXPIRED,
+        "InvalidCredential",  # before it asks
+        "InvalidParameter.InvalidSecretId",
+        "InvalidParameter.InvalidSignature",
+        "InvalidParameter.RequestIpLimited",
+        "InvalidParameter.TimestampExpired",
     }
 )
 _NO_RIGHT = frozenset(
     {
-        codes.AUTHFAILURE_UNAUTHORIZEDOPERATION,
-        codes.INVALIDPARAMETER_PERMISSIONDENIED,
-        codes.OPERATIONDENIED_ACCESSDENIED,
-        codes.OPERATIONDENIED_DOMAINOWNERALLOWEDONLY,
-        codes.OPERATIONDENIED_NOPERMISSIONTOOPERATEDOMAIN,
-        codes.OPERATIONDENIED_NOTGRANTEDBYOWNER,
+        "AuthFailure.UnauthorizedOperation",
+        "InvalidParameter.PermissionDenied",
+        "OperationDenied.AccessDenied",
+        "OperationDenied.DomainOwnerAllowedOnly",
+        "OperationDenied.NoPermissionToOperateDomain",
+        "OperationDenied.NotGrantedByOwner",
     }
 )
 _THROTTLED = frozenset(
     {
-        codes.FAILEDOPERATION_FREQUENCYLIMIT,
-        codes.INVALIDPARAMETER_COMMON,  # "too frequent" too, says errorcodes.py
-        codes.INVALIDPARAMETER_OPERATIONISTOOFREQUENT,
+        "FailedOperation.FrequencyLimit",
+        "InvalidParameter.Common",  # "too frequent" too, says errorcodes.py
+        "InvalidParameter.OperationIsTooFrequent",
     }
 )
 _NO_ZONE = frozenset(
     {
-        codes.FAILEDOPERATION_DOMAINOWNEDBYOTHERUSER,
-        codes.FAILEDOPERATION_NOTDOMAINOWNER,
-        codes.INVALIDPARAMETER_DOMAINIDINVALID,
-        codes.INVALIDPARAMETER_DOMAININVALID,
-        codes.INVALIDPARAMETERVALUE_DOMAINNOTEXISTS,
-        codes.RESOURCENOTFOUND_NODATAOFDOMAIN,
+        "FailedOperation.DomainOwnedByOtherUser",
+        "FailedOperation.NotDomainOwner",
+        "InvalidParameter.DomainIdInvalid",
+        "InvalidParameter.DomainInvalid",
+        "InvalidParameterValue.DomainNotExists",
+        "ResourceNotFound.NoDataOfDomain",
     }
 )
 # Somebody was faster, or our own answer was lost: reading again tells.
-_STALE = frozenset(
-    {codes.INVALIDPARAMETER_DOMAINRECORDEXIST, codes.INVALIDPARAMETER_RECORDIDINVALID}
-)
+_STALE = frozenset({"InvalidParameter.DomainRecordExist", "InvalidParameter.RecordIdInvalid"})
 _FAILED = frozenset(
     {
-        codes.FAILEDOPERATION_TEMPORARYERROR,
-        codes.FAILEDOPERATION_UNKNOWERROR,
-        codes.INVALIDPARAMETER_OPERATEFAILED,
+        "FailedOperation.TemporaryError",
+        "FailedOperation.UnknowError",
+        "InvalidParameter.OperateFailed",
     }
 )
 
@@ -336,23 +349,23 @@ def _refusal(
     """Our error for the SDK's. about: what was to be written."""
     code, reason = str(error.code), f"{error.code}: {_text_of(error.message)}"
     kind = code.partition(".")[0]
-    if code in _NO_RIGHT or kind == codes.UNAUTHORIZEDOPERATION:
+    if code in _NO_RIGHT or kind == "UnauthorizedOperation":
         values = {"zone": zone, "action": f"dnspod:{action}", "reason": reason}
         english = "the Tencent Cloud key lacks {action} for {zone} ({reason})".format(**values)
         return AuthError("dns.error.dnspod_rights", english, **values)
-    if code in _BAD_KEY or kind == codes.AUTHFAILURE:
+    if code in _BAD_KEY or kind == "AuthFailure":
         english = f"Tencent Cloud refuses the key for {zone} ({reason})"
         return AuthError("dns.error.dnspod_key", english, zone=zone, reason=reason)
-    if code in _THROTTLED or kind == codes.REQUESTLIMITEXCEEDED:
+    if code in _THROTTLED or kind == "RequestLimitExceeded":
         return http_errors.too_many(api, reason)
     if code in _NO_ZONE:
         return _no_zone(zone, reason)
     if code in _STALE:
         keys = about or reason
         return Stale("dns.error.stale", f"{keys}: changed since it was read ({reason})", keys=keys)
-    if code == codes.RESOURCENOTFOUND_NODATAOFRECORD:
+    if code == "ResourceNotFound.NoDataOfRecord":
         return _NoRecords("dns.error.http_rejected", reason, url=api, zone=zone, reason=reason)
-    if code in _FAILED or kind == codes.INTERNALERROR:
+    if code in _FAILED or kind == "InternalError":
         return http_errors.failed(api, 200, reason)
     # The SDK's own codes: no connection, and a status other than 200 (which it does not tell).
     if kind in ("ClientNetworkError", "ServerNetworkError"):
@@ -459,3 +472,23 @@ def _content(data: bytes) -> str:
     """
     strings = [each.decode("ascii", "backslashreplace") for each in character_strings(data)]
     return strings[0] if len(strings) == 1 else " ".join(f'"{each}"' for each in strings)
+
+
+# -- the provider -----------------------------------------------------------------------------
+
+
+def _open(zone: str, options: Options, environ: Environ) -> DnsPodProvider:
+    key = secret(options, environ, "dnspod_secret_key")
+    endpoint = options.get("dnspod_endpoint", ENDPOINT)
+    return DnsPodProvider(owner_name(zone), options["dnspod_secret_id"], key, endpoint)
+
+
+SPEC = ProviderSpec(
+    (
+        Option("dnspod_secret_id", required=True),
+        *secret_options("dnspod_secret_key"),
+        Option("dnspod_endpoint", default=ENDPOINT, choices=(ENDPOINT, INTERNATIONAL)),
+    ),
+    _open,
+    one_of=(one_secret("dnspod_secret_key"),),
+)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import dns.exception
 import dns.name
 import dns.rdatatype
-import httpx
 
 from dns_providers import http_errors
 from dns_providers.base import (
@@ -28,9 +27,21 @@ from dns_providers.base import (
     refuse_stale,
     snapshot_of,
 )
-from dns_providers.rrset import Other, RRKey, RRset, Value, name_text
+from dns_providers.rrset import Other, RRKey, RRset, Value, name_text, owner_name
+from dns_providers.spec import (
+    Environ,
+    Option,
+    Options,
+    ProviderSpec,
+    one_secret,
+    secret,
+    secret_options,
+)
 from dns_providers.text import value_from_text, value_text
 from dns_providers.tls import trusted
+
+if TYPE_CHECKING:
+    import httpx
 
 _TIMEOUT = 15.0  # seconds
 _SIGNED = frozenset({"RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY"})
@@ -88,6 +99,8 @@ class PowerDnsProvider:
 
     def _api(self) -> httpx.Client:
         """One client, so one connection, for all calls; closed when this object goes."""
+        import httpx
+
         if self._client is None:
             self._client = httpx.Client(
                 headers={"X-API-Key": self.key}, timeout=self.timeout, verify=trusted()
@@ -96,6 +109,8 @@ class PowerDnsProvider:
         return self._client
 
     def _call(self, method: str, path: str = "", json: Any = None) -> httpx.Response:
+        import httpx
+
         zone = self.zone.to_text().replace("/", "=2F")
         url = f"{self.url.rstrip('/')}/api/v1/servers/{self.server_id}/zones/{zone}{path}"
         try:
@@ -162,3 +177,23 @@ def _patch(change: Change) -> dict[str, Any]:
     contents = sorted(value_text(value, key.rtype) for value in after.values)
     records = [{"content": content, "disabled": False} for content in contents]
     return {**row, "ttl": after.ttl, "changetype": "REPLACE", "records": records}
+
+
+# -- the provider -----------------------------------------------------------------------------
+
+
+def _open(zone: str, options: Options, environ: Environ) -> PowerDnsProvider:
+    key = secret(options, environ, "powerdns_key")
+    server_id = options.get("powerdns_server_id", "localhost")
+    return PowerDnsProvider(owner_name(zone), options["powerdns_url"], key, server_id)
+
+
+SPEC = ProviderSpec(
+    (
+        Option("powerdns_url", "url", required=True),
+        Option("powerdns_server_id", default="localhost"),
+        *secret_options("powerdns_key"),
+    ),
+    _open,
+    one_of=(one_secret("powerdns_key"),),
+)

@@ -46,8 +46,18 @@ from dns_providers.rrset import (
     from_rdataset,
     marked_synthesised,
     name_text,
+    owner_name,
     related_names,
     to_rdata,
+)
+from dns_providers.spec import (
+    Environ,
+    Option,
+    Options,
+    ProviderSpec,
+    one_secret,
+    secret,
+    secret_options,
 )
 
 T = TypeVar("T")
@@ -340,3 +350,38 @@ def _junk(where: dict[str, str], error: Exception) -> ProviderError:
 
 def _reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+# -- the provider -----------------------------------------------------------------------------
+
+
+def _open(zone: str, options: Options, environ: Environ) -> Rfc2136Provider:
+    key = TsigKey(
+        options["dns_key_name"],
+        options.get("dns_key_algorithm", ALGORITHMS[0]),
+        secret(options, environ, "dns_key_secret"),
+    )
+    try:
+        key.keyring()
+    except Exception:
+        # The exception's own text may hold the secret.
+        raise AuthError(
+            "dns.error.secret_form",
+            f"the secret of TSIG key {key.name} is no base64",
+            key=key.name,
+        ) from None
+    port = int(options.get("dns_port", "53"))
+    return Rfc2136Provider(owner_name(zone), options["dns_server"], key, port)
+
+
+SPEC = ProviderSpec(
+    (
+        Option("dns_server", required=True),
+        Option("dns_port", "port", default="53"),
+        Option("dns_key_name", required=True),
+        Option("dns_key_algorithm", default=ALGORITHMS[0], choices=ALGORITHMS),
+        *secret_options("dns_key_secret"),
+    ),
+    _open,
+    one_of=(one_secret("dns_key_secret"),),
+)

@@ -14,17 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import botocore.exceptions
-import botocore.loaders
-import botocore.parsers
-import botocore.session
 import dns.exception
 import dns.name
 import dns.rdatatype
 import dns.resolver
-from botocore.config import Config
 
 from dns_providers import http_errors
 from dns_providers.base import (
@@ -49,7 +44,11 @@ from dns_providers.rrset import (
     name_text,
     owner_name,
 )
+from dns_providers.spec import Environ, Option, Options, ProviderSpec, Rights
 from dns_providers.text import value_from_text, value_text
+
+if TYPE_CHECKING:
+    import botocore.exceptions
 
 _API = "route53.amazonaws.com"
 _BATCH_RECORDS, _BATCH_CHARACTERS = 1000, 32000  # in one request, as the service counts
@@ -67,6 +66,8 @@ _NO_RIGHT = frozenset(
 )
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "PriorRequestNotComplete"})
 _SPECIAL = ("AliasTarget", "SetIdentifier", "Weight", "Failover", "GeoLocation", "Region")
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
+_CHANGE = "route53:ChangeResourceRecordSets"
 LiveServers = Callable[[dns.name.Name], frozenset[str]]
 
 
@@ -150,6 +151,9 @@ class Route53Provider:
     # -- calls ---------------------------------------------------------------------------------
 
     def _api(self) -> Any:
+        import botocore.session
+        from botocore.config import Config
+
         if self._client is None:
             session = botocore.session.Session(profile=self.profile)
             session.register_component("data_loader", _descriptions())
@@ -225,6 +229,8 @@ class Route53Provider:
 @functools.cache
 def _descriptions() -> Any:
     """The files that describe AWS's services, read once: each session would read its own."""
+    import botocore.loaders
+
     return botocore.loaders.create_loader()
 
 
@@ -233,6 +239,9 @@ def _descriptions() -> Any:
 
 def _translated(error: Exception, zone: str, keys: str, timeout: float) -> Exception:
     """Our error for what botocore raised. keys: what was to be written. timeout: seconds waited."""
+    import botocore.exceptions
+    import botocore.parsers
+
     if isinstance(error, botocore.exceptions.ClientError):
         return _refusal(error, zone, keys)
     unsigned = (
@@ -382,3 +391,60 @@ def _parts(changes: Sequence[Change]) -> Iterable[list[Change]]:
         records, characters = records + len(values), characters + size
     if part:
         yield part
+
+
+# -- the provider -----------------------------------------------------------------------------
+
+
+def _open(zone: str, options: Options, environ: Environ) -> Route53Provider:
+    # Credentials come the way of every AWS tool: environment, or a profile's file.
+    zone_id, profile = options.get("route53_zone_id"), options.get("route53_profile")
+    return Route53Provider(owner_name(zone), zone_id, profile)
+
+
+def policy(rights: Rights) -> dict[str, Any]:
+    """Return an IAM policy that can read a zone, and change nothing but records of ours.
+
+    Names in a policy are "normalized": lower case, no final dot, octets other than letters,
+    digits, `-` and `_` as three octal digits (Route 53 developer guide, "Using IAM policy
+    conditions for fine-grained access control"). Without `route53_zone_id` it allows these records
+    in every zone of the account. Raises dns.exception.DNSException for what is no name.
+    """
+    zone = f"arn:aws:route53:::hostedzone/{rights.options.get('route53_zone_id') or '*'}"
+    statements = [
+        _allow("FindTheZone", ("ListHostedZones", "ListHostedZonesByName"), "*"),
+        _allow("ReadTheZone", ("GetHostedZone", "ListResourceRecordSets"), zone),
+    ]
+    if not rights.read_only:
+        write = _allow("WriteOurRecords", ("ChangeResourceRecordSets",), zone)
+        owners = [_normalized(owner_name(name)) for name in rights.names]
+        patterns = [f"*.{_normalized(owner_name(name))}" for name in rights.below]
+        write["Condition"] = {
+            # A "*" stands for any text here; that of a wildcard record is written \\052.
+            "ForAllValues:StringLike": {
+                f"{_CHANGE}NormalizedRecordNames": sorted({*owners, *patterns})
+            },
+            "ForAllValues:StringEquals": {
+                f"{_CHANGE}RecordTypes": sorted({rtype.upper() for rtype in rights.rtypes}),
+                f"{_CHANGE}Actions": ["CREATE", "DELETE"],
+            },
+        }
+        done = _allow("SeeWhenItIsDone", ("GetChange",), "arn:aws:route53:::change/*")
+        statements += [write, done]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allow(sid: str, actions: Iterable[str], resource: str) -> dict[str, Any]:
+    names = [f"route53:{action}" for action in actions]
+    return {"Sid": sid, "Effect": "Allow", "Action": names, "Resource": resource}
+
+
+def _normalized(name: dns.name.Name) -> str:
+    labels = name.relativize(dns.name.root).labels
+    return ".".join(
+        "".join(chr(octet) if octet in _PLAIN else f"\\{octet:03o}" for octet in label)
+        for label in labels
+    )
+
+
+SPEC = ProviderSpec((Option("route53_zone_id"), Option("route53_profile")), _open, policy=policy)

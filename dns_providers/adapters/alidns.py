@@ -18,12 +18,6 @@ from typing import Any, ClassVar
 import dns.exception
 import dns.name
 import idna
-from alibabacloud_alidns20150109 import models
-from alibabacloud_alidns20150109.client import Client
-from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
-from alibabacloud_tea_openapi.utils_models import Config
-from darabonba.exceptions import RetryError, UnretryableException
-from darabonba.runtime import RuntimeOptions
 
 from dns_providers import http_errors
 from dns_providers.base import (
@@ -56,10 +50,22 @@ from dns_providers.rrset import (
     name_text,
     owner_name,
 )
+from dns_providers.spec import (
+    Environ,
+    Option,
+    Options,
+    ProviderSpec,
+    Rights,
+    one_secret,
+    secret,
+    secret_options,
+)
 from dns_providers.text import unicode_name, value_from_text
 
 ENDPOINT = "alidns.aliyuncs.com"
 _PAGE = 500  # records, the API's most
+_READS = ("DescribeDomainInfo", "DescribeDomainRecords")
+_WRITES = ("AddDomainRecord", "UpdateDomainRecord", "DeleteDomainRecord")
 _LINE = "default"  # the answer for everybody whom no other line is for
 # Seconds that a TTL has to have at least, by edition, where DescribeDomainInfo does not say.
 _MIN_TTL = {"version_enterprise_advanced": 1}
@@ -147,6 +153,9 @@ class AliDnsProvider:
     # -- calls ---------------------------------------------------------------------------------
 
     def _api(self) -> Any:
+        from alibabacloud_alidns20150109.client import Client
+        from alibabacloud_tea_openapi.utils_models import Config
+
         if self._client is None:
             self._client = Client(
                 Config(
@@ -164,6 +173,9 @@ class AliDnsProvider:
 
     def _call(self, action: str, **fields: Any) -> Any:
         """Call the API once; the SDK must not repeat what may have been carried out."""
+        from alibabacloud_alidns20150109 import models
+        from darabonba.runtime import RuntimeOptions
+
         milliseconds = int(self.timeout * 1000)
         runtime = RuntimeOptions(
             autoretry=False, connect_timeout=milliseconds, read_timeout=milliseconds
@@ -259,6 +271,9 @@ class AliDnsProvider:
     # -- errors --------------------------------------------------------------------------------
 
     def _translated(self, error: Exception, action: str) -> Exception:
+        from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
+        from darabonba.exceptions import RetryError, UnretryableException
+
         if isinstance(error, AlibabaCloudException):
             return self._refusal(error, action)
         cause = error
@@ -384,3 +399,42 @@ def _text(value: Value) -> str:
         case CAA(flags=flags, tag=tag, value=data):
             return f'{flags} {tag} "{data.decode("ascii")}"'
     return str(value)
+
+
+# -- the provider -----------------------------------------------------------------------------
+
+
+def _open(zone: str, options: Options, environ: Environ) -> AliDnsProvider:
+    key_secret = secret(options, environ, "alidns_key_secret")
+    endpoint = options.get("alidns_endpoint", ENDPOINT)
+    return AliDnsProvider(owner_name(zone), options["alidns_key_id"], key_secret, endpoint)
+
+
+def policy(rights: Rights) -> dict[str, Any]:
+    """Return a RAM policy that can read and write the records of one zone.
+
+    RAM knows zones, but neither names nor types of records (API reference of Alibaba Cloud DNS,
+    "RAM authorization" of each action). A zone that AliDNS may keep in Unicode is named in both
+    forms. Raises dns.exception.DNSException for what is no name.
+    """
+    a_labels = name_text(owner_name(rights.zone))
+    names = sorted({a_labels, unicode_name(a_labels)})
+    actions = _READS if rights.read_only else (*_READS, *_WRITES)
+    statement = {
+        "Effect": "Allow",
+        "Action": [f"alidns:{action}" for action in actions],
+        "Resource": [f"acs:alidns:*:*:domain/{name}" for name in names],
+    }
+    return {"Version": "1", "Statement": [statement]}
+
+
+SPEC = ProviderSpec(
+    (
+        Option("alidns_key_id", required=True),
+        *secret_options("alidns_key_secret"),
+        Option("alidns_endpoint", default=ENDPOINT),
+    ),
+    _open,
+    one_of=(one_secret("alidns_key_secret"),),
+    policy=policy,
+)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import dns.name
+import dns.resolver
 
 from dns_providers.base import (
     Capabilities,
@@ -28,7 +29,7 @@ from dns_providers.base import (
     refuse_stale,
 )
 from dns_providers.by_hand.mistakes import Mistake, Seen, carried_out, doubled_name, mistakes
-from dns_providers.by_hand.panels import Panel, host_part, panel_tasks
+from dns_providers.by_hand.panels import PANELS, Panel, host_part, panel_tasks
 from dns_providers.publishing import propagation
 from dns_providers.publishing.authoritative import Reply, Silent, ask_all
 from dns_providers.publishing.propagation import Delegation, Network
@@ -38,10 +39,12 @@ from dns_providers.rrset import (
     ancestors,
     marked_synthesised,
     name_text,
+    owner_name,
     related_names,
     same_values,
     wildcard_beside,
 )
+from dns_providers.spec import Environ, Option, Options, ProviderSpec, addresses
 
 TIMEOUT = 900.0
 _POLL = 5.0
@@ -333,3 +336,29 @@ def _is_around(rrset: RRset, names: frozenset[dns.name.Name], zone: dns.name.Nam
 
 def _brief(rrset: RRset | None) -> str:
     return "-" if rrset is None else ", ".join(sorted(str(value)[:60] for value in rrset.values))
+
+
+# -- the provider -----------------------------------------------------------------------------
+
+
+def _open(zone: str, options: Options, environ: Environ) -> ManualProvider:
+    resolvers = addresses(options.get("manual_resolvers", "")) or _system_resolvers(zone)
+    panel = PANELS[options.get("manual_panel", "generic")]
+    return ManualProvider(owner_name(zone), Network(resolvers), panel)
+
+
+def _system_resolvers(zone: str) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, dns.resolver.Resolver().nameservers))
+    except dns.resolver.NoResolverConfiguration:
+        english = f"{zone}: this machine has no resolver configured; set manual_resolvers"
+        raise ProviderError("dns.error.no_resolvers", english, zone=zone) from None
+
+
+SPEC = ProviderSpec(
+    (
+        Option("manual_panel", default="generic", choices=tuple(PANELS)),
+        Option("manual_resolvers", "addresses"),
+    ),
+    _open,
+)

@@ -27,7 +27,8 @@ from dns_providers.base import (
     snapshot_of,
 )
 from dns_providers.master_file import MasterFileError, edit, records
-from dns_providers.rrset import RRKey, RRset, from_rdataset, name_text
+from dns_providers.rrset import RRKey, RRset, from_rdataset, name_text, owner_name
+from dns_providers.spec import Environ, Option, Options, ProviderSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +166,16 @@ class ZoneFileProvider:
         except OSError as error:
             fresh.unlink(missing_ok=True)
             raise self._unreadable(error) from None
+
+
+# -- the provider -----------------------------------------------------------------------------
+
+
+def _open(zone: str, options: Options, environ: Environ) -> ZoneFileProvider:
+    reload_command = options.get("zone_reload_command")
+    return ZoneFileProvider(owner_name(zone), Path(options["zone_file"]), reload_command)
+
+
+SPEC = ProviderSpec(
+    (Option("zone_file", "file", required=True), Option("zone_reload_command")), _open
+)

@@ -12,9 +12,8 @@ import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import cloudflare
 import dns.exception
 import dns.name
 import dns.rdatatype
@@ -52,8 +51,20 @@ from dns_providers.rrset import (
     name_text,
     owner_name,
 )
+from dns_providers.spec import (
+    Environ,
+    Option,
+    Options,
+    ProviderSpec,
+    one_secret,
+    secret,
+    secret_options,
+)
 from dns_providers.text import txt_octets, value_text
 from dns_providers.tls import trusted
+
+if TYPE_CHECKING:
+    import cloudflare
 
 AUTOMATIC = 300  # seconds that TTL 1 ("automatic") is served with
 _PAGE = 1000  # records
@@ -126,6 +137,8 @@ class CloudflareProvider:
 
     def _api(self) -> cloudflare.Cloudflare:
         """One client, so one connection, for all calls; closed when this object goes."""
+        import cloudflare
+
         if self._client is None:
             self._client = cloudflare.Cloudflare(
                 api_token=self.token,
@@ -227,6 +240,8 @@ def _a_labels(name: str) -> dns.name.Name:
 
 
 def _translated(error: Exception, zone: str, timeout: float) -> Exception:
+    import cloudflare
+
     if isinstance(error, cloudflare.APITimeoutError):
         return http_errors.timed_out(_API, timeout)
     if isinstance(error, cloudflare.APIConnectionError):
@@ -343,3 +358,18 @@ def _operation(step: Step) -> tuple[str, dict[str, Any]]:
             return "patches", {"id": id, **fields, **times}
         case Delete(id=id):
             return "deletes", {"id": id}
+
+
+# -- the provider -----------------------------------------------------------------------------
+
+
+def _open(zone: str, options: Options, environ: Environ) -> CloudflareProvider:
+    token = secret(options, environ, "cloudflare_token")
+    return CloudflareProvider(owner_name(zone), token, options.get("cloudflare_zone_id"))
+
+
+SPEC = ProviderSpec(
+    (Option("cloudflare_zone_id"), *secret_options("cloudflare_token")),
+    _open,
+    one_of=(one_secret("cloudflare_token"),),
+)

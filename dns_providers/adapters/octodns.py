@@ -1,0 +1,31 @@
+"""Any provider that an octoDNS package of our list writes to."""
+
+from __future__ import annotations
+
+from dns_providers.base import Provider
+from dns_providers.octodns import packages
+from dns_providers.rrset import owner_name
+from dns_providers.spec import Environ, Option, Options, ProviderSpec, unreadable
+
+
+def _open(zone: str, options: Options, environ: Environ) -> Provider:
+    # Needs octoDNS, which only who uses it has installed.
+    from dns_providers.octodns.bridge import OctoDnsProvider
+
+    package = packages.PACKAGES[options["octodns_provider"]]
+    try:
+        arguments = packages.arguments_of(package, options, environ)
+    except OSError as error:
+        raise unreadable(str(error.filename), error) from None
+    return OctoDnsProvider(owner_name(zone), package, arguments)
+
+
+SPEC = ProviderSpec(
+    (
+        Option("octodns_provider", required=True, choices=tuple(sorted(packages.PACKAGES))),
+        Option("octodns_arguments"),
+        Option("octodns_variables"),
+    ),
+    _open,
+    problems=packages.problems,
+)

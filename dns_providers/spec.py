@@ -1,0 +1,103 @@
+"""What an adapter's file says of its provider: options, how it is opened, the least rights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dns_providers.base import AuthError, Provider
+
+Options = Mapping[str, str]
+Environ = Mapping[str, str]
+OptionProblem = tuple[str, dict[str, str]]  # message id, values
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A provider's setting.
+
+    kind: text, port, url, addresses (IP addresses with blanks between them), file (a path here),
+    env (a variable's name).
+    """
+
+    name: str
+    kind: str = "text"
+    required: bool = False
+    default: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What credentials must be able to do in a zone.
+
+    zone: its name in A-labels. options: the zone's, of its provider. names: owner names that we
+    write, in A-labels. rtypes: their types. below: names that we write any name below of
+    (`_domainkey.example.com`, as each new key has a name of its own). read_only: enough for a dry
+    run.
+    """
+
+    zone: str
+    options: Options
+    names: tuple[str, ...] = ()
+    rtypes: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
+    read_only: bool = False
+
+
+def _no_problems(options: Options, environ: Environ, opening: bool) -> list[OptionProblem]:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """A provider: its options, and of which groups exactly one must be given.
+
+    open: makes the adapter of a zone (A-labels); it may raise ProviderError. problems: what else
+    can be wrong with options and environment, see `registry.option_problems`. policy: the least
+    rights as the provider's own policy (a JSON object), None where there is no such thing.
+
+    A spec is loaded for every zone that has the provider, so its module leaves the provider's SDK
+    to the functions that use it.
+    """
+
+    options: tuple[Option, ...]
+    open: Callable[[str, Options, Environ], Provider]
+    one_of: tuple[tuple[str, ...], ...] = ()
+    problems: Callable[[Options, Environ, bool], list[OptionProblem]] = _no_problems
+    policy: Callable[[Rights], dict[str, Any]] | None = None
+
+
+def secret_options(name: str) -> tuple[Option, Option]:
+    """Return the two options that say where a secret is: `<name>_env` and `<name>_file`."""
+    return Option(f"{name}_env", "env"), Option(f"{name}_file", "file")
+
+
+def one_secret(name: str) -> tuple[str, ...]:
+    """Return the group of a secret's two options, of which exactly one must be given."""
+    return tuple(option.name for option in secret_options(name))
+
+
+def secret(options: Options, environ: Environ, name: str) -> str:
+    """Return the secret that `<name>_env` or `<name>_file` says. Raises AuthError."""
+    if variable := options.get(f"{name}_env"):
+        return environ.get(variable, "").strip()
+    path = Path(options.get(f"{name}_file", ""))
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise unreadable(str(path), error) from None
+
+
+def unreadable(path: str, error: OSError) -> AuthError:
+    """Return the error for a secret's file that cannot be read."""
+    english = f"the secret's file {path} cannot be read: {error.strerror}"
+    reason = error.strerror or ""
+    return AuthError("dns.error.secret_file", english, path=path, reason=reason)
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """Return what an option of kind addresses lists, as it is written."""
+    return tuple(text.replace(",", " ").split())
