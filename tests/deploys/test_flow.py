@@ -80,7 +80,7 @@ def test_a_failed_host_stops_all_others_also_when_the_user_says_go_on(
 def test_options_that_split_the_run_are_refused_before_anything_is_done(
     tmp_path: Path, option: str
 ) -> None:
-    early = "import sys\nfrom deploys import flow\nflow.refuse_split_runs(sys.argv)\n"
+    early = "import sys\nfrom deploys.run import flow\nflow.refuse_split_runs(sys.argv)\n"
     done = run(tmp_path, "-y", option, first=early)
     assert done.status != 0
     assert option in done.output and done.steps == ()
@@ -99,7 +99,7 @@ def test_a_second_run_on_the_same_site_is_refused_while_the_first_one_works(
         [
             sys.executable,
             "-c",
-            "import sys; from deploys import paths\n"
+            "import sys; from deploys.run import paths\n"
             "with paths.locked('site'): print('held', flush=True); sys.stdin.read()",
         ],
         cwd=REPOSITORY,
