@@ -9,6 +9,7 @@ import sys
 from pyinfra import host
 
 from deploys.edge.steps import install_edge
+from deploys.host.reachable import reachable
 from deploys.outbound.steps import install_outbound, leave_outbound
 from deploys.pmail_server.steps import install_pmail, start_pmail
 from deploys.rotation.paused import refuse_while_paused
@@ -16,7 +17,6 @@ from deploys.run import flow
 from deploys.run.site import current_site, server_of, zone_of
 from deploys.tls_certificate.steps import certificate_steps
 from deploys.verification.preflight import preflight
-from deploys.verification.reachable import reachable
 from deploys.verification.steps import verify
 from deploys.zones import key_steps
 from deploys.zones import steps as dns_steps

@@ -9,7 +9,7 @@ import sys
 from pyinfra import host
 
 from deploys.outbound.steps import reload_outbound
-from deploys.pmail_server.operations import running
+from deploys.pmail_server.service import running
 from deploys.run import flow
 from deploys.run.site import current_site, server_of
 from deploys.tls_certificate.steps import certificate_steps

@@ -4,7 +4,8 @@ import sys
 
 from pyinfra import host
 
-from deploys.pmail_server.operations import admin_works, mailboxes
+from deploys.accounts.admin import admin_works
+from deploys.accounts.mailboxes import mailboxes
 from deploys.run import flow
 from deploys.run.site import current_site, server_of
 from ground.words import text

@@ -7,8 +7,12 @@ import re
 import secrets
 from pathlib import Path
 
+from pyinfra.api import Host
+
 from deploys.run.paths import file_name, state_dir
 from ground.private_files import write_private
+from ground.words import text
+from postmaster.settings import MailServer
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that look alike
 _LENGTH = 20
@@ -45,3 +49,10 @@ def known_or_made(host: str, account: str, variable: str) -> str:
         password = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
         write_private(path(host, account), password.encode() + b"\n")
     return password
+
+
+def tell(host: Host, server: MailServer, account: str) -> None:
+    """Say where a password that we made is kept; one from the environment is the user's."""
+    kept = path(server.host, account)
+    if kept.exists():
+        host.log_styled(f"  {text('users.password_kept', path=str(kept))}", fg="cyan")

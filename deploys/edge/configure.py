@@ -8,10 +8,10 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from deploys.edge import layout
-from deploys.edge.layout import Socket
+from deploys.host import edge_layout as layout
+from deploys.host import pmail_layout as pmail
+from deploys.host.edge_layout import Socket
 from deploys.host.templates import render
-from deploys.pmail_server import layout as pmail
 from postmaster.outbound import mode_of
 from postmaster.receivers import OTHERS, groups
 from postmaster.settings import MailServer

@@ -9,13 +9,14 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
-from deploys.edge import configure, layout
+from deploys.edge import configure
+from deploys.host import edge_layout as layout
 from deploys.host import files as host_files
+from deploys.host import outbound_layout as outbound
 from deploys.host.files import Wanted
+from deploys.host.pmail_layout import MARK, USER
 from deploys.host.remote import read
 from deploys.host.templates import render
-from deploys.outbound import layout as outbound
-from deploys.pmail_server.layout import MARK, USER
 from deploys.run import flow
 from ground.words import text
 from postmaster.settings import MailServer

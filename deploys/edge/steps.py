@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deploys.edge import operations
-from deploys.pmail_server.operations import packages
+from deploys.host.packages import packages
 from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer

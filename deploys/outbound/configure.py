@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from email.header import Header
 from pathlib import Path
 
-from deploys.edge import layout as edge
+from deploys.host import edge_layout as edge
+from deploys.host import outbound_layout as layout
+from deploys.host.pmail_layout import MARK, TLS_CHAIN, TLS_KEY
 from deploys.host.templates import render
-from deploys.outbound import layout
-from deploys.pmail_server.layout import MARK, TLS_CHAIN, TLS_KEY
 from edge.sent import DOMAIN as SENT_DOMAIN
 from ground.words import catalogue
 from postmaster import dkim

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from pyinfra.api import Host
 
-from deploys.edge import layout as edge
+from deploys.host import edge_layout as edge
+from deploys.host import outbound_layout as layout
+from deploys.host.pmail_layout import USER
 from deploys.host.remote import read
-from deploys.outbound import layout, proof
-from deploys.pmail_server.layout import USER
+from deploys.outbound import proof
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Smarthost
 from probes.host import delivery, relay

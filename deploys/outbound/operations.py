@@ -11,12 +11,13 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
 from deploys.host import files as host_files
+from deploys.host import outbound_layout as layout
 from deploys.host.files import Wanted
+from deploys.host.pmail_layout import MARK
 from deploys.host.remote import read
 from deploys.host.templates import render
-from deploys.outbound import configure, layout, proof, smarthosts
+from deploys.outbound import configure, proof, smarthosts
 from deploys.outbound.configure import Sending, Signed
-from deploys.pmail_server.layout import MARK
 from deploys.run import flow
 from ground.words import error_text, text
 from keys.store import KeyStore, KeyStoreError

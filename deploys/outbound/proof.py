@@ -13,9 +13,9 @@ from email.utils import formatdate
 
 from pyinfra.api import Host
 
-from deploys.edge import layout as edge
+from deploys.host import edge_layout as edge
+from deploys.host import outbound_layout as layout
 from deploys.host.remote import read
-from deploys.outbound import layout
 from deploys.outbound.configure import Signed
 from ground.words import text
 from probes.host.proof import Proof, parse, signatures

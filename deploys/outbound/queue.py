@@ -13,11 +13,11 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 
 from deploys.cli.queue_actions import ACTIONS, COMMANDS, KEPT_COMMANDS, SHOWN
-from deploys.edge import layout as edge
+from deploys.host import edge_layout as edge
 from deploys.host import files as host_files
+from deploys.host.pmail_layout import USER
 from deploys.host.remote import read
 from deploys.outbound.look import deliveries
-from deploys.pmail_server.layout import USER
 from deploys.run import flow
 from ground.words import text
 from postmaster.outbound import mode_of

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pyinfra.api import Host
 
+from deploys.host import outbound_layout as layout
 from deploys.host.files import Wanted
+from deploys.host.pmail_layout import MARK
 from deploys.host.remote import read
-from deploys.outbound import configure, layout
-from deploys.pmail_server.layout import MARK
+from deploys.outbound import configure
 from ground.words import Words
 from postmaster.checks.results import Result, Status
 from postmaster.outbound import mode_of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pyinfra.api.operation import OperationMeta
 
+from deploys.host.packages import packages
 from deploys.outbound import operations
-from deploys.pmail_server.operations import packages
 from deploys.run.paths import key_store
-from deploys.zones.steps import is_proven
+from deploys.zones.key_records import is_proven
 from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Site

@@ -6,9 +6,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from deploys.edge import layout as edge
+from deploys.host import edge_layout as edge
+from deploys.host import pmail_layout as layout
 from deploys.host.templates import render
-from deploys.pmail_server import layout
 from postmaster.outbound import mode_of
 from postmaster.settings import CLOSABLE_PORTS, SENDING_PORTS, MailServer
 

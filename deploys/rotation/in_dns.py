@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from deploys.rotation.outcome import Outcome, problem, tried
 from deploys.run.paths import key_store
-from deploys.zones.steps import key_records, ledger_of, network_of, open_zone, patience, replaced
+from deploys.zones.access import ledger_of, network_of, open_zone, patience, replaced
+from deploys.zones.key_records import key_records
 from dns_providers.base import ProviderError, Tell
 from dns_providers.publishing import propagation
 from dns_providers.publishing.claims import Claim, ClaimMode

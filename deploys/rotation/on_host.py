@@ -12,16 +12,18 @@ from datetime import UTC, datetime
 from pyinfra.api import FunctionCommand, Host, State
 
 from deploys.host import files as host_files
+from deploys.host import outbound_layout as layout
 from deploys.host.files import Wanted
 from deploys.host.remote import read
-from deploys.outbound import layout, proof
 from deploys.outbound import operations as outbound
+from deploys.outbound import proof
 from deploys.pmail_server import configure
-from deploys.pmail_server import operations as pmail
-from deploys.pmail_server.steps import firewall_files
+from deploys.pmail_server.firewall import firewall, firewall_files
+from deploys.pmail_server.service import running
+from deploys.pmail_server.signing_key import key_in_use, outgoing_key
 from deploys.rotation.outcome import Outcome, problem
 from deploys.run.paths import key_store
-from deploys.zones.steps import is_proven
+from deploys.zones.key_records import is_proven
 from dns_providers.base import Tell
 from keys.rotation import Rotation, Strategy
 from postmaster import dkim
@@ -73,11 +75,11 @@ class OnHost:
             signer = outbound.signer._inner(
                 server=server, store=store, proven=lambda key: is_proven(self.site, key)
             )
-            running = outbound.running._inner(server=server, inputs=())
-            return self._done(signer) or self._done(running) or self._in_use(rotation)
+            started = outbound.running._inner(server=server, inputs=())
+            return self._done(signer) or self._done(started) or self._in_use(rotation)
         store.use(rotation.domain, new.selector, new.name)
         key = mode_of(self.server).signing_keys(self.server)[0]
-        return self._done(pmail.outgoing_key._inner(store=store, key=key))
+        return self._done(outgoing_key._inner(store=store, key=key))
 
     def pause(self, rotation: Rotation) -> Outcome:
         """Close all ways in which PMail gets something to sign, and its own way out."""
@@ -97,8 +99,8 @@ class OnHost:
         """Open what was closed while PMail is down, and start it with the key that is in use."""
         if not read(self.host, "systemctl stop pmail").ok:
             return problem("rotation.host_step", host=self.host.name)
-        running = pmail.running._inner(server=self.server, inputs=())
-        return self._rules(paused=False) or self._done(running)
+        started = running._inner(server=self.server, inputs=())
+        return self._rules(paused=False) or self._done(started)
 
     def verify(self, rotation: Rotation) -> Outcome:
         """Verify what is signed now through each resolver, as receivers do."""
@@ -166,13 +168,13 @@ class OnHost:
     def _rules(self, *, paused: bool) -> Outcome:
         server = replace(self.server, paused=paused)
         files = firewall_files._inner(rules=configure.firewall_rules(server))
-        loaded = pmail.firewall._inner(server=server)
+        loaded = firewall._inner(server=server)
         return self._done(files) or self._done(loaded)
 
     def _key_loaded(self, rotation: Rotation) -> Outcome:
         """PMail's unit stamps what it read when it started; the key on the disk is the new one."""
-        running = pmail.key_in_use(self.host)
+        used = key_in_use(self.host)
         public = key_store().public_of(rotation.domain, rotation.new.name)
-        if public is None or running != public.data:
+        if public is None or used != public.data:
             return problem("rotation.not_switched", domain=rotation.domain)
         return None

@@ -17,9 +17,9 @@ from deploys.rotation.request import Request
 from deploys.rotation.run import Run, this_run
 from deploys.run.site import zone_of
 from deploys.verification.steps import checked
-from deploys.zones.steps import open_zone
+from deploys.zones.access import open_zone
 from dns_providers.base import Tell, tell_nobody
-from dns_providers.operations import Reporter
+from dns_providers.publishing.operations import Reporter
 from ground.words import text
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, steps_of
 from postmaster.desired import zone_for

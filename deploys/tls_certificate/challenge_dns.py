@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from deploys.tls_certificate.acme_dns import AcmeError
-from deploys.zones.steps import ledger_of, open_zone
+from deploys.zones.access import ledger_of, open_zone
 from dns_providers.base import ProviderError
 from dns_providers.publishing import propagation
 from dns_providers.publishing.claims import Claim, ClaimMode

@@ -13,8 +13,8 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.host import files as host_files
+from deploys.host import pmail_layout as layout
 from deploys.host.remote import Reply, read
-from deploys.pmail_server import layout
 from deploys.run import flow
 from deploys.run.paths import keys_dir
 from deploys.tls_certificate import acme_dns, challenge_dns

@@ -9,8 +9,8 @@ from pyinfra import host
 from pyinfra.api.operation import OperationMeta
 
 from deploys.host import files as host_files
-from deploys.pmail_server import layout
-from deploys.pmail_server.operations import packages
+from deploys.host import pmail_layout as layout
+from deploys.host.packages import packages
 from deploys.tls_certificate import operations
 from ground.words import text
 from postmaster.settings import MailServer, Site

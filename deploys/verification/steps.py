@@ -11,16 +11,17 @@ from datetime import UTC, datetime
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, operation
 
-from deploys.edge import layout as edge_layout
+from deploys.accounts.admin import admin_problem
 from deploys.edge.operations import units
+from deploys.host import edge_layout, outbound_layout
+from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
-from deploys.outbound import layout as outbound_layout
 from deploys.outbound import look
-from deploys.pmail_server import configure, layout
-from deploys.pmail_server.operations import admin_problem
+from deploys.pmail_server import configure
 from deploys.run import flow
 from deploys.run.paths import file_name, locked, state_dir
-from deploys.zones.steps import key_records, ledger_of, public_key
+from deploys.zones.access import ledger_of
+from deploys.zones.key_records import key_records, public_key
 from dns_providers.base import ProviderError
 from dns_providers.publishing import propagation
 from dns_providers.publishing.claims import Claim

@@ -12,7 +12,7 @@ from pyinfra.api import FunctionCommand, OperationError, operation
 from deploys.run import flow
 from deploys.run.site import zone_of
 from deploys.zones.export_text import ZoneExport, export_text, problems
-from deploys.zones.steps import key_records
+from deploys.zones.key_records import key_records
 from dns_providers.by_hand.panels import PANELS
 from ground.words import error_text, text
 from keys.store import KeyStoreError

@@ -10,7 +10,7 @@ from typing import Any
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 
-from deploys.zones.steps import key_records
+from deploys.zones.key_records import key_records
 from dns_providers.registry import spec_of
 from dns_providers.rrset import name_text
 from dns_providers.spec import Rights

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -11,71 +10,21 @@ from pyinfra import host
 from pyinfra.api import OperationError
 from pyinfra.api.operation import OperationMeta
 
+from deploys.host.reachable import not_answering
 from deploys.run import flow
-from deploys.run.paths import key_store, state_dir
-from deploys.verification.reachable import not_answering
-from dns_providers import operations
-from dns_providers.base import Provider, ProviderError
-from dns_providers.publishing import propagation
-from dns_providers.publishing.ledger import Ledger, fingerprint, read_backup
-from dns_providers.publishing.propagation import Delegation, Network
-from dns_providers.registry import open_provider
-from dns_providers.rrset import RRKey, key, key_from_text
+from deploys.zones.access import ledger_of, network_of, open_zone, patience, replaced, servers_in
+from deploys.zones.key_records import is_proven, key_records
+from dns_providers.base import ProviderError
+from dns_providers.publishing import operations, propagation
+from dns_providers.publishing.ledger import read_backup
+from dns_providers.publishing.propagation import Delegation
 from ground.words import error_text, text
-from keys.dkim import DkimPublicKey
-from keys.journal import Journal
-from keys.rotation import Strategy
-from postmaster import dkim, spf
-from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, KeyRecord, desired, zone_for
-from postmaster.outbound import SigningKey, mode_of
-from postmaster.settings import MailServer, Site, ZoneSettings
+from postmaster import spf
+from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired
+from postmaster.outbound import mode_of
+from postmaster.settings import Site, ZoneSettings
 
 _KEYS = "dkim"  # kind of claim group whose records retire by themselves
-
-
-def public_key(domain: str, selector: str) -> DkimPublicKey | None:
-    """Return the public part of a kept key, None when there is none. Raises KeyStoreError."""
-    return key_store().public(domain, selector)
-
-
-def key_records(signing: SigningKey) -> tuple[KeyRecord, ...]:
-    """Return the key records that a signing key needs now, two while it is being replaced.
-
-    Raises KeyStoreError or JournalError.
-    """
-    rotation = Journal(state_dir()).load(signing.domain)
-    store, records = key_store(), dict[str, KeyRecord]()
-    if rotation is not None:
-        fixed = rotation.strategy is Strategy.FIXED
-        ttl = rotation.rules.low_ttl if rotation.lowered else rotation.rules.ttl
-        for key in rotation.published:
-            public = store.public_of(signing.domain, key.name)
-            records[key.selector] = KeyRecord(key.selector, public, ttl if fixed else None)
-    if signing.selector not in records:
-        public = store.public(signing.domain, signing.selector)
-        records[signing.selector] = KeyRecord(signing.selector, public)
-    return tuple(records.values())
-
-
-def is_proven(site: Site, signing: SigningKey) -> bool:
-    """Whether a key's record, as its key is now, was seen on all authoritative servers."""
-    owner = key(dkim.owner(signing.selector, signing.domain), "TXT")
-    zone = zone_for(signing.domain, (each.name for each in site.zones))
-    public = public_key(signing.domain, signing.selector)
-    if zone is None or public is None:
-        return False
-    mark = fingerprint((dkim.record(public),), "TXT")
-    return ledger_of(zone).load().proven.get(owner) == mark
-
-
-def ledger_of(zone: str) -> Ledger:
-    """Return a zone's ledger."""
-    return Ledger(state_dir(), zone)
-
-
-def open_zone(zone: ZoneSettings) -> Provider:
-    """Open a zone's provider. Raises ProviderError."""
-    return open_provider(zone.provider, zone.name, dict(zone.options), os.environ)
 
 
 def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
@@ -192,27 +141,6 @@ def undo(site: Site, zone: ZoneSettings, backup: str) -> OperationMeta | None:
     )
 
 
-def servers_in(site: Site, zone: ZoneSettings) -> tuple[MailServer, ...]:
-    """Return the servers that have a domain in a zone."""
-    return tuple(
-        server
-        for server in site.servers
-        if any(domain.zone == zone.name for domain in server.domains)
-    )
-
-
-def patience(site: Site, zone: ZoneSettings) -> float:
-    """Return for how long a zone's name servers are waited for, in seconds."""
-    servers = servers_in(site, zone)
-    return max((server.propagation_timeout for server in servers), default=900)
-
-
-def network_of(site: Site, zone: ZoneSettings) -> Network:
-    """Return how a zone's name servers are found and reached."""
-    servers = servers_in(site, zone)
-    return Network(servers[0].resolvers if servers else ())
-
-
 @cache
 def _delegation(site: Site, zone: ZoneSettings) -> Delegation:
     """A zone's servers, looked up once in a run."""
@@ -228,11 +156,6 @@ def _missing_keys(wanted: Desired) -> tuple[str, ...]:
         text("dns.made_by_this_run", owner=missing.owner, ttl=missing.ttl)
         for missing in wanted.missing_keys
     )
-
-
-def replaced(zone: ZoneSettings) -> frozenset[RRKey]:
-    """Return what of others the user allows us to replace in a zone."""
-    return frozenset(map(key_from_text, zone.dns_replace))
 
 
 def _not_ready(site: Site, zone: ZoneSettings) -> Iterable[str]:

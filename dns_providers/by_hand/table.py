@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import dns.name
 
 from dns_providers.base import Change
 from dns_providers.by_hand.panels import Panel, Row, Task, panel_tasks
-from dns_providers.publishing.wording import Say
 from ground.columns import aligned
+
+Say = Callable[..., str]  # message id and values -> text
 
 
 def change_table(

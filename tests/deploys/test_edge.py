@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deploys.edge import configure, layout
+from deploys.edge import configure
+from deploys.host import edge_layout as layout
 from deploys.outbound import configure as outbound
 from deploys.outbound.configure import Sending
 from edge import config as program

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploys.pmail_server.layout import DATABASE
+from deploys.host.pmail_layout import DATABASE
 from tests.lab.network import Network
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver

@@ -23,9 +23,9 @@ from hashlib import md5
 
 import pytest
 
-from deploys.edge.layout import NAMESPACE_FILE, TRUSTED, UNTRUSTED
-from deploys.outbound.layout import SIGNING_TABLE
-from deploys.pmail_server.database import stored_password
+from deploys.accounts.database import stored_password
+from deploys.host.edge_layout import NAMESPACE_FILE, TRUSTED, UNTRUSTED
+from deploys.host.outbound_layout import SIGNING_TABLE
 from probes.world.tls import accepting_any
 from tests.lab.nameservers import SECONDARY
 from tests.lab.network import RECEIVER, Network

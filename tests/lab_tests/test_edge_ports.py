@@ -11,7 +11,7 @@ from socket import create_connection
 
 import pytest
 
-from deploys.edge.layout import GREYLIST_UNIT
+from deploys.host.edge_layout import GREYLIST_UNIT
 from probes.world.tls import accepting_any
 from tests.lab.nameservers import SECONDARY
 from tests.lab.network import GATEWAY, SECURE, Network

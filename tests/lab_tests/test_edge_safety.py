@@ -28,7 +28,7 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from deploys.pmail_server.database import stored_password
+from deploys.accounts.database import stored_password
 from probes.world.tls import accepting_any
 from tests.lab.nameservers import SECONDARY
 from tests.lab.network import GATEWAY, SECURE, UNTRUSTED, Network

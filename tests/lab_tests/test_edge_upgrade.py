@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from deploys.edge.layout import NAMESPACE_FILE
-from deploys.outbound.layout import RESOLVER_ADDRESS
+from deploys.host.edge_layout import NAMESPACE_FILE
+from deploys.host.outbound_layout import RESOLVER_ADDRESS
 from tests.lab.network import RESOLVER, Network
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploys.pmail_server.layout import OWN
+from deploys.host.pmail_layout import OWN
 
 PROOF_PORT = 24  # a sink that takes proof messages, only while one is made: no user's port
 PROOF_DOMAIN = "proof.invalid"  # RFC 2606: nobody's

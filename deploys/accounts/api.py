@@ -14,9 +14,9 @@ from typing import Any
 
 from pyinfra.api import Host
 
+from deploys.accounts.database import stored_password
+from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
-from deploys.pmail_server import layout
-from deploys.pmail_server.database import stored_password
 from ground.errors import DeployError
 
 _PAGE_SIZE = 10000

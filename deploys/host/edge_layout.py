@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploys.pmail_server.layout import OWN, TOOLS
+from deploys.host.pmail_layout import OWN, TOOLS
 
 NAMESPACE = "pmail"
 NAMESPACE_FILE = f"/run/netns/{NAMESPACE}"

@@ -1,0 +1,87 @@
+"""pyinfra operation for PMail's binary, in a folder of its own, and the link to the current one."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, State, operation
+
+from deploys.host import pmail_layout as layout
+from deploys.host.files import link_script
+from deploys.host.remote import read
+from deploys.pmail_server import release
+from deploys.run import flow
+from ground.words import error_text, text
+from postmaster.settings import MailServer
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@operation()
+def binary(server: MailServer) -> Generator[FunctionCommand, None, None]:
+    """Ensure PMail's binary in a folder of its own, and the link to the current one.
+
+    + server: the mail server
+    """
+    arch = _ARCHITECTURES.get(read(host, "uname -m").stdout)
+    if arch is None:
+        yield from flow.fail(text("host.architecture"))
+        return
+    try:
+        sha256, path = _wanted_binary(server, arch)
+    except release.ReleaseError as error:
+        yield from flow.fail(error_text(error))
+        return
+    if sha256 is None:
+        where = release.location(server.source, arch)
+        host.log_styled(f"  + {layout.BINARY} ({where})", fg="green")
+        yield FunctionCommand(flow.refuse, (text("host.binary_failed"),), {})
+        return
+    folder = f"{layout.BINARIES}/{release.folder_name(server.source.version, sha256)}"
+    there = read(host, f"readlink {layout.BINARY_CURRENT}; sha256sum < {layout.BINARY}")
+    if there.stdout.splitlines() == [folder, f"{sha256}  -"]:
+        host.noop(text("host.binary_right", version=server.source.version))
+        return
+    host.log_styled(f"  ~ {layout.BINARY} -> {server.source.version} ({sha256[:12]})", fg="green")
+    yield FunctionCommand(_install_binary, (path, folder, sha256), {})
+
+
+def _wanted_binary(server: MailServer, arch: str) -> tuple[str | None, Path | None]:
+    """Sum of the binary, and where it is; it is fetched only while the run is carried out."""
+    if state.is_executing:
+        found = release.obtain(server.source, arch, _progress(host))
+        return found.sha256, found.path
+    known = release.known(server.source, arch)
+    return (known.binary_sha256 if known else None), None
+
+
+def _progress(host: Host) -> Callable[[int, int], None]:
+    shown = [0]
+
+    def report(done: int, size: int) -> None:
+        if size and done * 10 // size > shown[0]:
+            shown[0] = done * 10 // size
+            host.log_styled(f"  {shown[0] * 10} %", fg="cyan")
+
+    return report
+
+
+def _install_binary(state: State, host: Host, path: Path, folder: str, sha256: str) -> bool:
+    packed = base64.b64encode(gzip.compress(path.read_bytes(), 6)).decode("ascii")
+    fresh, final = f"{folder}/.pmail.new", f"{folder}/pmail"
+    script = (
+        f"set -e; umask 022; mkdir -p {folder}; trap 'rm -f {fresh}' EXIT; "
+        f"base64 -d | gunzip > {fresh}; "
+        f"echo '{sha256}  {fresh}' | sha256sum --check --strict --status; "
+        f"chmod 755 {fresh}; sync {fresh}; mv -f {fresh} {final}; trap - EXIT; "
+        + link_script(layout.BINARY_CURRENT, folder)
+    )
+    reply = read(host, script, stdin=packed, timeout=900)
+    if not reply.ok:
+        message = text("host.file_failed", path=final, reason=reply.stderr.strip())
+        return flow.refuse(state, host, message)
+    return True

@@ -1,0 +1,91 @@
+"""pyinfra operations for our nftables tables: what is open to others where PMail stands alone."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, operation
+from pyinfra.api.operation import OperationMeta
+
+from deploys.host import files as host_files
+from deploys.host import pmail_layout as layout
+from deploys.host.remote import read
+from deploys.pmail_server import configure
+from ground.words import text
+from postmaster.settings import MailServer
+
+Commands = Generator[FunctionCommand, None, None]
+
+
+@operation()
+def firewall_files(rules: str) -> Commands:
+    """Ensure the rules, the program that holds them, and its unit.
+
+    + rules: our nftables table
+    """
+    contents = (
+        (layout.FIREWALL_RULES, rules, "644"),
+        (layout.FIREWALL_HOLDER, configure.firewall_holder(), "755"),
+        (layout.FIREWALL_UNIT, configure.firewall_unit(), "644"),
+    )
+    yield from host_files.ensure(
+        tuple(
+            host_files.Wanted(path, content.encode(), "root", "root", mode, layout.MARK)
+            for path, content, mode in contents
+        )
+    )
+
+
+@operation()
+def firewall(server: MailServer, unit_changes: OperationMeta | None = None) -> Commands:
+    """Ensure that our nftables tables are loaded as their files say.
+
+    PMail is stopped and started with the table: it never runs without.
+
+    + server: the mail server
+    + unit_changes: the operation that writes the unit's file
+    """
+    unit = layout.FIREWALL_SERVICE
+    held = read(
+        host,
+        f"systemctl is-enabled -q {unit} && systemctl is-active -q {unit} && "
+        f"[ $(systemctl show -P NeedDaemonReload {unit}) = no ] && "
+        f"nft list table inet pmail_deploy | grep -q 'input_{configure.firewall_version(server)} '",
+    ).ok
+    coming = not state.is_executing and unit_changes is not None and unit_changes.will_change
+    if held and not coming:
+        host.noop(text("host.firewall_right"))
+        return
+    ports = ", ".join(map(str, configure.closed_ports(server)))
+    host.log_styled(f"  ~ {text('host.firewall_closes', ports=ports)}", fg="green")
+    script = (
+        f"systemctl enable -q --no-reload {unit}; systemctl daemon-reload; systemctl restart {unit}"
+    )
+    yield FunctionCommand(host_files.run, (script, text("host.firewall_failed")), {})
+
+
+@operation()
+def no_firewall() -> Commands:
+    """Take our nftables tables away where PMail has a network of its own.
+
+    The running PMail of an earlier version is bound to them: the next step starts the new one.
+    """
+    files = (
+        layout.FIREWALL_RULES,
+        layout.FIREWALL_GUARD,
+        layout.FIREWALL_HOLDER,
+        layout.FIREWALL_UNIT,
+    )
+    there = host_files.existing(host, files)
+    if not there:
+        host.noop(text("host.no_firewall"))
+        return
+    for path in there:
+        host.log_styled(f"  - {path}", fg="red")
+    script = (
+        f"systemctl daemon-reload; systemctl disable -q --now {layout.FIREWALL_SERVICE}; "
+        f"rm -f -- {' '.join(there)}; systemctl daemon-reload; "
+        "nft delete table inet pmail_deploy_guard 2>/dev/null || true"
+    )
+    yield FunctionCommand(host_files.run, (script, text("host.firewall_failed")), {})

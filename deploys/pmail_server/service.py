@@ -1,0 +1,75 @@
+"""pyinfra operation that has PMail run with what is on the disk, and restarts it only for that."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, State, operation
+from pyinfra.api.operation import OperationMeta
+
+from deploys.host import edge_layout as edge
+from deploys.host import pmail_layout as layout
+from deploys.host.remote import read
+from deploys.run import flow
+from ground.words import text
+from postmaster.outbound import mode_of
+from postmaster.settings import MailServer
+
+_READY_WITHIN = 90  # seconds; PMail itself waits as long for its web server
+
+
+@operation()
+def running(
+    server: MailServer, inputs: tuple[OperationMeta, ...]
+) -> Generator[FunctionCommand, None, None]:
+    """Ensure that PMail runs with what is on the disk now: one restart when it differs, else none.
+
+    What PMail has read is stamped by its unit when it starts, so a restart that an earlier,
+    killed run owes is made up for.
+
+    + server: the mail server
+    + inputs: operations that may change what PMail reads
+    """
+    current = read(
+        host,
+        "systemctl is-enabled -q pmail && systemctl is-active -q pmail && "
+        "[ $(systemctl show -P NeedDaemonReload pmail) = no ] && "
+        f"sha256sum --check --strict --status {layout.STAMP}",
+    )
+    coming = not state.is_executing and any(each.will_change for each in inputs)
+    if current.ok and not coming:
+        host.noop(text("host.running"))
+        return
+    host.log_styled(f"  ~ {text('host.restart')}", fg="green")
+    namespace = edge.NAMESPACE_FILE if mode_of(server).relayed else None
+    yield FunctionCommand(_restart, (namespace,), {})
+
+
+def _restart(state: State, host: Host, namespace: str | None) -> bool:
+    started = read(
+        host,
+        "systemctl enable -q --no-reload pmail; systemctl daemon-reload; "
+        "systemctl reset-failed pmail 2>/dev/null; systemctl restart pmail",
+    )
+    if started.ok and _ready(host, namespace):
+        return True
+    journal = read(host, "journalctl -u pmail -n 40 --no-pager -o cat").stdout.splitlines()
+    # PMail prints its whole configuration when it starts; that stays on the host.
+    shown = [line for line in journal if "Config File Info" not in line][-15:]
+    return flow.refuse(state, host, "\n".join([text("host.not_ready"), *shown]))
+
+
+def _ready(host: Host, namespace: str | None) -> bool:
+    """Wait for the web server's pong, and for IMAP, which PMail opens last; where PMail is."""
+    script = (
+        f"for i in $(seq {_READY_WITHIN * 2}); do "
+        f"curl -s --noproxy '*' --max-time 2 http://127.0.0.1:{layout.HTTP_PORT}/api/ping "
+        "| grep -q pong && ss -Hltn 'sport = :993' | grep -q . && exit 0; "
+        # It is started again and again for ever: after a few times the reason is in the journal.
+        '[ "$(systemctl show -P NRestarts pmail)" -lt 3 ] || exit 1; sleep 0.5; done; exit 1'
+    )
+    if namespace:
+        script = f"nsenter --net={namespace} sh -c {shlex.quote(script)}"
+    return read(host, script, timeout=_READY_WITHIN * 3).ok

@@ -1,0 +1,49 @@
+"""A zone of the site as it is reached: provider, ledger, name servers, and whose it is."""
+
+from __future__ import annotations
+
+import os
+
+from deploys.run.paths import state_dir
+from dns_providers.base import Provider
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.propagation import Network
+from dns_providers.registry import open_provider
+from dns_providers.rrset import RRKey, key_from_text
+from postmaster.settings import MailServer, Site, ZoneSettings
+
+
+def ledger_of(zone: str) -> Ledger:
+    """Return a zone's ledger."""
+    return Ledger(state_dir(), zone)
+
+
+def open_zone(zone: ZoneSettings) -> Provider:
+    """Open a zone's provider. Raises ProviderError."""
+    return open_provider(zone.provider, zone.name, dict(zone.options), os.environ)
+
+
+def servers_in(site: Site, zone: ZoneSettings) -> tuple[MailServer, ...]:
+    """Return the servers that have a domain in a zone."""
+    return tuple(
+        server
+        for server in site.servers
+        if any(domain.zone == zone.name for domain in server.domains)
+    )
+
+
+def patience(site: Site, zone: ZoneSettings) -> float:
+    """Return for how long a zone's name servers are waited for, in seconds."""
+    servers = servers_in(site, zone)
+    return max((server.propagation_timeout for server in servers), default=900)
+
+
+def network_of(site: Site, zone: ZoneSettings) -> Network:
+    """Return how a zone's name servers are found and reached."""
+    servers = servers_in(site, zone)
+    return Network(servers[0].resolvers if servers else ())
+
+
+def replaced(zone: ZoneSettings) -> frozenset[RRKey]:
+    """Return what of others the user allows us to replace in a zone."""
+    return frozenset(map(key_from_text, zone.dns_replace))

@@ -1,0 +1,50 @@
+"""The DKIM records that a site's keys need now, and whether the world has seen them."""
+
+from __future__ import annotations
+
+from deploys.run.paths import key_store, state_dir
+from deploys.zones.access import ledger_of
+from dns_providers.publishing.ledger import fingerprint
+from dns_providers.rrset import key
+from keys.dkim import DkimPublicKey
+from keys.journal import Journal
+from keys.rotation import Strategy
+from postmaster import dkim
+from postmaster.desired import KeyRecord, zone_for
+from postmaster.outbound import SigningKey
+from postmaster.settings import Site
+
+
+def public_key(domain: str, selector: str) -> DkimPublicKey | None:
+    """Return the public part of a kept key, None when there is none. Raises KeyStoreError."""
+    return key_store().public(domain, selector)
+
+
+def key_records(signing: SigningKey) -> tuple[KeyRecord, ...]:
+    """Return the key records that a signing key needs now, two while it is being replaced.
+
+    Raises KeyStoreError or JournalError.
+    """
+    rotation = Journal(state_dir()).load(signing.domain)
+    store, records = key_store(), dict[str, KeyRecord]()
+    if rotation is not None:
+        fixed = rotation.strategy is Strategy.FIXED
+        ttl = rotation.rules.low_ttl if rotation.lowered else rotation.rules.ttl
+        for key in rotation.published:
+            public = store.public_of(signing.domain, key.name)
+            records[key.selector] = KeyRecord(key.selector, public, ttl if fixed else None)
+    if signing.selector not in records:
+        public = store.public(signing.domain, signing.selector)
+        records[signing.selector] = KeyRecord(signing.selector, public)
+    return tuple(records.values())
+
+
+def is_proven(site: Site, signing: SigningKey) -> bool:
+    """Whether a key's record, as its key is now, was seen on all authoritative servers."""
+    owner = key(dkim.owner(signing.selector, signing.domain), "TXT")
+    zone = zone_for(signing.domain, (each.name for each in site.zones))
+    public = public_key(signing.domain, signing.selector)
+    if zone is None or public is None:
+        return False
+    mark = fingerprint((dkim.record(public),), "TXT")
+    return ledger_of(zone).load().proven.get(owner) == mark
