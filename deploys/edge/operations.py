@@ -14,7 +14,7 @@ from deploys.host import edge_layout as layout
 from deploys.host import files as host_files
 from deploys.host import outbound_layout as outbound
 from deploys.host.files import Wanted
-from deploys.host.pmail_layout import MARK, USER
+from deploys.host.pmail_layout import MARK, UNITS, USER
 from deploys.host.remote import read
 from deploys.host.templates import render
 from deploys.run import flow
@@ -62,7 +62,7 @@ def files(server: MailServer) -> Commands:
         Wanted(layout.CONFIG, configure.program_config(server).encode(), "root", USER, "640"),
         *(_file(path, content) for path, content in texts.items()),
         *(_file(path, content, "755") for path, content in programs.items()),
-        *(_file(f"{layout.UNITS}/{name}", content) for name, content in services.items()),
+        *(_file(f"{UNITS}/{name}", content) for name, content in services.items()),
         *(_file(each.path, configure.socket_unit(each)) for each in sockets),
     ]
     yield from host_files.ensure(tuple(wanted))
@@ -88,7 +88,7 @@ def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
     if right and not coming:
         host.noop(text("edge.running"))
         return
-    for path in host_files.existing(host, (f"{layout.UNITS}/{unit}" for unit in _gone(server))):
+    for path in host_files.existing(host, (f"{UNITS}/{unit}" for unit in _gone(server))):
         host.log_styled(f"  - {path}", fg="red")
     host.log_styled(f"  ~ {text('edge.restart')}", fg="green")
     yield FunctionCommand(_run, (server,), {})
@@ -106,7 +106,7 @@ def _right_script(server: MailServer) -> str:
         f"set -e; for unit in {' '.join(wanted)}; do systemctl is-active -q $unit; "
         "systemctl is-enabled -q $unit; "
         '[ "$(systemctl show -P NeedDaemonReload $unit)" = no ]; done; '
-        f"for unit in {' '.join(gone)}; do [ ! -e {layout.UNITS}/$unit ]; done; "
+        f"for unit in {' '.join(gone)}; do [ ! -e {UNITS}/$unit ]; done; "
         f"for unit in {' '.join(_debians(server))}; do "
         "if systemctl is-active -q $unit || systemctl is-enabled -q $unit; then exit 1; fi; done; "
         f"sha256sum --check --strict --status {' '.join(map(layout.stamp, wanted))}; "
@@ -144,7 +144,7 @@ def _run(state: State, host: Host, server: MailServer) -> bool:
         sockets=sockets,
         gone=_gone(server),
         debians=_debians(server),
-        units=layout.UNITS,
+        units=UNITS,
         started=_started(server),
         net=layout.NET_UNIT,
         namespace=layout.NAMESPACE,
@@ -165,7 +165,7 @@ def retired() -> Commands:
     PMail is stopped, too, as it is in the namespace: a later step starts it outside.
     """
     every = (*(each.unit for each in layout.EVERY_SOCKET), *layout.EVERY_SERVICE)
-    files = [f"{layout.UNITS}/{unit}" for unit in every]
+    files = [f"{UNITS}/{unit}" for unit in every]
     there = host_files.existing(host, (*files, layout.PROGRAM, layout.CONFIG))
     if not there:
         host.noop(text("edge.not_there"))

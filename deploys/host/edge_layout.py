@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploys.host.pmail_layout import OWN, TOOLS
+from deploys.host.pmail_layout import OWN, TOOLS, UNITS
 
 NAMESPACE = "pmail"
 NAMESPACE_FILE = f"/run/netns/{NAMESPACE}"
@@ -39,7 +39,6 @@ VERIFY_MILTER = f"{VERIFY_RUNTIME}/milter"
 DMARC_MILTER = "/run/pmail-deploy-dmarc/milter"
 POSTFIX_RELAY = "/var/spool/postfix/public/webmail"  # Postfix, for what PMail sends
 
-UNITS = "/etc/systemd/system"
 NET_UNIT = "pmail-deploy-net.service"
 EDGE_UNIT = "pmail-deploy-edge.service"
 VERIFY_UNIT = "pmail-deploy-verify.service"

@@ -39,7 +39,6 @@ DKIM_STAMP = "/run/pmail-deploy-dkim/stamp.sha256"
 MILTER = "/run/pmail-deploy-dkim/milter"
 OPENDKIM_UNIT = "opendkim.service"
 
-UNITS = "/etc/systemd/system"
 DROP_IN = "pmail-deploy.conf"
 # Debian 12 runs Postfix as an instance, Debian 13 has one unit: see postfix-generator.sh.j2.
 POSTFIX_UNIT = "postfix.service"

@@ -29,9 +29,10 @@ BINARY = f"{BINARY_CURRENT}/pmail"
 TOOLS = "/usr/local/lib/pmail-deploy"
 FIREWALL_HOLDER = f"{TOOLS}/hold-firewall"
 
-UNIT = "/etc/systemd/system/pmail.service"
+UNITS = "/etc/systemd/system"
+UNIT = f"{UNITS}/pmail.service"
 FIREWALL_SERVICE = "pmail-deploy-firewall.service"
-FIREWALL_UNIT = "/etc/systemd/system/pmail-deploy-firewall.service"
+FIREWALL_UNIT = f"{UNITS}/{FIREWALL_SERVICE}"
 STAMP = "/run/pmail/inputs.sha256"
 
 HTTP_PORT = 8080  # closed from outside; 80 stays free for certificate challenges

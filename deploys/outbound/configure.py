@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploys.host import edge_layout as edge
 from deploys.host import outbound_layout as layout
-from deploys.host.pmail_layout import MARK, TLS_CHAIN, TLS_KEY
+from deploys.host.pmail_layout import MARK, TLS_CHAIN, TLS_KEY, UNITS
 from deploys.host.templates import render
 from edge.sent import DOMAIN as SENT_DOMAIN
 from ground.words import catalogue
@@ -345,7 +345,7 @@ def _notice(kind: str) -> str:
 
 def drop_in(unit: str) -> str:
     """Return where our addition to a unit of Debian's is."""
-    return f"{layout.UNITS}/{unit}.d/{layout.DROP_IN}"
+    return f"{UNITS}/{unit}.d/{layout.DROP_IN}"
 
 
 def _relay_inputs(server: MailServer) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pyinfra.api.operation import OperationMeta
 from deploys.host import files as host_files
 from deploys.host import outbound_layout as layout
 from deploys.host.files import Wanted
-from deploys.host.pmail_layout import MARK
+from deploys.host.pmail_layout import MARK, UNITS
 from deploys.host.remote import read
 from deploys.host.templates import render
 from deploys.outbound import configure, proof, smarthosts
@@ -190,7 +190,7 @@ def resolver(server: MailServer) -> Commands:
     files = [
         _file(layout.RESOLVER_CONF, configure.resolver_conf(server)),
         _file(layout.RESOLV_CONF, configure.resolv_conf()),
-        _file(f"{layout.UNITS}/{layout.RESOLVER_UNIT}", configure.resolver_unit()),
+        _file(f"{UNITS}/{layout.RESOLVER_UNIT}", configure.resolver_unit()),
     ]
     if anchor:
         content = Path(anchor).read_bytes()

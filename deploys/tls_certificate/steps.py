@@ -16,7 +16,6 @@ from ground.words import text
 from postmaster.settings import MailServer, Site
 
 _HERE = Path(__file__).parent
-_UNITS = "/etc/systemd/system"
 
 
 def certificate_steps(server: MailServer, site: Site) -> tuple[OperationMeta, ...]:
@@ -28,7 +27,7 @@ def certificate_steps(server: MailServer, site: Site) -> tuple[OperationMeta, ..
     _own_file("certificate-stopgap.sh", operations.STOPGAP, "755")
     certificate = _METHODS[server.tls.method](server, site)
     for unit in host.loop(("pmail-tls-stopgap.service", "pmail-tls-stopgap.timer")):
-        _own_file(unit, f"{_UNITS}/{unit}", "644")
+        _own_file(unit, f"{layout.UNITS}/{unit}", "644")
     operations.timer(name=text("tls.name.stopgap"), unit="pmail-tls-stopgap.timer")
     return (certificate,)
 
@@ -56,7 +55,7 @@ def _acme_http(server: MailServer, site: Site) -> OperationMeta:
 
 def _private_authority(ca_file: str) -> None:
     """A directory whose own certificate comes from a private authority, renewals included."""
-    folder = f"{_UNITS}/certbot.service.d"
+    folder = f"{layout.UNITS}/certbot.service.d"
     host_files.file(
         name=text("tls.name.file", path=operations.CA_BUNDLE),
         path=operations.CA_BUNDLE,
