@@ -1,5 +1,7 @@
 """DNS in general, without any knowledge of mail.
 
-rrset -> claims -> base (types), plan (pure decision), ledger (memory), publish (the safe order of
-reading, writing and remembering), one adapter per provider, connector and operations (pyinfra).
+rrset, text: values, RRsets, names and their text. base: what an adapter offers, its errors. spec:
+what its file says of a provider. registry: finds and opens one. connector: a zone as a pyinfra
+host. Helpers that several adapters share stand here too. Imports `ground`. Rooms above: `by_hand`,
+`octodns`, `publishing`, `adapters`.
 """

@@ -1,0 +1,6 @@
+"""What every other room stands on: what is said to users, private files, columns, errors.
+
+words: a message id with its values, and its text in the user's language. messages: the texts.
+private_files: files that only the operator may read, and locks. Imports nothing of ours; all may
+import it, except `edge`, which is alone on the mail server.
+"""

@@ -1,0 +1,5 @@
+"""A zone of the site: publish its records, wait, retire; export, rights.
+
+access: its provider, ledger and name servers. key_records: which DKIM records it needs now. steps:
+publishing. export_*, policy_steps, key_steps: the other verbs. Imports `deploys.host`, `run`.
+"""
