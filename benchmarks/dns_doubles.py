@@ -19,13 +19,8 @@ from dns_providers.adapters.route53 import Route53Provider
 from dns_providers.adapters.zonefile import ZoneFileProvider
 from dns_providers.base import Provider
 from dns_providers.rrset import owner_name
-from tests.dns_providers import (
-    alidns_fake,
-    cloudflare_fake,
-    dnspod_fake,
-    route53_moto,
-    servers,
-)
+from tests.dns_providers import servers
+from tests.dns_providers.adapters import alidns_fake, cloudflare_fake, dnspod_fake, route53_moto
 from tests.dns_providers.servers import ALGORITHM, KEY, ZONE, NameServer
 
 _NONE = "no provider among octoDNS's own"

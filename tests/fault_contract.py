@@ -29,7 +29,7 @@ from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.publish import carry_out, prepare
 from dns_providers.rrset import MX, TXT, Address, RRset, owner_name, rrset
 from ground.words import catalogue
-from tests.dns_providers.test_plan import OURS, claim
+from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_proxy import (
     Answer,
     Cut,

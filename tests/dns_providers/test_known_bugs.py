@@ -17,11 +17,16 @@ from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, RRset, key, rrset
 from tests import fault_proxy
-from tests.dns_providers import cloudflare_fake, route53_moto, test_cloudflare, test_route53
-from tests.dns_providers.cloudflare_fake import FakeCloudflare
-from tests.dns_providers.route53_moto import ACCESS_KEY, SECRET, Account, plain
-from tests.dns_providers.test_plan import claim
-from tests.dns_providers.test_route53 import SERVERS
+from tests.dns_providers.adapters import (
+    cloudflare_fake,
+    route53_moto,
+    test_cloudflare,
+    test_route53,
+)
+from tests.dns_providers.adapters.cloudflare_fake import FakeCloudflare
+from tests.dns_providers.adapters.route53_moto import ACCESS_KEY, SECRET, Account, plain
+from tests.dns_providers.adapters.test_route53 import SERVERS
+from tests.dns_providers.publishing.test_plan import claim
 from tests.provider_contract import DKIM, ZONE, problems, read
 
 KEY_NAME = "s1._domainkey.example.test"

@@ -17,7 +17,7 @@ from probes.host.relay import RelayView, next_tries, waiting
 from probes.host.relay import parse as parse_relay
 from probes.world.dns import Outcome, Reverse
 from tests.postmaster.test_settings import site, zone
-from tests.probes.test_delivery import delivered
+from tests.probes.host.test_delivery import delivered
 
 SERVER = site(zone("example.com"), zone("other.org"), domains=["example.com", "other.org"]).servers[
     0

@@ -34,7 +34,7 @@ from dns_providers.publishing.publish import (
 from dns_providers.record_steps import Create, Delete, Modify, Step, steps
 from dns_providers.record_steps import carry_out as by_record
 from dns_providers.rrset import TXT, Address, rrset
-from tests.dns_providers.test_plan import FOREIGN, HOST, OURS, claim, spf_claim
+from tests.dns_providers.publishing.test_plan import FOREIGN, HOST, OURS, claim, spf_claim
 from tests.fakes import MemoryProvider, memory
 
 

@@ -16,8 +16,8 @@ from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, Target, key, owner_name, rrset
 from tests import fault_proxy
 from tests.dns_providers import servers
+from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.dns_providers.servers import IDN_ZONE, ZONE, NameServer
-from tests.dns_providers.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
 from tests.provider_contract import ProviderContract, Typed, read

@@ -27,7 +27,7 @@ from dns_providers.publishing.publish import carry_out
 from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import MX, SRV, TXT, Address, RRset, Target, Value, key, owner_name, rrset
 from tests import fault_proxy
-from tests.dns_providers.dnspod_fake import (
+from tests.dns_providers.adapters.dnspod_fake import (
     INTERNATIONAL_LINES,
     SECRET_ID,
     SECRET_KEY,
@@ -35,7 +35,7 @@ from tests.dns_providers.dnspod_fake import (
     Refused,
     served,
 )
-from tests.dns_providers.test_plan import OURS, claim
+from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
 from tests.provider_contract import DKIM, SAMPLES, ZONE, ProviderContract, Typed, put, read

@@ -19,8 +19,8 @@ from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, RRset, key, owner_name, rrset
 from tests.dns_providers import servers
+from tests.dns_providers.publishing.test_plan import claim
 from tests.dns_providers.servers import ALGORITHM, IDN_ZONE, KEY, OTHER_ZONE, ZONE, NameServer
-from tests.dns_providers.test_plan import claim
 from tests.provider_contract import ProviderContract, Typed
 
 pytestmark = pytest.mark.lab

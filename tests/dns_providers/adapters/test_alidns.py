@@ -30,8 +30,8 @@ from dns_providers.publishing.publish import carry_out
 from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import MX, TXT, Address, Target, Value, key, owner_name, rrset
 from dns_providers.spec import Rights
-from tests.dns_providers.alidns_fake import KEY_ID, KEY_SECRET, FakeAliDns, running
-from tests.dns_providers.test_plan import OURS, claim
+from tests.dns_providers.adapters.alidns_fake import KEY_ID, KEY_SECRET, FakeAliDns, running
+from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
 from tests.provider_contract import (

@@ -31,9 +31,9 @@ from dns_providers.rrset import (
     rrset,
 )
 from tests.dns_providers import servers
+from tests.dns_providers.publishing.test_plan import claim
+from tests.dns_providers.publishing.test_propagation import Clock
 from tests.dns_providers.servers import ALGORITHM, IDN_ZONE, KEY, NameServer
-from tests.dns_providers.test_plan import claim
-from tests.dns_providers.test_propagation import Clock
 from tests.dns_providers.zone_server import ZONE, ZoneServer, alias, serving
 from tests.provider_contract import DKIM, ProviderContract, Typed
 

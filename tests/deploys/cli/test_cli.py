@@ -72,7 +72,7 @@ def test_mistakes_in_the_inventory_are_bad_input_and_all_are_told(
 
 
 def test_what_deploys_take_by_data_is_no_mistake_in_the_inventory(tmp_path: Path) -> None:
-    deploys = Path(__file__).parents[2] / "deploys"
+    deploys = Path(__file__).parents[3] / "deploys"
     taken = {
         name
         for path in deploys.glob("*.py")

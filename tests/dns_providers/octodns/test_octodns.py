@@ -279,14 +279,14 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
 @pytest.mark.parametrize("package", PACKAGES.values(), ids=lambda package: package.name)
 def test_every_package_is_documented_with_what_it_needs(readme: str, package: Package) -> None:
-    text = (Path(__file__).parents[2] / readme).read_text()
+    text = (Path(__file__).parents[3] / readme).read_text()
     (row,) = (line for line in text.splitlines() if line.startswith(f"| {package.name} |"))
     for argument in package.arguments:
         assert f"`{argument.variable or argument.name}`" in row
 
 
 def test_every_package_has_its_extra() -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
     assert {package.extra for package in PACKAGES.values()} | {"octodns-all"} == set(extras)
     for package in PACKAGES.values():

@@ -19,7 +19,7 @@ from tests.dns_providers.zone_server import ZONE, ZoneServer, serving
 
 pytestmark = pytest.mark.lab
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 ADDRESS = "127.0.0.77"
 INVENTORY = f"""
 mail_servers = [("@local", {{

@@ -24,8 +24,14 @@ from dns_providers.publishing.publish import carry_out
 from dns_providers.publishing.zone_choice import name_servers
 from dns_providers.rrset import MX, TXT, Target, owner_name, rrset
 from tests import fault_proxy
-from tests.dns_providers.cloudflare_fake import SERVERS, TOKEN, ZONE_ID, FakeCloudflare, served
-from tests.dns_providers.test_plan import OURS, claim
+from tests.dns_providers.adapters.cloudflare_fake import (
+    SERVERS,
+    TOKEN,
+    ZONE_ID,
+    FakeCloudflare,
+    served,
+)
+from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_contract import HTML, FaultContract, Service
 from tests.fault_proxy import Answer, Lost, Request
 from tests.provider_contract import ZONE, ProviderContract, Typed, put, read

@@ -19,9 +19,9 @@ from dns_providers.publishing.plan import Entry
 from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import owner_name
 from postmaster.checks.propagation import RecordView
-from tests.dns_providers.test_plan import FOREIGN, OURS, claim, spf_claim
+from tests.dns_providers.publishing.test_plan import FOREIGN, OURS, claim, spf_claim
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 INVENTORY = """
 mail_servers = [("@local", {
     "ipv4": "8.8.8.8", "domains": ["example.com", "second.example"], "users": [],

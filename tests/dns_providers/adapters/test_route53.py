@@ -27,8 +27,15 @@ from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, Address, Target, key, name_text, owner_name, rrset
 from ground.words import catalogue
 from tests import fault_proxy
-from tests.dns_providers.route53_moto import ACCESS_KEY, SECRET, Account, error_body, plain, served
-from tests.dns_providers.test_plan import OURS, claim
+from tests.dns_providers.adapters.route53_moto import (
+    ACCESS_KEY,
+    SECRET,
+    Account,
+    error_body,
+    plain,
+    served,
+)
+from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
 from tests.provider_contract import ZONE, ProviderContract, Typed, put, read
