@@ -1,0 +1,52 @@
+"""docs/architecture.md, in both languages, shows the code as it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.rooms import ROOT, arrows_of, drawing, files, reduced, sources
+
+DOCS = ("docs/architecture.md", "docs/architecture.zh-CN.md")
+FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# A file or a folder of ours, from the root; NAME and XX stand for what is going to be there.
+PATH = re.compile(r"[\w.-]+(?:/[\w.*-]+)*/(?:[\w.-]+\.\w+)?|[\w.-]+(?:/[\w.-]+)*\.(?:py|md|toml)")
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def exists(path: str) -> bool:
+    """Whether a path from the root is there, or a file of that name in some room."""
+    return (ROOT / path).exists() or path in {each.name for each in files()}
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_the_drawing_of_rooms_is_the_code_s(name: str) -> None:
+    shown = FENCE.findall(text(name))[0]
+    # Else: python -m tests.rooms prints it as it should be.
+    assert shown == drawing(arrows_of(sources()))
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_every_path_that_is_named_exists(name: str) -> None:
+    named = {path for code in re.findall(r"`([^`\n]+)`", text(name)) for path in PATH.findall(code)}
+    nodes = {label for drawn in FENCE.findall(text(name))[1:] for label in PATH.findall(drawn)}
+    fixed = {each for each in named | nodes if not re.search(r"NAME|XX", each)}
+    assert len(fixed) > 30
+    assert {each for each in fixed if not exists(each)} == set()
+
+
+def test_both_languages_name_the_same_paths() -> None:
+    first, second = (sorted(set(PATH.findall(text(name)))) for name in DOCS)
+    other = re.compile(r"\.zh-CN")
+    assert [other.sub("", each) for each in first] == [other.sub("", each) for each in second]
+
+
+def test_only_arrows_that_no_other_way_replaces_are_drawn() -> None:
+    arrows = {("deploys", "deploys/run"), ("deploys/run", "ground"), ("deploys", "ground")}
+    assert reduced(arrows) == {("deploys", "deploys/run"), ("deploys/run", "ground")}
+    assert Path(ROOT, "docs").is_dir()
