@@ -52,6 +52,11 @@ class Desired:
         return tuple(claim for claim in self.claims if claim.stage == name)
 
 
+def challenge_owner(name: str) -> str:
+    """Return where a name's DNS-01 challenge is published (RFC 8555 section 8.4)."""
+    return f"_acme-challenge.{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Clash:
     """Two servers want different things of the same RRset: a mistake in the inventory."""

@@ -30,6 +30,7 @@ from deploys.tls_certificate.renewal import Pair
 from ground.errors import DeployError
 from ground.private_files import write_private
 from keys import dkim as rsa_keys
+from postmaster.desired import challenge_owner
 from postmaster.settings import TlsSettings
 
 _ORDER_TIMEOUT = timedelta(minutes=5)
@@ -126,7 +127,7 @@ def _order(
         name = authorization.body.identifier.value
         challenge = _dns_challenge(authorization)
         response, proof = challenge.response_and_validation(account_key)
-        owner_name = f"_acme-challenge.{name}"
+        owner_name = challenge_owner(name)
         proofs[owner_name] = proof
         open_ones[owner_name] = (challenge, response)
     with published(proofs):

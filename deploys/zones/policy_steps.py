@@ -10,16 +10,15 @@ from typing import Any
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 
+from deploys.zones.access import servers_in
 from deploys.zones.key_records import key_records
 from dns_providers.registry import spec_of
 from dns_providers.rrset import name_text
 from dns_providers.spec import Rights
 from ground.words import text
-from postmaster.desired import desired
+from postmaster.desired import challenge_owner, desired
 from postmaster.outbound import mode_of
 from postmaster.settings import Site, ZoneSettings
-
-_CHALLENGE = "_acme-challenge"
 
 
 @operation()
@@ -45,16 +44,16 @@ def policy(
 
 def policy_of(site: Site, zone: ZoneSettings, *, read_only: bool) -> dict[str, Any] | None:
     """Return a zone's policy, None for a provider that has no such thing."""
-    policy = spec_of(zone.provider).policy
-    return policy(_rights(site, zone, read_only)) if policy else None
+    make = spec_of(zone.provider).policy
+    return make(_rights(site, zone, read_only)) if make else None
 
 
 def _rights(site: Site, zone: ZoneSettings, read_only: bool) -> Rights:
     """What we write in a zone, now and when keys and certificates are renewed."""
     claims = desired(site, zone.name, key_records).claims
-    servers = [each for each in site.servers if any(d.zone == zone.name for d in each.domains)]
+    servers = servers_in(site, zone)
     challenged = [
-        f"{_CHALLENGE}.{name}"
+        challenge_owner(name)
         for server in servers
         if server.tls.method == "acme-dns"
         for name in server.certificate_names
