@@ -1,0 +1,254 @@
+"""What became of a run, as data: JSON lines in a file that the caller names, the verdict last.
+
+`PMAIL_OUTCOME` names the file; without it nothing is written. docs/outcome.md says what is in it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+VERSION = 1
+VARIABLE = "PMAIL_OUTCOME"
+_UNKNOWN = 3  # exit status of a report
+
+
+class Verdict(StrEnum):
+    """How a run ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    BAD_INPUT = "bad-input"
+    UNKNOWN = "unknown"
+
+
+_STATUSES = {Verdict.DONE: 0, Verdict.FAILED: 1, Verdict.BAD_INPUT: 2, Verdict.UNKNOWN: 3}
+
+
+def exit_status(verdict: Verdict | None) -> int:
+    """Return 0 done, 1 failed or no verdict, 2 bad input, 3 a required check unknown."""
+    return _STATUSES[verdict or Verdict.FAILED]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMade:
+    """A report: of which server, in which file, with which exit status."""
+
+    server: str
+    path: str
+    exit_status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a run has left open on a host."""
+
+    host: str
+    text: str
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen of a run.
+
+    verbs: what it was to do. dry: with `--dry`. bad_input, errors: why it stopped. hosts: names of
+    those that it was for, None while the inventory is not read. loaded, ended: verb and host, for
+    those that were prepared and those that came to the end. executing: it was carried out. failed:
+    names of hosts. left: what needs somebody. waiting: what a later run goes on with. reports:
+    those made. changes: how many operations changed something (with `--dry`: would), by host.
+    """
+
+    verbs: set[str] = field(default_factory=set)
+    dry: bool = False
+    bad_input: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    hosts: frozenset[str] | None = None
+    loaded: set[tuple[str, str]] = field(default_factory=set)
+    executing: bool = False
+    ended: set[tuple[str, str]] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    left: list[Left] = field(default_factory=list)
+    waiting: list[Left] = field(default_factory=list)
+    reports: list[ReportMade] = field(default_factory=list)
+    changes: dict[str, int] = field(default_factory=dict)
+
+
+def verdict(seen: Seen) -> Verdict:
+    """Return how a run ended that got as far as was seen.
+
+    Bad input is only what is found before anything is changed: also an inventory that cannot be
+    read, and a plan that nobody said yes to.
+    """
+    if seen.bad_input:
+        return Verdict.BAD_INPUT
+    if seen.failed or seen.errors or seen.left:
+        return Verdict.FAILED
+    if seen.hosts is None:
+        return Verdict.BAD_INPUT
+    everything = {(verb, host) for verb in seen.verbs for host in seen.hosts}
+    if not everything or seen.loaded != everything:
+        return Verdict.FAILED
+    if seen.dry:
+        return Verdict.DONE
+    if not seen.executing:
+        return Verdict.BAD_INPUT
+    if seen.ended != everything:
+        return Verdict.FAILED
+    unknown = any(each.exit_status == _UNKNOWN for each in seen.reports)
+    return Verdict.UNKNOWN if unknown else Verdict.DONE
+
+
+class Recorder:
+    """Keeps what is seen of this process's run, and writes it down where somebody wants it."""
+
+    def __init__(self) -> None:
+        self.seen = Seen()
+        self._file: int | None = None
+        self._passed: set[str] = set()
+
+    def open(self, path: Path) -> None:
+        """Write to a file from now on, for its owner only; it is emptied. Raises OSError."""
+        self._file = _emptied(path)
+
+    def began(self, verbs: tuple[str, ...], *, dry: bool) -> None:
+        """A run began."""
+        self.seen.verbs |= set(verbs)
+        self.seen.dry = dry
+        self._tell("began", verbs=list(verbs), dry=dry)
+
+    def inventory_read(self, hosts: frozenset[str]) -> None:
+        """The inventory was read. hosts: names of those that the run is for."""
+        self.seen.hosts = hosts
+        self._tell("inventory", hosts=sorted(hosts))
+
+    def bad_input(self, reasons: tuple[str, ...]) -> None:
+        """What was asked for cannot be done, and nothing was changed."""
+        self.seen.bad_input += reasons
+
+    def stopped(self, reason: str) -> None:
+        """The run stopped while it was prepared."""
+        self.seen.errors.append(reason)
+
+    def loaded(self, verb: str, host: str) -> None:
+        """A host is prepared."""
+        self.seen.verbs.add(verb)
+        self.seen.loaded.add((verb, host))
+
+    def operation(self, name: str) -> None:
+        """An operation begins, on all hosts that have it."""
+        self.seen.executing = True
+        self._tell("operation", name=name)
+
+    def step(self, host: str, name: str, *, passed: bool) -> None:
+        """A host has done an operation, or has failed in it."""
+        self._tell("step", host=host, operation=name, passed=passed)
+
+    def changed(self, host: str, name: str) -> None:
+        """An operation has changed something on a host."""
+        self.seen.changes[host] = self.seen.changes.get(host, 0) + 1
+        self._tell("changed", host=host, operation=name)
+
+    def barrier(self, point: str) -> None:
+        """Every host has arrived at a point."""
+        if point not in self._passed:
+            self._passed.add(point)
+            self._tell("barrier", point=point)
+
+    def leave(self, host: str, lines: tuple[str, ...]) -> None:
+        """Something needs somebody."""
+        for line in lines:
+            self.seen.left.append(Left(host, line))
+            self._tell("left", host=host, text=line)
+
+    def wait(self, host: str, lines: tuple[str, ...]) -> None:
+        """Something waits; a later run goes on with it."""
+        for line in lines:
+            self.seen.waiting.append(Left(host, line))
+            self._tell("waiting", host=host, text=line)
+
+    def left_by(self, host: str) -> tuple[str, ...]:
+        """Return what a host left."""
+        return tuple(each.text for each in self.seen.left if each.host == host)
+
+    def report(self, made: ReportMade) -> None:
+        """A report was made."""
+        self.seen.reports.append(made)
+        self._tell("report", **asdict(made))
+
+    def ended(self, verb: str, host: str) -> None:
+        """A host came to the end."""
+        self.seen.ended.add((verb, host))
+
+    def close(self) -> None:
+        """Write the verdict: the last line."""
+        seen = self.seen
+        self._tell(
+            "verdict",
+            verdict=verdict(seen).value,
+            reasons=[*seen.bad_input, *seen.errors],
+            failed=sorted(seen.failed),
+            changes={"count": sum(seen.changes.values()), "hosts": seen.changes},
+            reports=[asdict(each) for each in seen.reports],
+            left=[asdict(each) for each in seen.left],
+            waiting=[asdict(each) for each in seen.waiting],
+        )
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _tell(self, event: str, **values: object) -> None:
+        if self._file is None:
+            return
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        record = {"version": VERSION, "time": now, "event": event, **values}
+        os.write(self._file, json.dumps(record, ensure_ascii=False).encode() + b"\n")
+
+
+def _emptied(path: Path) -> int:
+    """Open a file of its owner only, emptied. Raises OSError, also for what is no regular file."""
+    how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, how, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
+    os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
+def empty(path: Path) -> None:
+    """Have a file say nothing of any run, before one begins. Raises OSError."""
+    os.close(_emptied(path))
+
+
+@cache
+def recorder() -> Recorder:
+    """Return the one of this process."""
+    return Recorder()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a run's outcome file says in the end."""
+
+    verdict: Verdict
+    reports: tuple[ReportMade, ...]
+
+
+def read(path: Path) -> Ended | None:
+    """Return how a run ended, None where its file says nothing of it: then it was cut off."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+        record = json.loads(lines[-1])
+        if record["version"] != VERSION or record["event"] != "verdict":
+            return None
+        reports = tuple(ReportMade(**each) for each in record["reports"])
+        return Ended(Verdict(record["verdict"]), reports)
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
