@@ -4,17 +4,13 @@ MX comes last. Nothing below a barrier starts before all above it is done on eve
 sender is ever pointed at a server that does not answer.
 """
 
-import sys
-
-from pyinfra import host
-
+from deploys.cli.verbs import DEPLOY
 from deploys.edge.steps import install_edge
 from deploys.host.reachable import reachable
 from deploys.outbound.steps import install_outbound, leave_outbound
 from deploys.pmail_server.steps import install_pmail, start_pmail
-from deploys.rotation.paused import refuse_while_paused
-from deploys.run import flow
-from deploys.run.site import current_site, server_of, zone_of
+from deploys.run.flow import barrier
+from deploys.run.frame import frame
 from deploys.tls_certificate.steps import certificate_steps
 from deploys.verification.preflight import preflight
 from deploys.verification.steps import verify
@@ -23,45 +19,40 @@ from deploys.zones import steps as dns_steps
 from ground.words import text
 from postmaster.desired import BEFORE_MX, MX_STAGE
 
-flow.refuse_split_runs(sys.argv)
-refuse_while_paused()
-site = current_site()
-server = server_of(site, host) if "mail_servers" in host.groups else None
-zone = zone_of(site, host) if "zones" in host.groups else None
+with frame(DEPLOY) as run:
+    site, server, zone = run.site, run.server, run.zone
 
-flow.begin(name=text("flow.name.begin"))
-if server:
-    preflight(name=text("preflight.name"), server=server)
-flow.barrier(name=text("flow.name.preflight_done"))
+    if server:
+        preflight(name=text("preflight.name"), server=server)
+    barrier("preflight_done")
 
-if server:
-    key_steps.dkim_keys(server)
-flow.barrier(name=text("flow.name.keys_ready"))
+    if server:
+        key_steps.dkim_keys(server)
+    barrier("keys_ready")
 
-if zone:
-    published = dns_steps.publish_before_mx(site, zone)
-flow.barrier(name=text("flow.name.dns_published"))
+    if zone:
+        published = dns_steps.publish_before_mx(site, zone)
+    barrier("dns_published")
 
-if zone:
-    dns_steps.wait_until_visible(site, zone, BEFORE_MX, published)
-flow.barrier(name=text("flow.name.dns_visible"))
+    if zone:
+        dns_steps.wait_until_visible(site, zone, BEFORE_MX, published)
+    barrier("dns_visible")
 
-if server:
-    inputs = install_pmail(server)
-    inputs += certificate_steps(server, site)
-    install_edge(server)
-    install_outbound(server, site)
-    start_pmail(server, inputs)
-    leave_outbound(server)
-    reachable(name=text("reach.name"), server=server)
-flow.barrier(name=text("flow.name.servers_up"))
+    if server:
+        inputs = install_pmail(server)
+        inputs += certificate_steps(server, site)
+        install_edge(server)
+        install_outbound(server, site)
+        start_pmail(server, inputs)
+        leave_outbound(server)
+        reachable(name=text("reach.name"), server=server)
+    barrier("servers_up")
 
-if zone:
-    mx_published = dns_steps.publish_mx(site, zone)
-    dns_steps.wait_until_visible(site, zone, MX_STAGE, mx_published)
-    dns_steps.retire_keys(site, zone)
-flow.barrier(name=text("flow.name.mx_published"))
+    if zone:
+        mx_published = dns_steps.publish_mx(site, zone)
+        dns_steps.wait_until_visible(site, zone, MX_STAGE, mx_published)
+        dns_steps.retire_keys(site, zone)
+    barrier("mx_published")
 
-if server:
-    verify(name=text("report.name"), server=server, site=site)
-flow.end(name=text("flow.name.end"))
+    if server:
+        verify(name=text("report.name"), server=server, site=site)

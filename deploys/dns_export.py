@@ -5,33 +5,17 @@
 is asked. A DKIM key that is missing is made first, with `--dry` it is only named.
 """
 
-import sys
-
-from pyinfra import host
-
-from deploys.run import flow
-from deploys.run.site import current_site, server_of
+from deploys.cli.verbs import EXPORT
+from deploys.run.flow import barrier
+from deploys.run.frame import frame
 from deploys.zones import key_steps
-from deploys.zones.export_steps import export, refuse_wrong_choices
+from deploys.zones.export_steps import export
 from ground.words import text
 
-flow.refuse_split_runs(sys.argv)
-form, panel = host.data.get("format") or "table", host.data.get("panel")
-refuse_wrong_choices(form, panel)
-site = current_site(opening=False)
+with frame(EXPORT) as run:
+    if run.server:
+        key_steps.dkim_keys(run.server)
+    barrier("keys_ready")
 
-flow.begin(name=text("flow.name.begin"))
-if "mail_servers" in host.groups:
-    key_steps.dkim_keys(server_of(site, host))
-flow.barrier(name=text("flow.name.keys_ready"))
-
-if "zones" in host.groups:
-    export(
-        name=text("export.name"),
-        site=site,
-        form=form,
-        panel=panel,
-        output=host.data.get("output"),
-        dry="--dry" in sys.argv,
-    )
-flow.end(name=text("flow.name.end"))
+    if run.zone:
+        export(name=text("export.name"), site=run.site, asked=run.asked, dry=run.dry)

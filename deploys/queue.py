@@ -7,20 +7,11 @@ became of the mail of the last 24 hours (or `queue_hours`), with the receivers' 
 queue_json=1` shows as JSON.
 """
 
-from pyinfra import host
-
+from deploys.cli.verbs import QUEUE
 from deploys.outbound.queue import queue
-from deploys.run.site import current_site, server_of
+from deploys.run.frame import frame
 from ground.words import text
 
-site = current_site()
-
-if "mail_servers" in host.groups:
-    queue(
-        name=text("queue.name"),
-        server=server_of(site, host),
-        action=str(host.data.get("queue_action") or "list"),
-        ids=tuple(filter(None, str(host.data.get("queue_ids") or "").split(","))),
-        hours=str(host.data.get("queue_hours") or "24"),
-        as_json=bool(host.data.get("queue_json")),
-    )
+with frame(QUEUE) as run:
+    if run.server:
+        queue(name=text("queue.name"), server=run.server, asked=run.asked)

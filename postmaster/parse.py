@@ -33,15 +33,9 @@ from postmaster.settings_table import (
     mail_domain,
 )
 
-# `--data` of a deploy reaches every host, beside its own data.
-_RUN_DATA = frozenset(
-    {"dns_action", "undo", "format", "panel", "output", "read_only"}
-    | {f"queue_{name}" for name in ("action", "ids", "hours", "json")}
-    | {f"rotate_{name}" for name in ("action", "domains", "emergency", "check_age", "wait")}
-    | {"rotate_selector"}
-)
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
+_ZONE = "@zone/"
 # Settings that are a field of MailServer under the same name.
 _SAME_NAME = (
     "ipv6",
@@ -190,7 +184,7 @@ def _read(
 
 def _say_unknown(data: Mapping[str, Any], names: frozenset[str], reasons: _Reasons) -> None:
     for name in sorted(data):
-        if name in names | _RUN_DATA or name.startswith(_PYINFRA_PREFIXES):
+        if name in names or name.startswith(_PYINFRA_PREFIXES):
             continue
         nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
         if nearest:
@@ -199,10 +193,19 @@ def _say_unknown(data: Mapping[str, Any], names: frozenset[str], reasons: _Reaso
             reasons.add("settings.unknown", name=name)
 
 
+def is_known(name: str) -> bool:
+    """Return whether a host, or a zone of any provider, may have data of this name."""
+    settings = {each.name for each in (*SERVER_SETTINGS, *ZONE_SETTINGS)} | {"zone"}
+    return name in settings or name.startswith(_PYINFRA_PREFIXES)
+
+
 # -- zones -------------------------------------------------------------------------------------
 
 
 def _zone(host: HostData, providers: Providers, reasons: _Reasons) -> ZoneSettings | None:
+    if not host.name.startswith(_ZONE):
+        reasons.add("settings.not_a_zone", name=host.name)
+        host = HostData(host.name, {**host.data, "zone": host.name})
     before = len(reasons.found)
     values = _read(ZONE_SETTINGS, host.data, reasons)
     name = _name(host.data.get("zone"), reasons)

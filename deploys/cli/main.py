@@ -6,237 +6,208 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
-from deploys.cli.dns_actions import ACTIONS as DNS_ACTIONS
-from deploys.cli.dns_actions import PLAN
 from deploys.cli.init_inventory import Answers, inventory_text
-from deploys.cli.queue_actions import ACTIONS
+from deploys.cli.parameters import asked, common, parameters
+from deploys.cli.verbs import (
+    DEPLOY,
+    DNS,
+    EXPORT,
+    POLICY,
+    PREFLIGHT,
+    QUEUE,
+    ROTATE,
+    TLS,
+    USERS,
+    VERIFY,
+)
+from deploys.run import options, outcome
+from deploys.run.options import Request
+from deploys.run.outcome import ReportMade, Verdict, exit_status
 from deploys.run.paths import keys_dir, state_dir
-from deploys.zones.export_text import FORMS
-from dns_providers.by_hand.panels import PANELS
+from deploys.run.verb import Verb
+from deploys.zones.request import ACTIONS
 from dns_providers.registry import PROVIDERS, asked_for
-from ground.words import text
-from postmaster.report import statuses
+from ground.words import say, text
+from postmaster.report import VERSION
 
-EXPORT, POLICY = "export", "policy"
 _REPOSITORY = Path(__file__).resolve().parents[2]
-_FAILED, _BAD_INPUT = 1, 2
-# What the site loader says first; then nothing has been changed.
-_BAD_INPUT_MARK = text("settings.mistakes", count=0).partition("0")[0]
+_FAILED, _BAD_INPUT = exit_status(Verdict.FAILED), exit_status(Verdict.BAD_INPUT)
 
 
-def _help(name: str) -> str:
-    return text(f"cli.{name}")
-
-
-def _options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every verb that runs a deploy."""
-    for option in (
-        click.option("-i", "--inventory", default="inventory.py", help=_help("inventory")),
-        click.option("--limit", multiple=True, help=_help("limit")),
-        click.option("--dry", is_flag=True, help=_help("dry")),
-        click.option("-y", "--yes", is_flag=True, help=_help("yes")),
-    ):
-        function = option(function)
-    return function
-
-
-@click.group(help=_help("group"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(help=text("cli.group"), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pmail-deploy")
 def main() -> None:
     """Run a verb."""
 
 
-def _run(
-    deploy: str,
-    inventory: str,
-    limit: tuple[str, ...],
-    dry: bool,
-    yes: bool,
-    data: tuple[str, ...] = (),
-    more: tuple[str, ...] = (),
-) -> int:
-    """Run a deploy file with pyinfra; returns 0, 1 or 2.
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became of a run: the exit status, and the reports that were made."""
 
-    data: `name=value` for the deploy. more: options of pyinfra.
+    status: int
+    reports: tuple[ReportMade, ...] = ()
+
+
+def run_deploy(verb: Verb[Any], request: Request, given: dict[str, Any]) -> Finished:
+    """Run a verb's deploy file with pyinfra. given: the options that every verb has.
+
+    Raises click's UsageError for what makes no sense.
     """
-    if not Path(inventory).is_file():
-        click.secho(text("cli.no_inventory", path=inventory), fg="red", err=True)
-        return _BAD_INPUT
-    command = [sys.executable, "-m", "pyinfra", str(Path(inventory).absolute()), deploy]
-    command += [word for each in limit for word in ("--limit", each)]
-    command += [word for each in data for word in ("--data", each)]
-    command += more
-    command += ["--dry"] if dry else ["-y"] if yes else []
-    # State and keys stay where the user is; pyinfra has to run where its configuration is.
-    folders = {"PMAIL_STATE": str(state_dir()), "PMAIL_KEYS": str(keys_dir())}
-    environment = {**os.environ, **folders}
-    with subprocess.Popen(
-        command, cwd=_REPOSITORY, env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr
-        bad_input = False
-        for line in process.stderr:
-            bad_input = bad_input or _BAD_INPUT_MARK in line
-            click.echo(line, nl=False, err=True)
-    if process.returncode == 0:
-        return 0
-    return _BAD_INPUT if bad_input else _FAILED
+    inventory, dry = Path(given["inventory"]), given["dry"]
+    if wrong := [say(each) for each in request.problems(dry=dry)]:
+        raise click.UsageError("\n".join(wrong))
+    if not inventory.is_file():
+        _complain("cli.no_inventory", path=given["inventory"])
+        return Finished(_BAD_INPUT)
+    command = [sys.executable, "-m", "pyinfra", str(inventory.absolute()), verb.file]
+    command += [word for each in given["limit"] for word in ("--limit", each)]
+    command += [word for each in options.as_data(request) for word in ("--data", each)]
+    command += verb.pyinfra_options
+    command += ["--dry"] if dry else ["-y"] if given["yes"] or not request.asks else []
+    with TemporaryDirectory() as folder:
+        named = os.environ.get(outcome.VARIABLE) or f"{folder}/outcome"
+        path = Path(named).absolute()
+        try:
+            outcome.empty(path)  # what an earlier run came to is not what this one does
+        except OSError as error:
+            _complain("flow.no_outcome", path=named, reason=error.strerror)
+            return Finished(_BAD_INPUT)
+        # State and keys stay where the user is; pyinfra has to run where its configuration is.
+        folders = {"PMAIL_STATE": str(state_dir()), "PMAIL_KEYS": str(keys_dir())}
+        environment = {**os.environ, **folders, outcome.VARIABLE: str(path)}
+        returncode = call(command, environment)
+        ended = outcome.read(path)
+    if ended is None:
+        _complain("cli.cut_off")
+        return Finished(_FAILED)
+    status = exit_status(ended.verdict)
+    return Finished(status or min(returncode, _FAILED), ended.reports)
 
 
-def _verb(name: str, deploy: str, *, asks: bool = True) -> None:
-    """Add a verb that runs a deploy file. asks: it changes something, so the user says yes."""
-
-    @main.command(name, help=_help(name))
-    @_options
-    def run(inventory: str, limit: tuple[str, ...], dry: bool, yes: bool) -> None:
-        sys.exit(_run(deploy, inventory, limit, dry, yes or not asks))
-
-
-_verb("deploy", "deploy.py")
-_verb("preflight", "deploys/preflight.py", asks=False)
-_verb("users", "deploys/users.py")
-_verb("tls", "deploys/tls.py")
+def call(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command to its end, in the repository; returns its exit status."""
+    with subprocess.Popen(command, cwd=_REPOSITORY, env=environment) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue  # pyinfra has been told too: its outcome says what is done
 
 
-@main.command("verify", help=_help("verify"))
-@_options
-@click.option("--json", "json_file", type=click.Path(dir_okay=False), help=_help("json"))
-def verify(
-    inventory: str, limit: tuple[str, ...], dry: bool, yes: bool, json_file: str | None
+def _complain(message_id: str, **values: object) -> None:
+    click.secho(text(message_id, **values), fg="red", err=True)
+
+
+def _add(
+    name: str, help: str, callback: Callable[..., None], *more: Iterable[click.Parameter]
 ) -> None:
-    """Is it all true."""
-    latest = state_dir() / "reports" / "latest.json"
-    before = latest.stat().st_mtime_ns if latest.exists() else 0
-    status = _run("deploys/verify.py", inventory, limit, dry, True)
-    made = latest.exists() and latest.stat().st_mtime_ns != before
-    if made and status in (0, _FAILED):
-        record = json.loads(latest.read_text("utf-8"))
-        status = statuses(record["reports"]) or status
-        if json_file:
-            Path(json_file).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    """Add a verb. help: message id. more: parameters beside those that every verb has."""
+    params = [*common(), *(each for some in more for each in some)]
+    main.add_command(click.Command(name, callback=callback, params=params, help=text(help)))
+
+
+def _runs(verb: Verb[Any]) -> Callable[..., None]:
+    """The callback of a verb that just runs its deploy file."""
+
+    def run(**given: Any) -> None:
+        sys.exit(run_deploy(verb, asked(verb.request, given), given).status)
+
+    return run
+
+
+def _verify(json_file: str | None, **given: Any) -> None:
+    finished = run_deploy(VERIFY, asked(VERIFY.request, given), given)
+    status = finished.status
+    if json_file and finished.reports:
+        records = [json.loads(Path(each.path).read_text("utf-8")) for each in finished.reports]
+        everything = {"version": VERSION, "reports": records}
+        try:
+            Path(json_file).write_text(json.dumps(everything, ensure_ascii=False, indent=1) + "\n")
+        except OSError as error:
+            _complain("cli.not_written", path=json_file, reason=error.strerror)
+            status = status or _FAILED
     sys.exit(status)
 
 
-@main.command("dns", help=_help("dns"))
-@_options
-@click.option("--format", "form", type=click.Choice(FORMS), help=_help("dns_format"))
-@click.option("--panel", type=click.Choice(tuple(PANELS)), help=_help("dns_panel"))
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help=_help("dns_output"))
-@click.option("--read-only", is_flag=True, help=_help("dns_read_only"))
-@click.argument("action", type=click.Choice((*DNS_ACTIONS, EXPORT, POLICY)), default="publish")
-@click.argument("backup", type=click.Path(exists=True, dir_okay=False), required=False)
-def dns(
-    inventory: str,
-    limit: tuple[str, ...],
-    dry: bool,
-    yes: bool,
-    form: str | None,
-    panel: str | None,
-    output: str | None,
-    read_only: bool,
-    action: str,
-    backup: str | None,
-) -> None:
-    """Records alone."""
-    if (action == "undo") is not bool(backup):
+def _dns(action: str, **given: Any) -> None:
+    """Records alone: three deploy files."""
+    there: dict[str, Verb[Any]] = {"export": EXPORT, "policy": POLICY}
+    verb = there.get(action, DNS)
+    for other in (EXPORT, POLICY):
+        names = options.options(other.request)
+        if other is not verb and any(given[name] for name in names):
+            flags = ", ".join(each.flags[0] for each in names.values())
+            raise click.UsageError(text("cli.dns_only_for", flags=flags, verb=other.name))
+    if verb is DNS:
+        given["action"] = action
+        given["dry"] = given["dry"] or action == "plan"
+    elif given["backup"]:
         raise click.UsageError(text("dns.action.undo"))
-    where = str(Path(output).absolute()) if output else None
-    given = {"format": form, "panel": panel, "output": where}
-    chosen = tuple(f"{name}={value}" for name, value in given.items() if value)
-    if action == EXPORT:
-        # Keys that are missing are made, which nobody has to be asked for.
-        sys.exit(_run("deploys/dns_export.py", inventory, limit, dry, True, chosen))
-    if chosen:
-        raise click.UsageError(text("dns.action.export_only"))
-    if action == POLICY:
-        flag = ("read_only=1",) if read_only else ()
-        sys.exit(_run("deploys/dns_policy.py", inventory, limit, dry, True, flag))
-    data = (f"dns_action={action}", *((f"undo={Path(backup).absolute()}",) if backup else ()))
-    dry = dry or action == PLAN
-    sys.exit(_run("deploys/dns.py", inventory, limit, dry, yes, data))
+    sys.exit(run_deploy(verb, asked(verb.request, given), given).status)
 
 
-@main.command("queue", help=_help("queue"))
-@_options
-@click.option("--json", "as_json", is_flag=True, help=_help("queue_json"))
-@click.option("--hours", type=click.IntRange(1, 8760), default=24, help=_help("queue_hours"))
-@click.argument("action", type=click.Choice(ACTIONS), default="list")
-@click.argument("ids", nargs=-1)
-def queue(
-    inventory: str,
-    limit: tuple[str, ...],
-    dry: bool,
-    yes: bool,
-    as_json: bool,
-    hours: int,
-    action: str,
-    ids: tuple[str, ...],
-) -> None:
-    """What waits, and why."""
-    more = ("queue_json=1",) if as_json else ()
-    data = (
-        f"queue_action={action}",
-        f"queue_ids={','.join(ids)}",
-        f"queue_hours={hours}",
-        *more,
-    )
-    asks = action == "delete"
-    sys.exit(_run("deploys/queue.py", inventory, limit, dry, yes or not asks, data))
-
-
-@main.command("rotate-dkim", help=_help("rotate"))
-@_options
-@click.option("--domain", "domains", multiple=True, help=_help("rotate_domain"))
-@click.option("--status", is_flag=True, help=_help("rotate_status"))
-@click.option("--abort", is_flag=True, help=_help("rotate_abort"))
-@click.option("--reveal", metavar="SELECTOR", help=_help("rotate_reveal"))
-@click.option("--emergency", is_flag=True, help=_help("rotate_emergency"))
-@click.option("--check-age", is_flag=True, help=_help("rotate_check_age"))
-@click.option("--wait", is_flag=True, help=_help("rotate_wait"))
-def rotate(
-    inventory: str,
-    limit: tuple[str, ...],
-    dry: bool,
-    yes: bool,
-    domains: tuple[str, ...],
-    status: bool,
-    abort: bool,
-    reveal: str | None,
-    emergency: bool,
-    check_age: bool,
-    wait: bool,
-) -> None:
-    """Other keys."""
-    actions = {"status": status, "abort": abort, "reveal": bool(reveal)}
-    asked = [name for name, given in actions.items() if given]
-    if len(asked) > 1:
+def _rotate(status: bool, abort: bool, **given: Any) -> None:
+    """Other keys. What else than to rotate them is an option of its own here."""
+    actions = {"status": status, "abort": abort, "reveal": bool(given["selector"])}
+    chosen = [name for name, is_given in actions.items() if is_given]
+    if len(chosen) > 1:
         raise click.UsageError(text("rotation.one_action"))
-    flags = {"emergency": emergency, "check_age": check_age, "wait": wait}
-    data = (
-        f"rotate_action={asked[0] if asked else 'run'}",
-        *((f"rotate_domains={','.join(domains)}",) if domains else ()),
-        *((f"rotate_selector={reveal}",) if reveal else ()),
-        *(f"rotate_{name}=1" for name, given in flags.items() if given),
-    )
-    # A host that is not there keeps its old key and stops nobody else's rotation.
-    more = ("--fail-percent", "100")
-    yes = yes or status
-    sys.exit(_run("deploys/rotate_dkim.py", inventory, limit, dry, yes, data, more))
+    given["action"] = chosen[0] if chosen else None
+    sys.exit(run_deploy(ROTATE, asked(ROTATE.request, given), given).status)
 
 
-@main.command("init", help=_help("init"))
-@click.option("-o", "--output", default="inventory.py", help=_help("output"))
+_add("deploy", "cli.deploy", _runs(DEPLOY), parameters(DEPLOY.request))
+_add("preflight", "cli.preflight", _runs(PREFLIGHT), parameters(PREFLIGHT.request))
+_add("users", "cli.users", _runs(USERS), parameters(USERS.request))
+_add("tls", "cli.tls", _runs(TLS), parameters(TLS.request))
+_add("queue", "cli.queue", _runs(QUEUE), parameters(QUEUE.request))
+_add(
+    "verify",
+    "cli.verify",
+    _verify,
+    parameters(VERIFY.request),
+    [click.Option(["--json", "json_file"], type=click.Path(dir_okay=False), help=text("cli.json"))],
+)
+_add(
+    "dns",
+    "cli.dns",
+    _dns,
+    [
+        click.Argument(
+            ["action"], type=click.Choice((*ACTIONS, "export", "policy")), default="publish"
+        )
+    ],
+    parameters(DNS.request, without=("action",)),
+    parameters(EXPORT.request),
+    parameters(POLICY.request),
+)
+_add(
+    "rotate-dkim",
+    "cli.rotate",
+    _rotate,
+    parameters(ROTATE.request, without=("action",)),
+    [
+        click.Option(["--status"], is_flag=True, help=text("cli.rotate_status")),
+        click.Option(["--abort"], is_flag=True, help=text("cli.rotate_abort")),
+    ],
+)
+
+
+@main.command("init", help=text("cli.init"))
+@click.option("-o", "--output", default="inventory.py", help=text("cli.output"))
 @click.option("--host", prompt=text("cli.ask.host"))
 @click.option("--ssh-user", prompt=text("cli.ask.ssh_user"), default="root")
 @click.option("--domain", "domains", multiple=True)
 @click.option("--provider", type=click.Choice(sorted(PROVIDERS)), default=None)
-@click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help=_help("set"))
+@click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help=text("cli.set"))
 def init(
     output: str,
     host: str,
@@ -248,7 +219,7 @@ def init(
     """Write a first inventory."""
     path = Path(output)
     if path.exists():
-        click.secho(text("cli.exists", path=output), fg="red", err=True)
+        _complain("cli.exists", path=output)
         sys.exit(_BAD_INPUT)
     names = domains or tuple(click.prompt(text("cli.ask.domains")).split())
     slug = provider or click.prompt(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Generator
 from dataclasses import asdict
 from datetime import datetime
@@ -12,12 +11,12 @@ from typing import Any
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 
-from deploys.cli.queue_actions import ACTIONS, COMMANDS, KEPT_COMMANDS, SHOWN
 from deploys.host import edge_layout as edge
 from deploys.host import files as host_files
 from deploys.host.pmail_layout import USER
 from deploys.host.remote import read
 from deploys.outbound.look import deliveries
+from deploys.outbound.queue_request import COMMANDS, KEPT_COMMANDS, QueueRequest
 from deploys.run import flow
 from ground.words import text
 from postmaster.outbound import mode_of
@@ -25,10 +24,6 @@ from postmaster.settings import MailServer
 from probes.host.delivery import Delivery
 from probes.host.relay import Waiting, next_tries, waiting
 
-_MOST_HOURS = 8760  # a year
-# Postfix's queue ids, short or long; nothing else gets into a command.
-_QUEUE_ID = re.compile(r"[A-Za-z0-9]{6,20}")
-_KEPT_ID = re.compile(r"[0-9]{13}-[0-9a-f]{8}")
 # As PMail's user, where PMail is: what is kept is of the world, and root reads none of it.
 _KEPT = (
     f"nsenter --net={edge.NAMESPACE_FILE} runuser -u {USER} -- "
@@ -42,25 +37,18 @@ _LOOK = (
 
 
 @operation()
-def queue(
-    server: MailServer, action: str, ids: tuple[str, ...], as_json: bool, hours: str
-) -> Generator[FunctionCommand, None, None]:
+def queue(server: MailServer, asked: QueueRequest) -> Generator[FunctionCommand, None, None]:
     """Show what waits in a server's queue, or do something with named messages.
 
     + server: the mail server
-    + action: list, deliveries, kept; retry, hold, release or delete; deliver or discard
-    + ids: queue ids of the messages, or ids of kept ones
-    + as_json: show as JSON
-    + hours: how far back deliveries are shown
+    + asked: what to show, or what to do with which messages
     """
     if not mode_of(server).relayed:
         host.noop(text("queue.none"))
         return
-    if problem := _problem(action, ids, hours):
-        yield from flow.fail(problem)
-        return
+    action, ids, as_json = asked.action, asked.ids, asked.as_json
     if action == "deliveries":
-        found = deliveries(host, int(hours))
+        found = deliveries(host, asked.hours)
         _show(_deliveries_json(found) if as_json else _deliveries_table(found))
         host.noop(text("queue.delivered", count=len(found)))
         return
@@ -91,18 +79,6 @@ def _do(
         host.log_styled(f"  {action} {each}", fg="green")
     script = " && ".join(program + commands[action].format(id=each) for each in ids)
     yield FunctionCommand(host_files.run, (script, text("queue.failed", action=action)), {})
-
-
-def _problem(action: str, ids: tuple[str, ...], hours: str) -> str | None:
-    if action not in ACTIONS:
-        return text("queue.action", action=action, actions=", ".join(ACTIONS))
-    if not hours.isdecimal() or not 0 < int(hours) <= _MOST_HOURS:
-        return text("queue.bad_hours", hours=hours, most=_MOST_HOURS)
-    if action not in SHOWN and not ids:
-        return text("queue.no_ids", action=action)
-    form = _KEPT_ID if action in KEPT_COMMANDS else _QUEUE_ID
-    bad = [each for each in ids if not form.fullmatch(each)]
-    return text("queue.bad_ids", ids=", ".join(bad)) if bad else None
 
 
 def _show(lines: str) -> None:

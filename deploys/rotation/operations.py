@@ -19,6 +19,7 @@ from deploys.rotation.outcome import Outcome, problem, tried
 from deploys.rotation.request import Request
 from deploys.rotation.run import CLOCK_WITHIN, Run
 from deploys.run import flow
+from deploys.run.outcome import recorder
 from deploys.run.paths import key_store, state_dir
 from dns_providers.base import ProviderError, Tell
 from ground.errors import DeployError
@@ -142,7 +143,9 @@ def show(domains: tuple[str, ...]) -> Commands:
     if state.is_executing:
         for domain in domains:
             there = _load(domain)
-            for line in wording.where(there) if there else ():
+            lines = tuple(wording.where(there)) if there else ()
+            recorder().wait(host.name, lines)
+            for line in lines:
                 host.log_styled(f"  {line}", fg="yellow" if there and there.problem else "cyan")
     host.noop(text("rotation.shown"))
     yield from ()

@@ -2,58 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pyinfra.api import OperationError
-
-from ground.words import text
+from deploys.run import options
+from deploys.run.options import Choice, Flag, Names, Text, option
+from ground.words import Words
+from postmaster.outbound import mode_of
+from postmaster.settings import MailServer, Site
 
 ACTIONS = ("run", "status", "abort", "reveal")
-_FLAGS = ("emergency", "check_age", "wait")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Request(options.Request):
     """action: run, status, abort or reveal. domains: only these, all when empty.
 
     emergency: the key in use has leaked. check_age: begin only where a key is older than the
     setting. wait: stay until nothing is left to wait for. selector: of the key to reveal.
     """
 
-    action: str = "run"
-    domains: tuple[str, ...] = ()
-    emergency: bool = False
-    check_age: bool = False
-    wait: bool = False
-    selector: str | None = None
+    action: str = option("rotate_action", Choice(ACTIONS), default="run")
+    domains: tuple[str, ...] = option(
+        "rotate_domains", Names(), "--domain", default=(), help="cli.rotate_domain"
+    )
+    emergency: bool = option(
+        "rotate_emergency", Flag(), "--emergency", default=False, help="cli.rotate_emergency"
+    )
+    check_age: bool = option(
+        "rotate_check_age", Flag(), "--check-age", default=False, help="cli.rotate_check_age"
+    )
+    wait: bool = option("rotate_wait", Flag(), "--wait", default=False, help="cli.rotate_wait")
+    selector: str | None = option("rotate_selector", Text(), "--reveal", help="cli.rotate_reveal")
+
+    @property
+    def changes(self) -> bool:
+        """All but a look at the status does."""
+        return self.action != "status"
+
+    @property
+    def shown_dry(self) -> bool:
+        """The status is shown by a run that is carried out."""
+        return self.changes
+
+    def problems(self, *, dry: bool) -> Iterable[Words]:
+        """Return why this makes no sense."""
+        if self.emergency and self.check_age:
+            yield Words.of("rotation.bad_flags")
+        if (self.action == "reveal") is not bool(self.selector):
+            yield Words.of("rotation.bad_reveal")
+        if self.action in ("abort", "reveal") and len(self.domains) != 1:
+            yield Words.of("rotation.one_domain", action=self.action)
+
+    def problems_in(self, site: Site) -> Iterable[Words]:
+        """Return which domains are none with a key of their own."""
+        known = {domain for server in site.servers for domain in domains_with_keys(server)}
+        if unknown := [domain for domain in self.domains if domain not in known]:
+            names = {"domains": ", ".join(unknown), "known": ", ".join(sorted(known))}
+            yield Words.of("rotation.bad_domain", **names)
 
     def names(self, domain: str) -> bool:
         """Whether a domain is meant."""
         return not self.domains or domain in self.domains
 
 
-def parse(data: Mapping[str, object], known: frozenset[str]) -> Request:
-    """Return the request in a run's `--data`. known: domains that have a key of their own.
-
-    Raises OperationError with every reason.
-    """
-    given = {name.removeprefix("rotate_"): str(value) for name, value in data.items() if value}
-    action = given.get("action", "run")
-    domains = tuple(filter(None, given.get("domains", "").split(",")))
-    reasons = []
-    if action not in ACTIONS:
-        reasons.append(text("rotation.bad_action", action=action, actions=", ".join(ACTIONS)))
-    if unknown := [domain for domain in domains if domain not in known]:
-        names = ", ".join(sorted(known))
-        reasons.append(text("rotation.bad_domain", domains=", ".join(unknown), known=names))
-    if given.get("emergency") and given.get("check_age"):
-        reasons.append(text("rotation.bad_flags"))
-    if (action == "reveal") is not bool(given.get("selector")):
-        reasons.append(text("rotation.bad_reveal"))
-    if action in ("abort", "reveal") and len(domains) != 1:
-        reasons.append(text("rotation.one_domain", action=action))
-    if reasons:
-        raise OperationError("\n".join(reasons))
-    flags = {name: bool(given.get(name)) for name in _FLAGS}
-    return Request(action, domains, selector=given.get("selector"), **flags)
+def domains_with_keys(server: MailServer) -> tuple[str, ...]:
+    """Return the domains of a server that have a key of their own."""
+    return tuple(signing.domain for signing in mode_of(server).signing_keys(server))

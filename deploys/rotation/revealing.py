@@ -15,7 +15,7 @@ from pyinfra import host
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.rotation import wording
-from deploys.rotation.request import Request
+from deploys.rotation.request import Request, domains_with_keys
 from deploys.run import flow
 from deploys.run.paths import key_store, state_dir
 from dns_providers.base import ProviderError
@@ -34,17 +34,16 @@ from probes.world.dns import Resolvers
 
 @operation()
 def reveal(
-    server: MailServer, site: Site, domains: tuple[str, ...], request: Request
+    server: MailServer, site: Site, request: Request
 ) -> Generator[FunctionCommand, None, None]:
     """Write the private key of a retired selector to a file, where that does no harm.
 
     + server: the mail server
     + site: the site
-    + domains: the server's domains with keys
     + request: which selector of which domain
     """
     (domain,) = request.domains
-    if domain not in domains:
+    if domain not in domains_with_keys(server):
         host.noop(text("rotation.not_its_turn"))
         return
     try:

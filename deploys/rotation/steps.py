@@ -7,14 +7,15 @@ from collections.abc import Callable
 from functools import partial
 
 from pyinfra import state
-from pyinfra.api import Host, OperationError, State
+from pyinfra.api import Host, State
 
 from deploys.rotation import operations
 from deploys.rotation.in_dns import InDns
 from deploys.rotation.on_host import OnHost
 from deploys.rotation.outcome import Outcome
-from deploys.rotation.request import Request
+from deploys.rotation.request import Request, domains_with_keys
 from deploys.rotation.run import Run, this_run
+from deploys.run.prepare import BadInput
 from deploys.run.site import zone_of
 from deploys.verification.steps import checked
 from deploys.zones.access import open_zone
@@ -44,7 +45,7 @@ def rotate(
 ) -> None:
     """Do all that is due: begin, then every step; twice where a failed one may turn back.
 
-    Raises OperationError when the run is limited to half of what a rotation needs.
+    Raises BadInput when the run is limited to half of what a rotation needs.
     """
     _refuse_half(site, request)
     run = this_run()
@@ -89,7 +90,7 @@ def _refuse_half(site: Site, request: Request) -> None:
             if pair & limited:
                 missing |= pair - limited
     if missing:
-        raise OperationError(text("rotation.half", hosts=", ".join(sorted(missing))))
+        raise BadInput(text("rotation.half", hosts=", ".join(sorted(missing))))
 
 
 def _active() -> frozenset[str]:
@@ -104,11 +105,6 @@ def _all_at_once() -> bool:
 def _name(steps: tuple[Step, ...]) -> str:
     names = ", ".join(text(f"rotation.step.{step.value}") for step in steps)
     return text("rotation.name.steps", steps=names)
-
-
-def domains_with_keys(server: MailServer) -> tuple[str, ...]:
-    """Return the domains of a server that have a key of their own."""
-    return tuple(signing.domain for signing in mode_of(server).signing_keys(server))
 
 
 def _on_server(

@@ -14,60 +14,82 @@ from typing import IO
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
+from pyinfra.api.operation import OperationMeta
 
 from deploys.run import paths
+from deploys.run.outcome import recorder
 from ground.private_files import lock_file, private_folder, try_lock
-from ground.words import text
+from ground.words import family, text
 
-_SPLIT_OPTIONS = ("--serial", "--no-wait")
+_POINTS = family(
+    "flow.name",
+    (
+        "preflight_done",
+        "keys_ready",
+        "dns_published",
+        "dns_visible",
+        "servers_up",
+        "mx_published",
+    ),
+)
+
 _held: list[IO[str]] = []
-_unsolved: dict[str, tuple[str, ...]] = {}
-
-
-def refuse_split_runs(arguments: list[str]) -> None:
-    """Refuse the pyinfra options that let one host run ahead of the others.
-
-    Raises OperationError: nothing has been changed at that point.
-    """
-    given = [option for option in _SPLIT_OPTIONS if option in arguments]
-    if given:
-        raise OperationError(text("flow.split_run", option=given[0]))
 
 
 @operation()
-def begin() -> Generator[FunctionCommand, None, None]:
-    """Take this site's lock while the run is carried out."""
-    if state.is_executing and not _lock_site():
+def begin(alone: bool) -> Generator[FunctionCommand, None, None]:
+    """Take this site's lock while the run is carried out.
+
+    + alone: something is going to be changed, so no other such run may be at work
+    """
+    if state.is_executing and alone and not _lock_site():
         message = text("flow.busy", path=str(_lock_path()))
         yield FunctionCommand(refuse, (message,), {})
         return
     host.noop(text("flow.begun"))
 
 
+def barrier(point: str) -> OperationMeta:
+    """Every host waits here; nobody passes when one of them has failed or not arrived.
+
+    point: what is true below, one of those in `_POINTS`.
+    """
+    return meet(name=text(_POINTS[point]), point=point)
+
+
 @operation()
-def barrier() -> Generator[FunctionCommand, None, None]:
-    """Every host waits here; nobody passes when one of them has failed or not arrived."""
+def meet(point: str) -> Generator[FunctionCommand, None, None]:
+    """Wait for every host.
+
+    + point: what they have come to
+    """
     reason = _why_not_pass(state, host) if state.is_executing else None
     if reason:
         yield FunctionCommand(refuse, (reason,), {})
         return
+    if state.is_executing:
+        recorder().barrier(point)
     host.noop(text("flow.passed"))
 
 
 def leave_unsolved(host_name: str, lines: tuple[str, ...]) -> None:
     """Keep what a host could not do and the run may go on without, for `end` to report."""
-    if lines:
-        _unsolved[host_name] = (*_unsolved.get(host_name, ()), *lines)
+    recorder().leave(host_name, lines)
 
 
 @operation()
-def end() -> Generator[FunctionCommand, None, None]:
-    """Fail when something was left unsolved, so that the run does not end as if all were well."""
-    lines = _unsolved.get(host.name, ())
+def end(verb: str) -> Generator[FunctionCommand, None, None]:
+    """Fail when something was left unsolved, so that the run does not end as if all were well.
+
+    + verb: what ends
+    """
+    lines = recorder().left_by(host.name)
     if state.is_executing and lines:
         message = "\n".join((text("flow.unsolved"), *(f"  {line}" for line in lines)))
         yield FunctionCommand(refuse, (message,), {})
         return
+    if state.is_executing:
+        recorder().ended(verb, host.name)
     host.noop(text("flow.ended"))
 
 

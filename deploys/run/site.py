@@ -5,34 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cache
 
 from pyinfra import inventory
-from pyinfra.api import Host, OperationError
+from pyinfra.api import Host
 
 from deploys.run.paths import key_store
 from dns_providers.registry import PROVIDERS, option_names, option_problems
-from ground.words import text
 from keys.dkim import dated_selector
-from postmaster.parse import HostData, Problems, Providers, SettingsError, parse_site
+from postmaster.parse import HostData, Problems, Providers, is_known, parse_site
 from postmaster.settings import MailServer, Site, ZoneSettings
 from postmaster.settings_table import BadValue, host_name
 
 
-@cache
-def current_site(opening: bool = True) -> Site:
+def current_site(opening: bool, beside: frozenset[str]) -> Site:
     """Return the site of this run's inventory, the whole of it also with `--limit`.
 
-    opening: DNS providers are going to be opened, so their secrets must be there. Raises
-    OperationError with every mistake.
+    opening: DNS providers are going to be opened, so their secrets must be there. beside: names
+    of data that are no settings. Raises SettingsError with every mistake.
     """
-    providers = _providers(opening)
-    try:
-        return parse_site(_hosts("mail_servers"), _hosts("zones"), providers, _selector_of)
-    except SettingsError as error:
-        lines = "\n".join(f"  - {reason}" for reason in error.reasons)
-        message = f"{text('settings.mistakes', count=len(error.reasons))}\n{lines}"
-        raise OperationError(message) from None
+    servers, zones = _hosts("mail_servers", beside), _hosts("zones", beside)
+    return parse_site(servers, zones, _providers(opening), _selector_of)
+
+
+def is_setting(name: str) -> bool:
+    """Return whether some host or zone may have data of this name."""
+    return is_known(name) or any(name in option_names(slug) for slug in PROVIDERS)
 
 
 def server_of(site: Site, host: Host) -> MailServer:
@@ -48,9 +45,12 @@ def zone_of(site: Site, host: Host) -> ZoneSettings:
         raise KeyError(host.name) from None
 
 
-def _hosts(group: str) -> tuple[HostData, ...]:
+def _hosts(group: str, beside: frozenset[str]) -> tuple[HostData, ...]:
     hosts: Iterable[Host] = inventory.get_group(group, ())
-    return tuple(HostData(host.name, dict(host.data.dict())) for host in hosts)
+    return tuple(
+        HostData(host.name, {k: v for k, v in host.data.dict().items() if k not in beside})
+        for host in hosts
+    )
 
 
 def _selector_of(domain: str) -> str:

@@ -19,6 +19,7 @@ from deploys.host.remote import read
 from deploys.outbound import look
 from deploys.pmail_server import configure
 from deploys.run import flow
+from deploys.run.outcome import ReportMade, recorder
 from deploys.run.paths import file_name, locked, state_dir
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
@@ -252,8 +253,9 @@ def _keep(report: Report) -> None:
     """Keep the report, and put it among those of the last run."""
     record = to_record(report)
     folder = state_dir() / "reports"
-    name = f"{report.made:%Y%m%dT%H%M%SZ}-{file_name(report.server)}.json"
-    write_private(folder / name, _json(record))
+    path = folder / f"{report.made:%Y%m%dT%H%M%SZ}-{file_name(report.server)}.json"
+    write_private(path, _json(record))
+    recorder().report(ReportMade(report.server, str(path), report.exit_status))
     latest = folder / "latest.json"
     with locked("reports"):
         kept = json.loads(latest.read_text("utf-8")) if latest.exists() else {"reports": []}

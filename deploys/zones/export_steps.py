@@ -7,12 +7,13 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from pyinfra import host, inventory, state
-from pyinfra.api import FunctionCommand, OperationError, operation
+from pyinfra.api import FunctionCommand, operation
 
 from deploys.run import flow
 from deploys.run.site import zone_of
-from deploys.zones.export_text import ZoneExport, export_text, problems
+from deploys.zones.export_text import ZoneExport, export_text
 from deploys.zones.key_records import key_records
+from deploys.zones.request import ExportRequest
 from dns_providers.by_hand.panels import PANELS
 from ground.words import error_text, text
 from keys.store import KeyStoreError
@@ -20,23 +21,12 @@ from postmaster.desired import desired
 from postmaster.settings import Site, ZoneSettings
 
 
-def refuse_wrong_choices(form: object, panel: object) -> None:
-    """Refuse a form or a panel that there is not. Raises OperationError."""
-    wrong = tuple(problems(form, panel))
-    if wrong:
-        raise OperationError("\n".join(wrong))
-
-
 @operation()
-def export(
-    site: Site, form: str, panel: str | None, output: str | None, dry: bool
-) -> Generator[FunctionCommand, None, None]:
+def export(site: Site, asked: ExportRequest, dry: bool) -> Generator[FunctionCommand, None, None]:
     """Print all records that the zones of this run want; changes nothing.
 
     + site: the site
-    + form: table, zonefile or json
-    + panel: web panel to write for, or None for each zone's own
-    + output: file to write instead
+    + asked: form, panel and file of the export
     + dry: nothing is going to be carried out, so print now
     """
     zones = _zones(site)
@@ -44,14 +34,14 @@ def export(
         host.noop(text("export.elsewhere"))
         return
     try:
-        every = [_zone_export(site, zone, panel) for _, zone in zones]
+        every = [_zone_export(site, zone, asked.panel) for _, zone in zones]
     except KeyStoreError as error:
         yield from flow.fail(error_text(error))
         return
     try:
-        _write(export_text(every, form), output)
+        _write(export_text(every, asked.form), asked.output)
     except OSError as error:
-        message = text("export.not_written", path=output, reason=error.strerror)
+        message = text("export.not_written", path=asked.output, reason=error.strerror)
         yield from flow.fail(message)
         return
     host.noop(text("export.done"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dns_providers.by_hand.panels import PANELS, Panel, Row, panel_rows, zone_file
+from dns_providers.by_hand.panels import Panel, Row, panel_rows, zone_file
 from dns_providers.by_hand.table import hints, record_table
 from dns_providers.publishing.claims import Claim
 from dns_providers.rrset import RRKey, RRset, Value, name_text, owner_name
@@ -129,11 +129,3 @@ def _row_record(row: Row) -> dict[str, Any]:
         "fields": dict(row.fields),
         "notes": [text(note.message_id, **dict(note.values)) for note in row.notes],
     }
-
-
-def problems(form: object, panel: object) -> Iterable[str]:
-    """Return what is wrong with the form and the panel that were asked for."""
-    if form not in FORMS:
-        yield text("export.bad_form", form=form, choices=", ".join(FORMS))
-    if panel is not None and panel not in PANELS:
-        yield text("export.bad_panel", panel=panel, choices=", ".join(PANELS))

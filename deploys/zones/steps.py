@@ -7,18 +7,16 @@ from functools import cache
 from pathlib import Path
 
 from pyinfra import host
-from pyinfra.api import OperationError
 from pyinfra.api.operation import OperationMeta
 
 from deploys.host.reachable import not_answering
 from deploys.run import flow
 from deploys.zones.access import ledger_of, network_of, open_zone, patience, replaced, servers_in
 from deploys.zones.key_records import is_proven, key_records
-from dns_providers.base import ProviderError
 from dns_providers.publishing import operations, propagation
 from dns_providers.publishing.ledger import read_backup
 from dns_providers.publishing.propagation import Delegation
-from ground.words import error_text, text
+from ground.words import text
 from postmaster import spf
 from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired
 from postmaster.outbound import mode_of
@@ -119,18 +117,9 @@ def remove(zone: ZoneSettings) -> OperationMeta:
     )
 
 
-def undo(site: Site, zone: ZoneSettings, backup: str) -> OperationMeta | None:
-    """Put back a backup's records, if it is one of this zone.
-
-    Raises OperationError when it is a backup of no zone of the site.
-    """
-    try:
-        owner = read_backup(Path(backup))[0]
-    except ProviderError as error:
-        raise OperationError(error_text(error)) from None
-    if owner not in {each.name for each in site.zones}:
-        raise OperationError(text("dns.backup.no_zone", path=backup, zone=owner))
-    if owner != zone.name:
+def undo(zone: ZoneSettings, backup: str) -> OperationMeta | None:
+    """Put back a backup's records, if it is one of this zone. Raises LedgerError."""
+    if read_backup(Path(backup))[0] != zone.name:
         return None
     return operations.undo(
         name=text("dns.name.undo"),

@@ -38,4 +38,7 @@ TEXTS = {
     "cli.rotate_emergency": "the key in use has leaked: without checks, without waiting for mail on its way",
     "cli.rotate_check_age": "begin only where a key is older than dkim_max_age",
     "cli.rotate_wait": "stay until nothing is left to wait for",
+    "cli.cut_off": "the run was cut off before its end, and nobody knows what it has come to. Run the same command again: it goes on from there.",
+    "cli.not_written": "{path} cannot be written: {reason}",
+    "cli.dns_only_for": "only for {verb}: {flags}",
 }

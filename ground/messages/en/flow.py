@@ -21,4 +21,11 @@ TEXTS = {
     "flow.host_late": "stopped here because {hosts} has not done the steps above yet. Run without "
     "--serial and --no-wait.",
     "flow.unsolved": "The run is through, but this was left as it is and needs you:",
+    "flow.broken_inventory": "the inventory cannot be read, nothing was changed: {path}, line {line}: {reason}",
+    "flow.no_such_host": "--limit {pattern} names no host and no group of the inventory; its hosts are: {known}. Nothing was changed.",
+    "flow.nothing_to_do": "{verb} has nothing to do on the hosts that --limit and --exclude leave; it is for those in {groups}. Nothing was changed or checked.",
+    "flow.no_dry": "{verb}: this changes nothing, and with --dry it would show nothing either; run it without --dry",
+    "flow.no_answer": "nobody is there to answer the question above, so the run stops here. Run again with -y to be asked nothing, or with --dry to only look.",
+    "flow.no_config": "pyinfra has not read our config.py: run it in {folder}, without --config",
+    "flow.no_outcome": "the outcome cannot be written to {path} (PMAIL_OUTCOME): {reason}. Nothing was changed.",
 }

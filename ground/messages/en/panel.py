@@ -6,8 +6,6 @@ TEXTS = {
     "export.title": "Records of {zone} (panel: {panel})",
     "export.done": "exported",
     "export.elsewhere": "one zone's turn prints all",
-    "export.bad_form": "format must be one of {choices}: {form!r}",
-    "export.bad_panel": "panel must be one of {choices}: {panel!r}",
     "export.not_written": "{path} cannot be written: {reason}",
     "export.no_key": "{owner} TXT is missing here: its DKIM key is not made yet. Run this without --dry, or deploys/dns.py.",
     "export.note.spf": "{key}: only one SPF record (v=spf1) may be there. If there is one, put our ip4/ip6 and include terms into it, do not add a second.",

@@ -7,7 +7,6 @@ TEXTS = {
     "queue.empty": "nothing waits",
     "queue.now": "now",
     "queue.why": "{queue}, next try {next}: {reason}",
-    "queue.action": "{action} is none of: {actions}",
     "queue.no_ids": "{action} needs the ids of messages (queue_ids); the list shows them",
     "queue.bad_ids": "no queue ids: {ids}",
     "queue.unknown": "not in the queue (any more): {ids}",
@@ -15,7 +14,6 @@ TEXTS = {
     "queue.delivered": "{count} deliveries and attempts",
     "queue.none_delivered": "nothing was delivered or tried",
     "queue.clear": "in clear text",
-    "queue.bad_hours": "queue_hours must be a number from 1 to {most}: {hours!r}",
     "queue.kept": "{count} messages are kept aside",
     "queue.none_kept": "nothing is kept aside",
 }

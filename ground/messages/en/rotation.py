@@ -71,7 +71,6 @@ TEXTS = {
     "rotation.host_step": "{host}: see above. Run again.",
     "rotation.journal_damaged": "{path} is damaged ({reason}). Put it back from a backup.",
     "rotation.busy": "{domain}: another run is rotating this key",
-    "rotation.bad_action": "rotate_action {action!r} is none of {actions}",
     "rotation.bad_domain": "no domain with a key of its own: {domains} (there are {known})",
     "rotation.bad_flags": "an emergency does not ask for a key's age: give one of --emergency and --check-age",
     "rotation.bad_reveal": "reveal needs the selector of a retired key (and nothing else takes one)",

@@ -116,4 +116,5 @@ TEXTS = {
     "settings.meaning.aliases": 'addresses that are no mailboxes, and the accounts that get their mail and may send as them: `{"sales@example.com": ["bob", "carol"]}`',
     "settings.meaning.mailbox_limits": "what one mailbox may send before it is told to wait: messages_hour (120), messages_day (600), recipients_hour (500), recipients_day (2000), forwards_hour (300)",
     "settings.user_reserved": "account {account} is used by the server itself: choose another name",
+    "settings.not_a_zone": "a zone has @zone/ before its name: write @zone/{name}",
 }

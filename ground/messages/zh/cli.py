@@ -38,4 +38,7 @@ TEXTS = {
     "cli.rotate_emergency": "正在使用的密钥已泄露：不做检查，不为途中的邮件等待",
     "cli.rotate_check_age": "仅当密钥早于 dkim_max_age 时才开始",
     "cli.rotate_wait": "一直等待，直到没有需要等待的",
+    "cli.cut_off": "运行在结束前被中断，结果未知。请重新运行同一命令：它会从中断处继续。",
+    "cli.not_written": "无法写入 {path}：{reason}",
+    "cli.dns_only_for": "仅用于 {verb}：{flags}",
 }

@@ -20,4 +20,11 @@ TEXTS = {
     "flow.host_late": "由于 {hosts} 尚未完成前面的步骤，到此停止。"
     "请不要使用 --serial 和 --no-wait。",
     "flow.unsolved": "运行已完成，但以下内容保持原样，需要您处理：",
+    "flow.broken_inventory": "无法读取清单，未作任何改动：{path} 第 {line} 行：{reason}",
+    "flow.no_such_host": "--limit {pattern} 不是清单中的主机或组；清单中的主机有：{known}。未作任何改动。",
+    "flow.nothing_to_do": "{verb} 在 --limit 和 --exclude 所留下的主机上无事可做；它用于 {groups} 中的主机。未作任何改动或检查。",
+    "flow.no_dry": "{verb}：此项不作任何改动，加上 --dry 也就什么都不会显示；请去掉 --dry 运行",
+    "flow.no_answer": "没有人回答上面的问题，运行到此停止。请加 -y 不经询问直接执行，或加 --dry 只查看。",
+    "flow.no_config": "pyinfra 没有读取我们的 config.py：请在 {folder} 中运行，不要用 --config",
+    "flow.no_outcome": "无法把结果写入 {path}（PMAIL_OUTCOME）：{reason}。未作任何改动。",
 }

@@ -7,7 +7,6 @@ TEXTS = {
     "queue.empty": "队列为空",
     "queue.now": "现在",
     "queue.why": "{queue}，下次尝试 {next}：{reason}",
-    "queue.action": "{action} 不是以下之一：{actions}",
     "queue.no_ids": "{action} 需要邮件编号（queue_ids），列表中可见",
     "queue.bad_ids": "不是队列编号：{ids}",
     "queue.unknown": "队列中没有（或已不在）：{ids}",
@@ -15,7 +14,6 @@ TEXTS = {
     "queue.delivered": "{count} 次投递及尝试",
     "queue.none_delivered": "没有投递或尝试",
     "queue.clear": "明文",
-    "queue.bad_hours": "queue_hours 必须是 1 到 {most} 的数字：{hours!r}",
     "queue.kept": "另行保存了 {count} 封邮件",
     "queue.none_kept": "没有另行保存的邮件",
 }

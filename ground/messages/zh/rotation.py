@@ -67,7 +67,6 @@ TEXTS = {
     "rotation.host_step": "{host}：见上文。请再次运行。",
     "rotation.journal_damaged": "{path} 已损坏（{reason}）。请从备份恢复。",
     "rotation.busy": "{domain}：另一次运行正在轮换此密钥",
-    "rotation.bad_action": "rotate_action {action!r} 不在 {actions} 之中",
     "rotation.bad_domain": "没有自己密钥的域名：{domains}（现有 {known}）",
     "rotation.bad_flags": "紧急轮换不看密钥使用时间：--emergency 和 --check-age 只能给一个",
     "rotation.bad_reveal": "reveal 需要一个已停用密钥的选择器（其他动作不需要）",

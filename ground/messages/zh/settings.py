@@ -116,4 +116,5 @@ TEXTS = {
     "settings.meaning.aliases": '不是邮箱的地址，以及收到其邮件并可用其名义发信的账户：`{"sales@example.com": ["bob", "carol"]}`',
     "settings.meaning.mailbox_limits": "一个邮箱在被要求等待之前可以发送的数量：messages_hour（120）、messages_day（600）、recipients_hour（500）、recipients_day（2000）、forwards_hour（300）",
     "settings.user_reserved": "账户 {account} 由服务器自身使用：请换一个名称",
+    "settings.not_a_zone": "区域名之前要有 @zone/：请写作 @zone/{name}",
 }

@@ -27,9 +27,9 @@ def step(line, fails=False):
             journal.write(f"{line} {host.name}\\n")
     yield FunctionCommand(work, (), {})
 
-flow.begin(name="Begin")
+flow.begin(name="Begin", alone=True)
 step(name="Above", line="above", fails=host.name == FAILING)
-flow.barrier(name="Barrier")
+flow.barrier("keys_ready")
 step(name="Below", line="below")
 """
 
@@ -43,11 +43,11 @@ class Run:
     steps: tuple[str, ...]
 
 
-def run(folder: Path, *options: str, failing: str = "", answer: str = "", first: str = "") -> Run:
+def run(folder: Path, *options: str, failing: str = "", answer: str = "") -> Run:
     journal = folder / "journal"
     (folder / "inventory.py").write_text(INVENTORY)
     head = f"JOURNAL = {str(journal)!r}\nFAILING = {failing!r}\n"
-    (folder / "run.py").write_text(head + first + DEPLOY)
+    (folder / "run.py").write_text(head + DEPLOY)
     done = subprocess.run(
         [sys.executable, "-m", "pyinfra", folder / "inventory.py", folder / "run.py", *options],
         cwd=REPOSITORY,
@@ -74,16 +74,6 @@ def test_a_failed_host_stops_all_others_also_when_the_user_says_go_on(
     done = run(tmp_path, *options, failing="@zone/two.test", answer="\n" * 6)
     assert done.status != 0
     assert done.steps == ("above @zone/one.test",)
-
-
-@pytest.mark.parametrize("option", ["--serial", "--no-wait"])
-def test_options_that_split_the_run_are_refused_before_anything_is_done(
-    tmp_path: Path, option: str
-) -> None:
-    early = "import sys\nfrom deploys.run import flow\nflow.refuse_split_runs(sys.argv)\n"
-    done = run(tmp_path, "-y", option, first=early)
-    assert done.status != 0
-    assert option in done.output and done.steps == ()
 
 
 @pytest.mark.parametrize("option", ["--serial", "--no-wait"])

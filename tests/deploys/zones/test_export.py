@@ -91,21 +91,6 @@ def test_a_zone_file_goes_to_the_file_that_was_named(tmp_path: Path) -> None:
     assert parsed.get_rdataset(owner_name("example.com"), "MX") is not None
 
 
-@pytest.mark.parametrize("wrong", ["format=xml", "panel=geocities"])
-def test_a_form_or_panel_that_there_is_not_is_refused_before_anything(
-    tmp_path: Path, wrong: str
-) -> None:
-    done = run(tmp_path, EXPORT, "-y", "--data", wrong)
-    assert done.status != 0 and "must be one of" in done.log and done.out == ""
-    assert not (tmp_path / "state").exists()
-
-
-def test_verification_starts_without_the_secret_of_a_provider(tmp_path: Path) -> None:
-    assert run(tmp_path, "deploys/verify.py", "--dry").status == 0
-    refused = run(tmp_path, "deploys/dns.py", "--dry")
-    assert refused.status != 0 and "NOT_SET" in refused.log
-
-
 # -- what counts as published --------------------------------------------------------------------
 
 RIGHT, WRONG = RecordView(claim().key, 2), RecordView(claim().key, 0, ("ns1: has another value",))

@@ -1,0 +1,31 @@
+"""All verbs, each with its deploy file and its options."""
+
+from __future__ import annotations
+
+from deploys.outbound.queue_request import QueueRequest
+from deploys.rotation.request import Request as RotationRequest
+from deploys.run.options import Look, Request
+from deploys.run.verb import Verb
+from deploys.verification.request import VerifyRequest
+from deploys.zones.request import DnsRequest, ExportRequest, PolicyRequest
+
+_SERVERS, _ZONES = ("mail_servers",), ("zones",)
+
+DEPLOY = Verb("deploy", "deploys/bootstrap.py", Request)
+PREFLIGHT = Verb("preflight", "deploys/preflight.py", Look, _SERVERS)
+USERS = Verb("users", "deploys/users.py", Request, _SERVERS)
+TLS = Verb("tls", "deploys/tls.py", Request, _SERVERS)
+VERIFY = Verb("verify", "deploys/verify.py", VerifyRequest, _SERVERS, opening=False)
+DNS = Verb("dns", "deploys/dns.py", DnsRequest)
+EXPORT = Verb("dns export", "deploys/dns_export.py", ExportRequest, _ZONES, opening=False)
+POLICY = Verb("dns policy", "deploys/dns_policy.py", PolicyRequest, _ZONES, opening=False)
+QUEUE = Verb("queue", "deploys/queue.py", QueueRequest, _SERVERS)
+ROTATE = Verb(
+    "rotate-dkim",
+    "deploys/rotate_dkim.py",
+    RotationRequest,
+    while_paused=True,
+    # A host that is not there keeps its old key and stops nobody else's rotation.
+    pyinfra_options=("--fail-percent", "100"),
+)
+VERBS = (DEPLOY, PREFLIGHT, USERS, TLS, VERIFY, DNS, EXPORT, POLICY, QUEUE, ROTATE)

@@ -1,0 +1,54 @@
+"""The frame of every deploy: it begins, ends, and is refused where it must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pyinfra import host
+
+from deploys.run import flow
+from deploys.run.options import Request
+from deploys.run.outcome import recorder
+from deploys.run.recording import told
+from deploys.run.site import server_of, zone_of
+from deploys.run.start import prepared
+from deploys.run.verb import Verb
+from ground.words import text
+from postmaster.settings import MailServer, Site, ZoneSettings
+
+R = TypeVar("R", bound=Request)
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Generic[R]):
+    """A run on one host: what was asked for, and the mail server or the zone that the host is."""
+
+    asked: R
+    site: Site
+    server: MailServer | None
+    zone: ZoneSettings | None
+    dry: bool
+
+
+@contextmanager
+def frame(verb: Verb[R]) -> Iterator[Run[R]]:
+    """Begin, do what stands below, end.
+
+    What changes something has the site's lock meanwhile, and is refused while mail is paused.
+    Raises OperationError with every mistake in what was asked for and in the inventory.
+    """
+    with told():
+        found = prepared(verb)
+        flow.begin(name=text("flow.name.begin"), alone=found.asked.changes)
+        yield Run(
+            found.asked,
+            found.site,
+            server_of(found.site, host) if "mail_servers" in host.groups else None,
+            zone_of(found.site, host) if "zones" in host.groups else None,
+            found.dry,
+        )
+        flow.end(name=text("flow.name.end"), verb=verb.name)
+        recorder().loaded(verb.name, host.name)

@@ -1,0 +1,192 @@
+"""Is what a run is asked for right? Options, limits, settings: all mistakes are told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, Generic, TypeVar
+
+from pyinfra import inventory
+from pyinfra.api import Host, OperationError, State
+from pyinfra.context import ctx_state
+
+from deploys.run import options, site
+from deploys.run.options import Request
+from deploys.run.paused import why_paused
+from deploys.run.verb import Verb
+from ground.words import Words, say, text
+from postmaster.parse import SettingsError
+from postmaster.settings import Site
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+R = TypeVar("R", bound=Request)
+
+
+class BadInput(OperationError):
+    """What was asked for cannot be done; nothing was changed. reasons: each mistake."""
+
+    def __init__(self, message: str, reasons: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.reasons = reasons or (message,)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What pyinfra was called with."""
+
+    inventory: str
+    deploys: tuple[str, ...]
+    dry: bool
+    split: tuple[str, ...]
+    limit: tuple[str, ...]
+    narrowed: bool
+    data: dict[str, str]
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Invocation:
+        """Return it from pyinfra's own parameters."""
+        # They let one host run ahead of the others.
+        split = tuple(
+            f"--{name.replace('_', '-')}" for name in ("serial", "no_wait") if given[name]
+        )
+        return cls(
+            inventory=given["inventory"],
+            deploys=tuple(given["operations"]),
+            dry=given["dry"],
+            split=split,
+            limit=tuple(given["limit"]),
+            narrowed=bool(given["limit"] or given["exclude"]),
+            data=dict(each.partition("=")[::2] for each in given["data"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(Generic[R]):
+    """A verb that makes sense here: what is asked for, of which site."""
+
+    asked: R
+    site: Site
+    dry: bool
+
+
+def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...]) -> Prepared[R]:
+    """Return what a verb is asked for, and the site, once all of it is found to be right.
+
+    verbs: all that there are. Raises BadInput with every mistake; OperationError while mail is
+    paused.
+    """
+    asked, wrong = options.parse(verb.request, _data_of(verb, invocation))
+    taken = [each for each in verbs if each is verb or is_asked_for(each, invocation)]
+    unknown = _unknown_words(taken, invocation)
+    reasons = [*wrong, *asked.problems(dry=invocation.dry)]
+    reasons += _unknown_reason(verb, unknown)
+    reasons += _wrong_options(verb, asked, invocation)
+    words = {word for each in verbs for word in options.words(each.request)}
+    try:
+        found = site.current_site(verb.opening, frozenset(words) | set(unknown))
+    except SettingsError as error:
+        raise _bad_input(reasons, error.reasons) from None
+    reasons += asked.problems_in(found)
+    if not reasons and invocation.narrowed and not _has_work(verb):
+        groups = ", ".join(verb.groups)
+        reasons.append(Words.of("flow.nothing_to_do", verb=verb.name, groups=groups))
+    if reasons:
+        raise _bad_input(reasons, ())
+    if asked.changes and not verb.while_paused and (reason := why_paused()):
+        raise OperationError(reason)
+    return Prepared(asked, found, invocation.dry)
+
+
+def _bad_input(reasons: Iterable[Words], settings: tuple[str, ...]) -> BadInput:
+    """All mistakes: in what was asked for, and in the inventory."""
+    said = tuple(say(each) for each in reasons)
+    lines = list(said)
+    if settings:
+        lines.append(text("settings.mistakes", count=len(settings)))
+        lines += [f"  - {each}" for each in settings]
+    return BadInput("\n".join(lines), (*said, *settings))
+
+
+def refuse_broken_inventory(path: Path) -> None:
+    """Refuse an inventory file that cannot be read, in one line. Raises BadInput.
+
+    pyinfra would show a traceback: it takes an inventory for a program. So it is run here first.
+    """
+    if not path.is_file():
+        return
+    try:
+        code = compile(path.read_text("utf-8"), str(path), "exec")
+        exec(code, {"__file__": str(path)})
+    except SyntaxError as error:
+        reason = f"{error.msg}: {(error.text or '').strip()}"
+        raise BadInput(_broken(path, error.lineno, reason)) from None
+    except (Exception, SystemExit) as error:
+        lines = [
+            each.lineno for each in extract_tb(error.__traceback__) if each.filename == str(path)
+        ]
+        reason = f"{type(error).__name__}: {error}"
+        raise BadInput(_broken(path, lines[-1] if lines else None, reason)) from None
+
+
+def _broken(path: Path, line: int | None, reason: str) -> str:
+    return text("flow.broken_inventory", path=str(path), line=line or "-", reason=reason)
+
+
+def is_asked_for(verb: Verb[Any], invocation: Invocation) -> bool:
+    """Return whether pyinfra was called with a verb's deploy file."""
+    file = (REPOSITORY / verb.file).resolve()
+    return any(Path(each).resolve() == file for each in invocation.deploys)
+
+
+def hosts_of(state: State) -> list[Host]:
+    """Return the hosts that the run is for."""
+    return [each for each in state.inventory if state.is_host_in_limit(each)]
+
+
+def _data_of(verb: Verb[Any], invocation: Invocation) -> dict[str, object]:
+    """The words for a verb as they were typed, else as the inventory has them."""
+    words = options.words(verb.request)
+    there = {
+        word: value
+        for host in inventory
+        for word, value in host.data.dict().items()
+        if word in words
+    }
+    return {**there, **{word: value for word, value in invocation.data.items() if word in words}}
+
+
+def _unknown_words(verbs: Sequence[Verb[Any]], invocation: Invocation) -> list[str]:
+    """What `--data` gives that is no word for the verbs, no setting and nothing of pyinfra's."""
+    taken = {word for each in verbs for word in options.words(each.request)}
+    return sorted(word for word in set(invocation.data) - taken if not site.is_setting(word))
+
+
+def _unknown_reason(verb: Verb[Any], unknown: Sequence[str]) -> Iterable[Words]:
+    if unknown:
+        known = ", ".join(options.words(verb.request)) or "-"
+        names = {"words": ", ".join(unknown), "file": verb.file, "known": known}
+        yield Words.of("option.unknown", **names)
+
+
+def _wrong_options(verb: Verb[Any], asked: Request, invocation: Invocation) -> Iterable[Words]:
+    """What is wrong with pyinfra's own options."""
+    if invocation.dry and not asked.shown_dry:
+        yield Words.of("flow.no_dry", verb=verb.name)
+    for each in invocation.split[:1]:
+        yield Words.of("flow.split_run", option=each)
+    yield from _wrong_limits(invocation)
+
+
+def _wrong_limits(invocation: Invocation) -> Iterable[Words]:
+    """What `--limit` names and the inventory does not have."""
+    names = sorted(each.name for each in inventory)
+    for pattern in invocation.limit:
+        if not inventory.get_group(pattern, None) and not any(fnmatch(n, pattern) for n in names):
+            yield Words.of("flow.no_such_host", pattern=pattern, known=", ".join(names))
+
+
+def _has_work(verb: Verb[Any]) -> bool:
+    return any(set(verb.groups) & set(host.groups) for host in hosts_of(ctx_state.get()))

@@ -1,0 +1,92 @@
+"""Has the outcome know what pyinfra does, and writes the verdict however it ends."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyinfra.api import Host, State
+from pyinfra.api.state import BaseStateCallback
+from pyinfra.context import ctx_state
+
+from deploys.run import outcome
+from deploys.run.outcome import recorder
+from deploys.run.prepare import BadInput, Invocation, hosts_of
+from ground.words import text
+
+
+def record(verbs: tuple[str, ...], invocation: Invocation) -> None:
+    """Write the outcome where the caller wants it. Raises BadInput where that cannot be."""
+    if path := os.environ.get(outcome.VARIABLE):
+        try:
+            recorder().open(Path(path))
+        except OSError as error:
+            raise BadInput(text("flow.no_outcome", path=path, reason=error.strerror)) from None
+    recorder().began(verbs, dry=invocation.dry)
+    atexit.register(_close)
+
+
+def _close() -> None:
+    """The last that happens, however pyinfra ends."""
+    state: State = ctx_state.get()
+    if state.initialised:
+        recorder().seen.failed |= {each.name for each in state.failed_hosts}
+        if recorder().seen.dry:
+            planned = {
+                each.name: state.get_meta_for_host(each).ops_change for each in hosts_of(state)
+            }
+            recorder().seen.changes |= {name: count for name, count in planned.items() if count}
+    recorder().close()
+
+
+def record_steps(state: State) -> None:
+    """Record what each host does. state: pyinfra's, when the inventory is read."""
+    state.add_callback_handler(_Steps())
+    recorder().inventory_read(frozenset(each.name for each in hosts_of(state)))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Have the outcome know why the run stops while it is prepared."""
+    try:
+        yield
+    except BadInput as error:
+        recorder().bad_input(error.reasons)
+        raise
+    except Exception as error:
+        recorder().stopped(str(error))
+        raise
+
+
+class _Steps(BaseStateCallback):
+    """Tells what each host does."""
+
+    @staticmethod
+    def operation_start(state: State, op_hash: str) -> None:
+        recorder().operation(_name(state, op_hash))
+
+    @staticmethod
+    def operation_host_success(
+        state: State, host: Host, op_hash: str, retry_count: int = 0
+    ) -> None:
+        recorder().step(host.name, _name(state, op_hash), passed=True)
+
+    @staticmethod
+    def operation_host_error(
+        state: State, host: Host, op_hash: str, retry_count: int = 0, max_retries: int = 0
+    ) -> None:
+        recorder().step(host.name, _name(state, op_hash), passed=False)
+
+    @staticmethod
+    def operation_end(state: State, op_hash: str) -> None:
+        for host in state.inventory:
+            there = state.ops[host].get(op_hash)
+            if there and there.operation_meta.is_complete() and there.operation_meta.did_change():
+                recorder().changed(host.name, _name(state, op_hash))
+
+
+def _name(state: State, op_hash: str) -> str:
+    return ", ".join(sorted(state.get_op_meta(op_hash).names))

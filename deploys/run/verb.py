@@ -1,0 +1,28 @@
+"""A verb: a deploy file, what it can be asked for, and what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from deploys.run.options import Request
+
+R = TypeVar("R", bound=Request)
+
+
+@dataclass(frozen=True, slots=True)
+class Verb(Generic[R]):
+    """What `pyinfra inventory.py FILE` does, and `pmail-deploy NAME`.
+
+    groups: of hosts that it does something on. opening: it opens DNS providers, so their secrets
+    must be there. while_paused: it may change something while a rotation pauses mail.
+    pyinfra_options: more of them, by `pmail-deploy`.
+    """
+
+    name: str
+    file: str
+    request: type[R]
+    groups: tuple[str, ...] = ("mail_servers", "zones")
+    opening: bool = True
+    while_paused: bool = False
+    pyinfra_options: tuple[str, ...] = ()

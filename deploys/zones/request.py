@@ -1,0 +1,86 @@
+"""What runs of `deploys/dns.py`, `dns_export.py` and `dns_policy.py` are asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploys.run.options import Choice, File, Flag, Request, option
+from deploys.zones.export_text import FORMS
+from dns_providers.by_hand.panels import PANELS
+from dns_providers.publishing.ledger import LedgerError, read_backup
+from ground.words import Words
+from postmaster.settings import Site
+
+ACTIONS = ("publish", "plan", "undo", "adopt", "remove")
+
+
+@dataclass(frozen=True, slots=True)
+class DnsRequest(Request):
+    """action: one of ACTIONS. backup: file of the records that are put back, to undo."""
+
+    action: str = option("dns_action", Choice(ACTIONS), default="publish")
+    backup: str | None = option("undo", File(exists=True))
+
+    @property
+    def changes(self) -> bool:
+        """A plan does not."""
+        return self.action != "plan"
+
+    @property
+    def makes_keys(self) -> bool:
+        """Whether DKIM keys come first."""
+        return self.action in ("publish", "plan")
+
+    def problems(self, *, dry: bool) -> Iterable[Words]:
+        """Return why this makes no sense."""
+        if (self.action == "undo") is not bool(self.backup):
+            yield Words.of("dns.action.undo")
+        if self.action == "plan" and not dry:
+            yield Words.of("dns.action.plan")
+
+    def problems_in(self, site: Site) -> Iterable[Words]:
+        """Return why a backup cannot be put back."""
+        if not self.backup or not Path(self.backup).is_file():
+            return
+        try:
+            owner = read_backup(Path(self.backup))[0]
+        except LedgerError as error:
+            yield Words.of(error.message_id, **error.values)
+            return
+        if owner not in {each.name for each in site.zones}:
+            yield Words.of("dns.backup.no_zone", path=self.backup, zone=owner)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest(Request):
+    """form: table, zonefile or json. panel: web panel to write for. output: file to write."""
+
+    form: str = option("format", Choice(FORMS), "--format", default="table", help="cli.dns_format")
+    panel: str | None = option("panel", Choice(tuple(PANELS)), "--panel", help="cli.dns_panel")
+    output: str | None = option("output", File(), "--output", "-o", help="cli.dns_output")
+
+    @property
+    def changes(self) -> bool:
+        """No provider is asked; a key that is missing is made, and none is ever overwritten."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRequest(Request):
+    """read_only: the rights for `--dry` alone."""
+
+    read_only: bool = option(
+        "read_only", Flag(), "--read-only", default=False, help="cli.dns_read_only"
+    )
+
+    @property
+    def changes(self) -> bool:
+        """It only looks."""
+        return False
+
+    @property
+    def shown_dry(self) -> bool:
+        """It is shown by a run that is carried out."""
+        return False

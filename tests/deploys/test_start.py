@@ -1,0 +1,280 @@
+"""What is asked for is checked before anything is connected to; each ending has its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.api import Config, Inventory, OperationError, State
+from pyinfra.context import ctx_inventory, ctx_state
+
+from deploys.cli.verbs import DEPLOY, DNS, EXPORT, POLICY, QUEUE, ROTATE, VERBS, VERIFY
+from deploys.run.paths import state_dir
+from deploys.run.prepare import BadInput, Invocation, prepare, refuse_broken_inventory
+from deploys.run.verb import Verb
+from keys.journal import Journal
+from keys.rotation import KeyRef, Rules, Step, Strategy, after, begin
+
+REPOSITORY = Path(__file__).parents[2]
+SERVER = ("203.0.113.9", {"ipv4": "8.8.8.8", "domains": ["example.com"], "users": []})
+ZONE = ("@zone/example.com", {"dns_provider": "cloudflare", "cloudflare_token_env": "NOT_SET"})
+BY_HAND = ("@zone/example.com", {"dns_provider": "manual"})
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PMAIL_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("PMAIL_KEYS", str(tmp_path / "keys"))
+    monkeypatch.setenv("PMAIL_LANG", "en")
+    monkeypatch.delenv("PMAIL_OUTCOME", raising=False)
+
+
+@contextmanager
+def inventory(*hosts: Any, limit: tuple[str, ...] = (), **data: str) -> Iterator[None]:
+    """pyinfra's state when it has read an inventory, nobody is connected to."""
+    zones = [each for each in hosts if each in (ZONE, BY_HAND)]
+    servers = [each for each in hosts if each not in zones]
+    made = Inventory((hosts, {}), override_data=data, mail_servers=(servers, {}), zones=(zones, {}))
+    limited = [each for each in made if each.name in limit] if limit else None
+    state = State(made, Config(), initial_limit=limited)
+    with ctx_inventory.use(made), ctx_state.use(state):
+        yield
+
+
+def asked(verb: Verb[Any], *hosts: Any, **given: Any) -> Any:
+    """What a verb is prepared for, with pyinfra's options and `--data` as given."""
+    data, limit = given.get("data", {}), given.get("limit", ())
+    invocation = Invocation(
+        "inventory.py",
+        (verb.file,),
+        given.get("dry", False),
+        given.get("split", ()),
+        limit,
+        bool(limit),
+        data,
+    )
+    with inventory(*(hosts or (SERVER, BY_HAND)), limit=limit, **data):
+        return prepare(verb, invocation, VERBS)
+
+
+def refused(verb: Verb[Any], *hosts: Any, **given: Any) -> tuple[str, ...]:
+    with pytest.raises(BadInput) as error:
+        asked(verb, *hosts, **given)
+    return error.value.reasons
+
+
+def test_what_is_right_is_prepared_with_its_site_and_what_was_asked_for() -> None:
+    found = asked(ROTATE, data={"rotate_wait": "1", "rotate_domains": "example.com"})
+    assert found.asked.wait and found.asked.domains == ("example.com",)
+    assert [each.primary for each in found.site.servers] == ["example.com"]
+
+
+def test_words_of_the_inventorys_own_are_no_mistake_and_count_for_their_verb() -> None:
+    server = (SERVER[0], {**SERVER[1], "queue_hours": 7, "rotate_wait": 1, "_mine": 1})
+    assert asked(QUEUE, server, BY_HAND).asked.hours == 7
+    assert asked(DEPLOY, server, BY_HAND).site.servers
+    assert asked(QUEUE, server, BY_HAND, data={"queue_hours": "9"}).asked.hours == 9
+
+
+def test_a_word_that_a_verb_does_not_take_is_refused_with_those_that_it_takes() -> None:
+    for word in ("rotate_emergancy", "queue_json", "anything"):
+        (reason,) = refused(ROTATE, data={word: "1"})
+        assert word in reason and "rotate_emergency" in reason and "rotate_wait" in reason
+    assert asked(ROTATE, data={"ssh_user": "root", "_sudo": "true"})
+
+
+def test_all_mistakes_are_told_at_once_whatever_they_are_in() -> None:
+    zone = ("example.com", {"dns_provider": "rfc2136", "dns_srver": "ns1"})
+    server = (SERVER[0], {"domanis": ["example.com"], "userz": []})
+    with pytest.raises(BadInput) as error:
+        given = {"rotate_wait": "perhaps", "rotate_emergancy": "1"}
+        made = Inventory(([server, zone], {}), mail_servers=([server], {}), zones=([zone], {}))
+        invocation = Invocation("inventory.py", (), False, ("--serial",), (), False, given)
+        with ctx_inventory.use(made), ctx_state.use(State(made, Config())):
+            prepare(ROTATE, invocation, VERBS)
+    said = str(error.value)
+    for word in (
+        *("rotate_wait", "rotate_emergancy", "--serial", "@zone/example.com"),
+        *("did you mean dns_server?", "did you mean domains?", "did you mean users?"),
+    ):
+        assert word in said
+    assert "@zone/" in said and "is in no zone" not in said
+
+
+def test_a_limit_that_names_nobody_is_refused_also_beside_one_that_does() -> None:
+    for limit in (("nosuch",), (SERVER[0], "nosuch")):
+        (reason,) = refused(VERIFY, limit=limit)
+        assert "nosuch" in reason and SERVER[0] in reason
+
+
+def test_hosts_that_a_verb_does_nothing_on_are_refused() -> None:
+    assert "mail_servers" in refused(VERIFY, limit=(BY_HAND[0],))[0]
+    assert "zones" in refused(POLICY, limit=(SERVER[0],))[0]
+    assert asked(DEPLOY, limit=(BY_HAND[0],))
+
+
+def test_a_dry_run_of_what_only_looks_is_refused_where_it_would_show_nothing() -> None:
+    for verb, data in (
+        (VERIFY, {}),
+        (POLICY, {}),
+        (QUEUE, {}),
+        (ROTATE, {"rotate_action": "status"}),
+    ):
+        assert "--dry" in refused(verb, dry=True, data=data)[0]
+    for verb, data in (
+        (DEPLOY, {}),
+        (EXPORT, {}),
+        (DNS, {"dns_action": "plan"}),
+        (ROTATE, {}),
+        (QUEUE, {"queue_action": "delete", "queue_ids": "ABCDEF"}),
+    ):
+        assert asked(verb, dry=True, data=data)
+
+
+def test_a_plan_needs_a_dry_run() -> None:
+    assert "--dry" in refused(DNS, data={"dns_action": "plan"})[0]
+
+
+def test_a_domain_without_a_key_and_a_backup_of_another_site_are_refused(tmp_path: Path) -> None:
+    (reason,) = refused(ROTATE, data={"rotate_domains": "nosuch.test"})
+    assert "nosuch.test" in reason and "example.com" in reason
+    backup = tmp_path / "backup.json"
+    for content, word in (("{", "backup.json"), ('{"zone": "other.test", "changes": []}', "other")):
+        backup.write_text(content)
+        assert word in refused(DNS, data={"dns_action": "undo", "undo": str(backup)})[0]
+
+
+def test_only_who_opens_a_provider_needs_its_secret() -> None:
+    assert "NOT_SET" in refused(DNS, SERVER, ZONE)[0]
+    for verb in (VERIFY, EXPORT, POLICY):
+        assert asked(verb, SERVER, ZONE)
+
+
+def test_while_mail_is_paused_nothing_is_changed_but_by_the_rotation() -> None:
+    old, new = KeyRef("default", "default"), KeyRef("default@202611", "default")
+    rules = Rules(ttl=60, low_ttl=60, slack=30, keep=86400)
+    rotation = begin("example.com", Strategy.FIXED, old, new, rules, 1000.0)
+    while rotation.step is not Step.PUBLISH:
+        rotation = after(rotation, 1000.0)
+    assert rotation.paused
+    Journal(state_dir()).save(rotation)
+    changing = [verb for verb in VERBS if verb.request().changes]
+    assert {verb.name for verb in changing} == {"deploy", "users", "tls", "dns", "rotate-dkim"}
+    for verb in changing:
+        if verb is ROTATE:
+            assert asked(verb)
+            continue
+        with pytest.raises(OperationError, match="paused") as error:
+            asked(verb)
+        assert not isinstance(error.value, BadInput)
+    for verb in set(VERBS) - set(changing):
+        assert asked(verb)
+    assert asked(DNS, data={"dns_action": "plan"}, dry=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "word"),
+    [
+        ("a = 1\nmail_servers = [(]\n", 2, "mail_servers"),
+        ("\n\nx = {}['domains']\n", 3, "KeyError: 'domains'"),
+        ("import nosuch_module\n", 1, "nosuch_module"),
+        ("raise SystemExit(0)\n", 1, "SystemExit"),
+        ("x = '\0'\n", "-", "null"),
+    ],
+)
+def test_an_inventory_that_cannot_be_read_is_told_in_one_line(
+    tmp_path: Path, content: str, line: object, word: str
+) -> None:
+    path = tmp_path / "inventory.py"
+    path.write_text(content)
+    with pytest.raises(BadInput) as error:
+        refuse_broken_inventory(path)
+    (said,) = error.value.reasons
+    assert f"{path}, line {line}" in said and word in said and "\n" not in said
+
+
+# -- real runs -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `pmail-deploy`: exit status, what it said, the events of its outcome."""
+
+    status: int
+    said: str
+    events: list[dict[str, Any]]
+
+
+def pmail_deploy(folder: Path, content: str, *words: str) -> Run:
+    (folder / "inventory.py").write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-c", "from deploys.cli.main import main; main()", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PMAIL_OUTCOME": "outcome"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "Traceback" not in done.stderr + done.stdout
+    lines = (folder / "outcome").read_text().splitlines()
+    return Run(done.returncode, done.stderr + done.stdout, [json.loads(line) for line in lines])
+
+
+HERE = f"mail_servers = [{('@local', SERVER[1])!r}]\nzones = [{BY_HAND!r}]\n"
+ABORT = ("rotate-dkim", "--abort", "--domain", "example.com")
+
+
+def test_what_ends_well_is_done_and_its_changes_are_counted(tmp_path: Path) -> None:
+    done = pmail_deploy(tmp_path, HERE, "dns", "export", "--format", "json")
+    assert done.status == 0, done.said
+    kinds = [each["event"] for each in done.events]
+    assert kinds[0] == "began" and kinds.count("verdict") == 1
+    assert {"operation", "step", "barrier"} <= set(kinds)
+    last = done.events[-1]
+    assert (last["verdict"], last["changes"]["hosts"]) == ("done", {"@local": 1})
+    assert not (tmp_path / "state" / "site.lock").exists()
+
+
+def test_an_unreachable_host_is_a_failure_and_named(tmp_path: Path) -> None:
+    server = ("127.0.0.1", {**SERVER[1], "ssh_port": 1})
+    content = f"mail_servers = [{server!r}]\nzones = [{BY_HAND!r}]\n"
+    done = pmail_deploy(tmp_path, content, "verify", "--json", "report.json")
+    assert done.status == 1 and done.events[-1]["verdict"] == "failed"
+    assert done.events[-1]["failed"] == ["127.0.0.1"]
+    assert not (tmp_path / "report.json").exists()
+
+
+def test_typos_are_told_before_anybody_is_connected_to(tmp_path: Path) -> None:
+    server = ("192.0.2.1", {"domanis": ["example.com"]})
+    content = f"mail_servers = [{server!r}]\nzones = ['example.com']\n"
+    done = pmail_deploy(tmp_path, content, "deploy", "-y", "--limit", "nosuch")
+    assert done.status == 2 and done.events[-1]["verdict"] == "bad-input"
+    for word in ("did you mean domains?", "@zone/example.com", "nosuch"):
+        assert word in done.said
+    assert "Connecting" not in done.said and not (tmp_path / "state").exists()
+
+
+def test_an_inventory_that_is_no_python_is_bad_input(tmp_path: Path) -> None:
+    done = pmail_deploy(tmp_path, "mail_servers = [\n", "verify")
+    assert done.status == 2 and "inventory.py, line 1" in done.said
+
+
+def test_a_question_that_nobody_answers_changes_nothing_and_is_bad_input(tmp_path: Path) -> None:
+    done = pmail_deploy(tmp_path, HERE, *ABORT)
+    assert done.status == 2 and "Run again with -y" in done.said
+    assert "operation" not in [each["event"] for each in done.events]
+
+
+def test_what_is_left_open_is_a_failure_and_told(tmp_path: Path) -> None:
+    done = pmail_deploy(tmp_path, HERE, *ABORT, "-y")
+    assert done.status == 1
+    assert [each["host"] for each in done.events[-1]["left"]] == ["@local"]
