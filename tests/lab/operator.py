@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pprint
 import re
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from keys.store import KeyStore
 
@@ -122,6 +124,30 @@ class Operator:
             check=False,
         )
         return Run(done.returncode, _COLOUR.sub("", done.stdout))
+
+    def pmail_deploy(self, *words: str) -> Run:
+        """Run `pmail-deploy` as a user does, in the site's folder; its outcome is in `outcome`."""
+        self.write_inventory()
+        program = [sys.executable, "-c", "from deploys.cli.main import main; main()"]
+        own = {"PYTHONPATH": str(REPOSITORY), "PMAIL_OUTCOME": str(self.folder / "outcome")}
+        done = subprocess.run(
+            self.in_lab([*program, *words]),
+            cwd=self.folder,
+            env=self.environment(own),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        return Run(done.returncode, _COLOUR.sub("", done.stdout))
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """The last line of the last `pmail-deploy`'s outcome: the verdict."""
+        last: dict[str, Any] = json.loads((self.folder / "outcome").read_text().splitlines()[-1])
+        return last
 
     def start(
         self,

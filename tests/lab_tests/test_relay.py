@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import smtplib
+from pathlib import Path
 from typing import Any
 
 import dkim
@@ -24,6 +25,22 @@ pytestmark = pytest.mark.lab
 GOOD = ("pass", "pass", "pass")
 
 
+def verified(site: Site, *options: str) -> tuple[int, str]:
+    """Run `pmail-deploy verify --json`: its exit status and verdict."""
+    report = site.operator.folder / "report.json"
+    report.unlink(missing_ok=True)
+    done = site.operator.pmail_deploy("verify", "--json", str(report), *options)
+    outcome = site.operator.outcome
+    made = [each["path"] for each in outcome["reports"]]
+    assert report.exists() is bool(made), done.output
+    if made:
+        assert json.loads(report.read_text())["reports"] == [
+            json.loads(Path(path).read_text()) for path in made
+        ]
+    assert outcome["changes"]["count"] == 0
+    return done.status, outcome["verdict"]
+
+
 def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> None:
     site, server = relayed
     assert site.not_green(server) == []
@@ -37,9 +54,17 @@ def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> N
     sink = "/usr/local/sbin/smtp-sink"
     slow = """'#!/bin/sh\\nexec /usr/sbin/smtp-sink -W data:2 "$@"\\n'"""
     server.host.run(f"printf {slow} > {sink} && chmod 755 {sink}", check=True)
-    assert site.operator.run("deploys/verify.py").status == 0
+    assert verified(site) == (0, "done")
     assert site.not_green(server) == []
     server.host.run(f"rm {sink}", check=True)
+
+    # What could not be checked is neither right nor wrong; what was not asked for is not checked.
+    resolvers = server.data.get("resolvers")
+    server.data["resolvers"] = ["198.51.100.99"]
+    assert verified(site) == (3, "unknown")
+    server.data["resolvers"] = resolvers
+    assert verified(site, "--limit", "nosuch") == (2, "bad-input")
+    assert verified(site, "--dry") == (2, "bad-input")
 
     # Other people's firewall work leaves every way open, and PMail running.
     starts = site.starts(server)
@@ -54,7 +79,7 @@ def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> N
     # The rules in PMail's network are gone: its mail goes nowhere, not past Postfix.
     in_there = "nsenter --net=/run/netns/pmail"
     server.host.run(f"{in_there} nft flush ruleset", check=True)
-    assert site.operator.run("deploys/verify.py").status != 0
+    assert verified(site) == (1, "failed")
     assert "OUT-01" in {result["check"] for result in site.not_green(server)}
     server.host.run("systemctl reload pmail-deploy-net", check=True)
 
