@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,18 +16,7 @@ import click
 
 from deploys.cli.init_inventory import Answers, inventory_text
 from deploys.cli.parameters import asked, common, parameters
-from deploys.cli.verbs import (
-    DEPLOY,
-    DNS,
-    EXPORT,
-    POLICY,
-    PREFLIGHT,
-    QUEUE,
-    ROTATE,
-    TLS,
-    USERS,
-    VERIFY,
-)
+from deploys.cli.verbs import DNS, EXPORT, POLICY, ROTATE, VERBS, VERIFY
 from deploys.run import options, outcome
 from deploys.run.options import Request
 from deploys.run.outcome import ReportMade, Verdict, exit_status
@@ -106,12 +95,11 @@ def _complain(message_id: str, **values: object) -> None:
     click.secho(text(message_id, **values), fg="red", err=True)
 
 
-def _add(
-    name: str, help: str, callback: Callable[..., None], *more: Iterable[click.Parameter]
-) -> None:
-    """Add a verb. help: message id. more: parameters beside those that every verb has."""
-    params = [*common(), *(each for some in more for each in some)]
-    main.add_command(click.Command(name, callback=callback, params=params, help=text(help)))
+def _add(verb: Verb[Any], callback: Callable[..., None], more: list[click.Parameter]) -> None:
+    """Add a verb. more: parameters beside those that every verb has."""
+    described = text(verb.help) if verb.help else None
+    params = [*common(), *more]
+    main.add_command(click.Command(verb.name, callback=callback, params=params, help=described))
 
 
 def _runs(verb: Verb[Any]) -> Callable[..., None]:
@@ -164,41 +152,36 @@ def _rotate(status: bool, abort: bool, **given: Any) -> None:
     sys.exit(run_deploy(ROTATE, asked(ROTATE.request, given), given).status)
 
 
-_add("deploy", "cli.deploy", _runs(DEPLOY), parameters(DEPLOY.request))
-_add("preflight", "cli.preflight", _runs(PREFLIGHT), parameters(PREFLIGHT.request))
-_add("users", "cli.users", _runs(USERS), parameters(USERS.request))
-_add("tls", "cli.tls", _runs(TLS), parameters(TLS.request))
-_add("queue", "cli.queue", _runs(QUEUE), parameters(QUEUE.request))
-_add(
-    "verify",
-    "cli.verify",
-    _verify,
-    parameters(VERIFY.request),
-    [click.Option(["--json", "json_file"], type=click.Path(dir_okay=False), help=text("cli.json"))],
+# What `pmail-deploy` gives more than the options of the request, or otherwise.
+_JSON = click.Option(
+    ["--json", "json_file"], type=click.Path(dir_okay=False), help=text("cli.json")
 )
+_ACTION = click.Argument(
+    ["action"], type=click.Choice((*ACTIONS, "export", "policy")), default="publish"
+)
+_add(VERIFY, _verify, [*parameters(VERIFY.request), _JSON])
 _add(
-    "dns",
-    "cli.dns",
+    DNS,
     _dns,
     [
-        click.Argument(
-            ["action"], type=click.Choice((*ACTIONS, "export", "policy")), default="publish"
-        )
+        _ACTION,
+        *parameters(DNS.request, without=("action",)),
+        *parameters(EXPORT.request),
+        *parameters(POLICY.request),
     ],
-    parameters(DNS.request, without=("action",)),
-    parameters(EXPORT.request),
-    parameters(POLICY.request),
 )
 _add(
-    "rotate-dkim",
-    "cli.rotate",
+    ROTATE,
     _rotate,
-    parameters(ROTATE.request, without=("action",)),
     [
+        *parameters(ROTATE.request, without=("action",)),
         click.Option(["--status"], is_flag=True, help=text("cli.rotate_status")),
         click.Option(["--abort"], is_flag=True, help=text("cli.rotate_abort")),
     ],
 )
+for _each in VERBS:
+    if _each.help and _each.name not in main.commands:
+        _add(_each, _runs(_each), parameters(_each.request))
 
 
 @main.command("init", help=text("cli.init"))

@@ -11,19 +11,20 @@ from deploys.zones.request import DnsRequest, ExportRequest, PolicyRequest
 
 _SERVERS, _ZONES = ("mail_servers",), ("zones",)
 
-DEPLOY = Verb("deploy", "deploys/bootstrap.py", Request)
-PREFLIGHT = Verb("preflight", "deploys/preflight.py", Look, _SERVERS)
-USERS = Verb("users", "deploys/users.py", Request, _SERVERS)
-TLS = Verb("tls", "deploys/tls.py", Request, _SERVERS)
-VERIFY = Verb("verify", "deploys/verify.py", VerifyRequest, _SERVERS, opening=False)
-DNS = Verb("dns", "deploys/dns.py", DnsRequest)
-EXPORT = Verb("dns export", "deploys/dns_export.py", ExportRequest, _ZONES, opening=False)
-POLICY = Verb("dns policy", "deploys/dns_policy.py", PolicyRequest, _ZONES, opening=False)
-QUEUE = Verb("queue", "deploys/queue.py", QueueRequest, _SERVERS)
+DEPLOY = Verb("deploy", "deploys/bootstrap.py", Request, "cli.deploy")
+PREFLIGHT = Verb("preflight", "deploys/preflight.py", Look, "cli.preflight", _SERVERS)
+USERS = Verb("users", "deploys/users.py", Request, "cli.users", _SERVERS)
+TLS = Verb("tls", "deploys/tls.py", Request, "cli.tls", _SERVERS)
+VERIFY = Verb("verify", "deploys/verify.py", VerifyRequest, "cli.verify", _SERVERS, opening=False)
+DNS = Verb("dns", "deploys/dns.py", DnsRequest, "cli.dns")
+EXPORT = Verb("dns export", "deploys/dns_export.py", ExportRequest, groups=_ZONES, opening=False)
+POLICY = Verb("dns policy", "deploys/dns_policy.py", PolicyRequest, groups=_ZONES, opening=False)
+QUEUE = Verb("queue", "deploys/queue.py", QueueRequest, "cli.queue", _SERVERS)
 ROTATE = Verb(
     "rotate-dkim",
     "deploys/rotate_dkim.py",
     RotationRequest,
+    "cli.rotate",
     while_paused=True,
     # A host that is not there keeps its old key and stops nobody else's rotation.
     pyinfra_options=("--fail-percent", "100"),

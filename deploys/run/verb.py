@@ -14,14 +14,16 @@ R = TypeVar("R", bound=Request)
 class Verb(Generic[R]):
     """What `pyinfra inventory.py FILE` does, and `pmail-deploy NAME`.
 
-    groups: of hosts that it does something on. opening: it opens DNS providers, so their secrets
-    must be there. while_paused: it may change something while a rotation pauses mail.
-    pyinfra_options: more of them, by `pmail-deploy`.
+    help: message id; a verb without one is a word of another. groups: of hosts that it does
+    something on. opening: it opens DNS providers, so their secrets must be there. while_paused: it
+    may change something while a rotation pauses mail. pyinfra_options: more of them, by
+    `pmail-deploy`.
     """
 
     name: str
     file: str
     request: type[R]
+    help: str | None = None
     groups: tuple[str, ...] = ("mail_servers", "zones")
     opening: bool = True
     while_paused: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from pyinfra.api import Config, Inventory, OperationError, State
 from pyinfra.context import ctx_inventory, ctx_state
 
+from deploys.cli import verbs
 from deploys.cli.verbs import DEPLOY, DNS, EXPORT, POLICY, QUEUE, ROTATE, VERBS, VERIFY
 from deploys.run.paths import state_dir
 from deploys.run.prepare import BadInput, Invocation, prepare, refuse_broken_inventory
@@ -199,6 +201,22 @@ def test_an_inventory_that_cannot_be_read_is_told_in_one_line(
         refuse_broken_inventory(path)
     (said,) = error.value.reasons
     assert f"{path}, line {line}" in said and word in said and "\n" not in said
+
+
+def test_all_that_a_deploy_file_does_stands_in_the_frame_of_its_verb() -> None:
+    files = {path.name: path for path in (REPOSITORY / "deploys").glob("*.py")}
+    del files["__init__.py"]
+    framed = {}
+    for name, path in files.items():
+        *imports, last = ast.parse(path.read_text()).body[1:]
+        assert all(isinstance(each, ast.ImportFrom) for each in imports), name
+        assert isinstance(last, ast.With)
+        framed[name] = ast.unparse(last.items[0].context_expr)
+    assert framed == {
+        Path(verb.file).name: f"frame({name})"
+        for name, verb in vars(verbs).items()
+        if isinstance(verb, Verb)
+    }
 
 
 # -- real runs -------------------------------------------------------------------------------------
