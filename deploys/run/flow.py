@@ -19,19 +19,16 @@ from pyinfra.api.operation import OperationMeta
 from deploys.run import paths
 from deploys.run.outcome import recorder
 from ground.private_files import lock_file, private_folder, try_lock
-from ground.words import family, text
+from ground.words import text
 
-_POINTS = family(
-    "flow.name",
-    (
-        "preflight_done",
-        "keys_ready",
-        "dns_published",
-        "dns_visible",
-        "servers_up",
-        "mx_published",
-    ),
-)
+_POINTS = {
+    "preflight_done": "flow.name.preflight_done",
+    "keys_ready": "flow.name.keys_ready",
+    "dns_published": "flow.name.dns_published",
+    "dns_visible": "flow.name.dns_visible",
+    "servers_up": "flow.name.servers_up",
+    "mx_published": "flow.name.mx_published",
+}
 
 _held: list[IO[str]] = []
 
