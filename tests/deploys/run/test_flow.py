@@ -27,7 +27,7 @@ def step(line, fails=False):
             journal.write(f"{line} {host.name}\\n")
     yield FunctionCommand(work, (), {})
 
-flow.begin(name="Begin", alone=True)
+flow.begin(name="Begin", alone=ALONE)
 step(name="Above", line="above", fails=host.name == FAILING)
 flow.barrier("keys_ready")
 step(name="Below", line="below")
@@ -43,10 +43,12 @@ class Run:
     steps: tuple[str, ...]
 
 
-def run(folder: Path, *options: str, failing: str = "", answer: str = "") -> Run:
+def run(
+    folder: Path, *options: str, failing: str = "", answer: str = "", alone: bool = True
+) -> Run:
     journal = folder / "journal"
     (folder / "inventory.py").write_text(INVENTORY)
-    head = f"JOURNAL = {str(journal)!r}\nFAILING = {failing!r}\n"
+    head = f"JOURNAL = {str(journal)!r}\nFAILING = {failing!r}\nALONE = {alone}\n"
     (folder / "run.py").write_text(head + DEPLOY)
     done = subprocess.run(
         [sys.executable, "-m", "pyinfra", folder / "inventory.py", folder / "run.py", *options],
@@ -82,7 +84,7 @@ def test_the_barrier_itself_notices_a_split_run(tmp_path: Path, option: str) -> 
     assert "below" not in steps[:2] and (option == "--no-wait" or "below" not in steps)
 
 
-def test_a_second_run_on_the_same_site_is_refused_while_the_first_one_works(
+def test_a_second_run_on_the_same_site_is_refused_while_the_first_works_unless_it_only_looks(
     tmp_path: Path,
 ) -> None:
     holder = subprocess.Popen(
@@ -101,8 +103,10 @@ def test_a_second_run_on_the_same_site_is_refused_while_the_first_one_works(
     try:
         assert holder.stdout.readline() == b"held\n"
         done = run(tmp_path, "-y")
+        looks = run(tmp_path, "-y", alone=False)
     finally:
         holder.stdin.close()
         holder.wait(timeout=30)
     assert done.status != 0
     assert "site.lock" in done.output and done.steps == ()
+    assert looks.status == 0 and looks.steps
