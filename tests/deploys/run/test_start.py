@@ -25,7 +25,7 @@ from deploys.run.verb import Verb
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rules, Step, Strategy, after, begin
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 SERVER = ("203.0.113.9", {"ipv4": "8.8.8.8", "domains": ["example.com"], "users": []})
 ZONE = ("@zone/example.com", {"dns_provider": "cloudflare", "cloudflare_token_env": "NOT_SET"})
 BY_HAND = ("@zone/example.com", {"dns_provider": "manual"})
