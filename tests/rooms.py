@@ -132,7 +132,8 @@ def reduced(arrows: Iterable[Arrow]) -> set[Arrow]:
     below: dict[str, set[str]] = {}
     for room in ROOMS:
         direct = {there for here, there in every if here == room}
-        below[room] = direct.union(*(below[each] for each in direct))
+        # What points up has no floor below it yet; `upward` tells of it.
+        below[room] = direct.union(*(below.get(each, set()) for each in direct))
     return {
         (here, there)
         for here, there in every

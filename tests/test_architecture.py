@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -27,8 +26,7 @@ def exists(path: str) -> bool:
 @pytest.mark.parametrize("name", DOCS)
 def test_the_drawing_of_rooms_is_the_code_s(name: str) -> None:
     shown = FENCE.findall(text(name))[0]
-    # Else: python -m tests.rooms prints it as it should be.
-    assert shown == drawing(arrows_of(sources()))
+    assert shown == drawing(arrows_of(sources())), "python -m tests.rooms prints it as it is"
 
 
 @pytest.mark.parametrize("name", DOCS)
@@ -49,4 +47,3 @@ def test_both_languages_name_the_same_paths() -> None:
 def test_only_arrows_that_no_other_way_replaces_are_drawn() -> None:
     arrows = {("deploys", "deploys/run"), ("deploys/run", "ground"), ("deploys", "ground")}
     assert reduced(arrows) == {("deploys", "deploys/run"), ("deploys/run", "ground")}
-    assert Path(ROOT, "docs").is_dir()
