@@ -210,6 +210,10 @@ class MailServer:
         """The primary mail domain."""
         return self.domains[0].name
 
+    def domain(self, name: str) -> MailDomain:
+        """Its mail domain of this name (A-labels). Raises KeyError."""
+        return {each.name: each for each in self.domains}[name]
+
     @property
     def mail_host(self) -> str:
         """MX target, PTR and (where the outbound mode can) EHLO name of all its domains."""

@@ -25,7 +25,7 @@ from deploys.run.verb import Verb
 from deploys.zones.request import ACTIONS
 from dns_providers.registry import PROVIDERS, asked_for
 from ground.words import say, text
-from postmaster.report import VERSION
+from postmaster.report.json import VERSION
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _FAILED, _BAD_INPUT = exit_status(Verdict.FAILED), exit_status(Verdict.BAD_INPUT)

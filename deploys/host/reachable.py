@@ -9,7 +9,7 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 
 from deploys.run import flow
-from ground.words import text
+from ground.words import family, text
 from postmaster.settings import MailServer
 from probes.world import smtp, tcp
 from probes.world.dns import Resolvers
@@ -18,6 +18,7 @@ from probes.world.tcp import Reach
 
 PORTS = (25, 443, 465, 993)
 _TRIES = 5
+_NO_GREETING = family("reach.port25", Reach)
 
 
 @operation()
@@ -55,7 +56,7 @@ def not_answering(server: MailServer) -> str | None:
             host.log_styled(f"  {text('reach.own_network', address=server.ipv4)}", fg="yellow")
             return None
         return text("reach.own_network_closed", address=server.ipv4)
-    return text(f"reach.port25.{reach.value}", host=server.mail_host, address=server.ipv4, port=25)
+    return text(_NO_GREETING[reach], host=server.mail_host, address=server.ipv4, port=25)
 
 
 def _greets(address: str, port: int) -> tuple[Reach, str]:

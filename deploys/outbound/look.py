@@ -23,10 +23,8 @@ from probes.world.dns import Resolvers
 _HOURS = 24  # of deliveries that the checks look at
 
 
-def relay_view(host: Host, server: MailServer) -> RelayView | None:
-    """Return what the relay shows, or None where the outbound mode has none."""
-    if not mode_of(server).relayed:
-        return None
+def relay_view(host: Host, server: MailServer) -> RelayView:
+    """Return what the relay shows, where the outbound mode has one."""
     reply = read(host, relay.script(USER, edge.NAMESPACE_FILE))
     if not reply.ok:
         return RelayView(False)

@@ -12,32 +12,27 @@ from deploys.host.files import Wanted
 from deploys.host.pmail_layout import MARK
 from deploys.host.remote import read
 from deploys.outbound import configure
-from ground.words import Words
-from postmaster.checks.results import Result, Status
+from postmaster.checks.preflight import Kept, Password
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Smarthost
 
 
-def findings(host: Host, server: MailServer) -> tuple[Result, ...]:
-    """PRE-13: each smarthost's password is here, for its owner only, or on the host already."""
+def passwords(host: Host, server: MailServer) -> tuple[Password, ...]:
+    """Return where each smarthost's password is: here, or on the host from an earlier run."""
     if mode_of(server).sends_from != "provider":
         return ()
     return tuple(
-        _finding(host, number, smarthost)
-        for number, smarthost in enumerate(server.relay.smarthosts)
+        Password(each.host, each.user, _source(each), _kept(host, number, each))
+        for number, each in enumerate(server.relay.smarthosts)
     )
 
 
-def _finding(host: Host, number: int, smarthost: Smarthost) -> Result:
-    values = {"source": _source(smarthost), "user": smarthost.user}
-    id, status = "password", Status.PASS
+def _kept(host: Host, number: int, smarthost: Smarthost) -> Kept:
     if _exposed(smarthost):
-        id, status = "password_exposed", Status.FAIL
-    elif _password(smarthost) is None and not _same_account(host, number, smarthost):
-        id, status = "no_password", Status.FAIL
-    remedy = None if status is Status.PASS else Words.of(f"preflight.{id}.remedy", **values)
-    seen = Words.of(f"preflight.{id}", **values)
-    return Result("PRE-13", smarthost.host, status, seen, remedy, False)
+        return Kept.EXPOSED
+    if _password(smarthost) is None and not _same_account(host, number, smarthost):
+        return Kept.MISSING
+    return Kept.KNOWN
 
 
 def files(server: MailServer) -> list[Wanted]:

@@ -29,7 +29,8 @@ from keys.dkim import month
 from keys.journal import Journal
 from keys.rotation import KeyRef, Problem, Rotation, Rules, Step, Strategy
 from keys.store import KeyStoreError
-from postmaster.checks.results import Result, Status
+from postmaster.checks import gate
+from postmaster.checks.results import Result
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer
 
@@ -38,8 +39,6 @@ Effect = Callable[[State, Host, Rotation, Tell], Outcome]  # of the rotation's s
 Checks = Callable[[Host], tuple[Result, ...]]
 RulesOf = Callable[[SigningKey, KeyRef], Rules]
 
-_GATE = frozenset({"SPF", "DKIM", "DMARC", "PROP", "DEL"})
-_NOT_GREEN = frozenset({Status.FAIL, Status.UNKNOWN})
 _TELL_EVERY = 30.0  # seconds
 
 
@@ -249,27 +248,9 @@ def _not_now(server: MailServer, signing: SigningKey, request: Request) -> str |
 
 def _red(results: list[Result], domain: str, server: MailServer) -> list[str]:
     """The checks that must be green before a domain's key is touched, and are not."""
-    others = {each.name for each in server.domains} - {domain}
-    found = [
-        each
-        for each in results
-        if each.check.partition("-")[0] in _GATE
-        and each.status in _NOT_GREEN
-        and not _about(each.subject, others, domain)
-    ]
-    lines = [f"{each.check} {each.subject}: {say(each.seen)}" for each in found]
+    found = gate.in_the_way(results, server.domain(domain))
+    lines = [f"{each.rule.id} {each.subject}: {say(each.seen)}" for each in found]
     return [text("rotation.not_green", domain=domain), *lines] if lines else []
-
-
-def _about(subject: str, others: set[str], domain: str) -> bool:
-    """Whether a result is about another domain of the server."""
-    words = subject.replace("/", " ").split()
-    named = [
-        each
-        for each in (*others, domain)
-        if any(word == each or word.endswith(f".{each}") for word in words)
-    ]
-    return bool(named) and max(named, key=len) != domain
 
 
 def _planned(server: MailServer, signing: SigningKey, request: Request, rules: RulesOf) -> Rotation:

@@ -14,9 +14,11 @@ from deploys.host.remote import read
 from deploys.outbound import smarthosts
 from deploys.run import flow
 from ground.words import text
-from postmaster.checks import preflight as checks
+from postmaster.checks import areas
+from postmaster.checks.preflight import Bare
 from postmaster.checks.results import Result, Status
-from postmaster.report import Report, table
+from postmaster.report.model import Report
+from postmaster.report.text import table
 from postmaster.settings import MailServer
 from probes.host import fitness
 from probes.host.fitness import Exchange
@@ -46,8 +48,8 @@ def examine(server: MailServer) -> tuple[Result, ...]:
     script = fitness.script(_exchanges(server))
     started = time.time()  # the script looks at the clock first, and waits for others then
     reply = read(host, script)
-    seen = checks.judge(fitness.parse(reply.stdout), server, started)
-    return (*seen, *smarthosts.findings(host, server))
+    seen = fitness.parse(reply.stdout)
+    return areas.of_bare_host(Bare(server, seen, started, smarthosts.passwords(host, server)))
 
 
 def _exchanges(server: MailServer) -> tuple[Exchange, ...]:

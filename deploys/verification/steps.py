@@ -35,18 +35,19 @@ from ground.words import error_text, text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
 from postmaster import dkim
-from postmaster.checks import dns_records, relay, service, transport
-from postmaster.checks import edge as edge_checks
-from postmaster.checks import propagation as propagation_checks
-from postmaster.checks.propagation import RecordView, ResolverView, ZoneView
+from postmaster.checks import areas
 from postmaster.checks.results import Result, Status
+from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
 from postmaster.desired import desired
 from postmaster.outbound import mode_of
-from postmaster.report import Report, summary, table, to_record
+from postmaster.report.json import to_record
+from postmaster.report.model import Report
+from postmaster.report.text import summary, table
 from postmaster.settings import MailServer, Site
 from probes.host import edge as edge_probe
 from probes.host import state as host_probe
 from probes.host.edge import EdgeView
+from probes.host.relay import RelayView
 from probes.host.state import HostView
 from probes.world import dns
 from probes.world.dns import Resolvers
@@ -77,18 +78,19 @@ def verify(server: MailServer, site: Site) -> Generator[FunctionCommand, None, N
 
 
 def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
-    """Return the results of all checks of one server."""
-    stored = _stored_keys(server)
-    zones = [_zone_view(zone, server, site) for zone in _zones(server, site)]
-    on_host = host_view(host, server)
-    view = observe(target(server))
-    return (
-        *propagation_checks.all_checks(zones),
-        *dns_records.all_checks(view, server, on_host, stored),
-        *transport.all_checks(view, server),
-        *service.all_checks(on_host, server),
-        *relay.all_checks(look.relay_view(host, server), server, view.reverse),
-        *edge_checks.all_checks(edge_view(host, server), server),
+    """Return the results of all rules that apply to one server."""
+    relayed = mode_of(server).relayed
+    return areas.of_server(
+        Seen(
+            server=server,
+            stored=_stored_keys(server),
+            zones=tuple(_zone_view(zone, server, site) for zone in _zones(server, site)),
+            host=host_view(host, server),
+            world=observe(target(server)),
+            relay=look.relay_view(host, server) if relayed else RelayView(False),
+            edge=edge_view(host, server) if relayed else EdgeView(False),
+            now=datetime.now(UTC),  # last: nothing that was seen is of later
+        )
     )
 
 
@@ -132,10 +134,8 @@ def host_view(host: Host, server: MailServer) -> HostView:
     return host_probe.parse(reply.stdout, admin_problem(host, server) or "", now)
 
 
-def edge_view(host: Host, server: MailServer) -> EdgeView | None:
-    """Return what stands before PMail shows, or None where the outbound mode has nothing there."""
-    if not mode_of(server).relayed:
-        return None
+def edge_view(host: Host, server: MailServer) -> EdgeView:
+    """Return what stands before PMail shows, where the outbound mode has something there."""
     script = edge_probe.script(
         units(server),
         edge_layout.STAMPS,

@@ -4,165 +4,191 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from typing import Any
 
 from ground.words import Words
-from keys.dkim import DkimPublicKey, KeyFormatError, public_from_data
+from keys.dkim import KeyFormatError, public_from_data
 from postmaster import dkim, dmarc
 from postmaster import spf as spf_records
-from postmaster.checks.results import Result, Status
-from postmaster.outbound import mode_of
+from postmaster.checks import rules, subjects
+from postmaster.checks.results import Judgement, failed, passed, unknown, warned
+from postmaster.checks.runner import Check
+from postmaster.checks.seen import Seen
+from postmaster.checks.subjects import Subject
+from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer
 from postmaster.spf import address_term
-from probes.host.state import HostView
 from probes.world.dns import Answer, Reverse, exchanges, texts
-from probes.world.server import DomainView, ServerView
+from probes.world.server import DomainView
 from probes.world.spf import SpfView
 
 
-def unanswered(check: str, answer: Answer, subject: str) -> Result:
+def unanswered(name: str) -> Judgement:
     """DNS gave no answer: nothing is known."""
-    return Result(
-        check, subject, Status.UNKNOWN, Words.of("checks.dns.no_answer", name=answer.owner)
-    )
+    return unknown(Words.of("checks.dns.no_answer", name=name))
 
 
-def mx(view: DomainView, server: MailServer) -> Result:
+def _domains(seen: Seen) -> Iterator[tuple[Subject, DomainView]]:
+    for view in seen.world.domains:
+        yield subjects.of_domain(seen.server.domain(view.domain)), view
+
+
+def mx(view: DomainView, seen: Seen) -> Judgement:
     """MX-07: mail for the domain comes to us, and to nobody else."""
-    wanted = Words.of("checks.mx.remedy", domain=view.domain, host=server.mail_host)
+    wanted = Words.of("checks.mx.remedy", domain=view.domain, host=seen.server.mail_host)
     if not view.mx.outcome.known:
-        return unanswered("MX-07", view.mx, view.domain)
+        return unanswered(view.mx.owner)
     names = exchanges(view.mx)
     if not names:
-        return Result("MX-07", view.domain, Status.FAIL, Words.of("checks.mx.none"), wanted)
-    ours = set(server.addresses)
+        return failed(Words.of("checks.mx.none"), wanted)
+    ours = set(seen.server.addresses)
     foreign = [name for name, found in view.mx_addresses if not set(found) & ours]
     hosts = ", ".join(names)
     if len(foreign) == len(names):
-        seen = Words.of("checks.mx.foreign", hosts=hosts)
-        return Result("MX-07", view.domain, Status.FAIL, seen, wanted)
+        return failed(Words.of("checks.mx.foreign", hosts=hosts), wanted)
     if foreign:
-        seen = Words.of("checks.mx.mixed", hosts=", ".join(foreign))
-        return Result("MX-07", view.domain, Status.WARN, seen, wanted)
-    return Result("MX-07", view.domain, Status.PASS, Words.of("checks.mx.ours", hosts=hosts))
+        return warned(Words.of("checks.mx.mixed", hosts=", ".join(foreign)), wanted)
+    return passed(Words.of("checks.mx.ours", hosts=hosts))
 
 
-def spf(view: SpfView) -> Result:
+def _senders(seen: Seen) -> Iterator[tuple[Subject, SpfView]]:
+    """Each domain from each address; and the mail host, which bounces come from."""
+    for view in seen.world.domains:
+        for each in view.spf:
+            yield (
+                subjects.of_sender(seen.server.domain(view.domain), each.domain, each.address),
+                each,
+            )
+    for each in seen.world.mail_host_spf:
+        yield subjects.of_sender(seen.server.domains[0], each.domain, each.address), each
+
+
+def spf(view: SpfView, _: Seen) -> Judgement:
     """SPF-03: a receiver's SPF check passes for an address that we send from."""
-    subject = f"{view.domain} {view.address}"
     seen = Words.of("checks.spf.result", result=view.result, ehlo=view.ehlo, reason=view.reason)
     if view.result == "pass":
-        return Result("SPF-03", subject, Status.PASS, seen)
+        return passed(seen)
     if view.result == "temperror":
-        return Result("SPF-03", subject, Status.UNKNOWN, seen)
-    remedy = Words.of("checks.spf.remedy", domain=view.domain, term=address_term(view.address))
-    return Result("SPF-03", subject, Status.FAIL, seen, remedy)
+        return unknown(seen)
+    term = address_term(view.address)
+    return failed(seen, Words.of("checks.spf.remedy", domain=view.domain, term=term))
 
 
-def spf_include(answer: Answer) -> Result:
+def _includes(seen: Seen) -> Iterator[tuple[Subject, Answer]]:
+    for answer in seen.world.spf_includes:
+        yield subjects.of_include(answer.owner), answer
+
+
+def spf_include(answer: Answer, _: Seen) -> Judgement:
     """SPF-07: a domain that our SPF includes has one SPF record; else ours is an error."""
     if not answer.outcome.known:
-        return unanswered("SPF-07", answer, answer.owner)
+        return unanswered(answer.owner)
     found = [value for value in answer.values if spf_records.is_spf(value)]
     seen = Words.of("checks.spf.include", count=len(found))
     if len(found) == 1:
-        return Result("SPF-07", answer.owner, Status.PASS, seen)
-    remedy = Words.of("checks.spf.include_remedy", name=answer.owner)
-    return Result("SPF-07", answer.owner, Status.FAIL, seen, remedy)
+        return passed(seen)
+    return failed(seen, Words.of("checks.spf.include_remedy", name=answer.owner))
 
 
-def dmarc_checks(view: DomainView, server: MailServer) -> Iterator[Result]:
-    """DMARC-01: there is exactly one record; DMARC-02: it parses."""
-    owner = dmarc.owner(view.domain)
-    if not view.dmarc.outcome.known:
-        yield unanswered("DMARC-01", view.dmarc, owner)
-        yield Result("DMARC-02", owner, Status.SKIP, Words.of("checks.skip.dmarc"))
-        return
+def _dmarc_records(seen: Seen) -> Iterator[tuple[Subject, DomainView]]:
+    for view in seen.world.domains:
+        yield (
+            subjects.of_record(dmarc.owner(view.domain), "TXT", seen.server.domain(view.domain)),
+            view,
+        )
+
+
+def _dmarc_found(view: DomainView) -> list[bytes]:
+    return [data for data in texts(view.dmarc) if dmarc.is_dmarc(data)]
+
+
+def _dmarc_remedy(view: DomainView, server: MailServer) -> Words:
     wanted = dmarc.build(server.dmarc_policy, server.dmarc_reports_to(view.domain))
     record = wanted.data.decode("ascii")
-    remedy = Words.of("checks.dmarc.remedy", owner=owner, record=record)
-    found = [data for data in texts(view.dmarc) if dmarc.is_dmarc(data)]
-    if len(found) != 1:
-        seen = Words.of("checks.dmarc.count", count=len(found))
-        yield Result("DMARC-01", owner, Status.FAIL, seen, remedy)
-        yield Result("DMARC-02", owner, Status.SKIP, Words.of("checks.skip.dmarc"))
-        return
-    yield Result("DMARC-01", owner, Status.PASS, Words.of("checks.dmarc.count", count=1))
+    return Words.of("checks.dmarc.remedy", owner=dmarc.owner(view.domain), record=record)
+
+
+def one_dmarc_record(view: DomainView, seen: Seen) -> Judgement:
+    """DMARC-01: there is exactly one record."""
+    if not view.dmarc.outcome.known:
+        return unanswered(view.dmarc.owner)
+    count = len(_dmarc_found(view))
+    words = Words.of("checks.dmarc.count", count=count)
+    return passed(words) if count == 1 else failed(words, _dmarc_remedy(view, seen.server))
+
+
+def dmarc_syntax(view: DomainView, seen: Seen) -> Judgement:
+    """DMARC-02: the record parses."""
+    (record,) = _dmarc_found(view)
     try:
-        policy = dmarc.parse(found[0]).policy
+        policy = dmarc.parse(record).policy
     except dmarc.DmarcSyntaxError as error:
-        seen = Words.of("checks.dmarc.syntax", tag=str(error))
-        yield Result("DMARC-02", owner, Status.FAIL, seen, remedy)
-        return
-    yield Result("DMARC-02", owner, Status.PASS, Words.of("checks.dmarc.policy", policy=policy))
+        wrong = Words.of("checks.dmarc.syntax", tag=str(error))
+        return failed(wrong, _dmarc_remedy(view, seen.server))
+    return passed(Words.of("checks.dmarc.policy", policy=policy))
 
 
-def dkim_check(
-    answer: Answer, domain: str, selector: str, host: HostView, stored: DkimPublicKey | None
-) -> Result:
+def _dkim_records(seen: Seen) -> Iterator[tuple[Subject, tuple[SigningKey, Answer]]]:
+    keys = mode_of(seen.server).signing_keys(seen.server)
+    for signing, answer in zip(keys, seen.world.dkim, strict=True):
+        owner = dkim.owner(signing.selector, signing.domain)
+        subject = subjects.of_record(owner, "TXT", seen.server.domain(signing.domain))
+        yield subject, (signing, answer)
+
+
+def dkim_key(published: tuple[SigningKey, Answer], seen: Seen) -> Judgement:
     """DKIM-06: the published key is the one that the server signs with."""
-    subject = dkim.owner(selector, domain)
-    key_data = dict(host.dkim).get(subject)
-    if not host.reached or key_data is None:
-        return Result("DKIM-06", subject, Status.UNKNOWN, Words.of("checks.dkim.host_unseen"))
+    signing, answer = published
+    owner = dkim.owner(signing.selector, signing.domain)
+    key_data = dict(seen.host.dkim).get(owner)
+    if not seen.host.reached or key_data is None:
+        return unknown(Words.of("checks.dkim.host_unseen"))
     if not answer.outcome.known:
-        return unanswered("DKIM-06", answer, subject)
+        return unanswered(answer.owner)
     on_host = public_from_data(key_data)
-    remedy = Words.of("checks.dkim.remedy", owner=subject, record=on_host.record)
-    published = texts(answer)
-    if len(published) != 1:
-        seen = Words.of("checks.dkim.count", count=len(published))
-        return Result("DKIM-06", subject, Status.FAIL, seen, remedy)
+    remedy = Words.of("checks.dkim.remedy", owner=owner, record=on_host.record)
+    records = texts(answer)
+    if len(records) != 1:
+        return failed(Words.of("checks.dkim.count", count=len(records)), remedy)
     try:
-        in_dns = public_from_data(dkim.public_data(published[0]))
+        in_dns = public_from_data(dkim.public_data(records[0]))
     except (dkim.DkimSyntaxError, KeyFormatError) as error:
-        seen = Words.of("checks.dkim.syntax", reason=str(error))
-        return Result("DKIM-06", subject, Status.FAIL, seen, remedy)
+        return failed(Words.of("checks.dkim.syntax", reason=str(error)), remedy)
+    short = on_host.fingerprint[:16]
     if in_dns.fingerprint != on_host.fingerprint:
+        stored = seen.stored.get((signing.domain, signing.selector))
         if stored is not None and stored.fingerprint == in_dns.fingerprint:
             remedy = Words.of("checks.dkim.deploy")
-        seen = Words.of(
-            "checks.dkim.different", dns=in_dns.fingerprint[:16], host=on_host.fingerprint[:16]
-        )
-        return Result("DKIM-06", subject, Status.FAIL, seen, remedy)
-    seen = Words.of("checks.dkim.same", fingerprint=on_host.fingerprint[:16], bits=in_dns.bits)
-    return Result("DKIM-06", subject, Status.PASS, seen)
+        different = Words.of("checks.dkim.different", dns=in_dns.fingerprint[:16], host=short)
+        return failed(different, remedy)
+    return passed(Words.of("checks.dkim.same", fingerprint=short, bits=in_dns.bits))
 
 
-def rdns(view: Reverse, server: MailServer) -> Iterator[Result]:
-    """RDNS-01: the address has one PTR name; RDNS-02: that name points back (FCrDNS)."""
-    if mode_of(server).sends_from == "provider":
-        for check in ("RDNS-01", "RDNS-02"):
-            yield Result(check, view.address, Status.SKIP, Words.of("checks.skip.provider"))
-        return
-    remedy = Words.of("checks.rdns.remedy", address=view.address, host=_ptr_name(server))
+def _addresses(seen: Seen) -> Iterator[tuple[Subject, Reverse]]:
+    for view in seen.world.reverse:
+        yield subjects.of_address(view.address), view
+
+
+def ptr(view: Reverse, seen: Seen) -> Judgement:
+    """RDNS-01: the address has one PTR name."""
+    host = _ptr_name(seen.server)
+    remedy = Words.of("checks.rdns.remedy", address=view.address, host=host)
     if not view.outcome.known:
-        seen = Words.of("checks.dns.no_answer", name=view.address)
-        yield Result("RDNS-01", view.address, Status.UNKNOWN, seen)
-        yield Result("RDNS-02", view.address, Status.SKIP, Words.of("checks.skip.ptr"))
-        return
+        return unanswered(view.address)
     if not view.names:
-        yield Result("RDNS-01", view.address, Status.FAIL, Words.of("checks.rdns.none"), remedy)
-        yield Result("RDNS-02", view.address, Status.SKIP, Words.of("checks.skip.ptr"))
-        return
-    names = ", ".join(view.names)
-    seen = Words.of("checks.rdns.names", names=names)
-    several = len(view.names) > 1
-    status = Status.WARN if several else Status.PASS
-    yield Result("RDNS-01", view.address, status, seen, remedy if several else None)
+        return failed(Words.of("checks.rdns.none"), remedy)
+    names = Words.of("checks.rdns.names", names=", ".join(view.names))
+    return warned(names, remedy) if len(view.names) > 1 else passed(names)
+
+
+def ptr_confirmed(view: Reverse, _: Seen) -> Judgement:
+    """RDNS-02: the PTR name points back (FCrDNS)."""
     mine = ipaddress.ip_address(view.address)
     back = [name for name, found in view.forward if mine in map(ipaddress.ip_address, found)]
     if back:
-        confirmed = Words.of("checks.rdns.confirmed", name=back[0])
-        yield Result("RDNS-02", view.address, Status.PASS, confirmed)
-        return
+        return passed(Words.of("checks.rdns.confirmed", name=back[0]))
     missing = Words.of("checks.rdns.forward", name=view.names[0], address=view.address)
-    yield Result(
-        "RDNS-02",
-        view.address,
-        Status.FAIL,
-        Words.of("checks.rdns.not_confirmed", names=names),
-        missing,
-    )
+    return failed(Words.of("checks.rdns.not_confirmed", names=", ".join(view.names)), missing)
 
 
 def _ptr_name(server: MailServer) -> str:
@@ -171,25 +197,13 @@ def _ptr_name(server: MailServer) -> str:
     return server.mail_host if server.mail_host in names else names[0]
 
 
-def all_checks(
-    view: ServerView,
-    server: MailServer,
-    host: HostView,
-    stored: dict[tuple[str, str], DkimPublicKey | None],
-) -> Iterator[Result]:
-    """All DNS checks of a server."""
-    for each in view.domains:
-        yield mx(each, server)
-        for result in each.spf:
-            yield spf(result)
-        yield from dmarc_checks(each, server)
-    for result in view.mail_host_spf:
-        yield spf(result)
-    for answer in view.spf_includes:
-        yield spf_include(answer)
-    keys = mode_of(server).signing_keys(server)
-    for signing, answer in zip(keys, view.dkim, strict=True):
-        key = stored.get((signing.domain, signing.selector))
-        yield dkim_check(answer, signing.domain, signing.selector, host, key)
-    for reverse in view.reverse:
-        yield from rdns(reverse, server)
+CHECKS: tuple[Check[Seen, Any], ...] = (
+    Check(rules.MX_07, _domains, mx),
+    Check(rules.SPF_03, _senders, spf),
+    Check(rules.SPF_07, _includes, spf_include),
+    Check(rules.DMARC_01, _dmarc_records, one_dmarc_record),
+    Check(rules.DMARC_02, _dmarc_records, dmarc_syntax),
+    Check(rules.DKIM_06, _dkim_records, dkim_key),
+    Check(rules.RDNS_01, _addresses, ptr),
+    Check(rules.RDNS_02, _addresses, ptr_confirmed),
+)

@@ -3,65 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ground.words import Words
-from postmaster.checks.results import Result, Status
-from postmaster.settings import MailServer
+from postmaster.checks import rules, subjects
+from postmaster.checks.results import Judgement, failed, passed, unknown, warned
+from postmaster.checks.runner import Check
+from postmaster.checks.seen import Seen
+from postmaster.checks.subjects import Subject
 from probes.host.edge import EdgeView
 
 _FORGED = "forged"  # why the edge keeps what only claims to be from an own domain
+_LIMITED = ("mailbox_limited", "forward_braked")
 
 
-def all_checks(view: EdgeView | None, server: MailServer) -> Iterator[Result]:
-    """EDGE-01 its programs run, EDGE-02 mail kept aside, EDGE-03 mailboxes that sent too much,
-    EDGE-04 it has DNS."""
-    if view is None:
-        return
+def _host(seen: Seen) -> Iterator[tuple[Subject, EdgeView]]:
+    yield subjects.of_host(seen.server), seen.edge
+
+
+def _unseen() -> Judgement:
+    return unknown(Words.of("checks.host.unseen"))
+
+
+def runs(view: EdgeView, _: Seen) -> Judgement:
+    """EDGE-01: its programs run with what is on the disk."""
     if not view.reached:
-        for check in ("EDGE-01", "EDGE-02", "EDGE-03", "EDGE-04"):
-            yield Result(check, server.host, Status.UNKNOWN, Words.of("checks.host.unseen"))
-        return
-    yield _runs(view, server)
-    yield _kept(view, server)
-    yield _sending(view, server)
-    yield _resolver(view, server)
-
-
-def _runs(view: EdgeView, server: MailServer) -> Result:
+        return _unseen()
     if view.idle:
-        seen = Words.of("checks.edge.idle", units=", ".join(view.idle))
-        return Result("EDGE-01", server.host, Status.FAIL, seen, Words.of("checks.relay.deploy"))
-    return Result("EDGE-01", server.host, Status.PASS, Words.of("checks.edge.runs"))
+        idle = Words.of("checks.edge.idle", units=", ".join(view.idle))
+        return failed(idle, Words.of("checks.relay.deploy"))
+    return passed(Words.of("checks.edge.runs"))
 
 
-def _kept(view: EdgeView, server: MailServer) -> Result:
-    """Forged mail comes every day; what PMail would not take is worth a look."""
+def kept(view: EdgeView, _: Seen) -> Judgement:
+    """EDGE-02: forged mail comes every day; what PMail would not take is worth a look."""
+    if not view.reached:
+        return _unseen()
     reasons = [each.about for each in view.events if each.kind == "kept"]
     refused = [why for why in reasons if why != _FORGED]
     if refused:
-        seen = Words.of("checks.edge.refused", count=len(refused), reason=refused[-1])
-        remedy = Words.of("checks.edge.kept_remedy")
-        return Result("EDGE-02", server.host, Status.WARN, seen, remedy)
-    seen = Words.of("checks.edge.kept", count=len(reasons))
-    return Result("EDGE-02", server.host, Status.PASS, seen)
+        words = Words.of("checks.edge.refused", count=len(refused), reason=refused[-1])
+        return warned(words, Words.of("checks.edge.kept_remedy"))
+    return passed(Words.of("checks.edge.kept", count=len(reasons)))
 
 
-def _sending(view: EdgeView, server: MailServer) -> Result:
-    kinds = ("mailbox_limited", "forward_braked")
-    mailboxes = sorted({each.about for each in view.events if each.kind in kinds})
-    held = sorted({each.about for each in view.events if each.kind == "login_held"})
+def sending(view: EdgeView, _: Seen) -> Judgement:
+    """EDGE-03: no mailbox sent or forwarded more than it may."""
+    if not view.reached:
+        return _unseen()
+    mailboxes = sorted({each.about for each in view.events if each.kind in _LIMITED})
+    held = {each.about for each in view.events if each.kind == "login_held"}
     if mailboxes:
-        seen = Words.of("checks.edge.limited", mailboxes=", ".join(mailboxes))
-        remedy = Words.of("checks.edge.limited_remedy")
-        return Result("EDGE-03", server.host, Status.WARN, seen, remedy)
-    seen = Words.of("checks.edge.quiet", count=len(held))
-    return Result("EDGE-03", server.host, Status.PASS, seen)
+        limited = Words.of("checks.edge.limited", mailboxes=", ".join(mailboxes))
+        return warned(limited, Words.of("checks.edge.limited_remedy"))
+    return passed(Words.of("checks.edge.quiet", count=len(held)))
 
 
-def _resolver(view: EdgeView, server: MailServer) -> Result:
+def resolver(view: EdgeView, _: Seen) -> Judgement:
+    """EDGE-04: it has DNS."""
     if view.resolves is None:
-        return Result("EDGE-04", server.host, Status.UNKNOWN, Words.of("checks.host.unseen"))
+        return _unseen()
     if not view.resolves:
-        seen, remedy = Words.of("checks.edge.deaf"), Words.of("checks.edge.deaf_remedy")
-        return Result("EDGE-04", server.host, Status.FAIL, seen, remedy)
-    return Result("EDGE-04", server.host, Status.PASS, Words.of("checks.edge.hears"))
+        return failed(Words.of("checks.edge.deaf"), Words.of("checks.edge.deaf_remedy"))
+    return passed(Words.of("checks.edge.hears"))
+
+
+CHECKS: tuple[Check[Seen, Any], ...] = (
+    Check(rules.EDGE_01, _host, runs),
+    Check(rules.EDGE_02, _host, kept),
+    Check(rules.EDGE_03, _host, sending),
+    Check(rules.EDGE_04, _host, resolver),
+)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
-from ground.words import Words
-from postmaster.checks.results import Result, Status
+from ground.words import Words, family
+from postmaster.checks import rules, subjects
+from postmaster.checks.results import Judgement, failed, passed, unknown, warned
+from postmaster.checks.runner import Check
 from postmaster.checks.service import CLOCK_OFF, CLOCK_WRONG
+from postmaster.checks.subjects import Subject
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 from probes.host.fitness import PORTS, Fitness, Listener, Outbound
@@ -17,160 +23,256 @@ _DISK_NEEDED, _DISK_WISHED = 100 * 1024, 1024 * 1024  # KiB
 _EDGE_DISK = 250 * 1024  # KiB more: Postfix, OpenDKIM, OpenDMARC, Python, room for a message
 _MEMORY_WISHED, _EDGE_MEMORY = 400 * 1024, 80 * 1024  # KiB
 _DOES_MAIL = ("master", "exim4", "exim", "sendmail", "smtpd")
+_CLOSED = ("refused", "timeout", "unreachable")
+_OUTBOUND = family("preflight", (f"outbound_{reach}" for reach in _CLOSED))
+_OUTBOUND_REMEDY = family("preflight", (f"outbound_{reach}.remedy" for reach in _CLOSED))
 
 
-def judge(seen: Fitness, server: MailServer, now: float) -> tuple[Result, ...]:
-    """Return all findings. now: Unix seconds of the operator's clock. A fail stops the run."""
-    return (
-        *_system(seen, server),
-        *_ports(seen, server),
-        *_room(seen, server),
-        _clock(seen, server, now),
-        _resolver(seen, server),
-        _nat(seen, server),
-        _address(seen, server),
-        *_mailers(seen, server),
-        *_outbound(seen, server),
-    )
+class Kept(StrEnum):
+    """Where the password for a smarthost is."""
+
+    KNOWN = "known"
+    EXPOSED = "exposed"  # here, and others can read it
+    MISSING = "missing"
 
 
-def _result(check: str, server: MailServer, status: Status, id: str, **values: object) -> Result:
-    """A finding whose texts are `preflight.<id>` and, when not fine, `preflight.<id>.remedy`."""
-    fine = status in (Status.PASS, Status.UNKNOWN)
-    todo = None if fine else Words.of(f"preflight.{id}.remedy", **values)
-    return Result(check, server.host, status, Words.of(f"preflight.{id}", **values), todo, False)
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A smarthost's password. source: the environment variable or the file that should have it."""
+
+    smarthost: str
+    user: str
+    source: str
+    kept: Kept
 
 
-def _system(seen: Fitness, server: MailServer) -> Iterator[Result]:
-    root = seen.uid == 0
-    yield _result(
-        "PRE-01", server, Status.PASS if root else Status.FAIL, "root" if root else "no_root"
-    )
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """What was seen of a host that is to become `server`. now: our clock, Unix seconds."""
+
+    server: MailServer
+    fitness: Fitness
+    now: float
+    passwords: tuple[Password, ...] = ()
+
+
+def _host(seen: Bare) -> Iterator[tuple[Subject, Fitness]]:
+    yield subjects.of_host(seen.server), seen.fitness
+
+
+def root(seen: Fitness, _: Bare) -> Judgement:
+    """PRE-01: we are root."""
+    if seen.uid == 0:
+        return passed(Words.of("preflight.root"))
+    return failed(Words.of("preflight.no_root"), Words.of("preflight.no_root.remedy"))
+
+
+def systemd(seen: Fitness, _: Bare) -> Judgement:
+    """PRE-02: systemd runs the host."""
     if seen.init == "systemd":
-        yield _result("PRE-02", server, Status.PASS, "systemd")
-    else:
-        yield _result("PRE-02", server, Status.FAIL, "no_systemd", init=seen.init)
-    known = seen.os in _TRIED
-    status = Status.PASS if known else Status.WARN
-    id = "os" if known else "other_os"
-    yield _result("PRE-03", server, status, id, os=seen.os, tried=", ".join(_TRIED))
-    fits = seen.arch in _ARCHITECTURES
-    status = Status.PASS if fits else Status.FAIL
-    yield _result("PRE-04", server, status, "arch" if fits else "other_arch", arch=seen.arch)
+        return passed(Words.of("preflight.systemd"))
+    other = Words.of("preflight.no_systemd", init=seen.init)
+    return failed(other, Words.of("preflight.no_systemd.remedy"))
 
 
-def _ports(seen: Fitness, server: MailServer) -> Iterator[Result]:
-    taken = [each for each in seen.listeners if each.port in PORTS and not _ours(each, seen)]
+def system(seen: Fitness, _: Bare) -> Judgement:
+    """PRE-03: its distribution was tried."""
+    if seen.os in _TRIED:
+        return passed(Words.of("preflight.os", os=seen.os))
+    tried = ", ".join(_TRIED)
+    other = Words.of("preflight.other_os", os=seen.os, tried=tried)
+    return warned(other, Words.of("preflight.other_os.remedy", tried=tried))
+
+
+def architecture(seen: Fitness, _: Bare) -> Judgement:
+    """PRE-04: there is a PMail for its processor."""
+    if seen.arch in _ARCHITECTURES:
+        return passed(Words.of("preflight.arch", arch=seen.arch))
+    other = Words.of("preflight.other_arch", arch=seen.arch)
+    return failed(other, Words.of("preflight.other_arch.remedy", arch=seen.arch))
+
+
+def _taken(seen: Bare) -> Iterator[tuple[Subject, Listener | None]]:
+    """The first that holds each port and is not ours; None where all are free."""
+    held: dict[int, Listener] = {}
+    for each in seen.fitness.listeners:
+        if each.port in PORTS and not _ours(each, seen.fitness):
+            held.setdefault(each.port, each)
     for port in PORTS:
-        holders = [each for each in taken if each.port == port]
-        if not holders:
-            continue
-        holder = holders[0]
-        # Port 80 is only needed for the certificate's proof.
-        needed = port != 80 or server.tls.method == "acme-http"
-        id = "port_mta" if holder.process in _DOES_MAIL else "port"
-        status = Status.FAIL if needed else Status.WARN
-        process = holder.process or "?"
-        yield _result("PRE-05", server, status, id, port=port, process=process, pid=holder.pid)
-    if not taken:
-        yield _result("PRE-05", server, Status.PASS, "ports", ports=", ".join(map(str, PORTS)))
+        if port in held:
+            yield subjects.of_host(seen.server), held[port]
+    if not held:
+        yield subjects.of_host(seen.server), None
 
 
 def _ours(listener: Listener, seen: Fitness) -> bool:
     return listener.port in seen.fronts or (seen.ours != 0 and listener.pid == seen.ours)
 
 
-def _room(seen: Fitness, server: MailServer) -> Iterator[Result]:
+def ports(holder: Listener | None, seen: Bare) -> Judgement:
+    """PRE-05: nobody else holds a port that we need."""
+    if holder is None:
+        return passed(Words.of("preflight.ports", ports=", ".join(map(str, PORTS))))
+    # Port 80 is only needed for the certificate's proof.
+    needed = holder.port != 80 or seen.server.tls.method == "acme-http"
+    judged = failed if needed else warned
+    values = {"port": holder.port, "process": holder.process or "?", "pid": holder.pid}
+    if holder.process in _DOES_MAIL:
+        remedy = Words.of("preflight.port_mta.remedy", **values)
+        return judged(Words.of("preflight.port_mta", **values), remedy)
+    remedy = Words.of("preflight.port.remedy", **values)
+    return judged(Words.of("preflight.port", **values), remedy)
+
+
+def disk(seen: Fitness, bare: Bare) -> Judgement:
+    """PRE-06: there is room for mail."""
     if seen.disk is None:
-        yield _result("PRE-06", server, Status.UNKNOWN, "disk_unseen")
-    else:
-        free = f"{seen.disk // 1024} MiB"
-        needed = _DISK_NEEDED + (_EDGE_DISK if mode_of(server).relayed and not seen.fronts else 0)
-        enough = seen.disk >= _DISK_WISHED
-        status = Status.FAIL if seen.disk < needed else Status.WARN
-        id = "disk" if enough else "disk_low"
-        yield _result("PRE-06", server, Status.PASS if enough else status, id, free=free)
+        return unknown(Words.of("preflight.disk_unseen"))
+    free = f"{seen.disk // 1024} MiB"
+    if seen.disk >= _DISK_WISHED:
+        return passed(Words.of("preflight.disk", free=free))
+    edge_comes = mode_of(bare.server).relayed and not seen.fronts
+    enough = seen.disk >= _DISK_NEEDED + (_EDGE_DISK if edge_comes else 0)
+    judged = warned if enough else failed
+    low = Words.of("preflight.disk_low", free=free)
+    return judged(low, Words.of("preflight.disk_low.remedy", free=free))
+
+
+def memory(seen: Fitness, bare: Bare) -> Judgement:
+    """PRE-07: there is memory."""
     if seen.memory is None:
-        yield _result("PRE-07", server, Status.UNKNOWN, "memory_unseen")
-        return
+        return unknown(Words.of("preflight.memory_unseen"))
     size = f"{seen.memory // 1024} MiB"
-    enough = seen.memory >= _MEMORY_WISHED + (_EDGE_MEMORY if mode_of(server).relayed else 0)
-    id = "memory" if enough else "memory_low"
-    yield _result("PRE-07", server, Status.PASS if enough else Status.WARN, id, size=size)
+    if seen.memory >= _MEMORY_WISHED + (_EDGE_MEMORY if mode_of(bare.server).relayed else 0):
+        return passed(Words.of("preflight.memory", size=size))
+    low = Words.of("preflight.memory_low", size=size)
+    return warned(low, Words.of("preflight.memory_low.remedy", size=size))
 
 
-def _clock(seen: Fitness, server: MailServer, now: float) -> Result:
+def clock(seen: Fitness, bare: Bare) -> Judgement:
+    """PRE-08: the clock is right, and kept right."""
     if seen.clock is None:
-        return _result("PRE-08", server, Status.UNKNOWN, "clock_unseen")
-    off = abs(seen.clock - now)
+        return unknown(Words.of("preflight.clock_unseen"))
+    off = abs(seen.clock - bare.now)
     seconds = f"{off:.0f}"
     if off > CLOCK_WRONG:
-        return _result("PRE-08", server, Status.FAIL, "clock_wrong", seconds=seconds)
+        wrong = Words.of("preflight.clock_wrong", seconds=seconds)
+        return failed(wrong, Words.of("preflight.clock_wrong.remedy", seconds=seconds))
     if off > CLOCK_OFF:
-        return _result("PRE-08", server, Status.WARN, "clock_off", seconds=seconds)
+        wrong = Words.of("preflight.clock_off", seconds=seconds)
+        return warned(wrong, Words.of("preflight.clock_off.remedy", seconds=seconds))
     if seen.synced == "yes":
-        return _result("PRE-08", server, Status.PASS, "clock")
+        return passed(Words.of("preflight.clock"))
     # Right now, but nothing keeps it right: certificates and signatures need the time.
-    return _result("PRE-08", server, Status.WARN, "clock_alone")
+    return warned(Words.of("preflight.clock_alone"), Words.of("preflight.clock_alone.remedy"))
 
 
-def _resolver(seen: Fitness, server: MailServer) -> Result:
+def resolver(seen: Fitness, _: Bare) -> Judgement:
+    """PRE-09: the host has DNS."""
     if seen.resolver is None:
-        return _result("PRE-09", server, Status.UNKNOWN, "resolver_unseen")
-    status = Status.PASS if seen.resolver else Status.FAIL
-    return _result("PRE-09", server, status, "resolver" if seen.resolver else "no_resolver")
+        return unknown(Words.of("preflight.resolver_unseen"))
+    if seen.resolver:
+        return passed(Words.of("preflight.resolver"))
+    return failed(Words.of("preflight.no_resolver"), Words.of("preflight.no_resolver.remedy"))
 
 
-def _nat(seen: Fitness, server: MailServer) -> Result:
+def nat(seen: Fitness, bare: Bare) -> Judgement:
+    """PRE-10: its kernel can redirect connections."""
     if seen.nat == "yes":
-        return _result("PRE-10", server, Status.PASS, "nat")
+        return passed(Words.of("preflight.nat"))
     if seen.nat == "no":
-        needed = mode_of(server).relayed
-        status = Status.FAIL if needed else Status.WARN
-        return _result("PRE-10", server, status, "no_nat")
-    return _result("PRE-10", server, Status.UNKNOWN, "nat_unseen")
+        judged = failed if mode_of(bare.server).relayed else warned
+        return judged(Words.of("preflight.no_nat"), Words.of("preflight.no_nat.remedy"))
+    return unknown(Words.of("preflight.nat_unseen"))
 
 
-def _address(seen: Fitness, server: MailServer) -> Result:
-    missing = [address for address in server.addresses if address not in seen.addresses]
-    there = ", ".join(seen.addresses)
+def addresses(seen: Fitness, bare: Bare) -> Judgement:
+    """PRE-11: the addresses in the inventory are its own."""
+    missing = [address for address in bare.server.addresses if address not in seen.addresses]
     if not missing:
-        return _result(
-            "PRE-11", server, Status.PASS, "address", address=", ".join(server.addresses)
-        )
-    missing_text = ", ".join(missing)
-    return _result("PRE-11", server, Status.WARN, "address_nat", address=missing_text, there=there)
+        address = ", ".join(bare.server.addresses)
+        return passed(Words.of("preflight.address", address=address))
+    values = {"address": ", ".join(missing), "there": ", ".join(seen.addresses)}
+    remedy = Words.of("preflight.address_nat.remedy", **values)
+    return warned(Words.of("preflight.address_nat", **values), remedy)
 
 
-def _mailers(seen: Fitness, server: MailServer) -> Iterator[Result]:
-    """Postfix or Exim of somebody else: never overwritten, and never removed by our packages."""
-    if not mode_of(server).relayed:
+def _mailers(seen: Bare) -> Iterator[tuple[Subject, str | None]]:
+    for name in seen.fitness.mailers or (None,):
+        yield subjects.of_host(seen.server), name
+
+
+def mailers(name: str | None, _: Bare) -> Judgement:
+    """PRE-12: a mail system of somebody else is never overwritten, nor removed by our packages."""
+    if name is None:
+        return passed(Words.of("preflight.no_mailer"))
+    there = Words.of("preflight.mailer", name=name)
+    return failed(there, Words.of("preflight.mailer.remedy", name=name))
+
+
+def _outbound(seen: Bare) -> Iterator[tuple[Subject, Outbound | tuple[str, ...]]]:
+    """Each connection; or the domains together, where none answers or none could be tried."""
+    tried, subject = seen.fitness.outbound, subjects.of_host(seen.server)
+    if all(each.reach == "timeout" for each in tried):
+        yield subject, tuple(each.domain for each in tried)
         return
-    for name in seen.mailers:
-        yield _result("PRE-12", server, Status.FAIL, "mailer", name=name)
-    if not seen.mailers:
-        yield _result("PRE-12", server, Status.PASS, "no_mailer")
+    for each in tried:
+        yield subject, each
 
 
-def _outbound(seen: Fitness, server: MailServer) -> Iterator[Result]:
-    if mode_of(server).sends_from == "provider":
-        return
-    if not seen.outbound:
-        yield _result("NET-01", server, Status.UNKNOWN, "outbound_unseen")
-        return
-    if all(each.reach == "timeout" for each in seen.outbound):
-        domains = ", ".join(each.domain for each in seen.outbound)
-        yield _result("NET-01", server, Status.WARN, "outbound_blocked", domains=domains)
-        return
-    for each in seen.outbound:
-        yield _one_outbound(each, server)
+def outbound(tried: Outbound | tuple[str, ...], bare: Bare) -> Judgement:
+    """NET-01: port 25 of receivers can be reached, soon enough for who delivers."""
+    if isinstance(tried, tuple):
+        return _none_reached(tried)
+    values = {"domain": tried.domain, "address": tried.address, "ms": tried.milliseconds}
+    limit = mode_of(bare.server).dial_limit
+    if tried.reach != "open":
+        reach = f"outbound_{tried.reach}"
+        remedy = Words.of(_OUTBOUND_REMEDY[f"{reach}.remedy"], **values)
+        return warned(Words.of(_OUTBOUND[reach], **values), remedy)
+    if limit is not None and tried.milliseconds >= limit:
+        remedy = Words.of("preflight.outbound_slow.remedy", **values)
+        return warned(Words.of("preflight.outbound_slow", **values), remedy)
+    return passed(Words.of("preflight.outbound", **values))
 
 
-def _one_outbound(each: Outbound, server: MailServer) -> Result:
-    values = {"domain": each.domain, "address": each.address, "ms": each.milliseconds}
-    limit = mode_of(server).dial_limit
-    if each.reach == "open" and (limit is None or each.milliseconds < limit):
-        return _result("NET-01", server, Status.PASS, "outbound", **values)
-    if each.reach == "open":
-        return _result("NET-01", server, Status.WARN, "outbound_slow", **values)
-    return _result("NET-01", server, Status.WARN, f"outbound_{each.reach}", **values)
+def _none_reached(domains: tuple[str, ...]) -> Judgement:
+    if not domains:
+        return unknown(Words.of("preflight.outbound_unseen"))
+    names = ", ".join(domains)
+    blocked = Words.of("preflight.outbound_blocked", domains=names)
+    return warned(blocked, Words.of("preflight.outbound_blocked.remedy", domains=names))
+
+
+def _passwords(seen: Bare) -> Iterator[tuple[Subject, Password]]:
+    for each in seen.passwords:
+        yield subjects.of_smarthost(each.smarthost), each
+
+
+def password(seen: Password, _: Bare) -> Judgement:
+    """PRE-13: a smarthost's password is here, for its owner only, or on the host already."""
+    if seen.kept is Kept.KNOWN:
+        return passed(Words.of("preflight.password", user=seen.user))
+    if seen.kept is Kept.EXPOSED:
+        exposed = Words.of("preflight.password_exposed", source=seen.source)
+        return failed(exposed, Words.of("preflight.password_exposed.remedy", source=seen.source))
+    missing = Words.of("preflight.no_password", user=seen.user)
+    return failed(missing, Words.of("preflight.no_password.remedy", source=seen.source))
+
+
+CHECKS: tuple[Check[Bare, Any], ...] = (
+    Check(rules.PRE_01, _host, root),
+    Check(rules.PRE_02, _host, systemd),
+    Check(rules.PRE_03, _host, system),
+    Check(rules.PRE_04, _host, architecture),
+    Check(rules.PRE_05, _taken, ports),
+    Check(rules.PRE_06, _host, disk),
+    Check(rules.PRE_07, _host, memory),
+    Check(rules.PRE_08, _host, clock),
+    Check(rules.PRE_09, _host, resolver),
+    Check(rules.PRE_10, _host, nat),
+    Check(rules.PRE_11, _host, addresses),
+    Check(rules.PRE_12, _mailers, mailers),
+    Check(rules.NET_01, _outbound, outbound),
+    Check(rules.PRE_13, _passwords, password),
+)

@@ -2,91 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
 from dns_providers.publishing.claims import Claim
-from dns_providers.rrset import RRKey
 from ground.words import Words
-from postmaster.checks.results import Result, Status
+from postmaster.checks import rules, subjects
+from postmaster.checks.results import Judgement, failed, passed, skipped, unknown, warned
+from postmaster.checks.runner import Check
+from postmaster.checks.seen import RecordView, ResolverView, Seen
+from postmaster.checks.subjects import Subject
+
+Shown = RecordView | Claim | str  # a record, one that nobody published, or why none can be seen
 
 
-@dataclass(frozen=True, slots=True)
-class RecordView:
-    """What the authoritative servers say of one record.
-
-    right: how many addresses answer right. wrong, silent: `server (address): verdict` of the
-    others; silent ones have another address that answers right.
-    """
-
-    key: RRKey
-    right: int
-    wrong: tuple[str, ...] = ()
-    silent: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ResolverView:
-    """Which records a recursive resolver shows differently, and whether it answers at all."""
-
-    resolver: str
-    asked: int
-    stale: tuple[RRKey, ...] = ()
-    answers: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneView:
-    """Propagation of one zone. problem: why its servers could not be found."""
-
-    zone: str
-    records: tuple[RecordView, ...] = ()
-    resolvers: tuple[ResolverView, ...] = ()
-    unpublished: tuple[Claim, ...] = ()
-    problem: str | None = None
-
-
-def all_checks(views: Iterable[ZoneView]) -> Iterator[Result]:
-    """PROP-01 for each record, PROP-03 for each resolver."""
-    for view in views:
+def _records(seen: Seen) -> Iterator[tuple[Subject, Shown]]:
+    for view in seen.zones:
         if view.problem is not None:
-            seen = Words.of("checks.prop.problem", reason=view.problem)
-            yield Result("PROP-01", view.zone, Status.UNKNOWN, seen)
-            continue
-        for record in view.records:
-            yield _record(record)
-        for claim in view.unpublished:
-            yield _unpublished(claim)
-        for resolver in view.resolvers:
-            yield _resolver(view.zone, resolver)
+            yield subjects.of_zone(view.zone), view.problem
+        needed: tuple[RecordView | Claim, ...] = (*view.records, *view.unpublished)
+        for each in needed:
+            yield subjects.of_rrset(each.key, view.zone, seen.domain_above(each.key)), each
 
 
-def _record(view: RecordView) -> Result:
-    subject = str(view.key)
-    if view.wrong:
-        seen = Words.of("checks.prop.wrong", servers="; ".join(view.wrong))
-        return Result("PROP-01", subject, Status.FAIL, seen, Words.of("checks.prop.remedy"))
-    if view.silent:
-        seen = Words.of("checks.prop.silent", servers="; ".join(view.silent))
-        return Result("PROP-01", subject, Status.WARN, seen, Words.of("checks.prop.silent_remedy"))
-    return Result("PROP-01", subject, Status.PASS, Words.of("checks.prop.right", count=view.right))
+def authoritative(shown: Shown, _: Seen) -> Judgement:
+    """PROP-01: every authoritative server shows the record as it should be."""
+    if isinstance(shown, str):
+        return unknown(Words.of("checks.prop.problem", reason=shown))
+    if isinstance(shown, Claim):
+        judged = failed if shown.needed or shown.key.rtype == "MX" else warned
+        return judged(Words.of("checks.prop.unpublished"), Words.of("checks.prop.publish"))
+    if shown.wrong:
+        seen = Words.of("checks.prop.wrong", servers="; ".join(shown.wrong))
+        return failed(seen, Words.of("checks.prop.remedy"))
+    if shown.silent:
+        seen = Words.of("checks.prop.silent", servers="; ".join(shown.silent))
+        return warned(seen, Words.of("checks.prop.silent_remedy"))
+    return passed(Words.of("checks.prop.right", count=shown.right))
 
 
-def _unpublished(claim: Claim) -> Result:
-    status = Status.FAIL if claim.needed or claim.key.rtype == "MX" else Status.WARN
-    seen = Words.of("checks.prop.unpublished")
-    return Result("PROP-01", str(claim.key), status, seen, Words.of("checks.prop.publish"))
+def _resolvers(seen: Seen) -> Iterator[tuple[Subject, ResolverView | None]]:
+    for view in seen.zones:
+        if not view.resolvers:
+            yield subjects.of_zone(view.zone), None
+        for each in view.resolvers:
+            yield subjects.of_resolver(view.zone, each.resolver), each
 
 
-def _resolver(zone: str, view: ResolverView) -> Result:
-    subject = f"{zone} @{view.resolver}"
+def recursive(view: ResolverView | None, _: Seen) -> Judgement:
+    """PROP-03: a recursive resolver shows what all authoritative servers show."""
+    if view is None:
+        return skipped(Words.of("checks.prop.not_asked"))
     if not view.answers:
-        seen = Words.of("checks.prop.no_resolver")
-        return Result("PROP-03", subject, Status.UNKNOWN, seen, required=False)
+        return unknown(Words.of("checks.prop.no_resolver"))
     if view.stale:
         records = ", ".join(str(key) for key in view.stale)
-        seen = Words.of("checks.prop.cached", records=records)
-        remedy = Words.of("checks.prop.cached_remedy")
-        return Result("PROP-03", subject, Status.WARN, seen, remedy, required=False)
-    seen = Words.of("checks.prop.resolver", count=view.asked)
-    return Result("PROP-03", subject, Status.PASS, seen, required=False)
+        cached = Words.of("checks.prop.cached", records=records)
+        return warned(cached, Words.of("checks.prop.cached_remedy"))
+    return passed(Words.of("checks.prop.resolver", count=view.asked))
+
+
+CHECKS: tuple[Check[Seen, Any], ...] = (
+    Check(rules.PROP_01, _records, authoritative),
+    Check(rules.PROP_03, _resolvers, recursive),
+)

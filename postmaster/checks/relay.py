@@ -2,152 +2,174 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from typing import Any
 
-from ground.words import Words
-from postmaster.checks.results import Result, Status
-from postmaster.outbound import mode_of
-from postmaster.settings import MailServer
+from ground.words import Words, family
+from postmaster.checks import rules, subjects
+from postmaster.checks.results import Judgement, failed, passed, unknown, warned
+from postmaster.checks.runner import Check
+from postmaster.checks.seen import Seen
+from postmaster.checks.subjects import Subject
 from probes.host.relay import RelayView
-from probes.world.dns import Reverse
 
 # What curl(1) says of a login.
 _CURL = {6: "unreachable", 7: "unreachable", 28: "unreachable", 60: "certificate", 67: "refused"}
+_REASONS = ("unreachable", "certificate", "refused", "other")
+_LOGIN = family("checks.relay", (f"login_{reason}" for reason in _REASONS))
+_LOGIN_REMEDY = family("checks.relay", (f"login_{reason}_remedy" for reason in _REASONS))
 _EDGE_PORTS = (25, 465)
 _POSTFIX = "master"  # its process that listens
 
 
-def all_checks(
-    view: RelayView | None,
-    server: MailServer,
-    reverse: tuple[Reverse, ...],
-    now: float | None = None,
-) -> Iterator[Result]:
-    """OUT-01 redirect, OUT-02 listeners, DKIM-18 signatures, EHLO-03 greeting, OUT-03 queue,
-    OUT-04 smarthost login, OUT-05 encryption.
-    """
-    if view is None:
-        return
+def _unseen() -> Judgement:
+    return unknown(Words.of("checks.host.unseen"))
+
+
+def _host(seen: Seen) -> Iterator[tuple[Subject, RelayView]]:
+    yield subjects.of_host(seen.server), seen.relay
+
+
+def redirect(view: RelayView, seen: Seen) -> Judgement:
+    """OUT-01: PMail is in a network of its own, and reaches nobody past Postfix."""
     if not view.reached:
-        for check in ("OUT-01", "OUT-02", "OUT-03"):
-            yield Result(check, server.host, Status.UNKNOWN, Words.of("checks.host.unseen"))
-        return
-    yield _redirect(view, server)
-    yield _listeners(view, server)
-    for domain in server.domains:
-        yield _signature(view, domain.name)
-    if mode_of(server).sends_from == "server":
-        yield _greeting(view, server, reverse)
-    yield _queue(view, server, time.time() if now is None else now)
-    for name, status in view.logins:
-        yield _login(name, status)
-    yield from _encryption(view, server)
-
-
-def _redirect(view: RelayView, server: MailServer) -> Result:
+        return _unseen()
     remedy = Words.of("checks.relay.deploy")
     if not view.apart:
-        seen = Words.of("checks.relay.not_apart")
-        return Result("OUT-01", server.host, Status.FAIL, seen, remedy)
+        return failed(Words.of("checks.relay.not_apart"), remedy)
     if view.round:
-        seen = Words.of("checks.relay.round", ports=", ".join(map(str, view.round)))
-        return Result("OUT-01", server.host, Status.FAIL, seen, remedy)
-    if not view.redirect.startswith(f"220 {server.mail_host}"):
-        seen = Words.of("checks.relay.no_redirect")
-        return Result("OUT-01", server.host, Status.FAIL, seen, remedy)
+        ports = ", ".join(map(str, view.round))
+        return failed(Words.of("checks.relay.round", ports=ports), remedy)
+    if not view.redirect.startswith(f"220 {seen.server.mail_host}"):
+        return failed(Words.of("checks.relay.no_redirect"), remedy)
     if not view.counted:
-        return Result(
-            "OUT-01", server.host, Status.FAIL, Words.of("checks.relay.uncounted"), remedy
-        )
-    return Result("OUT-01", server.host, Status.PASS, Words.of("checks.relay.redirect"))
+        return failed(Words.of("checks.relay.uncounted"), remedy)
+    return passed(Words.of("checks.relay.redirect"))
 
 
-def _listeners(view: RelayView, server: MailServer) -> Result:
+def listeners(view: RelayView, _: Seen) -> Judgement:
+    """OUT-02: Postfix has the public ports 25 and 465."""
+    if not view.reached:
+        return _unseen()
     remedy = Words.of("checks.relay.deploy")
     others = sorted({name for _, name in view.listeners if name != _POSTFIX})
     if others:
-        seen = Words.of("checks.relay.others", names=", ".join(others))
-        return Result("OUT-02", server.host, Status.FAIL, seen, remedy)
+        return failed(Words.of("checks.relay.others", names=", ".join(others)), remedy)
     missing = [str(port) for port in _EDGE_PORTS if (port, _POSTFIX) not in view.listeners]
     if missing:
-        seen = Words.of("checks.relay.silent", ports=", ".join(missing))
-        return Result("OUT-02", server.host, Status.FAIL, seen, remedy)
-    return Result("OUT-02", server.host, Status.PASS, Words.of("checks.relay.edge"))
+        return failed(Words.of("checks.relay.silent", ports=", ".join(missing)), remedy)
+    return passed(Words.of("checks.relay.edge"))
 
 
-def _signature(view: RelayView, domain: str) -> Result:
+def _domains(seen: Seen) -> Iterator[tuple[Subject, str]]:
+    for domain in seen.server.domains:
+        yield subjects.of_domain(domain), domain.name
+
+
+def signature(domain: str, seen: Seen) -> Judgement:
+    """DKIM-18: a message of the domain through the relay is signed, and verifies by DNS."""
+    if not seen.relay.reached:
+        return _unseen()
     remedy = Words.of("checks.relay.sign")
-    found = [signatures for message, signatures in view.proofs if message.domain == domain]
+    found = [signatures for proof, signatures in seen.relay.proofs if proof.domain == domain]
     if not found:
-        seen = Words.of("checks.relay.no_proof")
-        return Result("DKIM-18", domain, Status.FAIL, seen, remedy)
+        return failed(Words.of("checks.relay.no_proof"), remedy)
     ours = [each for each in found[0] if each.domain == domain]
     if not ours:
-        return Result("DKIM-18", domain, Status.FAIL, Words.of("checks.relay.unsigned"), remedy)
+        return failed(Words.of("checks.relay.unsigned"), remedy)
     if bad := next((each for each in ours if not each.valid), None):
-        seen = Words.of("checks.relay.bad", selector=bad.selector, reason=bad.reason)
-        return Result("DKIM-18", domain, Status.FAIL, seen, remedy)
-    seen = Words.of("checks.relay.signed", selector=ours[0].selector)
-    return Result("DKIM-18", domain, Status.PASS, seen)
+        wrong = Words.of("checks.relay.bad", selector=bad.selector, reason=bad.reason)
+        return failed(wrong, remedy)
+    return passed(Words.of("checks.relay.signed", selector=ours[0].selector))
 
 
-def _greeting(view: RelayView, server: MailServer, reverse: tuple[Reverse, ...]) -> Result:
-    names = sorted({message.ehlo for message, _ in view.proofs})
+def greeting(view: RelayView, seen: Seen) -> Judgement:
+    """EHLO-03: receivers are greeted with the mail host's name, which is the PTR name too."""
+    if not view.reached:
+        return _unseen()
+    names = sorted({proof.ehlo for proof, _ in view.proofs})
     if not names:
-        return Result("EHLO-03", server.host, Status.SKIP, Words.of("checks.relay.no_proof"))
-    if names != [server.mail_host]:
-        seen = Words.of("checks.relay.ehlo_other", names=", ".join(names), host=server.mail_host)
-        return Result("EHLO-03", server.host, Status.FAIL, seen, Words.of("checks.relay.deploy"))
-    others = [each for each in reverse if each.outcome.known and names[0] not in each.names]
+        return unknown(Words.of("checks.relay.no_proof"))
+    host = seen.server.mail_host
+    if names != [host]:
+        other = Words.of("checks.relay.ehlo_other", names=", ".join(names), host=host)
+        return failed(other, Words.of("checks.relay.deploy"))
+    reverse = seen.world.reverse
+    others = [each for each in reverse if each.outcome.known and host not in each.names]
     if others:
-        ptr = ", ".join(f"{each.address} {' '.join(each.names) or '-'}" for each in others)
-        seen = Words.of("checks.relay.ehlo_ptr", name=names[0], ptr=ptr)
-        remedy = Words.of("checks.relay.ehlo_ptr_remedy", name=names[0])
-        return Result("EHLO-03", server.host, Status.WARN, seen, remedy)
-    return Result("EHLO-03", server.host, Status.PASS, Words.of("checks.relay.ehlo", name=names[0]))
+        names_of = ", ".join(f"{each.address} {' '.join(each.names) or '-'}" for each in others)
+        different = Words.of("checks.relay.ehlo_ptr", name=host, ptr=names_of)
+        return warned(different, Words.of("checks.relay.ehlo_ptr_remedy", name=host))
+    if mute := next((each for each in reverse if not each.outcome.known), None):
+        return unknown(Words.of("checks.dns.no_answer", name=mute.address))
+    return passed(Words.of("checks.relay.ehlo", name=host))
 
 
-def _queue(view: RelayView, server: MailServer, now: float) -> Result:
+def queue(view: RelayView, seen: Seen) -> Judgement:
+    """OUT-03: nothing waits for longer than the sender is told after."""
+    if not view.reached:
+        return _unseen()
     waiting = [each for each in view.waiting if each.queue != "hold"]
     if not waiting:
-        return Result("OUT-03", server.host, Status.PASS, Words.of("checks.relay.queue_empty"))
+        return passed(Words.of("checks.relay.queue_empty"))
     oldest = min(waiting, key=lambda each: each.since)
-    minutes = int(now - oldest.since) // 60
-    values = {
-        "count": len(waiting),
-        "minutes": minutes,
-        "recipient": oldest.recipient,
-        "reason": oldest.reason or "-",
-    }
-    late = server.relay.delay_notice and now - oldest.since > server.relay.delay_notice
-    if late:
-        seen, remedy = Words.of("checks.relay.queue", **values), Words.of("checks.relay.queue_late")
-        return Result("OUT-03", server.host, Status.WARN, seen, remedy)
-    return Result("OUT-03", server.host, Status.PASS, Words.of("checks.relay.queue", **values))
+    passed_by = seen.now.timestamp() - oldest.since
+    words = Words.of(
+        "checks.relay.queue",
+        count=len(waiting),
+        minutes=int(passed_by) // 60,
+        recipient=oldest.recipient,
+        reason=oldest.reason or "-",
+    )
+    notice = seen.server.relay.delay_notice
+    if notice and passed_by > notice:
+        return warned(words, Words.of("checks.relay.queue_late"))
+    return passed(words)
 
 
-def _login(smarthost: str, status: int) -> Result:
+def _smarthosts(seen: Seen) -> Iterator[tuple[Subject, tuple[str, int | None]]]:
+    """Each with the exit status of curl(1), None where nobody could try."""
+    tried = dict(enumerate(status for _, status in seen.relay.logins))
+    for number, each in enumerate(seen.server.relay.smarthosts):
+        yield subjects.of_smarthost(each.host), (each.host, tried.get(number))
+
+
+def login(tried: tuple[str, int | None], _: Seen) -> Judgement:
+    """OUT-04: the smarthost takes user name and password, over verified TLS."""
+    smarthost, status = tried
+    if status is None:
+        return _unseen()
     if status == 0:
-        return Result("OUT-04", smarthost, Status.PASS, Words.of("checks.relay.login"))
-    reason = _CURL.get(status, "other")
-    seen = Words.of(f"checks.relay.login_{reason}", status=status)
-    remedy = Words.of(f"checks.relay.login_{reason}_remedy", host=smarthost)
-    return Result("OUT-04", smarthost, Status.FAIL, seen, remedy)
+        return passed(Words.of("checks.relay.login"))
+    reason = f"login_{_CURL.get(status, 'other')}"
+    remedy = Words.of(_LOGIN_REMEDY[f"{reason}_remedy"], host=smarthost)
+    return failed(Words.of(_LOGIN[reason], status=status), remedy)
 
 
-def _encryption(view: RelayView, server: MailServer) -> Iterator[Result]:
-    """Clear text is no fault where nothing else is offered; a failed handshake is worth a look."""
+def encryption(view: RelayView, _: Seen) -> Judgement:
+    """OUT-05: clear text is no fault where nothing else is offered; a failed handshake is worth a
+    look.
+    """
+    if not view.reached:
+        return _unseen()
     sent = [each for each in view.deliveries if each.outside and each.status == "sent"]
     if not sent:
-        return
+        return passed(Words.of("checks.relay.nothing_sent"))
     clear = sorted({each.receiver for each in sent if not each.tls})
-    failed = sorted({each.receiver for each in sent if each.handshake_failed})
+    broken = sorted({each.receiver for each in sent if each.handshake_failed})
     counts = {"count": len(sent), "encrypted": sum(bool(each.tls) for each in sent)}
-    if failed:
-        seen = Words.of("checks.relay.tls_failed", **counts, hosts=", ".join(failed))
-        remedy = Words.of("checks.relay.tls_failed_remedy")
-        yield Result("OUT-05", server.host, Status.WARN, seen, remedy)
-        return
-    seen = Words.of("checks.relay.tls", **counts, clear=", ".join(clear) or "-")
-    yield Result("OUT-05", server.host, Status.PASS, seen)
+    if broken:
+        words = Words.of("checks.relay.tls_failed", **counts, hosts=", ".join(broken))
+        return warned(words, Words.of("checks.relay.tls_failed_remedy"))
+    return passed(Words.of("checks.relay.tls", **counts, clear=", ".join(clear) or "-"))
+
+
+CHECKS: tuple[Check[Seen, Any], ...] = (
+    Check(rules.OUT_01, _host, redirect),
+    Check(rules.OUT_02, _host, listeners),
+    Check(rules.DKIM_18, _domains, signature),
+    Check(rules.EHLO_03, _host, greeting),
+    Check(rules.OUT_03, _host, queue),
+    Check(rules.OUT_04, _smarthosts, login),
+    Check(rules.OUT_05, _host, encryption),
+)

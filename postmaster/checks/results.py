@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from ground.words import Words
+from postmaster.checks.rules import Rule
+from postmaster.checks.subjects import Subject
 
 
 class Status(StrEnum):
@@ -19,31 +22,83 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """One check on one subject.
+class Judgement:
+    """What a check finds of one subject.
 
-    check: id of the rule ("RDNS-01"). subject: domain, address or host it is about.
     remedy: what to do, with the exact value to enter; every warn and fail has one.
     required: an `unknown` here makes the exit status 3.
     """
 
-    check: str
-    subject: str
     status: Status
     seen: Words
     remedy: Words | None = None
     required: bool = True
-    evidence: tuple[tuple[str, str], ...] = field(default=())
-
-    def __post_init__(self) -> None:
-        if self.status in (Status.WARN, Status.FAIL) and self.remedy is None:
-            raise ValueError(f"{self.check} {self.status} without a remedy")
 
 
-def exit_status(results: tuple[Result, ...]) -> int:
+def passed(seen: Words) -> Judgement:
+    """It is as it should be."""
+    return Judgement(Status.PASS, seen)
+
+
+def warned(seen: Words, remedy: Words) -> Judgement:
+    """It works, and is not as it should be."""
+    return Judgement(Status.WARN, seen, remedy)
+
+
+def failed(seen: Words, remedy: Words) -> Judgement:
+    """It does not work."""
+    return Judgement(Status.FAIL, seen, remedy)
+
+
+def skipped(seen: Words) -> Judgement:
+    """There is nothing to look at."""
+    return Judgement(Status.SKIP, seen)
+
+
+def unknown(seen: Words, *, required: bool = True) -> Judgement:
+    """It could not be observed. required: somebody has to look, or the report is not complete."""
+    return Judgement(Status.UNKNOWN, seen, required=required)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One rule on one subject.
+
+    because: the result of another rule that has to hold first and does not, where this one was
+    skipped for it.
+    """
+
+    rule: Rule
+    subject: Subject
+    judgement: Judgement
+    because: Result | None = None
+
+    @property
+    def status(self) -> Status:
+        """How it ended."""
+        return self.judgement.status
+
+    @property
+    def seen(self) -> Words:
+        """What was seen."""
+        return self.judgement.seen
+
+    @property
+    def remedy(self) -> Words | None:
+        """What to do."""
+        return self.judgement.remedy
+
+    @property
+    def required(self) -> bool:
+        """Whether an `unknown` makes the exit status 3."""
+        return self.rule.required and self.judgement.required
+
+
+def exit_status(results: Iterable[Result]) -> int:
     """Return 1 if a check failed, 3 if a required one is unknown, else 0."""
-    if any(result.status is Status.FAIL for result in results):
+    every = tuple(results)
+    if any(result.status is Status.FAIL for result in every):
         return 1
-    if any(result.status is Status.UNKNOWN and result.required for result in results):
+    if any(result.status is Status.UNKNOWN and result.required for result in every):
         return 3
     return 0

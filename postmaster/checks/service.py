@@ -3,55 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ground.words import Words
-from postmaster.checks.results import Result, Status
-from postmaster.settings import MailServer
+from postmaster.checks import rules, subjects
+from postmaster.checks.results import Judgement, failed, passed, unknown, warned
+from postmaster.checks.runner import Check
+from postmaster.checks.seen import Seen
+from postmaster.checks.subjects import Subject
 from probes.host.state import HostView
 
 CLOCK_WRONG, CLOCK_OFF = 60, 5  # seconds
 
 
-def all_checks(view: HostView, server: MailServer) -> Iterator[Result]:
-    """DKIM-07: keys and configuration are loaded; HOST-01: login; HOST-02: clock."""
-    yield _loaded(view, server)
-    yield _login(view, server)
-    yield _clock(view, server)
+def _host(seen: Seen) -> Iterator[tuple[Subject, HostView]]:
+    yield subjects.of_host(seen.server), seen.host
 
 
-def _loaded(view: HostView, server: MailServer) -> Result:
+def loaded(view: HostView, _: Seen) -> Judgement:
+    """DKIM-07: PMail has read the keys and the configuration that are on the disk."""
     if view.active is None:
-        return Result("DKIM-07", server.host, Status.UNKNOWN, Words.of("checks.host.unseen"))
-    remedy = Words.of("checks.host.restart")
+        return unknown(Words.of("checks.host.unseen"))
     if not view.active:
-        seen = Words.of("checks.host.down")
-        return Result("DKIM-07", server.host, Status.FAIL, seen, remedy)
+        return failed(Words.of("checks.host.down"), Words.of("checks.host.restart"))
     if view.current is None:
-        return Result("DKIM-07", server.host, Status.UNKNOWN, Words.of("checks.host.no_stamp"))
+        return unknown(Words.of("checks.host.no_stamp"))
     if not view.current:
-        seen = Words.of("checks.host.stale")
-        return Result("DKIM-07", server.host, Status.FAIL, seen, remedy)
-    return Result("DKIM-07", server.host, Status.PASS, Words.of("checks.host.current"))
+        return failed(Words.of("checks.host.stale"), Words.of("checks.host.restart"))
+    return passed(Words.of("checks.host.current"))
 
 
-def _login(view: HostView, server: MailServer) -> Result:
+def login(view: HostView, seen: Seen) -> Judgement:
+    """HOST-01: the administrator can log in."""
     if not view.reached or view.login is None:
-        return Result("HOST-01", server.host, Status.UNKNOWN, Words.of("checks.host.unseen"))
+        return unknown(Words.of("checks.host.unseen"))
+    account = seen.server.admin_account
     if view.login:
-        seen = Words.of("checks.host.no_login", reason=view.login)
-        remedy = Words.of("checks.host.login_remedy", account=server.admin_account)
-        return Result("HOST-01", server.host, Status.FAIL, seen, remedy)
-    seen = Words.of("checks.host.login", account=server.admin_account)
-    return Result("HOST-01", server.host, Status.PASS, seen)
+        remedy = Words.of("checks.host.login_remedy", account=account)
+        return failed(Words.of("checks.host.no_login", reason=view.login), remedy)
+    return passed(Words.of("checks.host.login", account=account))
 
 
-def _clock(view: HostView, server: MailServer) -> Result:
-    """Signatures and certificates are of a time; receivers distrust those of another."""
+def clock(view: HostView, _: Seen) -> Judgement:
+    """HOST-02: signatures and certificates are of a time; receivers distrust those of another."""
     if view.clock is None:
-        return Result("HOST-02", server.host, Status.UNKNOWN, Words.of("checks.host.unseen"))
+        return unknown(Words.of("checks.host.unseen"))
     off = abs(view.clock)
-    seen = Words.of("checks.host.clock", seconds=f"{off:.0f}")
-    if off <= CLOCK_OFF:
-        return Result("HOST-02", server.host, Status.PASS, seen)
-    status = Status.FAIL if off > CLOCK_WRONG else Status.WARN
-    return Result("HOST-02", server.host, status, seen, Words.of("checks.host.clock_remedy"))
+    words = Words.of("checks.host.clock", seconds=f"{off:.0f}")
+    remedy = Words.of("checks.host.clock_remedy")
+    if off > CLOCK_WRONG:
+        return failed(words, remedy)
+    return warned(words, remedy) if off > CLOCK_OFF else passed(words)
+
+
+CHECKS: tuple[Check[Seen, Any], ...] = (
+    Check(rules.DKIM_07, _host, loaded),
+    Check(rules.HOST_01, _host, login),
+    Check(rules.HOST_02, _host, clock),
+)

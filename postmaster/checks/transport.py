@@ -3,129 +3,137 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from typing import Any
 
-from ground.words import Words
-from postmaster.checks.results import Result, Status
-from postmaster.settings import MailServer
-from probes.world.server import ServerView
+from ground.words import Words, family
+from postmaster.checks import rules, subjects
+from postmaster.checks.results import Judgement, failed, passed, unknown, warned
+from postmaster.checks.runner import Check
+from postmaster.checks.seen import Seen
+from postmaster.checks.subjects import Subject
+from probes.world.http import SetUpView
 from probes.world.smtp import SmtpView
-from probes.world.tcp import Reach
-from probes.world.tls import Certificate, TlsView, days_left
+from probes.world.tcp import Connection, Reach
+from probes.world.tls import TlsView, days_left
 
 _FAIL_DAYS = 3.0
 _WARN_DAYS = 21.0
+_REACH = family("checks.net", Reach)
 
 
-def reachable(view: ServerView, server: MailServer) -> Iterator[Result]:
+def _needed(seen: Seen) -> Iterator[tuple[Subject, SmtpView | TlsView]]:
+    needed: tuple[SmtpView | TlsView, ...] = (seen.world.smtp, *seen.world.tls)
+    for each in needed:
+        yield subjects.of_port(each.address, each.port), each
+
+
+def reachable(view: SmtpView | TlsView, seen: Seen) -> Judgement:
     """NET-02: the ports that others need are open from outside."""
-    smtp = view.smtp
-    subject = f"{server.ipv4}:25"
-    if smtp.reach is not Reach.OPEN and view.own_network_blocks:
-        seen = Words.of("checks.net.own_network")
-        yield Result("NET-02", subject, Status.UNKNOWN, seen, required=False)
-    else:
-        yield _open(subject, smtp.reach)
-    for each in view.tls:
-        yield _open(f"{each.address}:{each.port}", each.reach)
+    if view.reach is Reach.OPEN:
+        return passed(Words.of(_REACH[view.reach]))
+    if view.port == 25 and seen.world.own_network_blocks:
+        return unknown(Words.of("checks.net.own_network"), required=False)
+    return failed(Words.of(_REACH[view.reach]), Words.of("checks.net.remedy", port=view.port))
 
 
-def _open(subject: str, reach: Reach) -> Result:
-    port = subject.rpartition(":")[2]
-    if reach is Reach.OPEN:
-        return Result("NET-02", subject, Status.PASS, Words.of("checks.net.open"))
-    seen = Words.of(f"checks.net.{reach.value}")
-    return Result("NET-02", subject, Status.FAIL, seen, Words.of("checks.net.remedy", port=port))
+def _unwanted(seen: Seen) -> Iterator[tuple[Subject, SetUpView | Connection]]:
+    address = seen.server.ipv4
+    for each in seen.world.set_up:
+        yield subjects.of_port(address, each.port, "/setup"), each
+    for port in seen.world.closed:
+        yield subjects.of_port(address, port.port), port
 
 
-def closed(view: ServerView, server: MailServer) -> Iterator[Result]:
+def closed(view: SetUpView | Connection, _: Seen) -> Judgement:
     """NET-03: the set-up server answers nowhere, and unwanted ports are closed."""
-    for each in view.set_up:
-        subject = f"{server.ipv4}:{each.port}/setup"
-        if each.answered:
-            seen, remedy = Words.of("checks.setup.open"), Words.of("checks.setup.remedy")
-            yield Result("NET-03", subject, Status.FAIL, seen, remedy)
-        else:
-            yield Result("NET-03", subject, Status.PASS, Words.of("checks.setup.closed"))
-    for port in view.closed:
-        subject = f"{server.ipv4}:{port.port}"
-        if port.reach is Reach.OPEN:
-            seen = Words.of("checks.net.unwanted")
-            remedy = Words.of("checks.net.close", port=port.port)
-            yield Result("NET-03", subject, Status.FAIL, seen, remedy)
-        else:
-            yield Result("NET-03", subject, Status.PASS, Words.of("checks.net.closed"))
+    if isinstance(view, SetUpView):
+        if view.answered:
+            return failed(Words.of("checks.setup.open"), Words.of("checks.setup.remedy"))
+        return passed(Words.of("checks.setup.closed"))
+    if view.reach is Reach.OPEN:
+        remedy = Words.of("checks.net.close", port=view.port)
+        return failed(Words.of("checks.net.unwanted"), remedy)
+    return passed(Words.of("checks.net.closed"))
 
 
-def smtp_clear(view: SmtpView) -> Result:
+def _smtp(seen: Seen) -> Iterator[tuple[Subject, SmtpView]]:
+    view = seen.world.smtp
+    yield subjects.of_port(view.address, view.port), view
+
+
+def smtp_clear(view: SmtpView, _: Seen) -> Judgement:
     """SMTP-02: no password is asked for in clear text."""
-    subject = f"{view.address}:{view.port}"
     if not view.speaks_smtp:
-        return Result("SMTP-02", subject, Status.SKIP, Words.of("checks.skip.smtp"))
+        return _no_greeting(view)
     if view.auth_in_clear:
-        seen, remedy = Words.of("checks.smtp.auth"), Words.of("checks.smtp.auth_remedy")
-        return Result("SMTP-02", subject, Status.FAIL, seen, remedy)
-    return Result("SMTP-02", subject, Status.PASS, Words.of("checks.smtp.no_auth"))
+        return failed(Words.of("checks.smtp.auth"), Words.of("checks.smtp.auth_remedy"))
+    return passed(Words.of("checks.smtp.no_auth"))
 
 
-def certificates(
-    view: ServerView, server: MailServer, now: datetime | None = None
-) -> Iterator[Result]:
-    """TLS-01: STARTTLS on 25; TLS-02: names and trust; TLS-03: time left; on every port."""
-    moment = now or datetime.now(UTC)
-    if view.smtp.speaks_smtp and not view.smtp.starttls:
-        seen, remedy = Words.of("checks.tls.no_starttls"), Words.of("checks.tls.deploy")
-        subject = f"{view.smtp.address}:25"
-        yield Result("TLS-01", subject, Status.FAIL, seen, remedy)
-    starttls = [view.smtp.tls] if view.smtp.tls else []
-    for each in (*starttls, *view.tls):
-        yield from _certificate(each, server, moment)
+def starttls(view: SmtpView, _: Seen) -> Judgement:
+    """TLS-01: STARTTLS is offered on port 25."""
+    if not view.speaks_smtp:
+        return _no_greeting(view)
+    if not view.starttls:
+        return failed(Words.of("checks.tls.no_starttls"), Words.of("checks.tls.deploy"))
+    return passed(Words.of("checks.tls.starttls"))
 
 
-def _certificate(view: TlsView, server: MailServer, now: datetime) -> Iterator[Result]:
-    subject = f"{view.address}:{view.port}"
-    if view.certificate is None:
-        seen = Words.of("checks.skip.port")
-        yield Result("TLS-02", subject, Status.SKIP, seen)
-        yield Result("TLS-03", subject, Status.SKIP, seen)
-        return
-    yield _names(view, view.certificate, server, subject)
-    yield _time(view.certificate, subject, now)
+def _no_greeting(view: SmtpView) -> Judgement:
+    return unknown(Words.of("checks.smtp.no_greeting", said=view.banner or view.reason or "-"))
 
 
-def _names(view: TlsView, certificate: Certificate, server: MailServer, subject: str) -> Result:
-    missing = [name for name in server.certificate_names if not certificate.covers(name)]
+def _encrypted(seen: Seen) -> Iterator[tuple[Subject, TlsView]]:
+    """Port 25 after STARTTLS, and all that speak TLS from the start."""
+    smtp = seen.world.smtp
+    after_starttls = smtp.tls or TlsView(smtp.address, smtp.port, "", smtp.reach)
+    for each in (after_starttls, *seen.world.tls):
+        yield subjects.of_port(each.address, each.port), each
+
+
+def certificate_names(view: TlsView, seen: Seen) -> Judgement:
+    """TLS-02: the certificate is for all our names, and trusted."""
+    certificate = view.certificate
+    if certificate is None:
+        return _no_certificate(view)
+    remedy = Words.of("checks.tls.deploy")
+    missing = [name for name in seen.server.certificate_names if not certificate.covers(name)]
     if missing:
-        seen = Words.of("checks.tls.names", missing=", ".join(missing))
-        remedy = Words.of("checks.tls.deploy")
-        return Result("TLS-02", subject, Status.FAIL, seen, remedy)
+        return failed(Words.of("checks.tls.names", missing=", ".join(missing)), remedy)
     if not view.trusted:
         # Sending servers take any certificate on port 25; mail programs and browsers do not.
-        status = Status.WARN if view.port == 25 else Status.FAIL
-        seen = Words.of("checks.tls.untrusted", reason=view.reason, issuer=certificate.issuer)
-        return Result("TLS-02", subject, status, seen, Words.of("checks.tls.deploy"))
-    names = Words.of("checks.tls.good", names=", ".join(certificate.names))
-    return Result("TLS-02", subject, Status.PASS, names)
+        judged = warned if view.port == 25 else failed
+        issuer = certificate.issuer
+        return judged(Words.of("checks.tls.untrusted", reason=view.reason, issuer=issuer), remedy)
+    return passed(Words.of("checks.tls.good", names=", ".join(certificate.names)))
 
 
-def _time(certificate: Certificate, subject: str, now: datetime) -> Result:
-    left = days_left(certificate, now)
-    lifetime = certificate.lifetime
+def certificate_time(view: TlsView, seen: Seen) -> Judgement:
+    """TLS-03: the certificate has time left, by its own lifetime."""
+    certificate = view.certificate
+    if certificate is None:
+        return _no_certificate(view)
+    left, lifetime = days_left(certificate, seen.now), certificate.lifetime
     # A certificate of a week is not late when it has a week left.
     warn_at, fail_at = min(_WARN_DAYS, lifetime / 4), min(_FAIL_DAYS, lifetime / 10)
-    seen = Words.of(
-        "checks.tls.left", days=f"{left:.1f}", until=f"{certificate.not_after:%Y-%m-%d}"
-    )
+    until = f"{certificate.not_after:%Y-%m-%d}"
+    words = Words.of("checks.tls.left", days=f"{left:.1f}", until=until)
     if left < fail_at:
-        return Result("TLS-03", subject, Status.FAIL, seen, Words.of("checks.tls.renew"))
+        return failed(words, Words.of("checks.tls.renew"))
     if left < warn_at:
-        return Result("TLS-03", subject, Status.WARN, seen, Words.of("checks.tls.renew"))
-    return Result("TLS-03", subject, Status.PASS, seen)
+        return warned(words, Words.of("checks.tls.renew"))
+    return passed(words)
 
 
-def all_checks(view: ServerView, server: MailServer) -> Iterator[Result]:
-    """All checks of a server's ports."""
-    yield from reachable(view, server)
-    yield from closed(view, server)
-    yield smtp_clear(view.smtp)
-    yield from certificates(view, server)
+def _no_certificate(view: TlsView) -> Judgement:
+    return unknown(Words.of("checks.tls.no_answer", reason=view.reason or "-"))
+
+
+CHECKS: tuple[Check[Seen, Any], ...] = (
+    Check(rules.NET_02, _needed, reachable),
+    Check(rules.NET_03, _unwanted, closed),
+    Check(rules.SMTP_02, _smtp, smtp_clear),
+    Check(rules.TLS_01, _smtp, starttls),
+    Check(rules.TLS_02, _encrypted, certificate_names),
+    Check(rules.TLS_03, _encrypted, certificate_time),
+)

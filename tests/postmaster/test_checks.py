@@ -3,334 +3,460 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from dns_providers.rrset import MX, TXT, owner_name
-from ground.words import Words
+from dns_providers.publishing.claims import Claim, ClaimMode
+from dns_providers.rrset import MX, TXT, key, owner_name
+from ground.words import say
 from keys import dkim as keys
-from postmaster import report
-from postmaster.checks import dns_records, preflight, service, transport
-from postmaster.checks.results import Result, Status, exit_status
-from postmaster.settings import MailServer
-from probes.host import fitness
+from postmaster.checks.results import Status
+from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
 from probes.host import state as host
 from probes.host.state import HostView
 from probes.world.dns import Answer, Outcome, Reverse
-from probes.world.server import DomainView, ServerView
+from probes.world.http import SetUpView
 from probes.world.smtp import SmtpView
-from probes.world.spf import SpfView
-from probes.world.tcp import Reach
-from probes.world.tls import Certificate, TlsView
-from tests.postmaster.test_settings import site
+from probes.world.tcp import Connection, Reach
+from probes.world.tls import TlsView
+from tests.postmaster.full_view import (
+    ADDRESSES,
+    PUBLIC,
+    answer,
+    certificate,
+    found,
+    good,
+    one,
+    server,
+    with_domain,
+    with_port,
+    with_world,
+)
 
-NOW = datetime(2026, 11, 25, tzinfo=UTC)
-PUBLIC = keys.public_key(keys.read(keys.make(1024)))
+PASS, WARN, FAIL, UNKNOWN, SKIP = (
+    Status.PASS,
+    Status.WARN,
+    Status.FAIL,
+    Status.UNKNOWN,
+    Status.SKIP,
+)
 OTHER = keys.public_key(keys.read(keys.make(1024)))
+V4, V6 = ADDRESSES
+SERVER = server()
+GOOD = good(SERVER)
+DMARC, DKIM = "_dmarc.example.com", "pm202611a._domainkey.example.com"
 
 
-@pytest.fixture
-def server() -> MailServer:
-    return site().servers[0]
+def of(seen: Seen, rule: str) -> dict[str, Status]:
+    """How a rule ended, by subject, where it did not pass."""
+    return {str(e.subject): e.status for e in found(seen, rule) if e.status is not PASS}
 
 
-def answer(owner: str, rtype: str, *values: object) -> Answer:
-    outcome = Outcome.ANSWER if values else Outcome.NODATA
-    return Answer(owner, rtype, outcome, frozenset(values))  # type: ignore[arg-type]
+# -- propagation -----------------------------------------------------------------------------------
 
 
-def domain(*, mx: Answer | None = None, dmarc: bytes = b"v=DMARC1; p=none") -> DomainView:
-    ours = answer("example.com", "MX", MX(10, owner_name("smtp.example.com")))
-    return DomainView(
-        "example.com",
-        mx or ours,
-        (("smtp.example.com", ("8.8.8.8",)), ("mx.other.test", ("192.0.2.1",))),
-        (),
-        answer("_dmarc.example.com", "TXT", TXT(dmarc)),
-    )
+def zone(**changes: Any) -> Seen:
+    """The first zone is different."""
+    return replace(GOOD, zones=(replace(GOOD.zones[0], **changes), GOOD.zones[1]))
 
 
-def test_mx_that_comes_to_us_passes(server: MailServer) -> None:
-    view = replace(domain(), mx_addresses=(("smtp.example.com", ("8.8.8.8",)),))
-    assert dns_records.mx(view, server).status is Status.PASS
+def claim(rtype: str, *, needed: bool) -> Claim:
+    owner = key("example.com", rtype)
+    return Claim(owner, ClaimMode.MEMBER, frozenset(), 60, "x", needed, "x", "x")
 
 
-def test_mx_at_somebody_else_fails_with_the_record_to_publish(server: MailServer) -> None:
+@pytest.mark.parametrize(
+    ("view", "status"),
+    [
+        (RecordView(key("example.com", "A"), 1), PASS),
+        (RecordView(key("example.com", "A"), 1, silent=("ns2: timeout",)), WARN),
+        (RecordView(key("example.com", "A"), 1, wrong=("ns2: stale",)), FAIL),
+        (RecordView(key("example.com", "A"), 1, ("ns2: stale",), ("ns3: timeout",)), FAIL),
+    ],
+)
+def test_a_record_must_be_right_at_every_name_server(view: RecordView, status: Status) -> None:
+    assert one(zone(records=(view,)), "PROP-01", "example.com/A").status is status
+
+
+@pytest.mark.parametrize(
+    ("missing", "status"),
+    [
+        (claim("MX", needed=False), FAIL),
+        (claim("A", needed=True), FAIL),
+        (claim("SRV", needed=False), WARN),
+    ],
+)
+def test_what_nobody_published_fails_where_mail_needs_it(missing: Claim, status: Status) -> None:
+    assert of(zone(unpublished=(missing,)), "PROP-01") == {str(missing.key): status}
+
+
+def test_a_zone_whose_servers_are_not_found_is_unknown() -> None:
+    seen = replace(GOOD, zones=(ZoneView("example.com", problem="no servers"),))
+    assert of(seen, "PROP-01") == {"example.com": UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("view", "status"),
+    [
+        (ResolverView("1.1.1.1", 2), PASS),
+        (ResolverView("1.1.1.1", 2, stale=(key("example.com", "MX"),)), WARN),
+        (ResolverView("1.1.1.1", 0, answers=False), UNKNOWN),
+    ],
+)
+def test_a_resolver_that_does_not_answer_is_unknown(view: ResolverView, status: Status) -> None:
+    result = one(zone(resolvers=(view,)), "PROP-03", "example.com @1.1.1.1")
+    assert result.status is status and not result.required
+
+
+# -- DNS -------------------------------------------------------------------------------------------
+
+
+def test_mx_at_somebody_else_fails_with_the_record_to_publish() -> None:
     theirs = answer("example.com", "MX", MX(10, owner_name("mx.other.test")))
-    view = replace(domain(mx=theirs), mx_addresses=(("mx.other.test", ("192.0.2.1",)),))
-    result = dns_records.mx(view, server)
-    assert result.status is Status.FAIL and result.remedy is not None
-    assert "example.com MX 10 smtp.example.com." in report.say(result.remedy)
+    away = {"mx": theirs, "mx_addresses": (("mx.other.test", ("192.0.2.1",)),)}
+    seen = with_domain(GOOD, "example.com", **away)
+    assert of(seen, "MX-07") == {"example.com": FAIL}
+    remedy = one(seen, "MX-07", "example.com").remedy
+    assert remedy and "example.com MX 10 smtp.example.com." in say(remedy)
+
+
+def test_mx_that_leads_elsewhere_too_is_a_warning_and_none_at_all_a_fail() -> None:
+    hosts = GOOD.world.domains[0].mx_addresses
+    two = (*hosts, ("mx.other.test", ("192.0.2.1",)))
+    both = answer(
+        "example.com",
+        "MX",
+        *(MX(10, owner_name(name)) for name in ("smtp.example.com", "mx.other.test")),
+    )
+    mixed = with_domain(GOOD, "example.com", mx=both, mx_addresses=two)
+    assert of(mixed, "MX-07") == {"example.com": WARN}
+    assert "mx.other.test" in say(one(mixed, "MX-07", "example.com").seen)
+    none = with_domain(GOOD, "other.org", mx=answer("other.org", "MX"), mx_addresses=())
+    assert of(none, "MX-07") == {"other.org": FAIL}
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SERVFAIL, Outcome.TIMEOUT])
-def test_dns_that_does_not_answer_is_unknown_never_a_fail(
-    server: MailServer, outcome: Outcome
-) -> None:
+def test_dns_that_does_not_answer_is_unknown_never_a_fail(outcome: Outcome) -> None:
     nothing = Answer("example.com", "MX", outcome)
-    view = replace(domain(mx=nothing), dmarc=nothing)
-    results = [dns_records.mx(view, server), *dns_records.dmarc_checks(view, server)]
-    results += dns_records.rdns(Reverse("8.8.8.8", outcome), server)
-    assert {result.status for result in results} == {Status.UNKNOWN, Status.SKIP}
+    seen = with_domain(GOOD, "example.com", mx=nothing, dmarc=nothing)
+    seen = with_world(
+        seen,
+        reverse=(Reverse(V4, outcome), GOOD.world.reverse[1]),
+        spf_includes=(Answer("spf.provider.test", "TXT", outcome),),
+        dkim=(Answer(DKIM, "TXT", outcome), GOOD.world.dkim[1]),
+    )
+    statuses = {str(e.status) for e in found(seen) if e.status is not PASS}
+    assert statuses == {"unknown", "skip"}
+    assert of(seen, "MX-07") == {"example.com": UNKNOWN}
+    assert of(seen, "DMARC-01") == {DMARC: UNKNOWN} and of(seen, "DMARC-02") == {DMARC: SKIP}
+    assert of(seen, "SPF-07") == {"spf.provider.test": UNKNOWN}
+    assert of(seen, "DKIM-06") == {DKIM: UNKNOWN}
+    assert of(seen, "RDNS-01") == {V4: UNKNOWN} and of(seen, "RDNS-02") == {V4: SKIP}
+    assert of(seen, "EHLO-03") == {"vps": UNKNOWN}
 
 
 @pytest.mark.parametrize(
     ("result", "status"),
     [
-        ("pass", Status.PASS),
-        ("softfail", Status.FAIL),
-        ("none", Status.FAIL),
-        ("permerror", Status.FAIL),
-        ("temperror", Status.UNKNOWN),
+        ("pass", PASS),
+        ("fail", FAIL),
+        ("softfail", FAIL),
+        ("neutral", FAIL),
+        ("none", FAIL),
+        ("permerror", FAIL),
+        ("temperror", UNKNOWN),
     ],
 )
 def test_spf_is_judged_by_what_a_receiver_gets(result: str, status: Status) -> None:
-    view = SpfView("8.8.8.8", "example.com", "example.com", result, "", 0)
-    found = dns_records.spf(view)
-    assert found.status is status
-    assert found.remedy is None or "ip4:8.8.8.8" in report.say(found.remedy)
+    first, second = GOOD.world.mail_host_spf
+    seen = with_world(GOOD, mail_host_spf=(first, replace(second, result=result)))
+    judged = one(seen, "SPF-03", f"smtp.example.com {V6}")
+    assert judged.status is status and of(seen, "SPF-03").keys() <= {f"smtp.example.com {V6}"}
+    assert judged.remedy is None or f"ip6:{V6}" in say(judged.remedy)
+
+
+def test_spf_of_each_domain_is_judged_for_each_address() -> None:
+    view = GOOD.world.domains[1]
+    spf = (view.spf[0], replace(view.spf[1], result="fail"))
+    assert of(with_domain(GOOD, "other.org", spf=spf), "SPF-03") == {f"other.org {V6}": FAIL}
 
 
 @pytest.mark.parametrize(
     ("record", "statuses"),
     [
-        (b"v=DMARC1; p=none; rua=mailto:a@example.com", [Status.PASS, Status.PASS]),
-        (b"v=DMARC1; p=nothing", [Status.PASS, Status.FAIL]),
-        (b"v=DMARC1; p=none; p=reject", [Status.PASS, Status.FAIL]),
-        (b"v=spf1 -all", [Status.FAIL, Status.SKIP]),
+        (b"v=DMARC1; p=none; rua=mailto:a@example.com", [PASS, PASS]),
+        (b"v=DMARC1; p=nothing", [PASS, FAIL]),
+        (b"v=DMARC1; p=none; p=reject", [PASS, FAIL]),
+        (b"v=spf1 -all", [FAIL, SKIP]),
     ],
 )
-def test_dmarc_is_there_once_and_parses(
-    server: MailServer, record: bytes, statuses: list[Status]
-) -> None:
-    view = domain(dmarc=record)
-    assert [each.status for each in dns_records.dmarc_checks(view, server)] == statuses
+def test_dmarc_is_there_once_and_parses(record: bytes, statuses: list[Status]) -> None:
+    seen = with_domain(GOOD, "example.com", dmarc=answer(DMARC, "TXT", TXT(record)))
+    judged = [one(seen, rule, DMARC) for rule in ("DMARC-01", "DMARC-02")]
+    assert [each.status for each in judged] == statuses
+    for each in judged:
+        assert each.remedy is None or f'{DMARC} TXT "v=DMARC1' in say(each.remedy)
 
 
-def dkim_result(published: str, on_host: str | None = PUBLIC.data) -> Result:
-    found = answer("default._domainkey.example.com", "TXT", TXT(published.encode()))
-    owner = "default._domainkey.example.com"
-    view = HostView(True, dkim=((owner, on_host),) if on_host else ())
-    return dns_records.dkim_check(found, "example.com", "default", view, PUBLIC)
+def test_two_dmarc_records_are_none_to_a_receiver() -> None:
+    two = (TXT(b"v=DMARC1; p=none"), TXT(b"v=DMARC1; p=reject"), TXT(b"other"))
+    seen = with_domain(GOOD, "example.com", dmarc=answer(DMARC, "TXT", *two))
+    assert of(seen, "DMARC-01") == {DMARC: FAIL}
+    assert "2 DMARC records" in say(one(seen, "DMARC-01", DMARC).seen)
 
 
-def test_the_published_key_must_be_the_one_on_the_host() -> None:
-    assert dkim_result(PUBLIC.record).status is Status.PASS
-    assert dkim_result(OTHER.record).status is Status.FAIL
-    assert dkim_result("v=DKIM1; p=").status is Status.FAIL
-    assert dkim_result(PUBLIC.record, None).status is Status.UNKNOWN
-
-
-def test_a_ptr_must_point_back(server: MailServer) -> None:
-    good = Reverse("8.8.8.8", Outcome.ANSWER, ("a.test",), (("a.test", ("8.8.8.8",)),))
-    bad = Reverse("8.8.8.8", Outcome.ANSWER, ("a.test",), (("a.test", ("192.0.2.1",)),))
-    none = Reverse("8.8.8.8", Outcome.NXDOMAIN)
-    statuses = [[r.status for r in dns_records.rdns(v, server)] for v in (good, bad, none)]
-    assert statuses == [
-        [Status.PASS, Status.PASS],
-        [Status.PASS, Status.FAIL],
-        [Status.FAIL, Status.SKIP],
-    ]
-
-
-def certificate(days: float = 60, lifetime: float = 90, names: tuple[str, ...] = ()) -> Certificate:
-    given = names or tuple(f"{label}.example.com" for label in ("mail", "smtp", "imap", "pop"))
-    end = NOW + timedelta(days=days)
-    return Certificate(given, end - timedelta(days=lifetime), end, "CN=x", "f" * 64, False)
-
-
-def view(**changes: object) -> ServerView:
-    tls = TlsView("8.8.8.8", 465, "smtp.example.com", Reach.OPEN, certificate(), True)
-    smtp = SmtpView("8.8.8.8", 25, Reach.OPEN, "220 hi", True, False, replace(tls, port=25))
-    made = ServerView((), (), (), (), (), smtp, (tls,), ())
-    return replace(made, **changes)  # type: ignore[arg-type]
-
-
-def test_a_server_as_it_should_be_is_all_green(server: MailServer) -> None:
-    results = [
-        *transport.reachable(view(), server),
-        transport.smtp_clear(view().smtp),
-        *transport.certificates(view(), server, NOW),
-    ]
-    assert {result.status for result in results} == {Status.PASS}
+def dkim(*published: str, on_host: str | None = PUBLIC.data, reached: bool = True) -> Seen:
+    """Key records of the first domain, and the key that its host signs with."""
+    records = answer(DKIM, "TXT", *(TXT(each.encode()) for each in published))
+    there = ((DKIM, on_host),) if on_host else ()
+    seen = with_world(GOOD, dkim=(records, GOOD.world.dkim[1]))
+    return replace(seen, host=replace(GOOD.host, reached=reached, dkim=there))
 
 
 @pytest.mark.parametrize(
-    ("days", "lifetime", "status"),
+    ("seen", "status"),
     [
-        (60, 90, Status.PASS),
-        (20, 90, Status.WARN),
-        (2, 90, Status.FAIL),
-        (-1, 90, Status.FAIL),
-        (5, 6, Status.PASS),
-        (1, 6, Status.WARN),
+        (dkim(PUBLIC.record), PASS),
+        (dkim(OTHER.record), FAIL),
+        (dkim("v=DKIM1; p="), FAIL),
+        (dkim("v=DKIM1; p=%%%"), FAIL),
+        (dkim(), FAIL),
+        (dkim(PUBLIC.record, OTHER.record), FAIL),
+        (dkim(PUBLIC.record, on_host=None), UNKNOWN),
+        (dkim(PUBLIC.record, reached=False), UNKNOWN),
     ],
 )
-def test_time_left_is_measured_against_the_lifetime(
-    server: MailServer, days: float, lifetime: float, status: Status
-) -> None:
-    tls = TlsView("8.8.8.8", 465, "x", Reach.OPEN, certificate(days, lifetime), True)
-    results = list(transport.certificates(view(tls=(tls,)), server, NOW))
-    (found,) = [r for r in results if r.check == "TLS-03" and r.subject.endswith(":465")]
-    assert found.status is status
+def test_the_published_key_must_be_the_one_on_the_host(seen: Seen, status: Status) -> None:
+    result = one(seen, "DKIM-06", DKIM)
+    assert result.status is status
+    assert result.remedy is None or f'{DKIM} TXT "{PUBLIC.record}"' in say(result.remedy)
 
 
-def test_a_missing_name_fails_and_distrust_is_a_warning_on_port_25_only(
-    server: MailServer,
-) -> None:
-    wrong = TlsView("8.8.8.8", 465, "x", Reach.OPEN, certificate(names=("a.test",)), True)
-    distrusted = replace(view().tls[0], trusted=False)
-    smtp = replace(view().smtp, tls=replace(distrusted, port=25))
-    results = list(transport.certificates(view(tls=(wrong, distrusted), smtp=smtp), server, NOW))
-    assert [r.status for r in results if r.check == "TLS-02"] == [
-        *(Status.WARN, Status.FAIL, Status.FAIL),
-    ]
-
-
-def test_a_closed_port_25_is_unknown_where_our_own_network_is_closed(server: MailServer) -> None:
-    shut = replace(view().smtp, reach=Reach.TIMEOUT, banner="")
-    blocked = list(transport.reachable(view(smtp=shut, own_network_blocks=True), server))
-    assert blocked[0].status is Status.UNKNOWN and not blocked[0].required
-    assert next(transport.reachable(view(smtp=shut), server)).status is Status.FAIL
-
-
-def test_a_service_that_has_not_read_its_key_fails(server: MailServer) -> None:
-    seen = host.parse(
-        "active=yes\ncurrent=no\nkey default._domainkey.a.test abc=\nclock=100", "", 98
-    )
-    assert seen.dkim == (("default._domainkey.a.test", "abc="),)
-    statuses = [result.status for result in service.all_checks(seen, server)]
-    assert statuses == [Status.FAIL, Status.PASS, Status.PASS]
+def test_where_the_stores_key_is_published_the_deploy_puts_it_back_on_the_host() -> None:
+    remedy = one(dkim(PUBLIC.record, on_host=OTHER.data), "DKIM-06", DKIM).remedy
+    assert remedy and remedy.id == "checks.dkim.deploy"
 
 
 @pytest.mark.parametrize(
-    ("ahead", "status"),
-    [(0.0, Status.PASS), (-30.0, Status.WARN), (61.0, Status.FAIL), (None, Status.UNKNOWN)],
+    ("view", "statuses"),
+    [
+        (Reverse(V4, Outcome.ANSWER, ("a.test",), (("a.test", (V4,)),)), [PASS, PASS]),
+        (Reverse(V4, Outcome.ANSWER, ("a.test",), (("a.test", ("192.0.2.1",)),)), [PASS, FAIL]),
+        (Reverse(V4, Outcome.ANSWER, ("a.test", "b.test"), (("b.test", (V4,)),)), [WARN, PASS]),
+        (Reverse(V4, Outcome.NXDOMAIN), [FAIL, SKIP]),
+    ],
 )
-def test_a_clock_that_is_off_is_told(
-    server: MailServer, ahead: float | None, status: Status
+def test_a_ptr_must_point_back(view: Reverse, statuses: list[Status]) -> None:
+    seen = with_world(GOOD, reverse=(view, GOOD.world.reverse[1]))
+    assert [one(seen, rule, V4).status for rule in ("RDNS-01", "RDNS-02")] == statuses
+    assert one(seen, "RDNS-02", V6).status is PASS
+
+
+def test_an_ipv6_address_is_compared_as_an_address() -> None:
+    long = "2001:4860:4860:0:0:0:0:8888"
+    view = Reverse(V6, Outcome.ANSWER, ("a.test",), (("a.test", (long,)),))
+    seen = with_world(GOOD, reverse=(GOOD.world.reverse[0], view))
+    assert one(seen, "RDNS-02", V6).status is PASS
+
+
+@pytest.mark.parametrize(("outbound", "name"), [("relay", "smtp.example.com"), ("direct", None)])
+def test_the_ptr_to_set_is_a_name_that_the_server_greets_with(
+    outbound: str, name: str | None
 ) -> None:
-    results = service.all_checks(HostView(True, True, True, login="", clock=ahead), server)
-    assert {result.check: result.status for result in results}["HOST-02"] is status
+    seen = with_world(good(server(outbound)), reverse=(Reverse(V4, Outcome.NXDOMAIN),))
+    remedy = one(seen, "RDNS-01", V4).remedy
+    assert remedy and dict(remedy.values)["host"] == (name or "example.com")
 
 
 @pytest.mark.parametrize(
     ("records", "status"),
     [
-        ((TXT(b"v=spf1 -all"), TXT(b"hello")), Status.PASS),
-        ((), Status.FAIL),
-        ((TXT(b"v=spf1 -all"), TXT(b"v=spf1 ~all")), Status.FAIL),
+        ((TXT(b"v=spf1 -all"), TXT(b"hello")), PASS),
+        ((), FAIL),
+        ((TXT(b"v=spf1 -all"), TXT(b"v=spf1 ~all")), FAIL),
     ],
 )
 def test_an_included_domain_must_have_exactly_one_spf_record(
     records: tuple[TXT, ...], status: Status
 ) -> None:
-    result = dns_records.spf_include(answer("spf.provider.test", "TXT", *records))
-    assert result.status is status
+    included = (answer("spf.provider.test", "TXT", *records),)
+    assert one(with_world(GOOD, spf_includes=included), "SPF-07").status is status
 
 
-def test_the_exit_status_says_fail_before_unknown() -> None:
-    unknown = Result("X", "x", Status.UNKNOWN, Words.of("checks.mx.none"))
-    failed = Result("X", "x", Status.FAIL, unknown.seen, Words.of("checks.net.closed"))
-    assert exit_status((unknown, failed)) == 1 and exit_status((unknown,)) == 3
-    assert exit_status((replace(unknown, required=False),)) == 0
+# -- ports -----------------------------------------------------------------------------------------
 
 
-def test_a_fail_without_a_remedy_is_impossible() -> None:
-    with pytest.raises(ValueError, match="remedy"):
-        Result("X", "x", Status.FAIL, Words.of("checks.mx.none"))
+def smtp(**changes: Any) -> Seen:
+    """Port 25 is different."""
+    return with_world(GOOD, smtp=replace(GOOD.world.smtp, **changes))
 
 
-def test_a_report_shows_each_check_its_remedy_and_the_sum(server: MailServer) -> None:
-    view = replace(domain(), mx=answer("example.com", "MX"), mx_addresses=())
-    made = report.Report("8.8.8.8", NOW, (dns_records.mx(view, server),))
-    lines = report.table(made)
-    assert lines[0].startswith("FAIL  MX-07  example.com")
-    assert lines[1].strip().startswith("-> publish:") and "1 failed" in lines[-1]
-    record = report.to_record(made)
-    assert (record["version"], record["exit_status"]) == (1, 1)
-    assert record["results"][0]["remedy"] == lines[1].strip().removeprefix("-> ")
+@pytest.mark.parametrize("port", [465, 993, 443])
+@pytest.mark.parametrize("reach", [Reach.REFUSED, Reach.TIMEOUT, Reach.UNREACHABLE])
+def test_a_port_that_others_need_must_be_open(port: int, reach: Reach) -> None:
+    seen = with_port(GOOD, port, reach=reach, certificate=None)
+    assert of(seen, "NET-02") == {f"{V4}:{port}": FAIL}
+    result = one(seen, "NET-02", f"{V4}:{port}")
+    assert result.seen.id == f"checks.net.{reach}"
+    assert result.remedy and f"port {port}/TCP" in say(result.remedy)
 
 
-# -- preflight -----------------------------------------------------------------------------------
-
-FIT = """uid 0
-init systemd
-os debian 12
-arch x86_64
-ours 0
-disk 9000000
-memory 2000000
-clock 1000
-synced yes
-resolver yes
-nat yes
-address 8.8.8.8
-connect qq.com 192.0.2.1 open 40
-"""
+def test_a_closed_port_25_is_unknown_where_our_own_network_is_closed() -> None:
+    shut = smtp(reach=Reach.TIMEOUT, banner="", tls=None)
+    assert of(shut, "NET-02") == {f"{V4}:25": FAIL}
+    blocked = with_world(shut, own_network_blocks=True)
+    assert of(blocked, "NET-02") == {f"{V4}:25": UNKNOWN}
+    assert not one(blocked, "NET-02", f"{V4}:25").required
+    # That network says nothing of other ports, and an open port needs no excuse.
+    other = with_port(with_world(GOOD, own_network_blocks=True), 465, reach=Reach.TIMEOUT)
+    assert of(other, "NET-02") == {f"{V4}:465": FAIL}
 
 
-def findings(server: MailServer, *changes: str) -> dict[str, set[Status]]:
-    seen = fitness.parse(FIT + "\n".join(changes) + "\n")
-    found: dict[str, set[Status]] = {}
-    for result in preflight.judge(seen, server, 1001):
-        found.setdefault(result.check, set()).add(result.status)
-    return found
+def test_the_set_up_server_must_answer_nowhere() -> None:
+    answering = (SetUpView(80, Reach.OPEN), SetUpView(443, Reach.OPEN, answered=True))
+    seen = with_world(GOOD, set_up=answering)
+    assert of(seen, "NET-03") == {f"{V4}:443/setup": FAIL}
 
 
-def test_a_fit_host_has_nothing_in_the_way(server: MailServer) -> None:
-    assert set().union(*findings(server).values()) == {Status.PASS}
+def test_each_port_that_nobody_needs_must_be_closed() -> None:
+    for port in (110, 587):
+        closed = tuple(
+            Connection(V4, each, Reach.OPEN if each == port else Reach.REFUSED, 0.1)
+            for each in (110, 587)
+        )
+        assert of(with_world(GOOD, closed=closed), "NET-03") == {f"{V4}:{port}": FAIL}
+
+
+def test_a_password_asked_for_in_clear_text_fails() -> None:
+    assert of(smtp(auth_in_clear=True), "SMTP-02") == {f"{V4}:25": FAIL}
+
+
+def test_a_mail_server_without_starttls_fails_and_has_no_certificate_to_look_at() -> None:
+    seen = smtp(starttls=False, tls=None)
+    assert of(seen, "TLS-01") == {f"{V4}:25": FAIL}
+    assert of(seen, "TLS-02") == of(seen, "TLS-03") == {f"{V4}:25": SKIP}
+
+
+def test_an_open_port_that_does_not_greet_is_unknown_and_no_green() -> None:
+    seen = with_world(GOOD, smtp=SmtpView(V4, 25, Reach.OPEN, "554 go away"))
+    assert of(seen, "SMTP-02") == of(seen, "TLS-01") == {f"{V4}:25": UNKNOWN}
+    assert "554 go away" in say(one(seen, "SMTP-02").seen)
+
+
+def test_an_open_port_without_a_handshake_is_unknown_and_no_green() -> None:
+    seen = with_port(GOOD, 993, certificate=None, trusted=False, reason="wrong version")
+    assert of(seen, "TLS-02") == of(seen, "TLS-03") == {f"{V4}:993": UNKNOWN}
+    assert "wrong version" in say(one(seen, "TLS-02", f"{V4}:993").seen)
+
+
+SECOND = 1 / 86400
 
 
 @pytest.mark.parametrize(
-    ("line", "check", "status"),
+    ("days", "lifetime", "status"),
     [
-        ("uid 1000", "PRE-01", Status.FAIL),
-        ("init runit", "PRE-02", Status.FAIL),
-        ("os fedora 42", "PRE-03", Status.WARN),
-        ("arch riscv64", "PRE-04", Status.FAIL),
-        ('listen 0.0.0.0:25 users:(("exim4",pid=7,fd=3))', "PRE-05", Status.FAIL),
-        ('listen [::]:80 users:(("nginx",pid=7,fd=3))', "PRE-05", Status.FAIL),
-        ('listen 127.0.0.1:25 users:(("exim4",pid=7,fd=3))', "PRE-05", Status.PASS),
-        ("disk 500000", "PRE-06", Status.WARN),
-        ("disk 50000", "PRE-06", Status.FAIL),
-        ("memory 200000", "PRE-07", Status.WARN),
-        ("clock 900", "PRE-08", Status.FAIL),
-        ("clock 990", "PRE-08", Status.WARN),
-        ("synced no", "PRE-08", Status.WARN),
-        ("resolver no", "PRE-09", Status.FAIL),
-        ("nat no", "PRE-10", Status.FAIL),
-        ("mailer exim4-daemon-light", "PRE-12", Status.FAIL),
-        ("nat unknown", "PRE-10", Status.UNKNOWN),
-        ("connect 163.com 192.0.2.2 refused 9", "NET-01", Status.WARN),
-        ("connect 163.com 192.0.2.2 timeout 5000", "NET-01", Status.WARN),
-        ("connect 163.com 192.0.2.2 open 2500", "NET-01", Status.PASS),
+        # Of 90 days: 21 and 3 days.
+        (21, 90, PASS),
+        (21 - SECOND, 90, WARN),
+        (3, 90, WARN),
+        (3 - SECOND, 90, FAIL),
+        (-1, 90, FAIL),
+        # Of 20 days: a quarter, and a tenth.
+        (5, 20, PASS),
+        (5 - SECOND, 20, WARN),
+        (2, 20, WARN),
+        (2 - SECOND, 20, FAIL),
+        # A quarter of 84 days are 21, a tenth of 30 are 3: from there on it is the days.
+        (21, 85, PASS),
+        (20.5, 80, PASS),
+        (3, 40, WARN),
+        (2.9, 40, FAIL),
     ],
 )
-def test_each_finding_stops_or_warns(
-    server: MailServer, line: str, check: str, status: Status
+def test_time_left_is_measured_against_the_lifetime(
+    days: float, lifetime: float, status: Status
 ) -> None:
-    assert status in findings(server, line)[check]
+    seen = with_port(GOOD, 465, certificate=certificate(days, lifetime))
+    assert one(seen, "TLS-03", f"{V4}:465").status is status
 
 
-def test_our_own_pmail_may_hold_its_ports(server: MailServer) -> None:
-    line = 'listen *:25 users:(("pmail",pid=77,fd=3))'
-    assert findings(server, line, "ours 77")["PRE-05"] == {Status.PASS}
+def test_a_missing_name_fails_and_distrust_is_a_warning_on_port_25_only() -> None:
+    wrong = with_port(GOOD, 465, certificate=certificate(names=("a.test",)))
+    assert of(wrong, "TLS-02") == {f"{V4}:465": FAIL}
+    tls = tuple(replace(each, trusted=False) for each in GOOD.world.tls)
+    after = replace(GOOD.world.smtp, tls=TlsView(V4, 25, "x", Reach.OPEN, certificate()))
+    assert of(with_world(GOOD, tls=tls, smtp=after), "TLS-02") == {
+        f"{V4}:25": WARN,
+        **{f"{V4}:{port}": FAIL for port in (465, 993, 443)},
+    }
 
 
-def test_all_findings_come_together(server: MailServer) -> None:
-    found = findings(server, "uid 1000", "arch riscv64", "disk 5")
-    assert sum(Status.FAIL in statuses for statuses in found.values()) == 3
+# -- PMail on its host -----------------------------------------------------------------------------
 
 
-def test_port_80_matters_only_where_the_certificate_needs_it() -> None:
-    dns_proof = site(tls="acme-dns").servers[0]
-    line = 'listen 0.0.0.0:80 users:(("nginx",pid=7,fd=3))'
-    assert findings(dns_proof, line)["PRE-05"] == {Status.WARN}
+def on_host(**changes: Any) -> Seen:
+    """The host shows something else."""
+    return replace(GOOD, host=replace(GOOD.host, **changes))
 
 
-def test_blocked_outbound_port_25_is_told_as_such(server: MailServer) -> None:
-    seen = fitness.parse(FIT.replace("open 40", "timeout 5000"))
-    (found,) = [r for r in preflight.judge(seen, server, 1000) if r.check == "NET-01"]
-    assert found.seen.id == "preflight.outbound_blocked" and found.status is Status.WARN
+def test_what_the_script_on_the_host_says_is_read() -> None:
+    seen = host.parse(
+        "active=yes\ncurrent=no\nkey default._domainkey.a.test abc=\nclock=100", "", 98
+    )
+    assert seen == HostView(True, True, False, (("default._domainkey.a.test", "abc="),), "", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"active": False}, FAIL),
+        ({"current": False}, FAIL),
+        ({"active": None}, UNKNOWN),
+        ({"current": None}, UNKNOWN),
+    ],
+)
+def test_pmail_must_run_with_what_is_on_the_disk(changes: Any, status: Status) -> None:
+    assert of(on_host(**changes), "DKIM-07") == {"vps": status}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"login": "wrong password"}, FAIL),
+        ({"login": None}, UNKNOWN),
+        ({"reached": False}, UNKNOWN),
+    ],
+)
+def test_the_administrator_must_be_able_to_log_in(changes: Any, status: Status) -> None:
+    assert of(on_host(**changes), "HOST-01") == {"vps": status}
+
+
+@pytest.mark.parametrize(
+    ("ahead", "status"),
+    [
+        (0.0, PASS),
+        (5.0, PASS),
+        (-5.0, PASS),
+        (5.1, WARN),
+        (-5.1, WARN),
+        (60.0, WARN),
+        (60.1, FAIL),
+        (-60.1, FAIL),
+        (None, UNKNOWN),
+    ],
+)
+def test_a_clock_that_is_off_is_told(ahead: float | None, status: Status) -> None:
+    assert one(on_host(clock=ahead), "HOST-02").status is status
+
+
+def test_a_host_that_is_not_reached_is_unknown_in_all_that_it_would_show() -> None:
+    shown = {"DKIM-06", "DKIM-07", "DKIM-18", "EHLO-03", "HOST-01", "HOST-02"}
+    shown |= {f"EDGE-0{number}" for number in (1, 2, 3, 4)}
+    shown |= {f"OUT-0{number}" for number in (1, 2, 3, 5)}
+    away = Seen(SERVER, GOOD.now, GOOD.world, HostView(False), GOOD.zones)
+    unknown = {e.rule.id for e in found(away) if e.status is UNKNOWN and e.required}
+    assert unknown == shown == {e.rule.id for e in found(away) if e.status is not PASS}
+    by_provider = good(server("smarthost"))
+    away = replace(by_provider, relay=away.relay)
+    assert one(away, "OUT-04").status is UNKNOWN

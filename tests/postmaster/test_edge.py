@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from postmaster.checks import edge as checks
+from ground.words import say
 from postmaster.checks.results import Status
 from probes.host.edge import EdgeView, Event, parse, script
-from tests.postmaster.test_settings import site, zone
+from tests.postmaster.full_view import found, good, one, server
 
-SERVER = site(zone("example.com"), domains=["example.com"]).servers[0]
-
-
-def statuses(view: EdgeView) -> dict[str, Status]:
-    return {result.check: result.status for result in checks.all_checks(view, SERVER)}
+GOOD = good(server())
 
 
 def test_units_and_events_are_read_and_torn_lines_left_out() -> None:
@@ -32,25 +30,35 @@ def test_units_and_events_are_read_and_torn_lines_left_out() -> None:
     assert "for unit in a.service b.socket;" in made and "/run/stamps/$unit.sha256" in made
 
 
+def told(*events: tuple[str, str]) -> EdgeView:
+    """What the program told of in the last day."""
+    return EdgeView(True, events=tuple(Event(*each) for each in events), resolves=True)
+
+
 @pytest.mark.parametrize(
-    ("view", "check", "status"),
+    ("view", "rule", "status"),
     [
-        (EdgeView(True), "EDGE-01", Status.PASS),
-        (EdgeView(True, ("pmail-deploy-edge.service",)), "EDGE-01", Status.FAIL),
-        (EdgeView(True, (), (Event("kept", "forged"),)), "EDGE-02", Status.PASS),
-        (EdgeView(True, (), (Event("kept", "554 no"),)), "EDGE-02", Status.WARN),
-        (EdgeView(True, (), (Event("mailbox_limited", "bob"),)), "EDGE-03", Status.WARN),
-        (EdgeView(True, (), (Event("forward_braked", "bob"),)), "EDGE-03", Status.WARN),
-        (EdgeView(True, (), (Event("login_held", "8.8.8.8"),)), "EDGE-03", Status.PASS),
+        (EdgeView(True, ("pmail-deploy-edge.service",), resolves=True), "EDGE-01", Status.FAIL),
+        (told(("kept", "554 no")), "EDGE-02", Status.WARN),
+        (told(("kept", "554 no"), ("kept", "forged")), "EDGE-02", Status.WARN),
+        (told(("mailbox_limited", "bob")), "EDGE-03", Status.WARN),
+        (told(("forward_braked", "bob")), "EDGE-03", Status.WARN),
         (EdgeView(True, resolves=False), "EDGE-04", Status.FAIL),
-        (EdgeView(True, resolves=True), "EDGE-04", Status.PASS),
         (EdgeView(True), "EDGE-04", Status.UNKNOWN),
-        (EdgeView(False), "EDGE-01", Status.UNKNOWN),
+        (told(("kept", "forged")), None, None),
+        (told(("login_held", "8.8.8.8")), None, None),
+        (told(("pmail_down", "x")), None, None),
     ],
 )
-def test_what_was_seen_is_judged(view: EdgeView, check: str, status: Status) -> None:
-    assert statuses(view)[check] is status
+def test_what_was_seen_is_judged(view: EdgeView, rule: str | None, status: Status | None) -> None:
+    results = found(replace(GOOD, edge=view))
+    judged = [(each.rule.id, each.status) for each in results if each.status is not Status.PASS]
+    assert judged == ([(rule, status)] if rule else [])
 
 
-def test_a_mode_without_an_edge_has_no_such_checks() -> None:
-    assert list(checks.all_checks(None, SERVER)) == []
+def test_each_mailbox_that_was_limited_is_named_once_and_held_addresses_are_counted() -> None:
+    events = (("mailbox_limited", "bob"), ("forward_braked", "bob"), ("forward_braked", "al"))
+    limited = one(replace(GOOD, edge=told(*events)), "EDGE-03")
+    assert say(limited.seen).endswith(": al, bob")
+    held = [("login_held", address) for address in ("8.8.8.8", "8.8.8.8", "8.8.4.4")]
+    assert "2 addresses" in say(one(replace(GOOD, edge=told(*held)), "EDGE-03").seen)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from deploys.outbound import configure
 from deploys.outbound.configure import Sending, Signed
-from postmaster.checks import relay as checks
-from postmaster.checks.results import Status
+from ground.words import say
+from postmaster.checks.results import Result, Status
 from postmaster.receivers import Rate, group_of, groups
 from probes.host.proof import Proof, Signature, parse, signatures
-from probes.host.relay import RelayView, next_tries, waiting
+from probes.host.relay import Waiting, next_tries, waiting
 from probes.host.relay import parse as parse_relay
-from probes.world.dns import Outcome, Reverse
+from probes.world.dns import Outcome
+from tests.postmaster.full_view import NOW, found, good, one, server, with_world
 from tests.postmaster.test_settings import site, zone
 from tests.probes.host.test_delivery import delivered
 
@@ -82,71 +84,119 @@ def test_a_proof_shows_greeting_and_signatures() -> None:
     assert signatures(proof.message) == (("example.com", "pm202611a"),)
 
 
-def proof_of(domain: str, valid: bool = True) -> tuple[Proof, tuple[Signature, ...]]:
-    signed = Signature(domain, "pm202611a", valid, "" if valid else "body hash")
-    return Proof(domain, "smtp.example.com", b""), (signed,)
+GOOD = good(server())
 
 
-def judged(view: RelayView) -> dict[str, Status]:
-    found = checks.all_checks(view, SERVER, (PTR,), 10_000)
-    return {f"{r.check} {r.subject}": r.status for r in found}
+def judged(rule: str, **changes: Any) -> Result:
+    """How a rule ends where the relay shows something else."""
+    return one(replace(GOOD, relay=replace(GOOD.relay, **changes)), rule)
 
 
-PTR = Reverse("8.8.8.8", Outcome.ANSWER, ("smtp.example.com",))
-GOOD = RelayView(
-    True,
-    "220 smtp.example.com ESMTP",
-    True,
-    (),
-    ((25, "master"), (465, "master")),
-    (),
-    (proof_of("example.com"), proof_of("other.org")),
-    apart=True,
-)
+def relay_faults(**changes: Any) -> list[tuple[str, str, Status]]:
+    """What does not pass where the relay shows something else."""
+    results = found(replace(GOOD, relay=replace(GOOD.relay, **changes)))
+    return [(r.rule.id, str(r.subject), r.status) for r in results if r.status is not Status.PASS]
 
 
-def test_a_good_relay_passes() -> None:
-    assert set(judged(GOOD).values()) == {Status.PASS}
-    assert not list(checks.all_checks(None, SERVER, ()))
+def proofs(*signatures: Signature, ehlo: str = "smtp.example.com") -> Any:
+    """Messages as they arrived; the second domain's is as it should be."""
+    return ((Proof("example.com", ehlo, b""), signatures), GOOD.relay.proofs[1])
+
+
+OURS = Signature("example.com", "pm202611a", True)
+ELSEWHERE = Signature("provider.test", "x", True)
 
 
 @pytest.mark.parametrize(
-    ("changes", "failing"),
+    ("changes", "rule", "subject"),
     [
-        ({"redirect": "220 mx.elsewhere.example ESMTP"}, "OUT-01 8.8.8.8"),
-        ({"counted": False}, "OUT-01 8.8.8.8"),
-        ({"round": (587,)}, "OUT-01 8.8.8.8"),
-        ({"apart": False}, "OUT-01 8.8.8.8"),
-        ({"listeners": ((25, "master"), (465, "thief"))}, "OUT-02 8.8.8.8"),
-        ({"listeners": ((25, "master"),)}, "OUT-02 8.8.8.8"),
-        ({"proofs": (proof_of("example.com"),)}, "DKIM-18 other.org"),
-        (
-            {"proofs": (proof_of("example.com", False), proof_of("other.org"))},
-            "DKIM-18 example.com",
-        ),
-        ({"logins": (("out.provider.test", 67),)}, "OUT-04 out.provider.test"),
-        ({"logins": (("out.provider.test", 60),)}, "OUT-04 out.provider.test"),
-        ({"logins": (("out.provider.test", 8),)}, "OUT-04 out.provider.test"),
+        ({"redirect": "220 mx.elsewhere.example ESMTP"}, "OUT-01", "vps"),
+        ({"redirect": ""}, "OUT-01", "vps"),
+        ({"counted": False}, "OUT-01", "vps"),
+        ({"round": (587,)}, "OUT-01", "vps"),
+        ({"apart": False}, "OUT-01", "vps"),
+        ({"listeners": ((25, "master"), (465, "thief"))}, "OUT-02", "vps"),
+        ({"listeners": ((25, "master"),)}, "OUT-02", "vps"),
+        ({"listeners": ((465, "master"),)}, "OUT-02", "vps"),
+        ({"proofs": GOOD.relay.proofs[:1]}, "DKIM-18", "other.org"),
+        ({"proofs": proofs()}, "DKIM-18", "example.com"),
+        ({"proofs": proofs(ELSEWHERE)}, "DKIM-18", "example.com"),
+        ({"proofs": proofs(replace(OURS, valid=False))}, "DKIM-18", "example.com"),
+        ({"proofs": proofs(OURS, replace(OURS, valid=False))}, "DKIM-18", "example.com"),
+        ({"proofs": proofs(OURS, ehlo="localhost")}, "EHLO-03", "vps"),
     ],
 )
-def test_each_fault_of_the_relay_fails_its_check(changes: dict[str, object], failing: str) -> None:
-    found = judged(replace(GOOD, **changes))  # type: ignore[arg-type]
-    assert [name for name, status in found.items() if status is Status.FAIL] == [failing]
+def test_each_fault_of_the_relay_fails_its_check(
+    changes: dict[str, object], rule: str, subject: str
+) -> None:
+    assert relay_faults(**changes) == [(rule, subject, Status.FAIL)]
 
 
-def test_a_greeting_that_is_not_the_ptr_name_is_a_warning() -> None:
-    other = replace(PTR, names=("vps123.hoster.test",))
-    (result,) = [r for r in checks.all_checks(GOOD, SERVER, (other,), 0) if r.check == "EHLO-03"]
-    assert result.status is Status.WARN
+def test_a_signature_of_somebody_else_beside_ours_is_no_fault() -> None:
+    broken = replace(ELSEWHERE, valid=False)
+    assert relay_faults(proofs=proofs(broken, OURS)) == []
+
+
+def test_without_a_message_that_arrived_the_greeting_is_unknown() -> None:
+    assert judged("EHLO-03", proofs=()).status is Status.UNKNOWN
+
+
+def test_a_greeting_that_is_not_the_ptr_name_is_a_warning_with_the_address() -> None:
+    first, second = GOOD.world.reverse
+    seen = with_world(GOOD, reverse=(first, replace(second, names=("vps123.hoster.test",))))
+    result = one(seen, "EHLO-03")
+    assert result.status is Status.WARN and second.address in say(result.seen)
+    mute = with_world(GOOD, reverse=(first, replace(second, outcome=Outcome.TIMEOUT, names=())))
+    assert one(mute, "EHLO-03").status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (6, "unreachable"),
+        (7, "unreachable"),
+        (28, "unreachable"),
+        (60, "certificate"),
+        (67, "refused"),
+        (8, "other"),
+    ],
+)
+def test_a_login_that_fails_says_why(status: int, reason: str) -> None:
+    seen = good(server("smarthost"))
+    seen = replace(seen, relay=replace(seen.relay, logins=(("out.provider.test", status),)))
+    result = one(seen, "OUT-04", "out.provider.test")
+    assert (result.status, result.seen.id) == (Status.FAIL, f"checks.relay.login_{reason}")
+    assert result.remedy and result.remedy.id == f"{result.seen.id}_remedy"
+
+
+def waits(minutes: float, queue: str = "deferred", to: str = "b@qq.com") -> Waiting:
+    since = int(NOW.timestamp() - minutes * 60)
+    return Waiting("A", queue, since, "a@example.com", to, "451 later")
+
+
+def test_mail_that_waits_is_a_warning_once_its_sender_was_told() -> None:
+    assert server().relay.delay_notice == 4 * 60 * 60
+    assert judged("OUT-03", waiting=(waits(240),)).status is Status.PASS
+    late = judged("OUT-03", waiting=(waits(1), waits(240.02, to="late@qq.com"), waits(2)))
+    assert late.status is Status.WARN
+    assert "3 wait; the oldest for 240 minutes, to late@qq.com: 451 later" in say(late.seen)
+    assert judged("OUT-03", waiting=(waits(9999, "hold"),)).status is Status.PASS
+    silent = good(server(delay_notice=0))
+    silent = replace(silent, relay=replace(silent.relay, waiting=(waits(9999),)))
+    assert one(silent, "OUT-03").status is Status.PASS
 
 
 def test_clear_text_is_a_warning_only_where_a_handshake_failed() -> None:
     clear = delivered()
-    assert judged(replace(GOOD, deliveries=(clear,)))["OUT-05 8.8.8.8"] is Status.PASS
+    plain = judged("OUT-05", deliveries=(clear,))
+    assert plain.status is Status.PASS and "0 of 1" in say(plain.seen)
     failed = replace(clear, handshake_failed=True)
-    assert judged(replace(GOOD, deliveries=(clear, failed)))["OUT-05 8.8.8.8"] is Status.WARN
-    inside = replace(failed, address="127.0.0.2")
-    assert "OUT-05 8.8.8.8" not in judged(replace(GOOD, deliveries=(inside,)))
+    assert judged("OUT-05", deliveries=(clear, failed)).status is Status.WARN
+    inside, bounced = replace(failed, address="127.0.0.2"), replace(failed, status="bounced")
+    for none in ((), (inside,), (bounced,)):
+        nothing = judged("OUT-05", deliveries=none)
+        assert nothing.status is Status.PASS
+        assert nothing.seen.id == "checks.relay.nothing_sent"
 
 
 def test_what_waits_is_read_with_its_reason_and_next_try() -> None:

@@ -18,7 +18,7 @@ from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.plan import Entry
 from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import owner_name
-from postmaster.checks.propagation import RecordView
+from postmaster.checks.seen import RecordView
 from tests.dns_providers.publishing.test_plan import FOREIGN, OURS, claim, spf_claim
 
 REPOSITORY = Path(__file__).parents[3]

@@ -1,0 +1,27 @@
+"""Which checks a run consists of: those of every area."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from postmaster.checks import dns_records, edge, preflight, propagation, relay, service, transport
+from postmaster.checks.preflight import Bare
+from postmaster.checks.results import Result
+from postmaster.checks.runner import Check, run
+from postmaster.checks.seen import Seen
+
+VERIFICATION: tuple[Check[Seen, Any], ...] = tuple(
+    check
+    for area in (propagation, dns_records, transport, service, relay, edge)
+    for check in area.CHECKS
+)
+
+
+def of_server(seen: Seen) -> tuple[Result, ...]:
+    """Return the results of the verification of a server."""
+    return run(VERIFICATION, seen, seen.server)
+
+
+def of_bare_host(seen: Bare) -> tuple[Result, ...]:
+    """Return the findings on a host that is to become a server; a fail stops the run."""
+    return run(preflight.CHECKS, seen, seen.server)

@@ -1,0 +1,258 @@
+"""The rules that a mail server is checked by: each declared once, in the order of reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ground.words import Words, family
+from postmaster.checks.subjects import About
+from postmaster.outbound import mode_of
+from postmaster.settings import MailServer
+
+
+class Run(StrEnum):
+    """Which run tries a rule. Its value begins the message ids of the rule's texts."""
+
+    PREFLIGHT = "preflight"  # of a host that has nothing of ours yet
+    VERIFY = "checks"
+
+
+class When(StrEnum):
+    """What a server must be like for a rule to apply."""
+
+    RELAYED = "mail goes through Postfix on the host"
+    OWN_ADDRESS = "receivers see the server's own address"
+    PROVIDER = "receivers see a provider's address"
+    SPF_INCLUDE = "the setting spf_include names a domain"
+
+
+class By(StrEnum):
+    """Who refuses or distrusts mail where a rule does not hold. BULK: of big senders only."""
+
+    GMAIL = "Gmail"
+    GMAIL_BULK = "Gmail, bulk"
+    YAHOO = "Yahoo"
+    YAHOO_BULK = "Yahoo, bulk"
+    OUTLOOK_BULK = "Outlook.com, bulk"
+    APPLE = "iCloud"
+    QQ = "QQ"
+    NETEASE = "NetEase"
+    SINA = "Sina"
+    EVERYBODY = "everybody"
+
+
+class Gate(StrEnum):
+    """How a rule keeps a DKIM key from being replaced, unless the key has leaked."""
+
+    EACH = "each"  # no subject that concerns the domain may fail or be unknown
+    ONE = "one"  # unknown ones do not count while another of that kind is known
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    source: who says so. needs: rules that have to hold first, else this one is skipped. when: all
+    of this must be true of a server, else the rule is not reported. gates: whether, and how, it
+    gates the rotation of the keys of domains that its subject concerns. required: an unknown result
+    makes the exit status 3.
+    """
+
+    id: str
+    about: About
+    source: str
+    needs: tuple[Rule, ...] = ()
+    when: frozenset[When] = frozenset()
+    gates: Gate | None = None
+    required_by: frozenset[By] = frozenset()
+    run: Run = Run.VERIFY
+    required: bool = True
+
+    def applies(self, server: MailServer) -> bool:
+        """Whether a report on this server has the rule."""
+        mode = mode_of(server)
+        own = mode.sends_from == "server"
+        true_of_it = {
+            When.RELAYED: mode.relayed,
+            When.OWN_ADDRESS: own,
+            When.PROVIDER: not own,
+            When.SPF_INCLUDE: bool(server.spf_include),
+        }
+        return all(true_of_it[each] for each in self.when)
+
+    @property
+    def title(self) -> Words:
+        """What the rule says, in a few words."""
+        return Words(_TITLES[self.id])
+
+
+_RELAYED, _OWN_ADDRESS = frozenset({When.RELAYED}), frozenset({When.OWN_ADDRESS})
+_PROVIDER = frozenset({When.PROVIDER})
+_SPF_ASKED = frozenset({By.GMAIL, By.YAHOO, By.OUTLOOK_BULK, By.APPLE, By.QQ, By.NETEASE})
+_DKIM_ASKED = frozenset({By.GMAIL_BULK, By.YAHOO_BULK, By.OUTLOOK_BULK, By.APPLE})
+_PTR_ASKED = frozenset({By.GMAIL, By.YAHOO, By.APPLE, By.SINA})
+
+
+def _preflight(
+    id: str,
+    source: str,
+    about: About = About.HOST,
+    when: frozenset[When] = frozenset(),
+    required_by: frozenset[By] = frozenset(),
+) -> Rule:
+    """A rule for a host that is to become a mail server; what is not seen there stops nothing."""
+    return Rule(
+        id, about, source, when=when, required_by=required_by, run=Run.PREFLIGHT, required=False
+    )
+
+
+# -- preflight -----------------------------------------------------------------------------------
+
+PRE_01 = _preflight("PRE-01", "what a deploy does")
+PRE_02 = _preflight("PRE-02", "systemd.unit(5)")
+PRE_03 = _preflight("PRE-03", "what was tried in the lab")
+PRE_04 = _preflight("PRE-04", "PMail's releases")
+PRE_05 = _preflight("PRE-05", "RFC 5321 section 4.5.4.2, RFC 8314")
+PRE_06 = _preflight("PRE-06", "measured in the lab")
+PRE_07 = _preflight("PRE-07", "measured in the lab")
+PRE_08 = _preflight("PRE-08", "RFC 6376 section 3.5 (t=), RFC 5280 section 4.1.2.5")
+PRE_09 = _preflight("PRE-09", "RFC 5321 section 5.1")
+PRE_10 = _preflight("PRE-10", "nft(8)")
+PRE_11 = _preflight("PRE-11", "RFC 5321 section 5.1")
+PRE_12 = _preflight("PRE-12", "Debian Policy section 11.6", when=_RELAYED)
+NET_01 = _preflight(
+    "NET-01",
+    "RFC 5321 section 4.5.4.2",
+    when=_OWN_ADDRESS,
+    required_by=frozenset({By.EVERYBODY}),
+)
+PRE_13 = _preflight("PRE-13", "RFC 4954", About.SMARTHOST, _PROVIDER)
+
+# -- DNS -----------------------------------------------------------------------------------------
+
+PROP_01 = Rule("PROP-01", About.RECORD, "RFC 1034 section 4.3.1", gates=Gate.EACH)
+PROP_03 = Rule(
+    "PROP-03",
+    About.RESOLVER,
+    "RFC 1034 section 5.3.3, RFC 2308",
+    needs=(PROP_01,),
+    gates=Gate.ONE,
+    required=False,
+)
+MX_07 = Rule("MX-07", About.DOMAIN, "RFC 5321 section 5.1")
+SPF_03 = Rule(
+    "SPF-03",
+    About.SENDER,
+    "RFC 7208 section 4",
+    gates=Gate.EACH,
+    required_by=_SPF_ASKED,
+)
+SPF_07 = Rule(
+    "SPF-07",
+    About.INCLUDE,
+    "RFC 7208 section 5.2",
+    when=frozenset({When.SPF_INCLUDE}),
+    gates=Gate.EACH,
+    required_by=_SPF_ASKED,
+)
+DMARC_01 = Rule(
+    "DMARC-01",
+    About.RECORD,
+    "RFC 9989",
+    gates=Gate.EACH,
+    required_by=_DKIM_ASKED | {By.QQ},
+)
+DMARC_02 = Rule(
+    "DMARC-02",
+    About.RECORD,
+    "RFC 9989",
+    needs=(DMARC_01,),
+    gates=Gate.EACH,
+    required_by=_DKIM_ASKED | {By.QQ},
+)
+DKIM_06 = Rule(
+    "DKIM-06",
+    About.RECORD,
+    "RFC 6376 section 3.6.2",
+    gates=Gate.EACH,
+    required_by=_DKIM_ASKED,
+)
+RDNS_01 = Rule(
+    "RDNS-01",
+    About.ADDRESS,
+    "RFC 1912 section 2.1",
+    when=_OWN_ADDRESS,
+    required_by=_PTR_ASKED,
+)
+RDNS_02 = Rule(
+    "RDNS-02",
+    About.ADDRESS,
+    "RFC 8601 section 3",
+    needs=(RDNS_01,),
+    when=_OWN_ADDRESS,
+    required_by=frozenset({By.GMAIL, By.YAHOO, By.APPLE}),
+)
+
+# -- ports, from outside -------------------------------------------------------------------------
+
+NET_02 = Rule("NET-02", About.PORT, "RFC 5321 section 4.5.4.2, RFC 8314")
+NET_03 = Rule("NET-03", About.PORT, "RFC 8314 section 3, PMail controllers/setup.go")
+SMTP_02 = Rule("SMTP-02", About.PORT, "RFC 4954 section 4", needs=(NET_02,))
+TLS_01 = Rule("TLS-01", About.PORT, "RFC 3207", needs=(NET_02,))
+TLS_02 = Rule("TLS-02", About.PORT, "RFC 9525 section 6", needs=(NET_02, TLS_01))
+TLS_03 = Rule("TLS-03", About.PORT, "RFC 5280 section 4.1.2.5", needs=(NET_02, TLS_01))
+
+# -- PMail on its host ---------------------------------------------------------------------------
+
+DKIM_07 = Rule(
+    "DKIM-07",
+    About.HOST,
+    "PMail dto/parsemail/dkim.go",
+    gates=Gate.EACH,
+    required_by=_DKIM_ASKED,
+)
+HOST_01 = Rule("HOST-01", About.HOST, "PMail controllers/login.go")
+HOST_02 = Rule("HOST-02", About.HOST, "RFC 6376 section 3.5 (t=), RFC 5280 section 4.1.2.5")
+
+# -- Postfix and OpenDKIM behind PMail -----------------------------------------------------------
+
+OUT_01 = Rule("OUT-01", About.HOST, "docs/edge.md", when=_RELAYED)
+OUT_02 = Rule("OUT-02", About.HOST, "docs/edge.md", when=_RELAYED)
+DKIM_18 = Rule(
+    "DKIM-18",
+    About.DOMAIN,
+    "RFC 6376 section 6",
+    when=_RELAYED,
+    gates=Gate.EACH,
+    required_by=_DKIM_ASKED,
+)
+EHLO_03 = Rule(
+    "EHLO-03",
+    About.HOST,
+    "RFC 5321 section 4.1.4",
+    when=_RELAYED | _OWN_ADDRESS,
+    required_by=frozenset({By.SINA}),
+)
+OUT_03 = Rule("OUT-03", About.HOST, "RFC 5321 section 4.5.4.1", when=_RELAYED)
+OUT_04 = Rule("OUT-04", About.SMARTHOST, "RFC 4954 section 4", when=_PROVIDER)
+OUT_05 = Rule("OUT-05", About.HOST, "RFC 7435", when=_RELAYED)
+
+# -- what stands before PMail --------------------------------------------------------------------
+
+EDGE_01 = Rule("EDGE-01", About.HOST, "docs/edge.md", when=_RELAYED)
+EDGE_02 = Rule("EDGE-02", About.HOST, "docs/edge.md", when=_RELAYED)
+EDGE_03 = Rule("EDGE-03", About.HOST, "docs/edge.md", when=_RELAYED)
+EDGE_04 = Rule("EDGE-04", About.HOST, "docs/edge.md", when=_RELAYED)
+
+# As they stand above, so a rule can only need what is reported before it.
+RULES: tuple[Rule, ...] = tuple(each for each in globals().values() if isinstance(each, Rule))
+
+
+def _titles(run: Run) -> dict[str, str]:
+    names = {rule.id: rule.id.lower().replace("-", "_") for rule in RULES if rule.run is run}
+    ids = family(f"{run.value}.title", names.values())
+    return {rule: ids[name] for rule, name in names.items()}
+
+
+_TITLES = _titles(Run.PREFLIGHT) | _titles(Run.VERIFY)

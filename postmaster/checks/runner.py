@@ -1,0 +1,61 @@
+"""Carry checks out in the order of the rules; what needs another rule waits for how that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ground.words import Words, family
+from postmaster.checks.results import Judgement, Result, Status, skipped
+from postmaster.checks.rules import RULES, Rule
+from postmaster.checks.subjects import Subject
+from postmaster.settings import MailServer
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+_SKIP = family("checks.skip", (Status.FAIL, Status.UNKNOWN))
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Generic[S, T]):
+    """How a rule is tried.
+
+    each: the subjects in what was seen (S), each with what was seen of it (T). judge: what that
+    means; it is only asked where all that the rule needs holds.
+    """
+
+    rule: Rule
+    each: Callable[[S], Iterable[tuple[Subject, T]]]
+    judge: Callable[[T, S], Judgement]
+
+
+def run(checks: Iterable[Check[S, Any]], seen: S, server: MailServer) -> tuple[Result, ...]:
+    """Return the results of all rules that apply to a server, in the order of `RULES`."""
+    results: list[Result] = []
+    for check in sorted(checks, key=lambda check: RULES.index(check.rule)):
+        if not check.rule.applies(server):
+            continue
+        for subject, thing in check.each(seen):
+            because = _in_the_way(check.rule, subject, results)
+            judgement = _skipped(because) if because else check.judge(thing, seen)
+            results.append(Result(check.rule, subject, judgement, because))
+    return tuple(results)
+
+
+def _in_the_way(rule: Rule, subject: Subject, results: Iterable[Result]) -> Result | None:
+    """The first result that keeps a rule from being tried: of this subject, or of one around it."""
+    for each in results:
+        if each.rule not in rule.needs or not each.subject.covers(subject):
+            continue
+        if each.status in (Status.FAIL, Status.UNKNOWN):
+            return each
+        if each.because:
+            return each.because
+    return None
+
+
+def _skipped(because: Result) -> Judgement:
+    values = {"rule": because.rule.id, "subject": because.subject}
+    return skipped(Words.of(_SKIP[because.status], **values))

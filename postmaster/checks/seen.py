@@ -1,0 +1,78 @@
+"""All that was seen of one mail server, from outside and on its host: what checks judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dns_providers.publishing.claims import Claim
+from dns_providers.rrset import RRKey, owner_name
+from keys.dkim import DkimPublicKey
+from postmaster.settings import MailServer
+from probes.host.edge import EdgeView
+from probes.host.relay import RelayView
+from probes.host.state import HostView
+from probes.world.server import ServerView
+
+
+@dataclass(frozen=True, slots=True)
+class RecordView:
+    """What the authoritative servers say of one record.
+
+    right: how many addresses answer right. wrong, silent: `server (address): verdict` of the
+    others; silent ones have another address that answers right.
+    """
+
+    key: RRKey
+    right: int
+    wrong: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverView:
+    """Which records a recursive resolver shows differently, and whether it answers at all."""
+
+    resolver: str
+    asked: int
+    stale: tuple[RRKey, ...] = ()
+    answers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneView:
+    """Propagation of one zone. problem: why its servers could not be found."""
+
+    zone: str
+    records: tuple[RecordView, ...] = ()
+    resolvers: tuple[ResolverView, ...] = ()
+    unpublished: tuple[Claim, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of `server`, at a time (UTC, with its zone).
+
+    stored: public keys of the key store, by (domain, selector). relay, edge: not reached where the
+    outbound mode has none.
+    """
+
+    server: MailServer
+    now: datetime
+    world: ServerView
+    host: HostView
+    zones: tuple[ZoneView, ...]
+    stored: Mapping[tuple[str, str], DkimPublicKey | None] = field(default_factory=dict)
+    relay: RelayView = field(default=RelayView(False))
+    edge: EdgeView = field(default=EdgeView(False))
+
+    def domain_above(self, record: RRKey) -> str | None:
+        """The server's domain that an owner name is in: the longest, or None."""
+        above = [
+            each.name
+            for each in self.server.domains
+            if record.owner.is_subdomain(owner_name(each.name))
+        ]
+        return max(above, key=len, default=None)

@@ -1,0 +1,120 @@
+"""What a result is about: in pieces, for whoever decides by them, and as text for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dns_providers.rrset import RRKey, key
+from postmaster.settings import MailDomain, MailServer
+
+
+class About(StrEnum):
+    """What kind of thing a rule is about."""
+
+    HOST = "host"
+    ZONE = "zone"
+    RESOLVER = "resolver"  # a recursive resolver's view of a zone
+    DOMAIN = "domain"
+    SENDER = "sender"  # a domain, and an address that its mail comes from
+    RECORD = "record"
+    INCLUDE = "include"  # somebody else's domain that our SPF record includes
+    ADDRESS = "address"
+    PORT = "port"
+    SMARTHOST = "smarthost"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One thing that a result is about. text: as reports name it; the others are None where they
+    say nothing of it. name: of a resolver, an included domain or a smarthost.
+    """
+
+    about: About
+    text: str
+    zone: str | None = None
+    domain: str | None = None
+    record: RRKey | None = None
+    address: str | None = None
+    port: int | None = None
+    name: str | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def pieces(self) -> tuple[tuple[str, str | int], ...]:
+        """What it consists of, by name; nothing for the host itself."""
+        found = {
+            "zone": self.zone,
+            "domain": self.domain,
+            "record": str(self.record) if self.record else None,
+            "address": self.address,
+            "port": self.port,
+            "name": self.name,
+        }
+        return tuple((piece, value) for piece, value in found.items() if value is not None)
+
+    def covers(self, other: Subject) -> bool:
+        """Whether what is true of this is true of the other: the same thing, or a part of it."""
+        return set(self.pieces) <= set(other.pieces)
+
+    def concerns(self, domain: MailDomain) -> bool:
+        """Whether it is about a mail domain too, and not about another one alone."""
+        return self.domain in (None, domain.name) and self.zone in (None, domain.zone)
+
+
+def of_host(server: MailServer) -> Subject:
+    """The server's host, and so everything on it."""
+    return Subject(About.HOST, server.host)
+
+
+def of_zone(zone: str) -> Subject:
+    """A zone."""
+    return Subject(About.ZONE, zone, zone=zone)
+
+
+def of_resolver(zone: str, resolver: str) -> Subject:
+    """What a recursive resolver shows of a zone."""
+    return Subject(About.RESOLVER, f"{zone} @{resolver}", zone=zone, name=resolver)
+
+
+def of_domain(domain: MailDomain) -> Subject:
+    """A mail domain."""
+    return Subject(About.DOMAIN, domain.name, domain.zone, domain.name)
+
+
+def of_sender(domain: MailDomain, name: str, address: str) -> Subject:
+    """Mail from an address in the name of a domain, or of a host name of it."""
+    return Subject(About.SENDER, f"{name} {address}", domain.zone, domain.name, address=address)
+
+
+def of_record(owner: str, rtype: str, domain: MailDomain) -> Subject:
+    """The one record of a domain with this owner name (A-labels)."""
+    record = key(owner, rtype)
+    return Subject(About.RECORD, owner, domain.zone, domain.name, record)
+
+
+def of_rrset(record: RRKey, zone: str, domain: str | None) -> Subject:
+    """An RRset in a zone; domain: the mail domain that it belongs to, if any."""
+    return Subject(About.RECORD, str(record), zone, domain, record)
+
+
+def of_include(name: str) -> Subject:
+    """A domain that our SPF record includes."""
+    return Subject(About.INCLUDE, name, name=name)
+
+
+def of_address(address: str) -> Subject:
+    """An address that mail is sent from."""
+    return Subject(About.ADDRESS, address, address=address)
+
+
+def of_port(address: str, port: int, what: str = "") -> Subject:
+    """A TCP port of an address; what: `/…` behind it, where it is about one thing there."""
+    return Subject(About.PORT, f"{address}:{port}{what}", address=address, port=port)
+
+
+def of_smarthost(name: str) -> Subject:
+    """A provider that takes our mail."""
+    return Subject(About.SMARTHOST, name, name=name)

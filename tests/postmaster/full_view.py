@@ -1,0 +1,212 @@
+"""A server of each outbound mode with nothing wrong: all that can be seen of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from dns_providers.rrset import MX, TXT, Value, key, owner_name
+from keys import dkim as keys
+from postmaster import dkim
+from postmaster.checks import areas
+from postmaster.checks.preflight import Bare, Kept, Password
+from postmaster.checks.results import Result
+from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
+from postmaster.outbound import MODES, mode_of
+from postmaster.parse import HostData, parse_site
+from postmaster.settings import MailServer
+from probes.host import fitness
+from probes.host.delivery import Delivery
+from probes.host.edge import EdgeView
+from probes.host.proof import Proof, Signature
+from probes.host.relay import RelayView
+from probes.host.state import HostView
+from probes.world.dns import Answer, Outcome, Reverse
+from probes.world.http import SetUpView
+from probes.world.server import DomainView, ServerView
+from probes.world.smtp import SmtpView
+from probes.world.spf import SpfView
+from probes.world.tcp import Connection, Reach
+from probes.world.tls import Certificate, TlsView
+from tests.postmaster.test_settings import KNOWN, SELECTOR, zone
+from tests.probes.test_delivery import delivered
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+PUBLIC = keys.public_key(keys.read(keys.make(1024)))
+RESOLVERS = ("1.1.1.1", "9.9.9.9")
+ADDRESSES = ("8.8.8.8", "2001:4860:4860::8888")
+ALL_MODES = tuple(MODES)
+
+_ACCOUNT = {"host": "out.provider.test", "user": "mailer", "password_env": "PMAIL_TSIG"}
+
+
+def server(outbound: str = "relay", **data: Any) -> MailServer:
+    """One with two domains in two zones, addresses of both kinds, and a provider's SPF."""
+    account = {"smarthost": _ACCOUNT} if MODES[outbound].sends_from == "provider" else {}
+    settings = {
+        "domains": ["example.com", "other.org"],
+        "outbound": outbound,
+        "ipv4": ADDRESSES[0],
+        "ipv6": ADDRESSES[1],
+        "spf_include": ["spf.provider.test"],
+        "resolvers": list(RESOLVERS),
+    }
+    made = parse_site(
+        [HostData("vps", {**settings, **account, **data})],
+        [zone("example.com"), zone("other.org")],
+        KNOWN,
+        SELECTOR,
+    )
+    return made.servers[0]
+
+
+def answer(owner: str, rtype: str, *values: Value) -> Answer:
+    """What DNS says, be it nothing."""
+    outcome = Outcome.ANSWER if values else Outcome.NODATA
+    return Answer(owner, rtype, outcome, frozenset(values))
+
+
+def certificate(days: float = 60, lifetime: float = 90, names: tuple[str, ...] = ()) -> Certificate:
+    """One with so many days left at NOW."""
+    given = names or tuple(f"{label}.example.com" for label in ("mail", "smtp", "imap", "pop"))
+    end = NOW + timedelta(days=days)
+    return Certificate(given, end - timedelta(days=lifetime), end, "CN=x", "f" * 64, False)
+
+
+def _domain(name: str, mail_host: str) -> DomainView:
+    return DomainView(
+        name,
+        answer(name, "MX", MX(10, owner_name(mail_host))),
+        ((mail_host, ADDRESSES),),
+        tuple(SpfView(each, name, mail_host, "pass", "", 0) for each in ADDRESSES),
+        answer(f"_dmarc.{name}", "TXT", TXT(b"v=DMARC1; p=none")),
+    )
+
+
+def _tls(port: int) -> TlsView:
+    return TlsView(ADDRESSES[0], port, "smtp.example.com", Reach.OPEN, certificate(), True)
+
+
+def world(server: MailServer) -> ServerView:
+    """What is seen from outside."""
+    owners = [dkim.owner(k.selector, k.domain) for k in mode_of(server).signing_keys(server)]
+    host = server.mail_host
+    return ServerView(
+        domains=tuple(_domain(each.name, host) for each in server.domains),
+        mail_host_spf=tuple(SpfView(each, host, host, "pass", "", 0) for each in ADDRESSES),
+        dkim=tuple(answer(owner, "TXT", TXT(PUBLIC.record.encode())) for owner in owners),
+        spf_includes=tuple(answer(n, "TXT", TXT(b"v=spf1 -all")) for n in server.spf_include),
+        reverse=tuple(
+            Reverse(each, Outcome.ANSWER, (host,), ((host, ADDRESSES),)) for each in ADDRESSES
+        ),
+        smtp=SmtpView(ADDRESSES[0], 25, Reach.OPEN, "220 hi", True, False, _tls(25)),
+        tls=tuple(_tls(port) for port in (465, 993, 443)),
+        set_up=tuple(SetUpView(port, Reach.REFUSED) for port in (80, 443)),
+        closed=tuple(Connection(ADDRESSES[0], p, Reach.TIMEOUT, 8.0) for p in (110, 587)),
+    )
+
+
+def _zone(server: MailServer, name: str) -> ZoneView:
+    records = tuple(RecordView(key(f"{each}{name}", "TXT"), 2) for each in ("", "_dmarc."))
+    return ZoneView(name, records, tuple(ResolverView(each, 2) for each in server.resolvers))
+
+
+def _relay(server: MailServer) -> RelayView:
+    sent: Delivery = delivered(tls="TLSv1.3", trust="verified")
+    return RelayView(
+        reached=True,
+        redirect=f"220 {server.mail_host} ESMTP",
+        counted=True,
+        listeners=((25, "master"), (465, "master")),
+        proofs=tuple(
+            (
+                Proof(each.name, server.mail_host, b""),
+                (Signature(each.name, SELECTOR(each.name), True),),
+            )
+            for each in server.domains
+        ),
+        deliveries=(sent,),
+        logins=tuple((each.host, 0) for each in server.relay.smarthosts),
+        apart=True,
+    )
+
+
+def good(server: MailServer) -> Seen:
+    """All that is seen of a server as it should be."""
+    signing = mode_of(server).signing_keys(server)
+    on_host = tuple((dkim.owner(each.selector, each.domain), PUBLIC.data) for each in signing)
+    relayed = mode_of(server).relayed
+    return Seen(
+        server=server,
+        now=NOW,
+        world=world(server),
+        host=HostView(True, True, True, on_host, "", 0.0),
+        zones=tuple(_zone(server, each.zone) for each in server.domains),
+        stored={(each.domain, each.selector): PUBLIC for each in signing},
+        relay=_relay(server) if relayed else RelayView(False),
+        edge=EdgeView(True, resolves=True) if relayed else EdgeView(False),
+    )
+
+
+FIT = """uid 0
+init systemd
+os debian 12
+arch x86_64
+ours 0
+disk 9000000
+memory 2000000
+clock 1000
+synced yes
+resolver yes
+nat yes
+address 8.8.8.8
+address 2001:4860:4860::8888
+connect qq.com 192.0.2.1 open 40
+connect 163.com 192.0.2.2 open 50
+"""
+
+
+def fit(server: MailServer, *changes: str, now: float = 1000) -> Bare:
+    """A host that can become this server. changes: lines that the script on it says instead."""
+    seen = fitness.parse(FIT + "\n".join(changes) + "\n")
+    passwords = tuple(
+        Password(each.host, each.user, each.password_env or "", Kept.KNOWN)
+        for each in server.relay.smarthosts
+    )
+    return Bare(server, seen, now, passwords)
+
+
+def found(seen: Seen | Bare, rule: str = "", subject: str = "") -> tuple[Result, ...]:
+    """The results of a rule, all where none is named; of one subject, where it is."""
+    results = areas.of_server(seen) if isinstance(seen, Seen) else areas.of_bare_host(seen)
+    return tuple(
+        each
+        for each in results
+        if rule in ("", each.rule.id) and subject in ("", str(each.subject))
+    )
+
+
+def one(seen: Seen | Bare, rule: str, subject: str = "") -> Result:
+    """The one result of a rule on a subject."""
+    (result,) = found(seen, rule, subject)
+    return result
+
+
+def with_world(seen: Seen, **changes: Any) -> Seen:
+    """The same, but something is different from outside."""
+    return replace(seen, world=replace(seen.world, **changes))
+
+
+def with_domain(seen: Seen, name: str, **changes: Any) -> Seen:
+    """The same, but something is different in DNS of one domain."""
+    domains = tuple(
+        replace(each, **changes) if each.domain == name else each for each in seen.world.domains
+    )
+    return with_world(seen, domains=domains)
+
+
+def with_port(seen: Seen, port: int, **changes: Any) -> Seen:
+    """The same, but a port that speaks TLS from the start is different."""
+    tls = tuple(replace(e, **changes) if e.port == port else e for e in seen.world.tls)
+    return with_world(seen, tls=tls)
