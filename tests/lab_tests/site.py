@@ -24,6 +24,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 
+from postmaster.checks.rules import RULES, Run
 from probes.world.tls import accepting_any
 from tests.lab import nameservers
 from tests.lab.certificates import issue
@@ -36,6 +37,7 @@ from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver, Verdict
 from tests.lab.rootfs import PREPARED
 from tests.pmail_binary import pmail_binary
+from tests.postmaster import full_view
 
 
 @dataclass
@@ -61,6 +63,13 @@ class Server:
         probe = ["bash", "-c", f"exec 3<>/dev/tcp/{self.ip}/{port}"]
         command = ["ip", "netns", "exec", Network().name, "timeout", "6", *probe]
         return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def applying(server: Server) -> set[str]:
+    """The rules that a verification of this server has to report, whatever it finds."""
+    mode, includes = str(server.data["outbound"]), server.data.get("spf_include", [])
+    like_it = full_view.server(mode, spf_include=includes)
+    return {rule.id for rule in RULES if rule.run is Run.VERIFY and rule.applies(like_it)}
 
 
 @dataclass
@@ -163,6 +172,10 @@ class Site:
         (found,) = [each for each in latest["reports"] if each["server"] == server.name]
         results: list[dict[str, object]] = found["results"]
         return results
+
+    def reported(self, server: Server) -> set[str]:
+        """The rules that the last verification of a server has a result of."""
+        return {str(result["check"]) for result in self.report(server)}
 
     def not_green(self, server: Server) -> list[dict[str, object]]:
         """Results of the last verification that did not pass."""

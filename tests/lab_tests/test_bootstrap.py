@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab_tests.site import Site, acme, submit
+from tests.lab_tests.site import Site, acme, applying, submit
 
 pytestmark = pytest.mark.lab
 
@@ -70,6 +70,7 @@ def test_three_servers_and_three_zones_in_one_run(new_site: Site) -> None:
     for server in servers:
         assert site.mx(server.domain) == [f"10 smtp.{server.domain}."]
         assert site.not_green(server) == []
+        assert site.reported(server) == applying(server)
 
 
 def test_adding_a_domain_and_a_user_is_just_another_run_with_one_restart(new_site: Site) -> None:

@@ -19,7 +19,7 @@ from tests.lab.operator import Run
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.conftest import Relayed, add_relayed
-from tests.lab_tests.site import Server, Site, inbox, send, submit
+from tests.lab_tests.site import Server, Site, applying, inbox, send, submit
 
 pytestmark = pytest.mark.lab
 GOOD = ("pass", "pass", "pass")
@@ -44,6 +44,7 @@ def verified(site: Site, *options: str) -> tuple[int, str]:
 def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> None:
     site, server = relayed
     assert site.not_green(server) == []
+    assert site.reported(server) == applying(server)
     for domain in ("example.test", "second.test"):
         verdict = submit(site, server, to="someone@recv.test", domain=domain)
         assert (verdict.spf, verdict.dkim, verdict.dmarc) == GOOD

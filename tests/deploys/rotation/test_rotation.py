@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from deploys.rotation import in_dns
+from deploys.rotation import in_dns, revealing, steps
 from deploys.rotation.in_dns import REVOKED, InDns
 from deploys.rotation.operations import is_for_later, waited
 from deploys.rotation.outcome import Outcome, problem
@@ -20,9 +21,12 @@ from dns_providers.base import ProviderError
 from dns_providers.publishing.propagation import Delegation, Expected, ServerState, Verdict, judge
 from dns_providers.publishing.propagation import Outcome as Awaited
 from dns_providers.rrset import TXT, RRKey, RRset, Value, key
+from keys.dkim import make, public_key, read
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, after, begin, instead
+from keys.store import About
 from postmaster import dkim
+from postmaster.outbound import SigningKey
 from postmaster.settings import Site
 from probes.world.dns import Answer
 from probes.world.dns import Outcome as Lookup
@@ -453,3 +457,52 @@ def test_with_a_leaked_key_goes_the_old_one_of_the_rotation_that_brought_it(
     assert there.values(first.old) == (set() if step is Step.ERASE else {REVOKED})
     assert there.values(first.new) == {REVOKED}
     assert there.values(third) == there.right(third)
+
+
+# -- times -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Asked:
+    """A provider that takes no TTL below this."""
+
+    min_ttl: int
+
+    @property
+    def capabilities(self) -> Asked:
+        """What it can do."""
+        return self
+
+
+@pytest.mark.parametrize(
+    ("served", "least", "low"),
+    [(3600, 1, 60), (3600, 60, 60), (3600, 61, 61), (3600, 600, 600), (30, 1, 30), (300, 600, 300)],
+)
+def test_the_times_of_a_rotation_are_those_of_the_settings_the_record_and_the_provider(
+    monkeypatch: pytest.MonkeyPatch, served: int, least: int, low: int
+) -> None:
+    monkeypatch.setattr(InDns, "served_ttl", lambda *_: served)
+    monkeypatch.setattr(steps, "open_zone", lambda _: Asked(least))
+    there = site(dkim_keep_days=9, dkim_ttl_slack=45)
+    signing = SigningKey("example.com", "pm202611a", ("example.com",))
+    times = steps._rules(signing, OLD, there, there.servers[0])
+    assert times == Rules(ttl=served, low_ttl=low, slack=45, keep=9 * 86400)
+
+
+def test_a_private_key_is_not_revealed_before_the_last_mail_and_the_last_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = site(dkim_keep_days=9, dkim_ttl_slack=45)
+    retired = datetime(2026, 11, 1, tzinfo=UTC)
+    public = public_key(read(make(1024)))
+    about = About("pm202610a", "pm202610a", public, retired, retired=retired)
+    end = retired.timestamp() + 9 * 86400 + 45 + there.zones[0].ttl
+    monkeypatch.setattr(revealing, "_served", lambda *_: [])
+    answers = []
+    for now in (end - 1, end):
+        monkeypatch.setattr(revealing.time, "time", lambda now=now: now)
+        answers.append(revealing._too_early(about, "example.com", there.servers[0], there))
+    assert answers[0] and answers[1] is None
+    monkeypatch.setattr(revealing, "_served", lambda *_: ["ns1 (192.0.2.1)"])
+    still = revealing._too_early(about, "example.com", there.servers[0], there)
+    assert still and "ns1 (192.0.2.1)" in still
