@@ -1,0 +1,68 @@
+"""What a verification looks at, and what it makes of resolvers that differ or say nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploys.verification import steps
+from dns_providers.publishing.propagation import Expected, ServerState, Verdict
+from dns_providers.rrset import TXT, RRKey, key
+from postmaster.checks.seen import ResolverView
+from probes.world.dns import Answer, Outcome, Resolvers
+from tests.postmaster.full_view import ADDRESSES, RESOLVERS, server
+
+DOMAINS = ("example.com", "other.org")
+OWNER = key("example.com", "TXT")
+RIGHT, OLD = TXT(b"new"), TXT(b"old")
+
+
+@pytest.mark.parametrize(
+    ("outbound", "ehlo", "keys"),
+    [
+        ("relay", ("smtp.example.com",) * 2, [f"pm202611a._domainkey.{name}" for name in DOMAINS]),
+        ("direct", DOMAINS, ["default._domainkey.example.com"]),
+    ],
+)
+def test_a_server_is_looked_at_by_all_its_addresses_names_and_ports(
+    outbound: str, ehlo: tuple[str, ...], keys: list[str]
+) -> None:
+    there = server(outbound)
+    seen = steps.target(there)
+    assert (seen.addresses, seen.domains, seen.ehlo_names) == (ADDRESSES, DOMAINS, ehlo)
+    assert list(seen.dkim_owners) == keys
+    assert (seen.mail_host, seen.web_host) == ("smtp.example.com", "mail.example.com")
+    assert seen.spf_includes == ("spf.provider.test",)
+    assert {110, 587, 995} <= set(seen.closed_ports)
+    assert seen.resolvers.addresses == RESOLVERS
+    assert seen.far_domains == there.preflight_mx_domains
+
+
+def test_a_record_is_right_at_how_many_servers_wrong_at_which_and_silent_at_which() -> None:
+    said = {"a": Verdict.OK, "b": Verdict.STALE, "c": Verdict.TIMEOUT}
+    states = [ServerState("ns1", where, OWNER, verdict) for where, verdict in said.items()]
+    other = ServerState("ns1", "a", key("other.org", "TXT"), Verdict.STALE)
+    view = steps._record_view(Expected(OWNER, frozenset({RIGHT})), [*states, other])
+    assert (view.key, view.right) == (OWNER, 1)
+    assert [line[:7] for line in (*view.wrong, *view.silent)] == ["ns1 (b)", "ns1 (c)"]
+    assert len(view.wrong) == len(view.silent) == 1
+
+
+def test_each_resolver_is_asked_for_itself_and_one_that_is_mute_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    second = key("example.com", "A")
+
+    def ask(owner: str, rtype: str, resolver: str, _: Resolvers) -> Answer:
+        if resolver == "9.9.9.9":
+            return Answer(owner, rtype, Outcome.TIMEOUT, resolver=resolver)
+        shown = {"TXT": frozenset({OLD}), "A": frozenset({RIGHT, OLD})}[rtype]
+        return Answer(owner, rtype, Outcome.ANSWER, shown, resolver)
+
+    monkeypatch.setattr(steps.dns, "ask_one", ask)
+    wanted = [Expected(each, frozenset({RIGHT})) for each in (OWNER, second)]
+    stale: tuple[RRKey, ...] = (OWNER,)
+    assert steps._ask_resolvers(wanted, server()) == (
+        ResolverView("1.1.1.1", 2, stale),
+        ResolverView("9.9.9.9", 0, answers=False),
+    )
+    assert steps._ask_resolvers([], server()) == ()
