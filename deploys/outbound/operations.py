@@ -170,7 +170,7 @@ def _sending(host: Host, server: MailServer) -> Sending:
     if server.ipv6 is None or server.ipv6 not in own:
         return Sending(ipv4, None, beyond)
     seen = dns.reverse(server.ipv6, Resolvers(server.resolvers))
-    known = any(server.ipv6 in found for _, found in seen.forward)
+    known = any(server.ipv6 in (found or ()) for _, found in seen.forward)
     if not known and state.is_executing:
         line = text("relay.no_ipv6", address=server.ipv6, host=server.mail_host)
         host.log_styled(f"  {line}", fg="yellow")

@@ -61,7 +61,7 @@ def _exchanges(server: MailServer) -> tuple[Exchange, ...]:
 
     def find(domain: str) -> Exchange | None:
         for name in dns.exchanges(dns.ask(domain, "MX", resolvers)):
-            found = [each for each in dns.addresses(name, resolvers) if ":" not in each]
+            found = [each for each in dns.addresses(name, resolvers) or () if ":" not in each]
             if found:
                 return Exchange(domain, name, found[0])
         return None

@@ -42,10 +42,12 @@ def mx(view: DomainView, seen: Seen) -> Judgement:
     if not names:
         return failed(Words.of("checks.mx.none"), wanted)
     ours = set(seen.server.addresses)
-    foreign = [name for name, found in view.mx_addresses if not set(found) & ours]
-    hosts = ", ".join(names)
+    hosts, mute = ", ".join(names), [n for n, found in view.mx_addresses if found is None]
+    foreign = [n for n, found in view.mx_addresses if found is not None and not set(found) & ours]
     if len(foreign) == len(names):
         return failed(Words.of("checks.mx.foreign", hosts=hosts), wanted)
+    if mute:
+        return unanswered(mute[0])
     if foreign:
         return warned(Words.of("checks.mx.mixed", hosts=", ".join(foreign)), wanted)
     return passed(Words.of("checks.mx.ours", hosts=hosts))
@@ -184,9 +186,11 @@ def ptr(view: Reverse, seen: Seen) -> Judgement:
 def ptr_confirmed(view: Reverse, _: Seen) -> Judgement:
     """RDNS-02: the PTR name points back (FCrDNS)."""
     mine = ipaddress.ip_address(view.address)
-    back = [name for name, found in view.forward if mine in map(ipaddress.ip_address, found)]
+    back = [name for name, found in view.forward if mine in map(ipaddress.ip_address, found or ())]
     if back:
         return passed(Words.of("checks.rdns.confirmed", name=back[0]))
+    if mute := [name for name, found in view.forward if found is None]:
+        return unanswered(mute[0])
     missing = Words.of("checks.rdns.forward", name=view.names[0], address=view.address)
     return failed(Words.of("checks.rdns.not_confirmed", names=", ".join(view.names)), missing)
 

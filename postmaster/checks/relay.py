@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ground.words import Words, family
+from postmaster import dkim
 from postmaster.checks import rules, subjects
 from postmaster.checks.results import Judgement, failed, passed, unknown, warned
 from postmaster.checks.runner import Check
@@ -77,9 +78,12 @@ def signature(domain: str, seen: Seen) -> Judgement:
     ours = [each for each in found[0] if each.domain == domain]
     if not ours:
         return failed(Words.of("checks.relay.unsigned"), remedy)
-    if bad := next((each for each in ours if not each.valid), None):
+    if bad := next((each for each in ours if each.valid is False), None):
         wrong = Words.of("checks.relay.bad", selector=bad.selector, reason=bad.reason)
         return failed(wrong, remedy)
+    if mute := next((each for each in ours if each.valid is None), None):
+        owner = dkim.owner(mute.selector, domain)
+        return unknown(Words.of("checks.dns.no_answer", name=owner))
     return passed(Words.of("checks.relay.signed", selector=ours[0].selector))
 
 

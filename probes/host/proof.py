@@ -29,11 +29,11 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One DKIM signature, and whether it verifies; `reason` says why not."""
+    """One DKIM signature, and whether it verifies (None: DNS did not answer); `reason`: why not."""
 
     domain: str
     selector: str
-    valid: bool
+    valid: bool | None
     reason: str = ""
 
 
@@ -69,15 +69,21 @@ def verified(message: bytes, resolvers: Resolvers) -> tuple[Signature, ...]:
     """Verify each signature as a receiver does, with keys from DNS (RFC 6376 section 6)."""
     found = []
     for index, (domain, selector) in enumerate(signatures(message)):
-        valid, reason = _verify(message, index, _lookup(resolvers))
-        found.append(Signature(domain, selector, valid, reason))
+        mute: list[str] = []
+        valid, reason = _verify(message, index, _lookup(resolvers, mute))
+        found.append(Signature(domain, selector, None if mute else valid, reason))
     return tuple(found)
 
 
-def _lookup(resolvers: Resolvers) -> Callable[..., bytes | None]:
+def _lookup(resolvers: Resolvers, mute: list[str]) -> Callable[..., bytes | None]:
+    """A lookup for dkimpy; names that nobody answers for go into `mute`."""
+
     def txt(name: bytes | str, timeout: int = 5) -> bytes | None:
-        owner = name.decode("ascii") if isinstance(name, bytes) else name
-        found = dns.texts(dns.ask(owner.rstrip("."), "TXT", resolvers))
+        owner = (name.decode("ascii") if isinstance(name, bytes) else name).rstrip(".")
+        answer = dns.ask(owner, "TXT", resolvers)
+        if not answer.outcome.known:
+            mute.append(owner)
+        found = dns.texts(answer)
         return found[0] if found else None
 
     return txt

@@ -104,26 +104,23 @@ def exchanges(answer: Answer) -> tuple[str, ...]:
     return tuple(name_text(value.exchange) for value in found)
 
 
-def addresses(owner: str, resolvers: Resolvers) -> tuple[str, ...]:
-    """All addresses of a host name."""
-    return tuple(
-        sorted(
-            value.address
-            for rtype in ("A", "AAAA")
-            for value in ask(owner, rtype, resolvers).values
-            if isinstance(value, Address)
-        )
-    )
+def addresses(owner: str, resolvers: Resolvers) -> tuple[str, ...] | None:
+    """All addresses of a host name; None where none was found, but not for want of any."""
+    answers = [ask(owner, rtype, resolvers) for rtype in ("A", "AAAA")]
+    found = {v.address for each in answers for v in each.values if isinstance(v, Address)}
+    if not found and not all(each.outcome.known for each in answers):
+        return None
+    return tuple(sorted(found))
 
 
 @dataclass(frozen=True, slots=True)
 class Reverse:
-    """The PTR names of an address, and to which addresses each of them points."""
+    """The PTR names of an address, and to which addresses each points (None: not answered)."""
 
     address: str
     outcome: Outcome
     names: tuple[str, ...] = ()
-    forward: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    forward: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
 
 
 def reverse(address: str, resolvers: Resolvers) -> Reverse:

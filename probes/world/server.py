@@ -48,11 +48,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class DomainView:
-    """DNS of one mail domain, and the addresses of its MX hosts."""
+    """DNS of one mail domain, and the addresses of its MX hosts (None: not answered)."""
 
     domain: str
     mx: Answer
-    mx_addresses: tuple[tuple[str, tuple[str, ...]], ...]
+    mx_addresses: tuple[tuple[str, tuple[str, ...] | None], ...]
     spf: tuple[SpfView, ...]
     dmarc: Answer
 
@@ -141,7 +141,7 @@ def own_network_blocks(far_domains: Iterable[str], resolvers: Resolvers) -> bool
     tried = False
     for domain in far_domains:
         for name in dns.exchanges(dns.ask(domain, "MX", resolvers))[:1]:
-            for address in dns.addresses(name, resolvers)[:1]:
+            for address in (dns.addresses(name, resolvers) or ())[:1]:
                 tried = True
                 if tcp.connect(address, 25).reach in (Reach.OPEN, Reach.REFUSED):
                     return False

@@ -11,7 +11,7 @@ from dns_providers.publishing.claims import Claim, ClaimMode
 from dns_providers.rrset import MX, TXT, key, owner_name
 from ground.words import say
 from keys import dkim as keys
-from postmaster.checks.results import Status
+from postmaster.checks.results import Status, exit_status
 from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
 from probes.host import state as host
 from probes.host.state import HostView
@@ -22,6 +22,7 @@ from probes.world.tcp import Connection, Reach
 from probes.world.tls import TlsView
 from tests.postmaster.full_view import (
     ADDRESSES,
+    ALL_MODES,
     PUBLIC,
     answer,
     certificate,
@@ -154,6 +155,57 @@ def test_dns_that_does_not_answer_is_unknown_never_a_fail(outcome: Outcome) -> N
     assert of(seen, "DKIM-06") == {DKIM: UNKNOWN}
     assert of(seen, "RDNS-01") == {V4: UNKNOWN} and of(seen, "RDNS-02") == {V4: SKIP}
     assert of(seen, "EHLO-03") == {"vps": UNKNOWN}
+
+
+def test_an_mx_host_whose_address_nobody_tells_is_unknown_and_nobody_elses() -> None:
+    mute: Any = (("smtp.example.com", None),)
+    seen = with_domain(GOOD, "example.com", mx_addresses=mute)
+    assert of(seen, "MX-07") == {"example.com": UNKNOWN}
+    hosts = ("smtp.example.com", "mx.test")
+    two = answer("example.com", "MX", *(MX(10, owner_name(host)) for host in hosts))
+    theirs = (*mute, ("mx.test", ("192.0.2.1",)))
+    one_known = with_domain(GOOD, "example.com", mx=two, mx_addresses=theirs)
+    assert of(one_known, "MX-07") == {"example.com": UNKNOWN}
+
+
+def test_a_ptr_name_whose_address_nobody_tells_is_unknown_unless_another_points_back() -> None:
+    first, second = GOOD.world.reverse
+    mute = replace(first, names=("a.test",), forward=(("a.test", None),))
+    assert of(with_world(GOOD, reverse=(mute, second)), "RDNS-02") == {V4: UNKNOWN}
+    back = replace(mute, forward=(("a.test", None), ("b.test", (V4,))))
+    assert of(with_world(GOOD, reverse=(back, second)), "RDNS-02") == {}
+
+
+@pytest.mark.parametrize("mode", ALL_MODES)
+def test_where_no_resolver_answers_nothing_fails_and_the_exit_status_is_3(mode: str) -> None:
+    there = good(server(mode))
+    dead = {
+        "domains": tuple(
+            replace(
+                each,
+                mx=Answer(each.domain, "MX", Outcome.TIMEOUT),
+                mx_addresses=(),
+                spf=tuple(replace(spf, result="temperror") for spf in each.spf),
+                dmarc=Answer(f"_dmarc.{each.domain}", "TXT", Outcome.TIMEOUT),
+            )
+            for each in there.world.domains
+        ),
+        "mail_host_spf": tuple(replace(e, result="temperror") for e in there.world.mail_host_spf),
+        "dkim": tuple(replace(e, outcome=Outcome.TIMEOUT) for e in there.world.dkim),
+        "spf_includes": tuple(
+            replace(e, outcome=Outcome.TIMEOUT) for e in there.world.spf_includes
+        ),
+        "reverse": tuple(Reverse(e.address, Outcome.TIMEOUT) for e in there.world.reverse),
+    }
+    proofs = tuple(
+        (proof, tuple(replace(each, valid=None) for each in signatures))
+        for proof, signatures in there.relay.proofs
+    )
+    zones = tuple(ZoneView(each.zone, problem="no answer") for each in there.zones)
+    seen = replace(with_world(there, **dead), zones=zones)
+    results = found(replace(seen, relay=replace(seen.relay, proofs=proofs)))
+    assert [each.rule.id for each in results if each.status in (FAIL, WARN)] == []
+    assert exit_status(results) == 3
 
 
 @pytest.mark.parametrize(

@@ -87,9 +87,9 @@ def test_a_proof_shows_greeting_and_signatures() -> None:
 GOOD = good(server())
 
 
-def judged(rule: str, **changes: Any) -> Result:
+def judged(rule: str, subject: str = "", **changes: Any) -> Result:
     """How a rule ends where the relay shows something else."""
-    return one(replace(GOOD, relay=replace(GOOD.relay, **changes)), rule)
+    return one(replace(GOOD, relay=replace(GOOD.relay, **changes)), rule, subject)
 
 
 def relay_faults(**changes: Any) -> list[tuple[str, str, Status]]:
@@ -135,6 +135,17 @@ def test_each_fault_of_the_relay_fails_its_check(
 def test_a_signature_of_somebody_else_beside_ours_is_no_fault() -> None:
     broken = replace(ELSEWHERE, valid=False)
     assert relay_faults(proofs=proofs(broken, OURS)) == []
+
+
+def test_a_signature_whose_key_nobody_tells_is_unknown_unless_another_of_ours_is_broken() -> None:
+    mute = replace(OURS, valid=None)
+    unknown = judged("DKIM-18", proofs=proofs(mute), subject="example.com")
+    assert unknown.status is Status.UNKNOWN
+    assert "pm202611a._domainkey.example.com" in say(unknown.seen)
+    broken = judged(
+        "DKIM-18", proofs=proofs(mute, replace(OURS, valid=False)), subject="example.com"
+    )
+    assert broken.status is Status.FAIL
 
 
 def test_without_a_message_that_arrived_the_greeting_is_unknown() -> None:
