@@ -100,7 +100,7 @@ def world(server: MailServer) -> ServerView:
         reverse=tuple(
             Reverse(each, Outcome.ANSWER, (host,), ((host, ADDRESSES),)) for each in ADDRESSES
         ),
-        smtp=SmtpView(ADDRESSES[0], 25, Reach.OPEN, "220 hi", True, False, _tls(25)),
+        smtp=SmtpView(ADDRESSES[0], 25, Reach.OPEN, f"220 {host} ESMTP", True, False, _tls(25)),
         tls=tuple(_tls(port) for port in (465, 993, 443)),
         set_up=tuple(SetUpView(port, Reach.REFUSED) for port in (80, 443)),
         closed=tuple(Connection(ADDRESSES[0], p, Reach.TIMEOUT, 8.0) for p in (110, 587)),
