@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dns_providers.rrset import MX, TXT, Value, key, owner_name
+from ground.words import say
 from keys import dkim as keys
 from postmaster import dkim
 from postmaster.checks import areas
 from postmaster.checks.preflight import Bare, Kept, Password
-from postmaster.checks.results import Result
+from postmaster.checks.results import Result, Status
 from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
 from postmaster.outbound import MODES, mode_of
 from postmaster.parse import HostData, parse_site
@@ -30,7 +31,7 @@ from probes.world.spf import SpfView
 from probes.world.tcp import Connection, Reach
 from probes.world.tls import Certificate, TlsView
 from tests.postmaster.test_settings import KNOWN, SELECTOR, zone
-from tests.probes.test_delivery import delivered
+from tests.probes.host.test_delivery import delivered
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 PUBLIC = keys.public_key(keys.read(keys.make(1024)))
@@ -178,8 +179,15 @@ def fit(server: MailServer, *changes: str, now: float = 1000) -> Bare:
 
 
 def found(seen: Seen | Bare, rule: str = "", subject: str = "") -> tuple[Result, ...]:
-    """The results of a rule, all where none is named; of one subject, where it is."""
+    """The results of a rule, all where none is named; of one subject, where it is.
+
+    Whatever is asked for, each result can be told, and says what to do where something is wrong.
+    """
     results = areas.of_server(seen) if isinstance(seen, Seen) else areas.of_bare_host(seen)
+    for each in results:
+        assert say(each.seen) is not None
+        assert (each.remedy is not None) is (each.status in (Status.WARN, Status.FAIL))
+        assert each.remedy is None or say(each.remedy)
     return tuple(
         each
         for each in results

@@ -124,15 +124,16 @@ def test_mx_at_somebody_else_fails_with_the_record_to_publish() -> None:
 
 def test_mx_that_leads_elsewhere_too_is_a_warning_and_none_at_all_a_fail() -> None:
     hosts = GOOD.world.domains[0].mx_addresses
-    two = (*hosts, ("mx.other.test", ("192.0.2.1",)))
-    both = answer(
-        "example.com",
-        "MX",
-        *(MX(10, owner_name(name)) for name in ("smtp.example.com", "mx.other.test")),
-    )
-    mixed = with_domain(GOOD, "example.com", mx=both, mx_addresses=two)
+    elsewhere = tuple((name, ("192.0.2.1",)) for name in ("mx1.other.test", "mx2.other.test"))
+    names = ("smtp.example.com", "mx1.other.test", "mx2.other.test")
+    every = answer("example.com", "MX", *(MX(10, owner_name(name)) for name in names))
+    mixed = with_domain(GOOD, "example.com", mx=every, mx_addresses=(*hosts, *elsewhere))
     assert of(mixed, "MX-07") == {"example.com": WARN}
-    assert "mx.other.test" in say(one(mixed, "MX-07", "example.com").seen)
+    assert ": mx1.other.test, mx2.other.test" in say(one(mixed, "MX-07", "example.com").seen)
+    both = answer("example.com", "MX", *(MX(10, owner_name(name)) for name in names[1:]))
+    away = with_domain(GOOD, "example.com", mx=both, mx_addresses=elsewhere)
+    assert of(away, "MX-07") == {"example.com": FAIL}
+    assert ": mx1.other.test, mx2.other.test" in say(one(away, "MX-07", "example.com").seen)
     none = with_domain(GOOD, "other.org", mx=answer("other.org", "MX"), mx_addresses=())
     assert of(none, "MX-07") == {"other.org": FAIL}
 
@@ -282,7 +283,16 @@ def dkim(*published: str, on_host: str | None = PUBLIC.data, reached: bool = Tru
 def test_the_published_key_must_be_the_one_on_the_host(seen: Seen, status: Status) -> None:
     result = one(seen, "DKIM-06", DKIM)
     assert result.status is status
-    assert result.remedy is None or f'{DKIM} TXT "{PUBLIC.record}"' in say(result.remedy)
+    if status is FAIL:
+        assert result.remedy and f'{DKIM} TXT "{PUBLIC.record}"' in say(result.remedy)
+
+
+def test_two_keys_that_differ_are_told_by_the_first_sixteen_digits_of_each() -> None:
+    different = say(one(dkim(OTHER.record), "DKIM-06", DKIM).seen)
+    in_dns, here = OTHER.fingerprint[:16], PUBLIC.fingerprint[:16]
+    assert different == f"DNS has key {in_dns}, the server signs with {here}"
+    same = say(one(dkim(PUBLIC.record), "DKIM-06", DKIM).seen)
+    assert same == f"the server's key {here} (1024 bits)"
 
 
 def test_where_the_stores_key_is_published_the_deploy_puts_it_back_on_the_host() -> None:
@@ -305,6 +315,13 @@ def test_a_ptr_must_point_back(view: Reverse, statuses: list[Status]) -> None:
     assert one(seen, "RDNS-02", V6).status is PASS
 
 
+def test_all_names_of_an_address_are_told() -> None:
+    view = Reverse(V4, Outcome.ANSWER, ("a.test", "b.test"), (("a.test", ()), ("b.test", ())))
+    seen = with_world(GOOD, reverse=(view, GOOD.world.reverse[1]))
+    assert say(one(seen, "RDNS-01", V4).seen) == "PTR: a.test, b.test"
+    assert say(one(seen, "RDNS-02", V4).seen).startswith("a.test, b.test does not point back")
+
+
 def test_an_ipv6_address_is_compared_as_an_address() -> None:
     long = "2001:4860:4860:0:0:0:0:8888"
     view = Reverse(V6, Outcome.ANSWER, ("a.test",), (("a.test", (long,)),))
@@ -312,13 +329,21 @@ def test_an_ipv6_address_is_compared_as_an_address() -> None:
     assert one(seen, "RDNS-02", V6).status is PASS
 
 
-@pytest.mark.parametrize(("outbound", "name"), [("relay", "smtp.example.com"), ("direct", None)])
+@pytest.mark.parametrize(
+    ("outbound", "domains", "name"),
+    [
+        ("relay", ["example.com", "other.org"], "smtp.example.com"),
+        ("direct", ["example.com", "other.org"], "example.com"),
+        ("direct", ["example.com", "smtp.example.com"], "smtp.example.com"),
+    ],
+)
 def test_the_ptr_to_set_is_a_name_that_the_server_greets_with(
-    outbound: str, name: str | None
+    outbound: str, domains: list[str], name: str
 ) -> None:
-    seen = with_world(good(server(outbound)), reverse=(Reverse(V4, Outcome.NXDOMAIN),))
+    there = server(outbound, domains=domains)
+    seen = with_world(good(there), reverse=(Reverse(V4, Outcome.NXDOMAIN),))
     remedy = one(seen, "RDNS-01", V4).remedy
-    assert remedy and dict(remedy.values)["host"] == (name or "example.com")
+    assert remedy and dict(remedy.values) == {"address": V4, "host": name}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def told(*events: tuple[str, str]) -> EdgeView:
 @pytest.mark.parametrize(
     ("view", "rule", "status"),
     [
-        (EdgeView(True, ("pmail-deploy-edge.service",), resolves=True), "EDGE-01", Status.FAIL),
+        (EdgeView(True, ("a.service", "b.service"), resolves=True), "EDGE-01", Status.FAIL),
         (told(("kept", "554 no")), "EDGE-02", Status.WARN),
         (told(("kept", "554 no"), ("kept", "forged")), "EDGE-02", Status.WARN),
         (told(("mailbox_limited", "bob")), "EDGE-03", Status.WARN),
@@ -61,4 +61,15 @@ def test_each_mailbox_that_was_limited_is_named_once_and_held_addresses_are_coun
     limited = one(replace(GOOD, edge=told(*events)), "EDGE-03")
     assert say(limited.seen).endswith(": al, bob")
     held = [("login_held", address) for address in ("8.8.8.8", "8.8.8.8", "8.8.4.4")]
+    held += [("pmail_down", "x"), ("kept", "forged")]
     assert "2 addresses" in say(one(replace(GOOD, edge=told(*held)), "EDGE-03").seen)
+
+
+def test_the_units_that_do_not_run_and_the_mail_that_was_kept_are_told() -> None:
+    idle = replace(GOOD, edge=EdgeView(True, ("a.service", "b.service"), resolves=True))
+    assert say(one(idle, "EDGE-01").seen).endswith(": a.service, b.service")
+    events = (("kept", "forged"), ("kept", "554 no"), ("kept", "452 full"), ("login_held", "x"))
+    refused = say(one(replace(GOOD, edge=told(*events)), "EDGE-02").seen)
+    assert "refused 2 messages" in refused and refused.endswith(": 452 full")
+    forged = say(one(replace(GOOD, edge=told(events[0], events[0], events[3])), "EDGE-02").seen)
+    assert forged.startswith("2 messages that claimed")

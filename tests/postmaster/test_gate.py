@@ -82,6 +82,13 @@ def test_a_fault_of_the_host_or_of_a_domain_that_all_include_keeps_every_key() -
         assert in_the_way(seen) == {"example.com": [kept], "other.org": [kept]}
 
 
+def test_spf_of_the_mail_host_keeps_the_key_of_the_domain_that_it_is_in() -> None:
+    none = tuple(replace(each, result="none") for each in GOOD.world.mail_host_spf)
+    kept = [f"SPF-03 smtp.example.com {each.address}" for each in none]
+    seen = with_world(GOOD, mail_host_spf=none)
+    assert in_the_way(seen) == {"example.com": kept, "other.org": []}
+
+
 def test_domains_of_one_zone_are_told_apart_by_their_own_names() -> None:
     there = server(domains=["example.com", "sub.example.com"])
     seen = good(there)

@@ -58,7 +58,7 @@ def test_each_finding_stops_or_warns(line: str, rule: str, status: Status) -> No
     [
         'listen 127.0.0.1:25 users:(("exim4",pid=7,fd=3))',
         "arch aarch64",
-        "os ubuntu 24.04",
+        *(f"os {name}" for name in ("debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04")),
         "clock 1005",
         "clock 995",
         "connect yahoo.com 192.0.2.2 open 5000",

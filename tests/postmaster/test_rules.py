@@ -131,6 +131,9 @@ def test_a_server_as_it_should_be_is_all_green(mode: str) -> None:
     results = (*found(good(there)), *found(fit(there)))
     assert [each.rule.id for each in results if each.status is not Status.PASS] == []
     assert [each.rule.id for each in results if each.subject.about is not each.rule.about] == []
+    records = {e.rule.id: dict(e.subject.pieces)["record"] for e in results if e.subject.record}
+    assert records.keys() == {"PROP-01", "DMARC-01", "DMARC-02", "DKIM-06"}
+    assert {str(record).partition("/")[2] for record in records.values()} == {"TXT"}
 
 
 def test_every_rule_has_a_title_in_each_language_and_says_its_source() -> None:
