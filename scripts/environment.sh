@@ -21,7 +21,7 @@ environment() { # make .venv complete and put it on PATH
     have=$(cat .venv/.made-from 2>/dev/null || true)
     if [ "$wanted" != "$have" ]; then
         echo "--> Making the Python environment in .venv"
-        need_packages python3-venv
+        python3 -c 'import ensurepip, venv' 2>/dev/null || need_packages python3-venv
         rm -rf .venv
         python3 -m venv .venv
         .venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock

@@ -1,9 +1,31 @@
 """Tests read English texts, whatever the machine's locale, and take as long as it needs."""
 
+from __future__ import annotations
+
 import os
 
+import pytest
 from hypothesis import settings
 
+from tests.lab.possible import REQUIRED, why_not
+
 os.environ["PMAIL_LANG"] = "en"
+# A user's PATH often lacks where Debian has its name servers.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What needs a lab is skipped where there can be none, or fails where one is asked for."""
+    if item.get_closest_marker("lab") and (reason := why_not()):
+        (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say last, and loudly, what was not tried."""
+    skipped = [each for each in terminalreporter.stats.get("skipped", ()) if "lab" in each.keywords]
+    reason = why_not() if skipped else ""
+    if reason:
+        terminalreporter.section("NOT TRIED", red=True, bold=True)
+        terminalreporter.line(f"{len(skipped)} tests of the lab: {reason}", red=True, bold=True)

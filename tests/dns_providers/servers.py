@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import secrets
 import shutil
 import socket
@@ -94,7 +95,8 @@ def _bind(server: NameServer, folder: Path) -> list[str]:
 def _knot(server: NameServer, folder: Path) -> list[str]:
     (folder / "knot.conf").write_text(
         f'server:\n  listen: 127.0.0.1@{server.port}\n  rundir: "{folder}"\n'
-        f'  pidfile: "{folder}/knot.pid"\n  user: root\ndatabase:\n  storage: "{folder}"\n'
+        f'  pidfile: "{folder}/knot.pid"\n  user: {getpass.getuser()}\n'
+        f'database:\n  storage: "{folder}"\n'
         "log:\n  - target: stderr\n    any: info\n"
         f"key:\n  - id: {KEY}\n    algorithm: {ALGORITHM}\n    secret: {server.secret}\n"
         f"acl:\n  - id: update\n    key: {KEY}\n    action: [update, transfer]\n"

@@ -436,7 +436,6 @@ def attended(server: NameServer, zone: dns.name.Name = APEX) -> Provider:
     return Attended(at_bind(server, zone), user)
 
 
-@pytest.mark.lab
 class TestManual(ProviderContract):
     @pytest.fixture
     def provider(self, bind: NameServer) -> Provider:
@@ -451,7 +450,6 @@ class TestManual(ProviderContract):
         return partial(servers.enter, bind)
 
 
-@pytest.mark.lab
 def test_we_never_write(bind: NameServer, tmp_path: Path) -> None:
     user = Rfc2136Provider(APEX, "127.0.0.1", TsigKey(KEY, ALGORITHM, bind.secret), bind.port)
     names = frozenset({APEX, owner_name(HOST)})

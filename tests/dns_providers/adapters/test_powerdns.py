@@ -22,9 +22,6 @@ from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
 from tests.provider_contract import ProviderContract, Typed, read
 
-pytestmark = pytest.mark.lab
-
-
 _OWN = {(f"{ZONE}.", "SOA"), (f"{ZONE}.", "NS"), (f"ns.{ZONE}.", "A")}
 
 

@@ -80,7 +80,6 @@ def test_what_is_not_in_the_zone_is_refused() -> None:
         zone_file([rrset("other.test", "A", 60, Address("203.0.113.10"))], APEX)
 
 
-@pytest.mark.lab
 def test_bind_loads_it(tmp_path: Path) -> None:
     if not servers.there("bind"):
         pytest.skip("bind is not installed")

@@ -56,7 +56,6 @@ def opened(server: NameServer, zone: str = ZONE, **more: str) -> OctoDnsProvider
     return OctoDnsProvider(owner_name(zone), POWERDNS, {**known, **more})
 
 
-@pytest.mark.lab
 class TestOctoDns(ProviderContract):
     cannot_hold: ClassVar = {"empty": "an empty text is not sent"}
 
@@ -83,7 +82,6 @@ class TestOctoDns(ProviderContract):
         return enter
 
 
-@pytest.mark.lab
 def test_what_our_own_adapter_reads_is_what_the_package_reads(server: NameServer) -> None:
     direct = PowerDnsProvider(
         owner_name(ZONE), f"http://127.0.0.1:{server.api_port}", server.secret
@@ -96,7 +94,6 @@ def test_what_our_own_adapter_reads_is_what_the_package_reads(server: NameServer
     }
 
 
-@pytest.mark.lab
 def test_a_zone_that_is_not_there_is_told_and_not_made(server: NameServer) -> None:
     nowhere = opened(server, "nowhere.test")
     with pytest.raises(ZoneNotFound):
@@ -107,7 +104,6 @@ def test_a_zone_that_is_not_there_is_told_and_not_made(server: NameServer) -> No
         nowhere.read(frozenset({owner_name("nowhere.test")}))
 
 
-@pytest.mark.lab
 def test_a_zone_lost_between_reading_and_writing_is_not_made(
     server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +118,6 @@ def test_a_zone_lost_between_reading_and_writing_is_not_made(
         nowhere.read(frozenset({owner_name("nowhere.test")}))
 
 
-@pytest.mark.lab
 def test_a_wrong_key_is_told_and_not_shown(server: NameServer) -> None:
     provider = opened(server, api_key="wrong-key")
     with pytest.raises(AuthError) as error:
@@ -130,7 +125,6 @@ def test_a_wrong_key_is_told_and_not_shown(server: NameServer) -> None:
     assert "wrong-key" not in f"{error.value} {error.value.values} {provider!r}"
 
 
-@pytest.mark.lab
 def test_what_the_server_refuses_is_told_in_its_words(server: NameServer) -> None:
     provider = opened(server)
     put(provider, rrset("host.example.test", "A", 300, Address("192.0.2.1")))
