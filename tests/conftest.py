@@ -24,7 +24,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say last, and loudly, what was not tried."""
-    skipped = [each for each in terminalreporter.stats.get("skipped", ()) if "lab" in each.keywords]
+    skipped = terminalreporter.stats.get("skipped", ())
+    skipped = [each for each in skipped if "lab" in getattr(each, "keywords", ())]
     reason = why_not() if skipped else ""
     if reason:
         terminalreporter.section("NOT TRIED", red=True, bold=True)

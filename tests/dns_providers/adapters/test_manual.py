@@ -117,6 +117,7 @@ def test_progress_is_told_every_quarter_of_a_minute(zone: Zone) -> None:
 
 def test_a_wait_that_ends_without_them_names_what_is_missing(zone: Zone) -> None:
     other = rrset(f"other.{ZONE}", "A", 300, Address("203.0.113.10"))
+    zone.provider = replace(zone.provider, poll=50.0)
     zone.clock.at[10.0] = lambda: zone.put(other)
     with pytest.raises(NotEntered) as error:
         zone.wait(create(A), create(other))
@@ -217,6 +218,7 @@ def test_wrong_typing_is_told_while_there_is_time_to_mend_it(
 
 
 def test_wrong_typing_is_told_again_at_the_end(zone: Zone) -> None:
+    zone.provider = replace(zone.provider, timeout=60.0)
     zone.clock.at[20.0] = lambda: zone.put(instead(DMARC, b'"v=DMARC1; p=none"'))
     with pytest.raises(NotEntered):
         zone.wait(create(DMARC))
@@ -372,7 +374,7 @@ def test_what_is_entered_after_the_time_is_recognised_by_the_next_run(
 ) -> None:
     ledger, right = Ledger(tmp_path, ZONE), wanted(HOST, "203.0.113.10")
     with pytest.raises(NotEntered):
-        carry_out(zone.provider, [right], ledger)
+        carry_out(replace(zone.provider, timeout=60.0), [right], ledger)
     zone.put(A)
     plan = carry_out(zone.provider, [right], ledger)
     assert plan.changes == () and ledger.load().entries[A.key].origin == "written"
