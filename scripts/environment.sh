@@ -1,6 +1,7 @@
 # environment.sh -- sourced by the other scripts: Python environment in .venv, made from
 # requirements.lock (hashes checked) and made anew only when that file changes.
 set -euo pipefail
+unset PYTHONDONTWRITEBYTECODE # hundreds of runs would compile everything anew
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
 need_packages() { # need_packages PACKAGE... -- install the Debian packages that are missing

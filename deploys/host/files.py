@@ -87,22 +87,41 @@ def existing(host: Host, paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(read(host, script).stdout.splitlines())
 
 
-@operation()
-def directory(
-    path: str, owner: str = "root", group: str = "root", mode: str = "755"
-) -> Generator[FunctionCommand, None, None]:
-    """Ensure a folder with this owner and mode.
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder as it shall be."""
 
-    + path: absolute path on the host
-    + owner, group, mode: as for `install`
+    path: str
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "755"
+
+
+@operation()
+def directories(folders: tuple[Folder, ...]) -> Generator[FunctionCommand, None, None]:
+    """Ensure folders with their owners and modes, in this order: one look for all.
+
+    + folders: with absolute paths on the host; owner, group, mode: as for `install`
     """
-    there = read(host, f"stat -c '%F|%U|%G|%a' {shlex.quote(path)} 2>/dev/null")
-    if there.stdout == f"directory|{owner}|{group}|{mode}":
-        host.noop(text("host.folder_right", path=path))
+    quoted = " ".join(shlex.quote(each.path) for each in folders)
+    shown = read(host, f"stat -c '%n|%F|%U|%G|%a' {quoted} 2>/dev/null").stdout.splitlines()
+    there = dict(line.split("|", 1) for line in shown)
+    wrong = [
+        each
+        for each in folders
+        if there.get(each.path) != f"directory|{each.owner}|{each.group}|{each.mode}"
+    ]
+    if not wrong:
+        host.noop(text("host.folder_right", path=", ".join(each.path for each in folders)))
         return
-    host.log_styled(f"  {'~' if there.ok else '+'} {path}/", fg="green")
-    script = f"install -d -o {owner} -g {group} -m {mode} {shlex.quote(path)}"
-    yield FunctionCommand(run, (script, text("host.folder_failed", path=path)), {})
+    for each in wrong:
+        host.log_styled(f"  {'~' if each.path in there else '+'} {each.path}/", fg="green")
+    script = " && ".join(
+        f"install -d -o {each.owner} -g {each.group} -m {each.mode} {shlex.quote(each.path)}"
+        for each in wrong
+    )
+    paths = ", ".join(each.path for each in wrong)
+    yield FunctionCommand(run, (script, text("host.folder_failed", path=paths)), {})
 
 
 def link_script(path: str, target: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pyinfra import host
 from pyinfra.api.operation import OperationMeta
 
 from deploys.accounts.admin import admin_works
@@ -10,6 +9,7 @@ from deploys.accounts.first_database import first_database
 from deploys.accounts.mailboxes import mailboxes
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
+from deploys.host.files import Folder
 from deploys.host.packages import packages, system_user
 from deploys.pmail_server import configure
 from deploys.pmail_server.binary import binary
@@ -70,19 +70,18 @@ def start_pmail(server: MailServer, inputs: tuple[OperationMeta, ...]) -> None:
 
 
 def _folders() -> None:
-    folders = (
-        (layout.ROOT, "root", layout.USER, "750"),
-        (layout.CONFIG_FOLDER, "root", layout.USER, "750"),
-        (layout.DKIM_FOLDER, "root", layout.USER, "750"),
-        (layout.DATA, layout.USER, layout.USER, "700"),
-        (layout.PLUGINS, "root", layout.USER, "1770"),
-        (layout.OWN, "root", "root", "755"),
-        (layout.CONFIG_VERSIONS, "root", layout.USER, "750"),
-        (layout.TLS_VERSIONS, "root", layout.USER, "750"),
-        (layout.BINARIES, "root", "root", "755"),
-        (layout.TOOLS, "root", "root", "755"),
+    host_files.directories(
+        name=text("host.name.folders"),
+        folders=(
+            Folder(layout.ROOT, "root", layout.USER, "750"),
+            Folder(layout.CONFIG_FOLDER, "root", layout.USER, "750"),
+            Folder(layout.DKIM_FOLDER, "root", layout.USER, "750"),
+            Folder(layout.DATA, layout.USER, layout.USER, "700"),
+            Folder(layout.PLUGINS, "root", layout.USER, "1770"),
+            Folder(layout.OWN),
+            Folder(layout.CONFIG_VERSIONS, "root", layout.USER, "750"),
+            Folder(layout.TLS_VERSIONS, "root", layout.USER, "750"),
+            Folder(layout.BINARIES),
+            Folder(layout.TOOLS),
+        ),
     )
-    for path, owner, group, mode in host.loop(folders):
-        host_files.directory(
-            name=text("host.name.folder", path=path), path=path, owner=owner, group=group, mode=mode
-        )

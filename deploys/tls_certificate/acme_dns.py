@@ -26,8 +26,8 @@ from josepy.jwk import JWKRSA
 from josepy.util import ComparableRSAKey
 
 from deploys.run.paths import passphrase
+from deploys.tls_certificate.challenge_dns import AcmeError
 from deploys.tls_certificate.renewal import Pair
-from ground.errors import DeployError
 from ground.private_files import write_private
 from keys import dkim as rsa_keys
 from postmaster.desired import challenge_owner
@@ -52,10 +52,6 @@ class Network(acme.client.ClientNetwork):
                 if error.code != "badNonce":
                     raise
         return super().post(*args, **kwargs)
-
-
-class AcmeError(DeployError):
-    """The order failed; nothing has been changed on the host."""
 
 
 @dataclass(frozen=True, slots=True)

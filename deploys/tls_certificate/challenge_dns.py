@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from deploys.tls_certificate.acme_dns import AcmeError
 from deploys.zones.access import ledger_of, open_zone
 from dns_providers.base import ProviderError
 from dns_providers.publishing import propagation
@@ -13,12 +12,17 @@ from dns_providers.publishing.claims import Claim, ClaimMode
 from dns_providers.publishing.propagation import Expected, Network
 from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, RRKey, key
+from ground.errors import DeployError
 from ground.words import error_text
 from postmaster.desired import zone_for
 from postmaster.settings import MailServer, Site
 
 _GROUP = "acme"
 _TTL = 60
+
+
+class AcmeError(DeployError):
+    """The order failed; nothing has been changed on the host."""
 
 
 @contextmanager

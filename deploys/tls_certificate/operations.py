@@ -17,8 +17,8 @@ from deploys.host import pmail_layout as layout
 from deploys.host.remote import Reply, read
 from deploys.run import flow
 from deploys.run.paths import keys_dir
-from deploys.tls_certificate import acme_dns, challenge_dns
-from deploys.tls_certificate.acme_dns import AcmeError
+from deploys.tls_certificate import challenge_dns
+from deploys.tls_certificate.challenge_dns import AcmeError
 from deploys.tls_certificate.renewal import Pair, due, problems
 from dns_providers.base import ProviderError
 from ground.words import error_text, say, text
@@ -151,6 +151,9 @@ def _show(server: MailServer, reason: str) -> None:
 
 
 def _order_by_dns(state: State, host: Host, server: MailServer, site: Site) -> bool:
+    # The ACME library takes a tenth of the whole run to load; most runs order nothing.
+    from deploys.tls_certificate import acme_dns
+
     def published(proofs: Mapping[str, str]) -> AbstractContextManager[None]:
         return challenge_dns.challenges(site, server, proofs, host.log)
 

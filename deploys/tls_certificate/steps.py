@@ -10,6 +10,7 @@ from pyinfra.api.operation import OperationMeta
 
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
+from deploys.host.files import Folder
 from deploys.host.packages import packages
 from deploys.tls_certificate import operations
 from ground.words import text
@@ -44,7 +45,8 @@ def _own_file(source: str, path: str, mode: str) -> None:
 
 def _acme_http(server: MailServer, site: Site) -> OperationMeta:
     packages(name=text("tls.name.certbot"), names=("certbot",))
-    host_files.directory(name=text("tls.name.hooks"), path=str(Path(operations.HOOK).parent))
+    hooks = Folder(str(Path(operations.HOOK).parent))
+    host_files.directories(name=text("tls.name.hooks"), folders=(hooks,))
     _own_file("renewed-certificate.sh", operations.HOOK, "755")
     if server.tls.ca_file:
         _private_authority(server.tls.ca_file)
@@ -61,7 +63,7 @@ def _private_authority(ca_file: str) -> None:
         path=operations.CA_BUNDLE,
         content=Path(ca_file).read_text("utf-8"),
     )
-    host_files.directory(name=text("tls.name.file", path=folder), path=folder)
+    host_files.directories(name=text("tls.name.file", path=folder), folders=(Folder(folder),))
     host_files.file(
         name=text("tls.name.file", path=f"{folder}/pmail-deploy.conf"),
         path=f"{folder}/pmail-deploy.conf",

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from publicsuffixlist import PublicSuffixList
+from functools import cache
 
-_SUFFIXES = PublicSuffixList()
+from publicsuffixlist import PublicSuffixList
 
 
 def is_public_suffix(name: str) -> bool:
     """Whether a name (A-labels, no final dot) is a public suffix, as co.uk and com.cn are."""
-    return bool(_SUFFIXES.publicsuffix(name, accept_unknown=False) == name)
+    return bool(_suffixes().publicsuffix(name, accept_unknown=False) == name)
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    """The list, parsed when it is asked for: few runs ask."""
+    return PublicSuffixList()

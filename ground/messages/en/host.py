@@ -3,7 +3,7 @@
 TEXTS = {
     "host.name.packages": "Install packages",
     "host.name.user": "Make PMail's user",
-    "host.name.folder": "Folder {path}",
+    "host.name.folders": "Folders",
     "host.name.binary": "Install PMail",
     "host.name.key": "Install the DKIM key",
     "host.name.config": "Configure PMail",

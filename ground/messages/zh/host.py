@@ -3,7 +3,7 @@
 TEXTS = {
     "host.name.packages": "安装软件包",
     "host.name.user": "创建 PMail 用户",
-    "host.name.folder": "目录 {path}",
+    "host.name.folders": "目录",
     "host.name.binary": "安装 PMail",
     "host.name.key": "安装 DKIM 密钥",
     "host.name.config": "配置 PMail",
