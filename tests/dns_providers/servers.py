@@ -10,7 +10,9 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dns.message
 import dns.query
@@ -25,6 +27,8 @@ IDN_ZONE = "xn--bcher-kva.test"
 OTHER_ZONE = "locked.test"  # served, but our key may not change it
 KEY = "update-key"
 ALGORITHM = "hmac-sha256"
+_SECRET = b64encode(secrets.token_bytes(32)).decode()
+_DATABASE = "pdns.db"
 _ZONE_TEXT = """$ORIGIN {zone}.
 $TTL 300
 @ IN SOA ns.{zone}. host.{zone}. 1 60 60 3600 5
@@ -52,8 +56,7 @@ def _free_port() -> int:
 @contextmanager
 def running(name: str, folder: Path) -> Iterator[NameServer]:
     """One of `bind`, `knot`, `powerdns`, with two zones and a key for the first."""
-    secret = b64encode(secrets.token_bytes(32)).decode()
-    server = NameServer(name, _free_port(), secret, _free_port())
+    server = NameServer(name, _free_port(), _SECRET, _free_port())
     for zone in (ZONE, IDN_ZONE, OTHER_ZONE):
         (folder / f"{zone}.zone").write_text(_ZONE_TEXT.format(zone=zone))
     command = {"bind": _bind, "knot": _knot, "powerdns": _powerdns}[name](server, folder)
@@ -108,16 +111,19 @@ def _knot(server: NameServer, folder: Path) -> list[str]:
     return ["knotd", "-c", str(folder / "knot.conf")]
 
 
+def empty_powerdns(folder: Path) -> None:
+    """Make the database of a PowerDNS without zones in a folder."""
+    schema = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql").read_text()
+    run("sqlite3", str(folder / _DATABASE), input=schema)
+
+
 def powerdns_config(folder: Path, address: str, port: int, api_port: int, secret: str) -> str:
-    """Make an empty database in a folder; the configuration of a PowerDNS that serves from it.
+    """The configuration of a PowerDNS that serves from its database in a folder.
 
     secret: the key of its HTTP API.
     """
-    database = folder / "pdns.db"
-    schema = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql").read_text()
-    run("sqlite3", str(database), input=schema)
     return (
-        f"launch=gsqlite3\ngsqlite3-database={database}\nlocal-address={address}\n"
+        f"launch=gsqlite3\ngsqlite3-database={folder / _DATABASE}\nlocal-address={address}\n"
         f"local-port={port}\nsocket-dir={folder}\n"
         "cache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\nzone-cache-refresh-interval=0\n"
         f"api=yes\napi-key={secret}\nwebserver=yes\nwebserver-address={address}\n"
@@ -126,19 +132,30 @@ def powerdns_config(folder: Path, address: str, port: int, api_port: int, secret
 
 
 def _powerdns(server: NameServer, folder: Path) -> list[str]:
-    (folder / "pdns.conf").write_text(
-        powerdns_config(folder, "127.0.0.1", server.port, server.api_port, server.secret)
-        + "dnsupdate=yes\nallow-dnsupdate-from=\nallow-axfr-ips=\ndisable-axfr=no\n"
-    )
-    util = ["pdnsutil", f"--config-dir={folder}"]
-    for zone in (ZONE, IDN_ZONE, OTHER_ZONE):
-        run(*util, "load-zone", zone, str(folder / f"{zone}.zone"))
-    run(*util, "import-tsig-key", KEY, ALGORITHM, server.secret)
-    for zone in (ZONE, IDN_ZONE):
-        for kind in ("TSIG-ALLOW-DNSUPDATE", "TSIG-ALLOW-AXFR"):
-            run(*util, "set-meta", zone, kind, KEY)
-        run(*util, "set-meta", zone, "ALLOW-DNSUPDATE-FROM", "127.0.0.0/8")
+    (folder / _DATABASE).write_bytes(_filled_database(server.secret))
+    config = powerdns_config(folder, "127.0.0.1", server.port, server.api_port, server.secret)
+    more = "dnsupdate=yes\nallow-dnsupdate-from=\nallow-axfr-ips=\ndisable-axfr=no\n"
+    (folder / "pdns.conf").write_text(config + more)
     return ["pdns_server", f"--config-dir={folder}"]
+
+
+@cache
+def _filled_database(secret: str) -> bytes:
+    """The database with our zones and key: eleven programs make it, so it is made once."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        empty_powerdns(folder)
+        (folder / "pdns.conf").write_text(powerdns_config(folder, "127.0.0.1", 0, 0, secret))
+        util = ["pdnsutil", f"--config-dir={folder}"]
+        for zone in (ZONE, IDN_ZONE, OTHER_ZONE):
+            (folder / f"{zone}.zone").write_text(_ZONE_TEXT.format(zone=zone))
+            run(*util, "load-zone", zone, str(folder / f"{zone}.zone"))
+        run(*util, "import-tsig-key", KEY, ALGORITHM, secret)
+        for zone in (ZONE, IDN_ZONE):
+            for kind in ("TSIG-ALLOW-DNSUPDATE", "TSIG-ALLOW-AXFR"):
+                run(*util, "set-meta", zone, kind, KEY)
+            run(*util, "set-meta", zone, "ALLOW-DNSUPDATE-FROM", "127.0.0.0/8")
+        return (folder / _DATABASE).read_bytes()
 
 
 def enter(server: NameServer, owner: str, rtype: str, ttl: int, value: str) -> None:

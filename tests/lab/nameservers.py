@@ -34,7 +34,7 @@ import dns.reversename
 import dns.tsig
 import dns.update
 
-from tests.dns_providers.servers import powerdns_config
+from tests.dns_providers.servers import empty_powerdns, powerdns_config
 from tests.lab.certificates import receiver_files, tlsa
 from tests.lab.network import (
     BROKEN,
@@ -389,6 +389,7 @@ class NameServers:
         (self.folder / "lagging.conf").write_text(self._nsd("lagging", LAGGING) + zone)
 
     def _configure_powerdns(self) -> None:
+        empty_powerdns(self.folder)
         (self.folder / "pdns.conf").write_text(
             powerdns_config(self.folder, BY_API, 53, API_PORT, self.secret(API_ZONE))
             + "webserver-allow-from=0.0.0.0/0\n"
