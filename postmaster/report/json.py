@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from ground.words import say
@@ -38,9 +37,3 @@ def _result_record(result: Result) -> dict[str, Any]:
         "message": result.seen.id,
         "values": dict(result.seen.values),
     }
-
-
-def statuses(records: Iterable[dict[str, Any]]) -> int:
-    """Return the exit status of several reports' records: a fail before an unknown."""
-    found = {record["exit_status"] for record in records}
-    return 1 if 1 in found else (3 if 3 in found else 0)

@@ -19,7 +19,7 @@ from postmaster.checks.results import (
     warned,
 )
 from postmaster.checks.rules import HOST_01, PROP_03, Rule
-from postmaster.report.json import statuses, to_record
+from postmaster.report.json import to_record
 from postmaster.report.model import Report
 from postmaster.report.text import summary, table
 from tests.postmaster.full_view import NOW, answer, found, good, server, with_domain
@@ -53,16 +53,6 @@ def test_the_exit_status_says_fail_before_unknown(results: tuple[Result, ...], s
     assert exit_status(results) == status
     made = Report("vps", NOW, results)
     assert made.exit_status == to_record(made)["exit_status"] == status
-
-
-@pytest.mark.parametrize(
-    ("each", "together"),
-    [((0, 0), 0), ((0, 3), 3), ((3, 0), 3), ((3, 1), 1), ((1, 3), 1), ((), 0)],
-)
-def test_several_reports_together_say_fail_before_unknown(
-    each: tuple[int, ...], together: int
-) -> None:
-    assert statuses({"exit_status": status} for status in each) == together
 
 
 def faulty() -> Report:
