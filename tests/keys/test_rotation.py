@@ -26,6 +26,7 @@ from keys.rotation import (
     hurry,
     instead,
     left,
+    old_enough,
     steps_of,
     turns_by_itself,
 )
@@ -346,3 +347,87 @@ def _leaked(world: World, rotation: Rotation) -> Rotation:
 
 def test_every_step_has_its_place() -> None:
     assert {*path(started(Strategy.DUAL)), *path(started(Strategy.FIXED))} == set(STEPS)
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_the_new_key_signs_from_the_switch_on_and_the_old_one_until_then(
+    strategy: Strategy,
+) -> None:
+    rotation = started(strategy)
+    while not rotation.ended:
+        before = STEPS.index(rotation.step) < STEPS.index(Step.SWITCH)
+        assert rotation.signs == (OLD if before else NEW)[strategy], rotation.step
+        rotation = after(rotation, rotation.entered + 1)
+    assert rotation.signs == NEW[strategy]
+
+
+@pytest.mark.parametrize("emergency", [False, True])
+def test_both_records_are_there_from_the_publication_to_the_end_of_the_old_one(
+    emergency: bool,
+) -> None:
+    dual = started(Strategy.DUAL, emergency=emergency)
+    old, new = dual.old, dual.new
+    assert walked(dual, Step.MAKE).published == (old,)
+    assert walked(dual, Step.PUBLISH).published == (old, new)
+    assert walked(dual, Step.VERIFY).published == (old, new)
+    assert walked(dual, Step.RETIRE).published == (new,)
+    fixed = started(Strategy.FIXED, emergency=emergency)
+    assert walked(fixed, Step.PAUSE).published == (fixed.old,)
+    assert walked(fixed, Step.PUBLISH).published == (fixed.new,)
+
+
+def test_each_wait_is_as_long_as_caches_may_have_what_was_there_before() -> None:
+    fixed = started(Strategy.FIXED)
+    assert walked(fixed, Step.AGE).waits_for == RULES.ttl + RULES.slack
+    assert walked(fixed, Step.DRAIN).waits_for == RULES.low_ttl + RULES.slack
+    assert walked(fixed, Step.KEEP).waits_for == RULES.keep
+    draining = walked(fixed, Step.DRAIN)
+    assert draining.deadline == draining.entered + 120 and fixed.deadline is None
+    # Its TTL was never lowered.
+    assert replace(draining, emergency=True).waits_for == RULES.ttl + RULES.slack
+
+
+def test_a_forecast_counts_what_is_waited_for() -> None:
+    dual = forecast(Strategy.DUAL, RULES, 10.0, emergency=False)
+    assert (dual.outage, dual.window, dual.whole) == (0, 0, 10 + RULES.keep)
+    rushed = forecast(Strategy.DUAL, RULES, 10.0, emergency=True)
+    assert (rushed.outage, rushed.window, rushed.whole) == (0, 0, 10)
+    fixed = forecast(Strategy.FIXED, RULES, 10.0, emergency=False)
+    assert (fixed.outage, fixed.window) == (10 + 120, 0)
+    assert fixed.whole == 3660 + 130 + RULES.keep
+    leaked = forecast(Strategy.FIXED, RULES, 10.0, emergency=True)
+    assert (leaked.outage, leaked.window, leaked.whole) == (10, 3660, 10)
+
+
+def test_a_rotation_remembers_when_each_step_was_done_last() -> None:
+    rotation = walked(started(Strategy.FIXED), Step.RESUME)
+    again = walked(back(rotation, 100.0), Step.DRAIN)
+    assert again.when(Step.PUBLISH) is not None and again.when(Step.PUBLISH) > 100.0
+    assert [step for step, _ in again.done].count(Step.PUBLISH) == 1
+    assert again.when(Step.ERASE) is None
+
+
+def test_the_way_back_is_as_short_as_is_safe() -> None:
+    fixed = started(Strategy.FIXED)
+    turned = {
+        step: back(walked(fixed, step), 9.0).step
+        for step in (Step.PAUSE, Step.PUBLISH, Step.SWITCH, Step.RESUME, Step.VERIFY, Step.RESTORE)
+    }
+    assert turned == {
+        Step.PAUSE: Step.RESUME,
+        Step.PUBLISH: Step.PUBLISH,
+        Step.SWITCH: Step.PUBLISH,
+        Step.RESUME: Step.PAUSE,
+        Step.VERIFY: Step.PAUSE,
+        Step.RESTORE: Step.LOWER,
+    }
+
+
+def test_a_rotation_in_a_hurry_is_an_emergency_from_there_on() -> None:
+    for step in (Step.DRAIN, Step.PUBLISH):
+        assert hurry(walked(started(Strategy.FIXED), step), 9.0).emergency
+
+
+def test_a_key_is_old_enough_on_the_day_that_was_set() -> None:
+    assert old_enough(1000.0, 1000.0 + 180 * 86400, 180)
+    assert not old_enough(1000.0, 999.0 + 180 * 86400, 180)

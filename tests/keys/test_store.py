@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import string
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,3 +140,213 @@ def test_the_first_time_something_happened_to_a_key_counts(tmp_path: Path) -> No
         keys.note(*NAME, first_used=datetime(2026, 12, day, tzinfo=UTC))
     (about,) = keys.history("example.test")
     assert about.first_used == datetime(2026, 12, 3, tzinfo=UTC) and about.retired is None
+
+
+def test_a_store_that_others_can_enter_is_refused_before_a_key_is_made(tmp_path: Path) -> None:
+    for folder in (tmp_path / "store", tmp_path / "store" / "example.test"):
+        folder.mkdir(0o700, exist_ok=True)
+        folder.chmod(0o750)
+        with pytest.raises(Exposed) as error:
+            store(tmp_path).create(*NAME)
+        assert error.value.values == {"path": str(folder), "mode": "700"}
+        assert not store(tmp_path).exists(*NAME)
+        folder.chmod(0o700)
+
+
+def test_a_key_in_a_folder_that_others_can_enter_is_refused(tmp_path: Path) -> None:
+    store(tmp_path).create(*NAME)
+    folder = tmp_path / "store" / "example.test"
+    folder.chmod(0o755)
+    for read in (store(tmp_path).private_pem, store(tmp_path).public):
+        with pytest.raises(Exposed) as error:
+            read(*NAME)
+        assert error.value.values == {"path": str(folder), "mode": "700"}
+
+
+def test_a_store_is_made_where_nothing_is_yet(tmp_path: Path) -> None:
+    keys = KeyStore(tmp_path / "not" / "there" / "store")
+    assert keys.public(*NAME) is None and keys.history("example.test") == ()
+    assert keys.current("example.test") is None and not keys.exists(*NAME)
+    keys.create(*NAME)
+    assert keys.exists(*NAME) and keys.file(*NAME) == keys.root / "example.test" / "default.key"
+    assert keys.root.stat().st_mode & 0o777 == 0o700
+    left = sorted(each.name for each in keys.file(*NAME).parent.iterdir())
+    assert left == ["default.json", "default.key"]
+
+
+def test_a_key_that_is_there_stays_whole_though_another_is_to_be_kept(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    keys.create(*NAME)
+    with pytest.raises(Different) as error:
+        keys.create(*NAME)
+    path = keys.file(*NAME)
+    assert error.value.values == {"path": str(path)}
+    assert sorted(each.name for each in path.parent.iterdir()) == ["default.json", "default.key"]
+
+
+def test_what_is_known_of_a_key_is_known_without_it(tmp_path: Path) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    made = store(tmp_path, "secret").create("example.test", "pm202611a", bits=1024)
+    about = store(tmp_path).about("example.test", "pm202611a")
+    assert about is not None and about.public == made and made.bits == 1024
+    assert (about.name, about.selector) == ("pm202611a", "pm202611a")
+    assert before <= about.created <= datetime.now(UTC)
+    assert about.published is about.first_used is about.retired is about.erased is None
+    record = json.loads(
+        store(tmp_path).file("example.test", "pm202611a").with_suffix(".json").read_text()
+    )
+    del record["created"]
+    assert record == {
+        "version": 1,
+        "domain": "example.test",
+        "selector": "pm202611a",
+        "algorithm": "rsa",
+        "bits": 1024,
+        "public": made.data,
+        "fingerprint": made.fingerprint,
+        "encrypted": True,
+        "origin": "made",
+    }
+
+
+def test_a_key_that_was_taken_in_or_is_plain_is_known_as_that(tmp_path: Path) -> None:
+    source = tmp_path / "old.pem"
+    source.touch(0o600)
+    source.write_bytes(dkim.make(1024))
+    store(tmp_path).take_in(*NAME, source)
+    record = json.loads(store(tmp_path).file(*NAME).with_suffix(".json").read_text())
+    assert (record["origin"], record["encrypted"]) == ("taken in", False)
+
+
+def test_a_source_is_refused_with_what_is_wrong_with_it(tmp_path: Path) -> None:
+    keys, source = store(tmp_path), tmp_path / "old.pem"
+    with pytest.raises(Damaged) as missing:
+        keys.check_source(source)
+    assert missing.value.message_id == "keys.no_file"
+    source.touch(0o644)
+    source.write_bytes(dkim.make(1024))
+    with pytest.raises(Exposed):
+        keys.check_source(source)
+    source.chmod(0o600)
+    assert dkim.read(keys.check_source(source)).key_size == 1024
+    subprocess.run(["openssl", "genrsa", "-out", source, "1016"], capture_output=True, check=True)
+    with pytest.raises(Damaged) as error:
+        keys.check_source(source)
+    assert error.value.message_id == "keys.too_short"
+    assert error.value.values == {"path": str(source), "bits": "1016", "least": "1024"}
+
+
+def test_a_folder_of_a_source_may_be_open_as_it_is_not_the_stores(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    source = tmp_path / "old.pem"
+    source.touch(0o600)
+    source.write_bytes(dkim.make(1024))
+    assert store(tmp_path).take_in(*NAME, source).bits == 1024
+
+
+def test_a_key_that_is_missing_damaged_or_locked_is_told_with_its_path(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    path = str(keys.file(*NAME))
+    with pytest.raises(Damaged) as missing:
+        keys.private_pem(*NAME)
+    assert missing.value.message_id == "keys.no_file" and missing.value.values == {"path": path}
+    store(tmp_path, "right").create(*NAME)
+    with pytest.raises(Locked) as locked:
+        keys.pem_of(*NAME)
+    assert locked.value.message_id == "keys.locked" and locked.value.values == {"path": path}
+    keys.file(*NAME).write_text("no key")
+    with pytest.raises(Damaged) as damaged:
+        keys.pem_of(*NAME)
+    assert damaged.value.message_id == "keys.damaged" and damaged.value.values == {"path": path}
+
+
+def test_a_damaged_public_part_is_told_and_made_again_once_it_is_deleted(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    made = keys.create(*NAME)
+    path = keys.file(*NAME).with_suffix(".json")
+    for damage in ("{", "{}", '{"public": 1}', "[]"):
+        path.write_text(damage)
+        with pytest.raises(Damaged) as error:
+            keys.public(*NAME)
+        assert error.value.message_id == "keys.about_damaged"
+        assert error.value.values == {"path": str(path)}
+    path.unlink()
+    assert keys.public(*NAME) == made
+
+
+def test_a_key_under_a_selector_that_stays_is_known_by_that_selector(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    keys.create(*NAME, name="default@202611a")
+    path = keys.file("example.test", "default@202611a").with_suffix(".json")
+    path.unlink()  # made again from the key and its name
+    about = keys.about("example.test", "default@202611a")
+    assert about is not None and about.selector == "default"
+    assert keys.free_name("example.test", "default@202611") == "default@202611b"
+
+
+def test_names_go_on_after_z(tmp_path: Path) -> None:
+    keys, folder = store(tmp_path), tmp_path / "store" / "example.test"
+    folder.mkdir(parents=True)
+    expected = [*string.ascii_lowercase, "aa", "ab"]
+    for letters in expected:
+        name = keys.free_name("example.test", "pm202611")
+        assert name == f"pm202611{letters}"
+        (folder / f"{name}.json").touch()
+    for first in string.ascii_lowercase:
+        for second in string.ascii_lowercase:
+            (folder / f"pm202611{first}{second}.json").touch()
+    assert keys.free_name("example.test", "pm202611") == "pm202611aaa"
+
+
+def test_the_key_in_use_of_a_domain_is_the_one_that_was_set_last(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    keys.create("example.test", "pm202611a")
+    keys.create("example.test", "pm202611b")
+    for selector in ("pm202611a", "pm202611b", "pm202611b"):
+        keys.set_current("example.test", selector)
+        assert keys.current("example.test") == selector
+    with pytest.raises(InUse) as error:
+        keys.erase("example.test", "pm202611b", datetime(2026, 12, 1, tzinfo=UTC))
+    path = keys.file("example.test", "pm202611b")
+    assert error.value.values == {"path": str(path)} and path.exists()
+    keys.erase("example.test", "never-there", datetime(2026, 12, 1, tzinfo=UTC))
+
+
+def test_a_key_that_a_signer_of_one_selector_uses_stays_though_another_is_current(
+    tmp_path: Path,
+) -> None:
+    keys, now = store(tmp_path), datetime(2026, 12, 1, tzinfo=UTC)
+    keys.create(*NAME)
+    keys.create(*NAME, name="default@202611a")
+    keys.use(*NAME, "default@202611a")
+    keys.use(*NAME, "default@202611a")
+    assert keys.path(*NAME) == keys.file("example.test", "default@202611a")
+    keys.create("example.test", "pm202611a")
+    keys.set_current("example.test", "pm202611a")
+    with pytest.raises(InUse):
+        keys.erase("example.test", "default@202611a", now)
+    keys.erase("example.test", "default", now)
+    (gone,) = [each for each in keys.history("example.test") if each.name == "default"]
+    assert gone.erased == now
+
+
+def test_a_history_has_the_oldest_key_first(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    for name, created in (("b", "2026-11-02"), ("c", "2026-11-01"), ("a", "2026-11-02")):
+        keys.create("example.test", name, bits=1024)
+        path = keys.file("example.test", name).with_suffix(".json")
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps({**record, "created": f"{created}T00:00:00+00:00"}))
+    assert [each.name for each in keys.history("example.test")] == ["c", "a", "b"]
+
+
+def test_each_time_of_a_key_is_remembered_under_its_own_name(tmp_path: Path) -> None:
+    keys = store(tmp_path)
+    keys.create(*NAME)
+    day = datetime(2026, 12, 3, 4, 5, 6, tzinfo=UTC)
+    keys.note(*NAME, published=day)
+    keys.note(*NAME, first_used=day.replace(day=4), retired=day.replace(day=5))
+    keys.note(*NAME, published=day.replace(day=6), retired=day.replace(day=7))
+    (about,) = keys.history("example.test")
+    assert about.published == day and about.first_used == day.replace(day=4)
+    assert about.retired == day.replace(day=5) and about.erased is None
