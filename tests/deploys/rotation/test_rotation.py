@@ -9,14 +9,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from deploys.rotation.paused import refuse_while_paused
+from pyinfra.api import OperationError
 
 from deploys.rotation import in_dns, revealing, steps
 from deploys.rotation.in_dns import REVOKED, InDns
 from deploys.rotation.operations import is_for_later, waited
 from deploys.rotation.outcome import Outcome, problem
 from deploys.rotation.request import Request
-from deploys.rotation.run import Clock, Run
+from deploys.rotation.run import Clock, Run, this_run
 from deploys.run.paths import key_store, state_dir
+from deploys.zones.key_records import is_proven
 from dns_providers.base import ProviderError
 from dns_providers.publishing.propagation import Delegation, Expected, ServerState, Verdict, judge
 from dns_providers.publishing.propagation import Outcome as Awaited
@@ -419,7 +422,7 @@ def test_an_old_record_goes_or_is_revoked(
     if gone:
         there.becomes(old)
     assert there.in_dns.retire(there.rotation, how) is None
-    assert there.values(old) == left
+    assert there.values(old) == left and REVOKED.data == b"v=DKIM1; p="
 
 
 @pytest.mark.parametrize(("how", "left"), [("remove", {THEIRS}), ("revoke", {REVOKED})])
@@ -506,3 +509,159 @@ def test_a_private_key_is_not_revealed_before_the_last_mail_and_the_last_cache(
     monkeypatch.setattr(revealing, "_served", lambda *_: ["ns1 (192.0.2.1)"])
     still = revealing._too_early(about, "example.com", there.servers[0], there)
     assert still and "ns1 (192.0.2.1)" in still
+
+
+# -- TTLs and resolvers ------------------------------------------------------------------------
+
+
+def serving(monkeypatch: pytest.MonkeyPatch, *looks: Mapping[str, int | None]) -> None:
+    """Have the servers give the record with these TTLs, look after look, the last one for ever."""
+    left = list(looks)
+    monkeypatch.setattr(
+        in_dns.propagation, "served_ttls", lambda *_: left.pop(0) if left[1:] else left[0]
+    )
+
+
+def test_a_low_ttl_is_waited_for_at_every_server(
+    world: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = world(Strategy.FIXED)
+    serving(monkeypatch, {}, {"ns1": 60, "ns2": 3600}, {"ns1": 60, "ns2": None}, {"ns1": 60})
+    assert there.in_dns.lower(there.rotation) is None
+
+
+def test_servers_that_keep_the_old_ttl_are_told_by_their_names(
+    world: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = world(Strategy.FIXED)
+    serving(monkeypatch, {"ns3": 61, "ns2": None, "ns1": 60})
+    told = there.in_dns.lower(there.rotation)
+    assert told == problem("rotation.ttl_not_served", ttl="60", servers="ns2, ns3")
+
+
+def test_the_longest_ttl_that_a_server_gives_counts(
+    world: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = world(Strategy.FIXED)
+    served = partial(there.in_dns.served_ttl, there.rotation.old, "example.com")
+    serving(monkeypatch, {"ns1": 60, "ns2": 7200, "ns3": None})
+    assert served() == 7200
+    serving(monkeypatch, {"ns1": None})
+    assert served() == there.site.zones[0].ttl
+
+
+def test_resolvers_that_have_the_old_record_are_waited_for_and_told(
+    world: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = world(Strategy.DUAL)
+    there.goes_to(Step.PROVE)
+    late = iter(range(4))  # questions that are answered from a cache
+
+    def answer(owner: str, rtype: str, resolver: str, *_: object) -> Answer:
+        found = there.answer(owner, rtype, resolver)
+        return replace(found, values=frozenset({THEIRS})) if next(late, None) is not None else found
+
+    monkeypatch.setattr(in_dns.dns, "ask_one", answer)
+    assert looks(there, Step.PROVE) is None
+    assert "rotation.asking_resolvers" in there.told
+
+
+def test_resolvers_that_never_follow_are_told_by_their_addresses(
+    world: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = world(Strategy.DUAL)
+    there.goes_to(Step.PROVE)
+
+    def answer(owner: str, rtype: str, resolver: str, *_: object) -> Answer:
+        return replace(there.answer(owner, rtype, resolver), values=frozenset({THEIRS}))
+
+    monkeypatch.setattr(in_dns.dns, "ask_one", answer)
+    resolvers = ", ".join(there.site.servers[0].resolvers)
+    assert looks(there, Step.PROVE) == problem(
+        "rotation.resolvers_late", domain="example.com", resolvers=resolvers
+    )
+    # A resolver that does not answer at all holds nobody up, and a leak waits for no cache.
+    monkeypatch.setattr(
+        in_dns.dns, "ask_one", lambda owner, rtype, *_: Answer(owner, rtype, Lookup.TIMEOUT)
+    )
+    assert looks(there, Step.PROVE) is None
+
+
+@pytest.mark.parametrize(("strategy", "waits"), [(Strategy.FIXED, False), (Strategy.DUAL, True)])
+def test_a_leaked_key_of_one_selector_waits_for_no_resolver(
+    world: Build, monkeypatch: pytest.MonkeyPatch, strategy: Strategy, waits: bool
+) -> None:
+    there = world(strategy)
+    there.goes_to(Step.PROVE)
+    there.rotation = replace(there.rotation, emergency=True)
+    monkeypatch.setattr(
+        in_dns.dns, "ask_one", lambda owner, rtype, *_: Answer(owner, rtype, Lookup.NXDOMAIN)
+    )
+    assert (looks(there, Step.PROVE) is not None) is waits
+
+
+def test_a_record_is_proven_once_every_server_shows_it(world: Build) -> None:
+    there = world(Strategy.DUAL)
+    new = there.goes_to(Step.PROVE).new
+    there.down = {EVERYWHERE[0]}
+    told = looks(there, Step.PROVE)
+    assert told is not None and told.message_id == "rotation.not_everywhere"
+    signing = SigningKey("example.com", new.selector, ("example.com",))
+    assert not is_proven(there.site, signing)
+    there.down = set()
+    assert looks(there, Step.PROVE) is None and is_proven(there.site, signing)
+
+
+def test_a_key_that_is_not_in_the_store_is_not_published(world: Build) -> None:
+    there = world(Strategy.DUAL)
+    there.goes_to(Step.PROVE)
+    new = there.rotation.new
+    key_store().file("example.com", new.name).unlink()
+    assert there.in_dns.publish(there.rotation) == problem("rotation.no_key", domain="example.com")
+    assert looks(there, Step.PROVE) == problem("rotation.no_key", domain="example.com")
+
+
+# -- the run -----------------------------------------------------------------------------------
+
+
+def test_hosts_wait_for_each_other_before_a_rotation_begins() -> None:
+    time = Time()
+    run = Run(clock=time.clock)
+    servers = frozenset({"a", "b"})
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+        run.prepared.add("a" if "b" in run.prepared else "b")
+
+    run.clock = Clock(time.clock.now, time.clock.passed, sleep)
+    run.await_prepared(servers)
+    assert run.prepared == servers
+    run.await_prepared(frozenset({"a"}))
+    assert time.real == pytest.approx(50.1)
+
+
+def test_a_clock_may_drift_by_five_minutes_and_no_more() -> None:
+    assert run_at(Time(), set_by=300.0).trusts_clock
+    assert not run_at(Time(), set_by=301.0).trusts_clock
+    assert this_run() is this_run() and not this_run().trusts_clock
+    clock = Clock()
+    assert clock.passed() <= clock.passed() and clock.offset == pytest.approx(clock.offset, abs=60)
+
+
+def test_while_a_rotation_has_paused_mail_no_other_run_changes_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PMAIL_STATE", str(tmp_path))
+    journal = Journal(tmp_path)
+    refuse_while_paused()
+    journal.save(at(Step.AGE, Strategy.FIXED))
+    refuse_while_paused()
+    for domain in ("b.test", "a.test"):
+        journal.save(replace(at(Step.DRAIN, Strategy.FIXED), domain=domain))
+    with pytest.raises(OperationError) as refused:
+        refuse_while_paused()
+    assert "a.test, b.test" in str(refused.value) and "example.test" not in str(refused.value)
+    (tmp_path / "rotation" / "a.test.json").write_text("{")
+    with pytest.raises(OperationError) as damaged:
+        refuse_while_paused()
+    assert "a.test.json" in str(damaged.value)

@@ -1,0 +1,209 @@
+"""PMail's binary: whatever it comes from, only the one that was expected is installed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deploys.pmail_server import release
+from deploys.pmail_server.release import Known, Release, ReleaseError
+from postmaster.settings import PmailSource
+from tests.probes.talker import Http, talking
+
+VERSION = "v2.9.7"
+
+
+def elf(machine: int = 62, content: bytes = b"pmail") -> bytes:
+    """The beginning of a program for a machine (62: x86-64, 183: AArch64)."""
+    return b"\x7fELF" + bytes(14) + machine.to_bytes(2, "little") + content
+
+
+def zipped(**files: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return packed.getvalue()
+
+
+def official(binary: bytes) -> bytes:
+    """A release as upstream packs it."""
+    names = {"out/pmail_linux_amd64": binary, "out/plugins/pmail_plugin": b"", "README.md": b""}
+    return zipped(**names)
+
+
+def sum_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def source(location: str | Path | None, sha256: str | None = None) -> PmailSource:
+    return PmailSource(VERSION, None if location is None else str(location), None, sha256)
+
+
+def nothing(done: int, whole: int) -> None:
+    """Progress that nobody looks at."""
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PMAIL_STATE", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Callable[[bytes], Path]:
+    def put(data: bytes) -> Path:
+        path = tmp_path / "pmail.zip"
+        path.write_bytes(data)
+        return path
+
+    return put
+
+
+def served(data: bytes) -> Http:
+    return Http(f"HTTP/1.0 200 OK\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
+
+
+def refused(where: PmailSource, arch: str = "amd64") -> ReleaseError:
+    with pytest.raises(ReleaseError) as error:
+        release.obtain(where, arch, nothing)
+    return error.value
+
+
+def test_upstreams_release_is_the_default_and_a_mirror_stands_before_it() -> None:
+    upstream = f"https://github.com/Jinnrry/PMail/releases/download/{VERSION}/linux_arm64.zip"
+    assert release.location(source(None), "arm64") == upstream
+    mirrored = PmailSource(VERSION, None, "https://mirror.test/", None)
+    assert release.location(mirrored, "arm64") == f"https://mirror.test/{upstream}"
+    assert release.location(source("/own/pmail"), "amd64") == "/own/pmail"
+
+
+def test_a_binary_is_installed_under_its_version_and_its_sum() -> None:
+    assert release.folder_name(VERSION, "0123456789abcdef") == f"{VERSION}-0123456789ab"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_local_file_is_the_binary_or_has_it(
+    local: Callable[[bytes], Path], packed: bool, state: Path
+) -> None:
+    path = local(official(elf()) if packed else elf())
+    found = release.obtain(source(path), "amd64", nothing)
+    assert found == Release(VERSION, sum_of(elf()), state / "downloads" / sum_of(elf()))
+    assert found.path.read_bytes() == elf()
+    assert release.known(source(path), "amd64") == Known(sum_of(path.read_bytes()), sum_of(elf()))
+    assert not (state / "pmail-releases.json").exists(), "a local file says itself what it is"
+
+
+def test_a_local_file_that_is_not_there_is_not_known_and_cannot_be_had(tmp_path: Path) -> None:
+    where = source(tmp_path / "none")
+    assert release.known(where, "amd64") is None
+    error = refused(where)
+    assert error.message_id == "host.release.read"
+    assert error.values == {"location": where.location, "reason": "No such file or directory"}
+
+
+def test_a_binary_for_another_machine_is_refused(local: Callable[[bytes], Path]) -> None:
+    arm = local(elf(183))
+    assert release.obtain(source(arm), "arm64", nothing).sha256 == sum_of(elf(183))
+    error = refused(source(arm))
+    assert error.message_id == "host.release.not_elf" and error.values["arch"] == "amd64"
+    assert refused(source(local(b"#!/bin/sh\n" + bytes(30)))).message_id == "host.release.not_elf"
+    assert refused(source(local(official(b"text")))).message_id == "host.release.not_elf"
+
+
+def test_an_archive_without_one_binary_is_refused(local: Callable[[bytes], Path]) -> None:
+    none = refused(source(local(zipped(**{"README.md": b"", "notpmail": b""}))))
+    assert (none.message_id, none.values["found"]) == ("host.release.zip", "")
+    two = refused(source(local(zipped(pmail_a=elf(), pmail_b=elf()))))
+    assert two.values["found"] == "pmail_a, pmail_b"
+    torn = refused(source(local(official(elf())[:40])))
+    assert (torn.message_id, torn.values["found"]) == ("host.release.zip", "-")
+
+
+def test_a_sum_that_the_user_gave_is_enforced_in_whatever_letters(
+    local: Callable[[bytes], Path],
+) -> None:
+    path = local(elf())
+    assert release.obtain(source(path, sum_of(elf()).upper()), "amd64", nothing)
+    error = refused(source(path, "AB" * 32))
+    assert error.message_id == "host.release.sum"
+    assert error.values == {"location": str(path), "found": sum_of(elf()), "wanted": "ab" * 32}
+
+
+def test_what_was_fetched_once_is_recorded_and_not_fetched_again(state: Path) -> None:
+    data, talker, seen = official(elf()), served(official(elf())), list[tuple[int, int]]()
+    with talking(talker) as port:
+        where = source(f"http://127.0.0.1:{port}/pmail.zip")
+        assert release.known(where, "amd64") is None
+        first = release.obtain(where, "amd64", lambda done, whole: seen.append((done, whole)))
+        assert release.obtain(where, "amd64", nothing) == first
+        assert release.known(where, "amd64") == Known(sum_of(data), sum_of(elf()))
+        assert len(talker.heard) == 1
+        # Damaged since: fetched again.
+        first.path.write_bytes(b"harmed")
+        assert release.obtain(where, "amd64", nothing) == first
+        assert first.path.read_bytes() == elf() and len(talker.heard) == 2
+    assert seen[-1] == (len(data), len(data))
+    record = json.loads((state / "pmail-releases.json").read_text())
+    assert record == {
+        "version": 1,
+        "releases": {where.location: {"file_sha256": sum_of(data), "binary_sha256": sum_of(elf())}},
+    }
+
+
+def test_a_source_that_gives_something_else_than_the_first_time_is_refused(state: Path) -> None:
+    talker = served(official(elf()))
+    with talking(talker) as port:
+        where = source(f"http://127.0.0.1:{port}/pmail.zip")
+        release.obtain(where, "amd64", nothing).path.unlink()
+        talker.answer = served(official(elf(content=b"another"))).answer
+        assert refused(where).message_id == "host.release.sum"
+        # What is recorded is held against the sum that the user gave since, before all else.
+        pinned = source(where.location, "ab" * 32)
+        assert refused(pinned).message_id == "host.release.sum" and len(talker.heard) == 2
+
+
+def test_several_sources_are_recorded_beside_each_other(state: Path) -> None:
+    with talking(served(official(elf()))) as port:
+        for name in ("b", "a"):
+            release.obtain(source(f"http://127.0.0.1:{port}/{name}"), "amd64", nothing)
+        record = json.loads((state / "pmail-releases.json").read_text())["releases"]
+        assert [each[-1] for each in record] == ["a", "b"]
+
+
+def test_a_download_that_fails_or_ends_early_is_told() -> None:
+    with talking(Http(b"HTTP/1.0 404 Not Found\r\n\r\n")) as port:
+        url = f"http://127.0.0.1:{port}/pmail.zip"
+        error = refused(source(url))
+        assert error.message_id == "host.release.download"
+        assert error.values == {"location": url, "reason": "Not Found"}
+    gone = refused(source(url))
+    assert "refused" in gone.values["reason"]
+    with talking(Http(b"HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\nhalf")) as port:
+        short = refused(source(f"http://127.0.0.1:{port}/x"))
+    assert short.message_id == "host.release.short"
+    assert (short.values["found"], short.values["size"]) == ("4", "100")
+
+
+def test_a_download_of_unknown_length_is_taken() -> None:
+    with talking(Http(b"HTTP/1.0 200 OK\r\n\r\n" + elf())) as port:
+        seen = list[tuple[int, int]]()
+        found = release.obtain(
+            source(f"http://127.0.0.1:{port}/x"), "amd64", lambda *told: seen.append(told)
+        )
+    assert found.sha256 == sum_of(elf()) and seen == [(len(elf()), 0)]
+
+
+@pytest.mark.parametrize("damage", ["{", "{}", '{"releases": {"x": {"other": 1}}}'])
+def test_a_damaged_record_is_told_with_its_path(state: Path, damage: str) -> None:
+    state.mkdir()
+    (state / "pmail-releases.json").write_text(damage)
+    error = refused(source("http://127.0.0.1:1/x"))
+    assert error.message_id == "host.release.records"
+    assert error.values == {"path": str(state / "pmail-releases.json")}

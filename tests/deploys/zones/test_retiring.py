@@ -1,0 +1,53 @@
+"""For how long the record of a key that signs no more stays in DNS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deploys.zones import steps
+from postmaster.parse import HostData, parse_site
+from postmaster.settings import Site
+from tests.postmaster.test_settings import KNOWN, SELECTOR, zone
+
+DAY = 86400
+
+
+def kept(monkeypatch: pytest.MonkeyPatch, *days: int | None) -> int:
+    """Seconds that the zone's old records are kept: a server for each of the settings."""
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(steps.operations, "retire", lambda **given: told.update(given))
+    site = _site(days)
+    steps.retire_keys(site, site.zones[0])
+    seconds: int = told["keep"]
+    return seconds
+
+
+def _site(days: tuple[int | None, ...]) -> Site:
+    servers = [
+        HostData(
+            f"8.8.8.{number}",
+            {
+                "domains": [f"d{number}.example.com"],
+                "ipv4": f"8.8.8.{number}",
+                **({} if each is None else {"dkim_keep_days": each}),
+            },
+        )
+        for number, each in enumerate(days, start=1)
+    ]
+    return parse_site(servers, [zone("example.com")], KNOWN, SELECTOR)
+
+
+def test_a_key_record_stays_for_as_long_as_mail_may_be_verified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert kept(monkeypatch, None) == 7 * DAY
+    assert kept(monkeypatch, 30) == 30 * DAY
+    assert kept(monkeypatch, 0) == 0
+
+
+def test_of_several_servers_in_a_zone_the_one_that_keeps_longest_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert kept(monkeypatch, 1, 14, 3) == 14 * DAY
