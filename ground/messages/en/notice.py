@@ -11,8 +11,8 @@ receiving server said is below; your message is attached.""",
 
 #### THIS IS ONLY A WARNING. YOU NEED NOT SEND YOUR MESSAGE AGAIN. ####
 
-Your message could not be delivered for more than $delay_warning_time_hours hour(s).
-It is tried again until it is $maximal_queue_lifetime_days day(s) old. What the
+Your message could not be delivered for more than $delay_warning_time_hours h.
+It is tried again until it is $maximal_queue_lifetime_days d old. What the
 receiving server said is below.""",
     "notice.success.subject": "Your message was delivered",
     "notice.success.body": """This is the mail system at $myhostname.

@@ -3,7 +3,7 @@
 TEXTS = {
     "preflight.name": "Preflight",
     "preflight.title": "Preflight of {host}:",
-    "preflight.fit": "{count} findings, none stands in the way",
+    "preflight.fit": "findings: {count}, none stands in the way",
     "preflight.unfit": "{host} is not fit yet: mend what is marked FAIL. Nothing was changed.",
     "preflight.root": "root",
     "preflight.no_root": "we are not root on the host, and sudo does not work",

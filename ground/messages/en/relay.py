@@ -17,7 +17,7 @@ TEXTS = {
     "relay.not_proven": "{domain}: selector {selector} was not seen on all authoritative servers yet, so it is not used. Run the deploy without --limit.",
     "relay.no_ipv6": "{address} has no PTR name that points back to it, so mail leaves over IPv4 only. Set its PTR to {host} to use IPv6.",
     "relay.not_there": "there is none",
-    "relay.still_waiting": "{count} messages still wait in Postfix's queue; it goes on trying, and is stopped by the first run that finds the queue empty",
+    "relay.still_waiting": "messages that still wait in Postfix's queue: {count}; it goes on trying, and is stopped by the first run that finds the queue empty",
     "relay.stopped": "Postfix and OpenDKIM are stopped, their queue is empty",
     "relay.not_stopped": "Postfix and OpenDKIM could not be stopped",
 }

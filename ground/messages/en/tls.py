@@ -15,7 +15,7 @@ TEXTS = {
     "tls.due.none": "there is none yet",
     "tls.due.stopgap": "the present one is a self-signed stopgap",
     "tls.due.names": "the present one lacks {names}",
-    "tls.due.expires": "the present one has {days} days left",
+    "tls.due.expires": "days left of the present one: {days}",
     "tls.files.unusable": "the certificate {path} cannot be used:",
     "tls.files.unreadable": "{path} cannot be read: {reason}",
     "tls.files.exposed": "{path} can be read by others. Run: chmod 600 {path}",
