@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from deploys.cli import click_texts
 from deploys.cli.init_inventory import Answers, inventory_text
 from deploys.cli.parameters import asked, common, parameters
 from deploys.cli.verbs import DNS, EXPORT, POLICY, ROTATE, VERBS, VERIFY
@@ -29,6 +30,9 @@ from postmaster.report.json import VERSION
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _FAILED, _BAD_INPUT = exit_status(Verdict.FAILED), exit_status(Verdict.BAD_INPUT)
+
+
+click_texts.translate()
 
 
 @click.group(help=text("cli.group"), context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from deploys.rotation.paused import refuse_while_paused
-from pyinfra.api import OperationError
 
 from deploys.rotation import in_dns, revealing, steps
 from deploys.rotation.in_dns import REVOKED, InDns
@@ -19,6 +17,7 @@ from deploys.rotation.outcome import Outcome, problem
 from deploys.rotation.request import Request
 from deploys.rotation.run import Clock, Run, this_run
 from deploys.run.paths import key_store, state_dir
+from deploys.run.paused import why_paused
 from deploys.zones.key_records import is_proven
 from dns_providers.base import ProviderError
 from dns_providers.publishing.propagation import Delegation, Expected, ServerState, Verdict, judge
@@ -653,15 +652,12 @@ def test_while_a_rotation_has_paused_mail_no_other_run_changes_anything(
 ) -> None:
     monkeypatch.setenv("PMAIL_STATE", str(tmp_path))
     journal = Journal(tmp_path)
-    refuse_while_paused()
+    assert why_paused() is None
     journal.save(at(Step.AGE, Strategy.FIXED))
-    refuse_while_paused()
+    assert why_paused() is None
     for domain in ("b.test", "a.test"):
         journal.save(replace(at(Step.DRAIN, Strategy.FIXED), domain=domain))
-    with pytest.raises(OperationError) as refused:
-        refuse_while_paused()
-    assert "a.test, b.test" in str(refused.value) and "example.test" not in str(refused.value)
+    refused = why_paused() or ""
+    assert "a.test, b.test" in refused and "example.test" not in refused
     (tmp_path / "rotation" / "a.test.json").write_text("{")
-    with pytest.raises(OperationError) as damaged:
-        refuse_while_paused()
-    assert "a.test.json" in str(damaged.value)
+    assert "a.test.json" in (why_paused() or "")
