@@ -9,7 +9,7 @@ ProviderError
 ├── Unreachable      no answer: the outcome of a write is unknown until it is read again
 └── PartialApply     some records are written and some are not; `cause` says why
 
-Each has a `message_id` and `values` for translation, and an English text as str().
+Each says why in the words of its root, see `ground.errors`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,12 @@ import dns.name
 
 from dns_providers.rrset import Other, RRKey, RRset, related_names, same_values
 from dns_providers.text import value_from_text
+from ground.errors import Told
+from ground.words import Words
 
 
-class ProviderError(Exception):
+class ProviderError(Told):
     """A DNS provider could not do what was asked."""
-
-    def __init__(self, message_id: str, english: str, **values: str) -> None:
-        super().__init__(english)
-        self.message_id = message_id
-        self.values = values
 
 
 class AuthError(ProviderError):
@@ -64,17 +61,15 @@ class PartialApply(ProviderError):
     """
 
     def __init__(self, cause: ProviderError, done: int, total: int) -> None:
-        english = f"{done} of {total} records were written, then: {cause}"
-        counts = {"done": str(done), "total": str(total)}
-        super().__init__("dns.error.partial", english, cause=str(cause), **counts)
+        super().__init__("dns.error.partial", cause=cause, done=done, total=total)
         self.cause = cause
 
 
-# Takes a message id and its values while something takes long.
-Tell = Callable[[str, Mapping[str, str]], None]
+# Takes what there is to say while something takes long.
+Tell = Callable[[Words], None]
 
 
-def tell_nobody(message_id: str, values: Mapping[str, str]) -> None:
+def tell_nobody(words: Words) -> None:
     """Nobody is there to be told."""
 
 
@@ -174,7 +169,7 @@ def refuse_stale(changes: Iterable[Change], there: Mapping[RRKey, RRset]) -> Non
     stale = [c.key for c in changes if not _unchanged(there.get(c.key), c.before)]
     if stale:
         keys = ", ".join(map(str, stale))
-        raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+        raise Stale("dns.error.stale", keys=keys)
 
 
 def _unchanged(live: RRset | None, before: RRset | None) -> bool:

@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 from pyinfra.api.exceptions import ConnectError, InventoryError
 from pyinfra.connectors.base import BaseConnector
 
+from ground.words import text
+
 
 class ZoneConnector(BaseConnector):
     """A zone has no shell: operations on it are Python calls to its DNS provider."""
@@ -18,7 +20,7 @@ class ZoneConnector(BaseConnector):
     def make_names_data(name: str) -> Iterator[tuple[str, dict[str, str], list[str]]]:
         """Give one host for each zone name. Raises InventoryError without a name."""
         if not name:
-            raise InventoryError("@zone needs a name: @zone/example.com")
+            raise InventoryError(text("dns.zone_host.nameless"))
         yield f"@zone/{name}", {"zone": name.rstrip(".").lower()}, ["@zone"]
 
     def connect(self) -> None:
@@ -29,12 +31,12 @@ class ZoneConnector(BaseConnector):
 
     def run_shell_command(self, *arguments: Any, **options: Any) -> NoReturn:
         """Refuse: there is no shell."""
-        raise ConnectError(f"{self.host.name} is a DNS zone, it has no shell")
+        raise ConnectError(text("dns.zone_host.no_shell", host=self.host.name))
 
     def put_file(self, *arguments: Any, **options: Any) -> NoReturn:
         """Refuse: there are no files."""
-        raise ConnectError(f"{self.host.name} is a DNS zone, it has no files")
+        raise ConnectError(text("dns.zone_host.no_shell", host=self.host.name))
 
     def get_file(self, *arguments: Any, **options: Any) -> NoReturn:
         """Refuse: there are no files."""
-        raise ConnectError(f"{self.host.name} is a DNS zone, it has no files")
+        raise ConnectError(text("dns.zone_host.no_shell", host=self.host.name))

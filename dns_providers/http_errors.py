@@ -6,6 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dns_providers.base import ProviderError, RateLimited, Rejected, Unreachable
+from ground.errors import Told
+
+
+class Senseless(Told, ValueError):
+    """An answer is not what the API says it gives."""
 
 
 @contextmanager
@@ -21,40 +26,33 @@ def translated(translate: Callable[[Exception], Exception]) -> Iterator[None]:
 
 def timed_out(url: str, seconds: float) -> Unreachable:
     """No answer came in time."""
-    english = f"{url} does not answer within {seconds:g} s"
-    return Unreachable("dns.error.http_timeout", english, url=url, seconds=f"{seconds:g}")
+    return Unreachable("dns.error.http_timeout", url=url, seconds=f"{seconds:g}")
 
 
 def unreachable(url: str, reason: str) -> Unreachable:
     """There was no connection, or it broke."""
-    english = f"{url} cannot be reached: {reason}"
-    return Unreachable("dns.error.http_unreachable", english, url=url, reason=reason)
+    return Unreachable("dns.error.http_unreachable", url=url, reason=reason)
 
 
 def junk(url: str, error: Exception) -> Unreachable:
     """The answer is not what the API says it gives."""
-    reason = f"{type(error).__name__}: {error}"
-    english = f"{url} gave an answer that makes no sense ({reason})"
-    return Unreachable("dns.error.http_junk", english, url=url, reason=reason)
+    reason = error if isinstance(error, Told) else f"{type(error).__name__}: {error}"
+    return Unreachable("dns.error.http_junk", url=url, reason=reason)
 
 
 def too_many(url: str, reason: str) -> RateLimited:
     """The API wants fewer calls."""
-    english = f"{url} wants fewer calls: {reason}"
-    return RateLimited("dns.error.http_rate", english, url=url, reason=reason)
+    return RateLimited("dns.error.http_rate", url=url, reason=reason)
 
 
 def rejected(url: str, zone: str, reason: str) -> Rejected:
     """The API refuses the change for what it contains."""
-    english = f"{url} refuses the change in {zone}: {reason}"
-    return Rejected("dns.error.http_rejected", english, url=url, zone=zone, reason=reason)
+    return Rejected("dns.error.http_rejected", url=url, zone=zone, reason=reason)
 
 
 def failed(url: str, status: int, reason: str) -> Unreachable:
     """The API failed: whether a write was carried out must be read."""
-    english = f"{url} failed ({status}): {reason}"
-    values = {"url": url, "status": str(status), "reason": reason}
-    return Unreachable("dns.error.http_failed", english, **values)
+    return Unreachable("dns.error.http_failed", url=url, status=status, reason=reason)
 
 
 def by_status(url: str, zone: str, status: int, reason: str) -> ProviderError:

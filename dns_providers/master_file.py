@@ -18,13 +18,14 @@ import dns.rdatatype
 
 from dns_providers.rrset import RRKey, RRset, Value, from_rdata
 from dns_providers.text import value_text
+from ground.errors import Told
 
 MARK = "; --- below: written by pmail-deploy ---"
 _TTL = re.compile(r"(\d+[smhdw]?)+", re.IGNORECASE)
 _CLASSES = frozenset({"IN", "CH", "HS", "CS"})
 
 
-class MasterFileError(ValueError):
+class MasterFileError(Told, ValueError):
     """The text is no master file that can be edited safely."""
 
 
@@ -80,7 +81,7 @@ def lines(text: str) -> Iterator[Line]:
                 tokens.append(Token(text[at:end], at, end))
                 at = end
         if depth != 0:
-            raise MasterFileError(f"line {text.count(chr(10), 0, start) + 1}: bracket not closed")
+            raise MasterFileError("dns.zone_file.bracket", line=text.count("\n", 0, start) + 1)
         at = min(at + 1, size)
         yield Line(start, at, tuple(tokens), text[start : start + 1].isspace())
 
@@ -97,7 +98,7 @@ def _token_end(text: str, at: int) -> int:
             end += 2 if text[end] == "\\" else 1
         if end >= len(text):
             number = text.count("\n", 0, at) + 1
-            raise MasterFileError(f"line {number}: quote not closed")
+            raise MasterFileError("dns.zone_file.quote", line=number)
         return end + 1
     end = at
     while end < len(text) and not text[end].isspace() and text[end] not in '();"':
@@ -123,9 +124,9 @@ def records(text: str, zone: dns.name.Name) -> tuple[Record, ...]:
 
 def _directive(name: str, line: Line, origin: dns.name.Name) -> dns.name.Name:
     if name.upper() == "$INCLUDE":
-        raise MasterFileError("$INCLUDE: name the included file as zone_file, or use rfc2136")
+        raise MasterFileError("dns.zone_file.include")
     if name.upper() == "$GENERATE":
-        raise MasterFileError("$GENERATE: such a file cannot be edited safely, use rfc2136")
+        raise MasterFileError("dns.zone_file.generate")
     if name.upper() == "$ORIGIN" and len(line.tokens) > 1:
         return _name(line.tokens[1].text, origin)
     return origin
@@ -145,7 +146,7 @@ def _record(line: Line, owner: dns.name.Name, origin: dns.name.Name) -> Record:
     ):
         at += 1
     if at >= len(tokens):
-        raise MasterFileError(f"a record of {owner} has no type")
+        raise MasterFileError("dns.zone_file.no_type", owner=owner)
     rtype, rdata = tokens[at].text.upper(), tokens[at + 1 :]
     try:
         parsed = dns.rdata.from_text(
@@ -156,7 +157,9 @@ def _record(line: Line, owner: dns.name.Name, origin: dns.name.Name) -> Record:
             relativize=False,
         )
     except (dns.exception.DNSException, ValueError) as error:
-        raise MasterFileError(f"{owner} {rtype}: {error}") from None
+        raise MasterFileError(
+            "dns.zone_file.record", owner=owner, rtype=rtype, reason=error
+        ) from None
     key = RRKey(owner, rtype)
     return Record(key, from_rdata(parsed), line.start, line.end, line.indented, rdata)
 
@@ -205,7 +208,7 @@ def _cut(text: str, found: tuple[Record, ...], cuts: list[Record]) -> str:
 def _raise_serial(text: str, zone: dns.name.Name) -> str:
     soa = [record for record in records(text, zone) if record.key == RRKey(zone, "SOA")]
     if len(soa) != 1 or len(soa[0].rdata) < 3:
-        raise MasterFileError(f"{zone} needs exactly one SOA record, there are {len(soa)}")
+        raise MasterFileError("dns.zone_file.soa", zone=zone, count=len(soa))
     token = soa[0].rdata[2]
     fresh = next_serial(int(token.text), datetime.now(UTC))
     return text[: token.start] + str(fresh) + text[token.end :]

@@ -9,7 +9,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from dns_providers.base import Provider, ProviderError
-from dns_providers.spec import Option, OptionProblem, ProviderSpec, addresses
+from dns_providers.spec import Option, ProviderSpec, addresses
+from ground.words import Words
 
 _ADAPTERS = Path(__file__).parent / "adapters"
 # The names that `dns_provider` may have.
@@ -17,12 +18,10 @@ PROVIDERS = tuple(sorted(module.name for module in iter_modules([str(_ADAPTERS)]
 
 
 class BadOptions(ProviderError):
-    """Options of a provider are missing or wrong; `reasons` lists (message id, values)."""
+    """Options of a provider are missing or wrong."""
 
-    def __init__(self, reasons: tuple[OptionProblem, ...]) -> None:
-        english = "; ".join(f"{name} {values}" for name, values in reasons)
-        super().__init__("dns.error.options", english, reasons=english)
-        self.reasons = reasons
+    def __init__(self, reasons: tuple[Words, ...]) -> None:
+        super().__init__("dns.error.options", reasons="; ".join(map(str, reasons)))
 
 
 def spec_of(slug: str) -> ProviderSpec:
@@ -47,42 +46,42 @@ def asked_for(slug: str) -> tuple[str, ...]:
 
 def option_problems(
     slug: str, options: Mapping[str, str], environ: Mapping[str, str], *, opening: bool = True
-) -> tuple[OptionProblem, ...]:
-    """Return all that is wrong with a provider's options, as (message id, values).
+) -> tuple[Words, ...]:
+    """Return all that is wrong with a provider's options.
 
     opening: whether it is to be opened, so that secrets and files must be there as well. Raises
     KeyError for an unknown provider.
     """
     spec = spec_of(slug)
-    found: list[OptionProblem] = []
+    found: list[Words] = []
     for option in spec.options:
         value = options.get(option.name)
         if value is None or value == "":
             if option.required:
-                found.append(("dns.option.missing", {"option": option.name, "provider": slug}))
+                found.append(Words.of("dns.option.missing", option=option.name, provider=slug))
             continue
         if opening or option.kind not in ("file", "env"):
             found += _value_problem(option, value, environ)
     for group in spec.one_of:
         if sum(bool(options.get(name)) for name in group) != 1:
-            found.append(("dns.option.one_of", {"options": ", ".join(group), "provider": slug}))
+            found.append(Words.of("dns.option.one_of", options=", ".join(group), provider=slug))
     return (*found, *spec.problems(options, environ, opening))
 
 
-def _value_problem(option: Option, value: str, environ: Mapping[str, str]) -> list[OptionProblem]:
+def _value_problem(option: Option, value: str, environ: Mapping[str, str]) -> list[Words]:
     values = {"option": option.name, "value": value}
     if option.choices and value not in option.choices:
-        return [("dns.option.choice", {**values, "choices": ", ".join(option.choices)})]
+        return [Words.of("dns.option.choice", choices=", ".join(option.choices), **values)]
     if option.kind == "port" and not (value.isdigit() and 0 < int(value) < 65536):
-        return [("dns.option.port", values)]
+        return [Words.of("dns.option.port", **values)]
     if option.kind == "url" and not value.startswith(("http://", "https://")):
-        return [("dns.option.url", values)]
+        return [Words.of("dns.option.url", **values)]
     if option.kind == "addresses" and not _all_addresses(value):
-        return [("dns.option.addresses", values)]
+        return [Words.of("dns.option.addresses", **values)]
     if option.kind == "file" and not Path(value).is_file():
-        return [("dns.option.no_file", values)]
+        return [Words.of("dns.option.no_file", **values)]
     if option.kind == "env" and not environ.get(value):
-        return [("dns.option.no_variable", values)]
+        return [Words.of("dns.option.no_variable", **values)]
     return []
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dns_providers.base import AuthError, Provider
+from ground.words import Words
 
 Options = Mapping[str, str]
 Environ = Mapping[str, str]
-OptionProblem = tuple[str, dict[str, str]]  # message id, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Rights:
     read_only: bool = False
 
 
-def _no_problems(options: Options, environ: Environ, opening: bool) -> list[OptionProblem]:
+def _no_problems(options: Options, environ: Environ, opening: bool) -> list[Words]:
     return []
 
 
@@ -57,7 +57,8 @@ class ProviderSpec:
 
     open: makes the adapter of a zone (A-labels); it may raise ProviderError. problems: what else
     can be wrong with options and environment, see `registry.option_problems`. policy: the least
-    rights as the provider's own policy (a JSON object), None where there is no such thing.
+    rights as the provider's own policy (a JSON object), or where there is no such thing the message
+    id that says them.
 
     A spec is loaded for every zone that has the provider, so its module leaves the provider's SDK
     to the functions that use it.
@@ -65,9 +66,9 @@ class ProviderSpec:
 
     options: tuple[Option, ...]
     open: Callable[[str, Options, Environ], Provider]
+    policy: Callable[[Rights], dict[str, Any]] | str
     one_of: tuple[tuple[str, ...], ...] = ()
-    problems: Callable[[Options, Environ, bool], list[OptionProblem]] = _no_problems
-    policy: Callable[[Rights], dict[str, Any]] | None = None
+    problems: Callable[[Options, Environ, bool], list[Words]] = _no_problems
 
 
 def secret_options(name: str) -> tuple[Option, Option]:
@@ -93,9 +94,8 @@ def secret(options: Options, environ: Environ, name: str) -> str:
 
 def unreadable(path: str, error: OSError) -> AuthError:
     """Return the error for a secret's file that cannot be read."""
-    english = f"the secret's file {path} cannot be read: {error.strerror}"
     reason = error.strerror or ""
-    return AuthError("dns.error.secret_file", english, path=path, reason=reason)
+    return AuthError("dns.error.secret_file", path=path, reason=reason)
 
 
 def addresses(text: str) -> tuple[str, ...]:

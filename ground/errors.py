@@ -1,12 +1,17 @@
-"""The root of errors that a deploy tells its user: a message id and the values in its text."""
+"""The root of errors that are told to the user."""
 
 from __future__ import annotations
 
+from ground.words import Words
 
-class DeployError(Exception):
-    """Something could not be done; the text is found by `message_id`."""
 
-    def __init__(self, message_id: str, **values: str) -> None:
-        super().__init__(message_id)
-        self.message_id = message_id
-        self.values = values
+class Told(Exception):
+    """Something could not be done; `words` say why. Its str() is the user's language."""
+
+    def __init__(self, message_id: str, /, **values: object) -> None:
+        self.words = Words.of(message_id, **values)
+        super().__init__(self.words)
+
+
+class DeployError(Told):
+    """A step of a deploy could not be done."""

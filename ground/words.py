@@ -10,8 +10,9 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from string import Formatter
+from typing import TypeVar
 
-# A language is a package of ground.messages with this name.
+# A language is a package of ground.messages with this name; the first one is where none is chosen.
 LANGUAGES = ("en", "zh")
 
 
@@ -24,19 +25,33 @@ class Words:
 
     @classmethod
     def of(cls, id: str, /, **values: object) -> Words:
-        """Return the sentence `id` with its values as strings."""
+        """Return the sentence `id` with its values as strings; one may be a sentence itself."""
         return cls(id, tuple((name, str(value)) for name, value in values.items()))
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The values by name."""
+        return dict(self.values)
+
+    def having(self, **values: object) -> Words:
+        """Return the sentence with more values in it."""
+        return Words(self.id, (*self.values, *Words.of(self.id, **values).values))
+
+    def __str__(self) -> str:
+        return say(self)
 
 
 def language() -> str:
-    """Return one of LANGUAGES: `PMAIL_LANG`, else what the locale says, else English."""
+    """Return one of LANGUAGES: `PMAIL_LANG`, else what the locale says, else the first."""
     chosen = os.environ.get("PMAIL_LANG", "")
     if chosen in LANGUAGES:
         return chosen
     for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(variable):
-            return next((each for each in LANGUAGES if value.lower().startswith(each)), "en")
-    return "en"
+            return next(
+                (each for each in LANGUAGES if value.lower().startswith(each)), LANGUAGES[0]
+            )
+    return LANGUAGES[0]
 
 
 @cache
@@ -59,7 +74,7 @@ def text(message_id: str, /, **values: object) -> str:
 
 def say(words: Words) -> str:
     """Return a sentence in the user's language. Raises KeyError, see `text`."""
-    return text(words.id, **dict(words.values))
+    return text(words.id, **words.named)
 
 
 def placeholders(template: str) -> frozenset[str]:
@@ -67,29 +82,24 @@ def placeholders(template: str) -> frozenset[str]:
     return frozenset(name for _, name, _, _ in Formatter().parse(template) if name)
 
 
-def error_text(error: BaseException) -> str:
-    """Return an error in the user's language, or as it says itself where it has no message id."""
-    message_id = getattr(error, "message_id", None)
-    if message_id is None or message_id not in catalogue(language()):
-        return str(error)
-    return text(message_id, **getattr(error, "values", {}))
+_families: set[str] = set()
+Member = TypeVar("Member", bound=Enum | str)
 
 
-_families: dict[str, frozenset[str]] = {}
+def family(prefix: str, members: Iterable[Member], suffix: str = "") -> Mapping[Member, str]:
+    """Declare ids that differ in one part only: `prefix.member`, or `prefix.member.suffix`.
 
-
-def family(prefix: str, members: type[Enum] | Iterable[str]) -> Mapping[str, str]:
-    """Declare the ids that differ in their last part only: `prefix.member` for each member.
-
-    members: an enumeration (its values), or names. Returns member -> message id. Only ids that are
-    declared, or written out whole, are known to be in use: a test fails for all others.
+    members: an enumeration (its values are the parts), or names. Returns member -> message id.
+    Only ids that are declared, or written out whole, are known to be in use: a test fails for all
+    others.
     """
-    names = [each.value for each in members] if isinstance(members, type) else list(members)
-    ids = {name: f"{prefix}.{name}" for name in names}
-    _families[prefix] = frozenset(ids.values()) | _families.get(prefix, frozenset())
+    parts = {each: each.value if isinstance(each, Enum) else each for each in members}
+    end = f".{suffix}" if suffix else ""
+    ids = {each: f"{prefix}.{part}{end}" for each, part in parts.items()}
+    _families.update(ids.values())
     return ids
 
 
 def declared() -> frozenset[str]:
     """Return the ids of all families of the modules that were imported."""
-    return frozenset().union(*_families.values())
+    return frozenset(_families)

@@ -12,11 +12,13 @@ from functools import lru_cache
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ground.errors import Told
+
 BITS = 2048
 _PUBLIC_EXPONENT = 65537
 
 
-class KeyFormatError(ValueError):
+class KeyFormatError(Told, ValueError):
     """The data is no RSA private key in PEM form."""
 
 
@@ -92,16 +94,16 @@ def read(pem: bytes, passphrase: str | None = None) -> rsa.RSAPrivateKey:
     """
     encrypted = is_encrypted(pem)
     if encrypted and not passphrase:
-        raise WrongPassphrase("the key is encrypted and no passphrase was given")
+        raise WrongPassphrase
     password = passphrase.encode() if encrypted and passphrase else None
     try:
         key = serialization.load_pem_private_key(pem, password)
     except Exception:
         if encrypted:
-            raise WrongPassphrase("the passphrase does not open the key") from None
-        raise KeyFormatError("no private key in PEM form") from None
+            raise WrongPassphrase from None
+        raise KeyFormatError("keys.form.pem") from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise KeyFormatError("not an RSA key: receivers and PMail need RSA")
+        raise KeyFormatError("keys.form.no_rsa")
     return key
 
 
@@ -119,7 +121,7 @@ def public_from_data(data: str) -> DkimPublicKey:
         spki = base64.b64decode("".join(data.split()), validate=True)
         key = serialization.load_der_public_key(spki)
     except (binascii.Error, ValueError):
-        raise KeyFormatError("p= is no base64 of a public key") from None
+        raise KeyFormatError("keys.form.p_base64") from None
     if not isinstance(key, rsa.RSAPublicKey):
-        raise KeyFormatError("p= is no RSA key")
+        raise KeyFormatError("keys.form.p_rsa")
     return DkimPublicKey(base64.b64encode(spki).decode("ascii"), key.key_size)

@@ -13,14 +13,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ground.errors import DeployError
+from ground.errors import Told
 from ground.private_files import lock_file, private_folder, try_lock, write_private
-from keys.rotation import KeyRef, Problem, Rotation, Rules, Step, Strategy
+from ground.words import Words
+from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy
 
 VERSION = 1
 
 
-class JournalError(DeployError):
+class JournalError(Told):
     """The journal is damaged, or another run is rotating this domain's key."""
 
 
@@ -42,10 +43,8 @@ class Journal:
             return None
         try:
             return _from_record(json.loads(path.read_text("utf-8")))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise JournalError(
-                "rotation.journal_damaged", path=str(path), reason=str(error)
-            ) from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise JournalError("rotation.journal_damaged", path=path) from None
 
     def going_on(self) -> tuple[Rotation, ...]:
         """Return all rotations that are going on. Raises JournalError."""
@@ -123,10 +122,12 @@ def _dump(record: object) -> bytes:
 
 
 def _to_record(rotation: Rotation) -> dict[str, Any]:
+    problem = rotation.problem
     return {
         "version": VERSION,
         **asdict(rotation),
         "done": [[step.value, when] for step, when in rotation.done],
+        "problem": {"message_id": problem.id, "values": problem.values} if problem else None,
     }
 
 
@@ -143,7 +144,7 @@ def _from_record(record: dict[str, Any]) -> Rotation:
         "rules": Rules(**record["rules"]),
         "superseded": tuple(KeyRef(**each) for each in record.get("superseded", ())),
         "done": tuple((Step(step), float(when)) for step, when in record["done"]),
-        "problem": Problem(problem["message_id"], tuple(map(tuple, problem["values"])))
+        "problem": Words(problem["message_id"], tuple(map(tuple, problem["values"])))
         if problem
         else None,
     }

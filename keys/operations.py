@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import Protocol
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 
+from ground.words import text
 from keys.dkim import BITS, public_key, read
 from keys.store import KeyStore, KeyStoreError
-
-
-class Say(Protocol):
-    """Gives the text of a message id in the user's language."""
-
-    def __call__(self, message_id: str, /, **values: object) -> str: ...
 
 
 @operation()
@@ -24,7 +18,6 @@ def dkim_key(
     store: KeyStore,
     domain: str,
     selector: str,
-    say: Say,
     source: str | None = None,
     remember: bool = False,
     bits: int = BITS,
@@ -34,7 +27,6 @@ def dkim_key(
     + store: the key store
     + domain: signing domain
     + selector: selector
-    + say: gives texts in the user's language
     + source: private key of an existing server to take in, instead of making one
     + remember: the selector is data, so the store remembers that it is the domain's current one
     + bits: length of a new key
@@ -47,16 +39,16 @@ def dkim_key(
         elif source is not None:
             store.check_source(Path(source))
     except KeyStoreError as error:
-        yield from _fail(say(error.message_id, **error.values))
+        yield from _fail(str(error))
         return
     if there:
         if remember and state.is_executing:
             store.set_current(domain, selector)
-        host.noop(say("keys.there", path=str(path)))
+        host.noop(text("keys.there", path=str(path)))
         return
-    form = say("keys.encrypted" if store.passphrase else "keys.plain")
+    form = text("keys.encrypted" if store.passphrase else "keys.plain")
     host.log_styled(f"  + {path} ({form})", fg="green")
-    yield FunctionCommand(_make, (store, domain, selector, source, remember, bits, say), {})
+    yield FunctionCommand(_make, (store, domain, selector, source, remember, bits), {})
 
 
 def _check_kept(store: KeyStore, domain: str, selector: str, source: str | None) -> None:
@@ -67,12 +59,7 @@ def _check_kept(store: KeyStore, domain: str, selector: str, source: str | None)
         named = public_key(read(store.check_source(Path(source))))
         if named != public_key(read(pem)):
             path = store.path(domain, selector)
-            raise KeyStoreError(
-                "keys.different",
-                f"{source} is another key than {path}, which stays in use",
-                source=source,
-                path=str(path),
-            )
+            raise KeyStoreError("keys.different", source=source, path=path)
 
 
 def _fail(message: str) -> Generator[FunctionCommand, None, None]:
@@ -96,7 +83,6 @@ def _make(
     source: str | None,
     remember: bool,
     bits: int,
-    say: Say,
 ) -> bool:
     try:
         if source is None:
@@ -106,6 +92,6 @@ def _make(
         if remember:
             store.set_current(domain, selector)
     except KeyStoreError as error:
-        host.log_styled(say(error.message_id, **error.values), fg="red")
+        host.log_styled(str(error), fg="red")
         return False
     return True

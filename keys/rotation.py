@@ -18,6 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ground.words import Words
+
 
 class Strategy(StrEnum):
     """How a key is replaced; an outbound mode says which one fits."""
@@ -48,7 +50,7 @@ class Step(StrEnum):
 
 
 # In the order of all strategies: each one's steps are some of these.
-STEPS = tuple(step for step in Step if step is not Step.DONE)
+STEPS: tuple[Step, ...] = tuple(step for step in Step if step is not Step.DONE)
 _ONLY = {
     Strategy.DUAL: frozenset({Step.INSTALL, Step.RETIRE}),
     Strategy.FIXED: frozenset(
@@ -92,14 +94,6 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a step could not be done: a message id and its values."""
-
-    message_id: str
-    values: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Rotation:
     """Where the rotation of one domain's key is; times in Unix seconds.
 
@@ -120,7 +114,7 @@ class Rotation:
     emergency: bool = False
     going_back: bool = False
     touched: bool = False
-    problem: Problem | None = None
+    problem: Words | None = None
     superseded: tuple[KeyRef, ...] = ()
 
     @property
@@ -252,7 +246,7 @@ def left(rotation: Rotation, now: float, *, trusted: bool = True) -> float:
     return whole if not trusted else min(max(rotation.entered + whole - now, 0.0), whole)
 
 
-def failed(rotation: Rotation, problem: Problem) -> Rotation:
+def failed(rotation: Rotation, problem: Words) -> Rotation:
     """Return the rotation with the reason why its step could not be done; it stays there."""
     return replace(rotation, problem=problem)
 

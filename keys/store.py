@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ground.errors import Told
 from keys.dkim import (
     BITS,
     DkimPublicKey,
@@ -37,13 +38,8 @@ VERSION = 1
 MIN_BITS = 1024  # RFC 8301 section 3.2: verifiers must not accept less
 
 
-class KeyStoreError(Exception):
+class KeyStoreError(Told):
     """A key could not be read or kept."""
-
-    def __init__(self, message_id: str, english: str, **values: str) -> None:
-        super().__init__(english)
-        self.message_id = message_id
-        self.values = values
 
 
 class Exposed(KeyStoreError):
@@ -178,7 +174,7 @@ class KeyStore:
         if not path.exists():
             return
         if self._in_use(domain, name):
-            raise InUse("keys.in_use", f"{path} is in use and stays", path=str(path))
+            raise InUse("keys.in_use", path=path)
         self.note(domain, name, erased=now)
         path.unlink()
         _sync_folder(path.parent)
@@ -214,18 +210,12 @@ class KeyStore:
     def check_source(self, source: Path) -> bytes:
         """Return a key file to take in as plain PKCS#8 PEM. Raises KeyStoreError."""
         if not source.is_file():
-            raise Damaged("keys.no_file", f"there is no key file {source}", path=str(source))
+            raise Damaged("keys.no_file", path=source)
         refuse_exposed(source, folder=False)
         pem = self._open(source)
         bits = read(pem).key_size
         if bits < MIN_BITS:
-            raise Damaged(
-                "keys.too_short",
-                f"{source} has {bits} bits, receivers refuse less than {MIN_BITS}",
-                path=str(source),
-                bits=str(bits),
-                least=str(MIN_BITS),
-            )
+            raise Damaged("keys.too_short", path=source, bits=bits, least=MIN_BITS)
         return pem
 
     def _keep(
@@ -247,21 +237,15 @@ class KeyStore:
     def _open(self, path: Path) -> bytes:
         """A private key as plain PKCS#8 PEM."""
         if not path.exists():
-            raise Damaged("keys.no_file", f"there is no key file {path}", path=str(path))
+            raise Damaged("keys.no_file", path=path)
         if path.is_relative_to(self.root):
             refuse_exposed(path)
         try:
             return plain_pem(read(path.read_bytes(), self.passphrase))
         except WrongPassphrase:
-            raise Locked(
-                "keys.locked",
-                f"{path} is encrypted and PMAIL_KEYS_PASSPHRASE does not open it",
-                path=str(path),
-            ) from None
+            raise Locked("keys.locked", path=path) from None
         except (KeyFormatError, OSError) as error:
-            raise Damaged(
-                "keys.damaged", f"{path} is no usable key: {error}", path=str(path)
-            ) from None
+            raise Damaged("keys.damaged", path=path, reason=error) from None
 
     def _write_about(
         self, domain: str, selector: str, name: str, origin: str, pem: bytes
@@ -294,12 +278,7 @@ def refuse_exposed(path: Path, *, folder: bool = True) -> None:
 def _refuse_open_mode(path: Path) -> None:
     if path.stat().st_mode & 0o077:
         mode = "700" if path.is_dir() else "600"
-        raise Exposed(
-            "keys.exposed",
-            f"{path} can be read by others; run: chmod {mode} {path}",
-            path=str(path),
-            mode=mode,
-        )
+        raise Exposed("keys.exposed", path=path, mode=mode)
 
 
 def _about(path: Path) -> Path:
@@ -317,12 +296,8 @@ def _read_about(path: Path) -> About:
         }
         created = datetime.fromisoformat(record["created"])
         return About(path.stem, record["selector"], public, created, **times)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Damaged(
-            "keys.about_damaged",
-            f"{path} is damaged ({error}); delete it, it is made again from the key",
-            path=str(path),
-        ) from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Damaged("keys.about_damaged", path=path) from None
 
 
 def _letters(number: int) -> str:
@@ -338,9 +313,7 @@ def _write_new(path: Path, content: bytes) -> None:
     try:
         os.link(fresh, path)  # fails when the name is taken, unlike a rename
     except FileExistsError:
-        raise Different(
-            "keys.exists", f"{path} is there already; it is never overwritten", path=str(path)
-        ) from None
+        raise Different("keys.exists", path=path) from None
     finally:
         fresh.unlink()
     _sync_folder(path.parent)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from dns_providers.publishing.claims import Claim, ClaimMode
 from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRKey, Value, key, owner_name
+from ground.words import family
 from keys.dkim import DkimPublicKey
 from postmaster import dkim, dmarc, spf
 from postmaster.outbound import SigningKey, mode_of
@@ -15,6 +16,7 @@ from postmaster.settings import MailServer, Site
 BEFORE_MX = "before-mx"
 MX_STAGE = "mx"
 MX_PREFERENCE = 10
+_REASON = family("dns.reason", ("addresses", "apex", "spf", "dkim", "dmarc", "srv", "caa", "mx"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def _claim(
     stage: str = BEFORE_MX,
     only_if_free: bool = False,
 ) -> Claim:
-    reason = f"dns.reason.{group.partition(':')[0]}"
+    reason = _REASON[group.partition(":")[0]]
     return Claim(
         key(owner, rtype),
         mode,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ground.words import text
+from ground.words import Words, text
 from postmaster.desired import clashes, zone_for
 from postmaster.outbound import MODES
 from postmaster.settings import (
@@ -78,7 +78,7 @@ _EDGE_ONLY = (*_EDGE_NAMES, "mailbox_limits")
 # Copies of what programs send pass through it (edge.sent).
 _RESERVED_ACCOUNT = "sent-copies"
 
-Problems = tuple[tuple[str, dict[str, str]], ...]
+Problems = tuple[Words, ...]
 SelectorOf = Callable[[str], str]
 OptionNames = Callable[[str], frozenset[str]]
 OptionProblems = Callable[[str, Mapping[str, str]], Problems]
@@ -177,8 +177,7 @@ def _read(
         try:
             values[setting.name] = setting.read(given)
         except BadValue as error:
-            reason = text(error.message_id, **error.values)
-            reasons.add("settings.bad", name=setting.name, reason=reason)
+            reasons.add("settings.bad", name=setting.name, reason=error)
     return values
 
 
@@ -226,8 +225,8 @@ def _zone(host: HostData, providers: Providers, reasons: _Reasons) -> ZoneSettin
         names = providers.option_names(slug)
         _say_unknown(host.data, common | names, reasons)
         options = {key: str(host.data[key]) for key in sorted(names) if key in host.data}
-        for message_id, detail in providers.option_problems(slug, options):
-            reasons.add(message_id, **detail)
+        for problem in providers.option_problems(slug, options):
+            reasons.found.append(f"{reasons.where}: {problem}")
     if name is None:
         return None
     return ZoneSettings(
@@ -239,7 +238,7 @@ def _name(value: Any, reasons: _Reasons) -> str | None:
     try:
         return mail_domain(value)
     except BadValue as error:
-        reasons.add("settings.bad", name="zone", reason=text(error.message_id, **error.values))
+        reasons.add("settings.bad", name="zone", reason=error)
         return None
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import idna
 
 from dns_providers.publishing.public_suffix import is_public_suffix
+from ground.errors import Told
+from ground.words import Words
 from postmaster.outbound import DEFAULT_MODE, MODES
 from postmaster.receivers import RATE_NAMES, Rate, known
 from postmaster.settings import MailboxLimits, Smarthost, TlsStart, User
@@ -26,13 +28,8 @@ _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ISSUER = re.compile(r"[a-z0-9.-]+")
 
 
-class BadValue(ValueError):
-    """A value cannot be used: message id and values of the reason."""
-
-    def __init__(self, message_id: str, **values: object) -> None:
-        super().__init__(message_id)
-        self.message_id = message_id
-        self.values = values
+class BadValue(Told, ValueError):
+    """A value of a setting cannot be used."""
 
 
 Reader = Callable[[Any], Any]
@@ -47,23 +44,18 @@ class Setting:
     read: Reader
     value: Any = None
 
-    @property
-    def meaning(self) -> str:
-        """Message id of what it is for."""
-        return f"settings.meaning.{self.name}"
-
 
 def string(value: Any) -> str:
     """A non-empty text."""
     if not isinstance(value, str) or not value.strip():
-        raise BadValue("settings.bad.text", value=value)
+        raise BadValue("settings.bad.text", value=repr(value))
     return value.strip()
 
 
 def boolean(value: Any) -> bool:
     """True or False."""
     if not isinstance(value, bool):
-        raise BadValue("settings.bad.boolean", value=value)
+        raise BadValue("settings.bad.boolean", value=repr(value))
     return value
 
 
@@ -72,7 +64,7 @@ def number(least: int, most: int) -> Reader:
 
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise BadValue("settings.bad.number", value=value, least=least, most=most)
+            raise BadValue("settings.bad.number", value=repr(value), least=least, most=most)
         return value
 
     return read
@@ -83,7 +75,7 @@ def one_of(*choices: str) -> Reader:
 
     def read(value: Any) -> str:
         if value not in choices:
-            raise BadValue("settings.bad.choice", value=value, choices=", ".join(choices))
+            raise BadValue("settings.bad.choice", value=repr(value), choices=", ".join(choices))
         return str(value)
 
     return read
@@ -94,7 +86,7 @@ def sequence(item: Reader) -> Reader:
 
     def read(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, (list, tuple)):
-            raise BadValue("settings.bad.list", value=value)
+            raise BadValue("settings.bad.list", value=repr(value))
         return tuple(item(each) for each in value)
 
     return read
@@ -106,9 +98,11 @@ def host_name(value: Any) -> str:
     try:
         name = idna.encode(text, uts46=True, transitional=False).decode("ascii").lower()
     except idna.IDNAError as error:
-        raise BadValue("settings.bad.name", value=value, reason=str(error)) from None
+        raise BadValue("settings.bad.name", value=repr(value), reason=str(error)) from None
     if "." not in name or len(name) > 200:
-        raise BadValue("settings.bad.name", value=value, reason="2-200 octets, one dot at least")
+        raise BadValue(
+            "settings.bad.name", value=repr(value), reason=Words.of("settings.bad.name_length")
+        )
     return name
 
 
@@ -116,7 +110,7 @@ def mail_domain(value: Any) -> str:
     """A domain that can have mail: no public suffix."""
     name = host_name(value)
     if is_public_suffix(name):
-        raise BadValue("settings.bad.suffix", value=value)
+        raise BadValue("settings.bad.suffix", value=repr(value))
     return name
 
 
@@ -127,9 +121,9 @@ def address(version: int) -> Reader:
         try:
             parsed = ipaddress.ip_address(string(value))
         except ValueError:
-            raise BadValue("settings.bad.address", value=value, version=version) from None
+            raise BadValue("settings.bad.address", value=repr(value), version=version) from None
         if parsed.version != version:
-            raise BadValue("settings.bad.address", value=value, version=version)
+            raise BadValue("settings.bad.address", value=repr(value), version=version)
         return str(parsed)
 
     return read
@@ -140,14 +134,14 @@ def any_address(value: Any) -> str:
     try:
         return str(ipaddress.ip_address(string(value)))
     except ValueError:
-        raise BadValue("settings.bad.any_address", value=value) from None
+        raise BadValue("settings.bad.any_address", value=repr(value)) from None
 
 
 def file(value: Any) -> str:
     """An existing file on the operator's machine, as an absolute path."""
     path = Path(string(value)).expanduser().absolute()
     if not path.is_file():
-        raise BadValue("settings.bad.file", value=value)
+        raise BadValue("settings.bad.file", value=repr(value))
     return str(path)
 
 
@@ -155,7 +149,7 @@ def url(value: Any) -> str:
     """An https URL."""
     text = string(value)
     if not text.startswith("https://") or " " in text:
-        raise BadValue("settings.bad.url", value=value)
+        raise BadValue("settings.bad.url", value=repr(value))
     return text
 
 
@@ -169,7 +163,7 @@ def sha256(value: Any) -> str:
     """A SHA-256 sum in hex."""
     text = string(value)
     if not _SHA256.fullmatch(text):
-        raise BadValue("settings.bad.sha256", value=value)
+        raise BadValue("settings.bad.sha256", value=repr(value))
     return text.lower()
 
 
@@ -177,7 +171,7 @@ def account(value: Any) -> str:
     """A local part that PMail can have as an account."""
     text = string(value)
     if not _ACCOUNT.fullmatch(text):
-        raise BadValue("settings.bad.account", value=value)
+        raise BadValue("settings.bad.account", value=repr(value))
     return text
 
 
@@ -195,7 +189,7 @@ def email(value: Any) -> str:
     """An e-mail address."""
     local, at, domain = string(value).rpartition("@")
     if not at or not local or " " in local:
-        raise BadValue("settings.bad.email", value=value)
+        raise BadValue("settings.bad.email", value=repr(value))
     return f"{local}@{host_name(domain)}"
 
 
@@ -208,7 +202,7 @@ def selector(value: Any) -> str:
     """A DKIM selector of one label."""
     text = string(value).lower()
     if not _SELECTOR.fullmatch(text):
-        raise BadValue("settings.bad.selector", value=value)
+        raise BadValue("settings.bad.selector", value=repr(value))
     return text
 
 
@@ -216,7 +210,7 @@ def issuer(value: Any) -> str:
     """A certificate authority's domain, as CAA names it."""
     text = string(value).lower()
     if not _ISSUER.fullmatch(text):
-        raise BadValue("settings.bad.issuer", value=value)
+        raise BadValue("settings.bad.issuer", value=repr(value))
     return text
 
 
@@ -236,7 +230,7 @@ def replaceable(value: Any) -> str:
     """`owner/TYPE` of a record that may be replaced."""
     owner, slash, rtype = string(value).rpartition("/")
     if not slash or not rtype.isalnum():
-        raise BadValue("settings.bad.replace", value=value)
+        raise BadValue("settings.bad.replace", value=repr(value))
     # Owner names such as _dmarc are no host names, so only their form is checked.
     return f"{owner.rstrip('.').lower()}/{rtype.upper()}"
 
@@ -245,7 +239,7 @@ def rates(value: Any) -> tuple[Rate, ...]:
     """A site's own numbers: `{"qq": {"delay": 20}}`."""
     groups = [group.name for group in known()]
     if not isinstance(value, dict) or not all(isinstance(row, dict) for row in value.values()):
-        raise BadValue("settings.bad.rates", value=value)
+        raise BadValue("settings.bad.rates", value=repr(value))
     found = []
     for group, row in value.items():
         one_of(*groups)(group)
@@ -259,7 +253,7 @@ def login_name(value: Any) -> str:
     """A user name at a smarthost: Postfix's password file parts it from the password by `:`."""
     name = string(value)
     if ":" in name or any(char.isspace() for char in name):
-        raise BadValue("settings.bad.login_name", value=value)
+        raise BadValue("settings.bad.login_name", value=repr(value))
     return name
 
 
@@ -277,7 +271,7 @@ _SMARTHOST = {
 def smarthost(value: Any) -> Smarthost:
     """A smarthost: `{"host": …, "user": …, "password_env": …}`, and what else it needs."""
     if not isinstance(value, dict):
-        raise BadValue("settings.bad.smarthost", value=value)
+        raise BadValue("settings.bad.smarthost", value=repr(value))
     unknown = sorted(str(name) for name in value if name not in _SMARTHOST)
     if unknown:
         raise BadValue("settings.bad.smarthost_unknown", names=", ".join(unknown))
@@ -304,19 +298,19 @@ def smarthost(value: Any) -> Smarthost:
 def smarthosts(value: Any) -> tuple[Smarthost, ...]:
     """Smarthosts of single sender domains: `{"example.org": {…}}`."""
     if not isinstance(value, dict):
-        raise BadValue("settings.bad.smarthost", value=value)
+        raise BadValue("settings.bad.smarthost", value=repr(value))
     return tuple(replace(smarthost(row), domain=host_name(name)) for name, row in value.items())
 
 
 def aliases(value: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Addresses that are no accounts: `{"sales@example.org": ["bob", "carol"]}`."""
     if not isinstance(value, dict):
-        raise BadValue("settings.bad.aliases", value=value)
+        raise BadValue("settings.bad.aliases", value=repr(value))
     found = {}
     for address, to in value.items():
         accounts = sequence(account)([to] if isinstance(to, str) else to)
         if not accounts:
-            raise BadValue("settings.bad.aliases", value=value)
+            raise BadValue("settings.bad.aliases", value=repr(value))
         found[email(address).lower()] = accounts
     return tuple(sorted(found.items()))
 
@@ -325,7 +319,7 @@ def mailbox_limits(value: Any) -> MailboxLimits:
     """What a mailbox may send: `{"messages_hour": 50}`; what is not named has its default."""
     names = [each.name for each in fields(MailboxLimits)]
     if not isinstance(value, dict):
-        raise BadValue("settings.bad.mailbox_limits", value=value, names=", ".join(names))
+        raise BadValue("settings.bad.mailbox_limits", value=repr(value), names=", ".join(names))
     for name in value:
         one_of(*names)(name)
     return MailboxLimits(**{name: number(1, 1_000_000)(given) for name, given in value.items()})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dns_providers.publishing.claims import Merge, Singleton
 from dns_providers.rrset import TXT, Value
+from ground.words import Words
 
 LOOKUP_LIMIT = 10  # RFC 7208 section 4.6.4
 _LOOKS_UP = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
@@ -66,7 +67,7 @@ def parse(data: bytes) -> tuple[Term, ...]:
     try:
         words = data.decode("ascii").split()
     except UnicodeDecodeError:
-        raise SpfSyntaxError("it holds octets that are no ASCII") from None
+        raise SpfSyntaxError(data.decode("ascii", "backslashreplace")) from None
     terms = []
     for word in words[1:]:
         found = _TERM.fullmatch(word)
@@ -114,11 +115,11 @@ def merge(
     if not there:
         return Merge(fresh(wanted, all_term), ours=wanted)
     if len(there) > 1:
-        return Merge(None, problem="dns.spf.several", detail=(("count", str(len(there))),))
+        return Merge(None, problem=Words.of("dns.spf.several", count=len(there)))
     try:
         terms = parse(there[0])
     except SpfSyntaxError as error:
-        return Merge(None, problem="dns.spf.syntax", detail=(("term", str(error)),))
+        return Merge(None, problem=Words.of("dns.spf.syntax", term=error))
     problem = _obstacle(terms)
     if problem:
         return problem
@@ -130,9 +131,9 @@ def _obstacle(terms: tuple[Term, ...]) -> Merge | None:
     redirect = next((term for term in terms if term.name == "redirect" and term.is_modifier), None)
     has_all = any(term.name == "all" for term in terms)
     if redirect is not None and not has_all:
-        return Merge(None, problem="dns.spf.redirect", detail=(("term", redirect.text),))
+        return Merge(None, problem=Words.of("dns.spf.redirect", term=redirect.text))
     if [term.text for term in terms] == ["-all"]:
-        return Merge(None, problem="dns.spf.parked")
+        return Merge(None, problem=Words.of("dns.spf.parked"))
     return None
 
 
@@ -156,7 +157,7 @@ def _merged(
     )
     merged = [*kept[:at], *new, *kept[at:]]
     if lookups(merged) > LOOKUP_LIMIT:
-        return Merge(None, problem="dns.spf.lookups", detail=(("count", str(lookups(merged))),))
+        return Merge(None, problem=Words.of("dns.spf.lookups", count=lookups(merged)))
     return Merge(TXT(render(merged)), ours=tuple(added))
 
 
@@ -184,11 +185,11 @@ def unmerge(ours: tuple[str, ...], whole: bool) -> Singleton:
         if not there:
             return Merge(None)
         if len(there) > 1:
-            return Merge(None, problem="dns.spf.several", detail=(("count", str(len(there))),))
+            return Merge(None, problem=Words.of("dns.spf.several", count=len(there)))
         try:
             terms = parse(there[0].data)
         except SpfSyntaxError as error:
-            return Merge(None, problem="dns.spf.syntax", detail=(("term", str(error)),))
+            return Merge(None, problem=Words.of("dns.spf.syntax", term=error))
         gone = [_term(text) for text in ours]
         left = [term for term in terms if not any(term.same_as(other) for other in gone)]
         if whole and all(term.name == "all" for term in left):

@@ -40,7 +40,7 @@ class MemoryProvider:
         """Carry out all changes or none."""
         for change in changes:
             if not same_values(self.rrsets.get(change.key), change.before):
-                raise Stale("dns.error.stale", "stale", keys=str(change.key))
+                raise Stale("dns.error.stale", keys=str(change.key))
         for change in changes:
             self.rrsets.pop(change.key, None)
             if change.after:

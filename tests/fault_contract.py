@@ -28,7 +28,7 @@ from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.publish import carry_out, prepare
 from dns_providers.rrset import MX, TXT, Address, RRset, owner_name, rrset
-from ground.words import catalogue
+from ground.words import LANGUAGES, catalogue
 from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_proxy import (
     Answer,
@@ -243,12 +243,12 @@ class FaultContract:
         return told.value
 
     def _check_told(self, error: ProviderError, service: Service) -> None:
-        english = catalogue("en")[error.message_id].format(**error.values)
-        chinese = catalogue("zh")[error.message_id].format(**error.values)
-        assert _REMEDY.search(catalogue("en")[error.message_id]), english
+        words = error.words
+        texts = [catalogue(each)[words.id].format(**words.named) for each in LANGUAGES]
+        assert _REMEDY.search(catalogue("en")[words.id]), texts
         # A traceback shows what an error was raised from, too.
         trace = "".join(traceback.format_exception(error))
-        shown = f"{english} {chinese} {error.values} {error!r} {trace}"
+        shown = f"{texts} {words} {error!r} {trace}"
         assert not [secret for secret in service.secrets if secret in shown]
 
 

@@ -108,7 +108,7 @@ def problems(provider: Provider, wanted: RRset) -> list[str]:
     made = plan([wish(wanted)], snapshot, {}, capabilities=provider.capabilities)
     if made.changes:
         provider.apply(made.changes)
-    return [conflict.problem for conflict in made.conflicts]
+    return [conflict.problem.id for conflict in made.conflicts]
 
 
 class ProviderContract:
@@ -142,7 +142,7 @@ class ProviderContract:
             refused = problems(provider, wanted)
         except Rejected as error:
             assert name in self.cannot_hold, error
-            refused = [error.message_id]
+            refused = [error.words.id]
         else:
             assert name not in self.cannot_hold
         found = read(provider, name_text(wanted.key.owner)).get(wanted.key)

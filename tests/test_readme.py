@@ -41,7 +41,7 @@ def test_the_example_shows_every_dns_provider_in_few_lines_that_are_enough() -> 
         options = {name: value for name, value in data.items() if name != "dns_provider"}
         variables = {value: "x" for name, value in options.items() if name.endswith("_env")}
         found = option_problems(slug, options, {**variables, "HCLOUD_TOKEN": "x"}, opening=False)
-        assert [each for each in found if each[0] != "dns.option.no_file"] == [], slug
+        assert [each for each in found if each.id != "dns.option.no_file"] == [], slug
     text = (ROOT / "inventories" / "example.py").read_text()
     for block in re.findall(r"^_\w+ = \{.*?\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
         assert len(block.splitlines()) <= 4, block

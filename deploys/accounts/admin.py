@@ -10,7 +10,7 @@ from pyinfra.api import FunctionCommand, Host, operation
 from deploys.accounts import passwords
 from deploys.accounts.api import Api, ApiError
 from deploys.run import flow
-from ground.words import error_text, text
+from ground.words import text
 from postmaster.settings import MailServer
 
 
@@ -46,5 +46,5 @@ def admin_problem(host: Host, server: MailServer) -> str | None:
     try:
         is_admin, _ = api.info()
     except ApiError as error:
-        return error_text(error)
+        return str(error)
     return None if is_admin else text("users.no_admin", account=server.admin_account)

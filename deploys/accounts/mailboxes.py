@@ -15,7 +15,7 @@ from deploys.accounts.api import Account, ApiError
 from deploys.run import flow
 from deploys.run.paths import file_name, state_dir
 from ground.private_files import write_private
-from ground.words import error_text, text
+from ground.words import text
 from postmaster.settings import MailServer, User
 
 
@@ -31,7 +31,7 @@ def mailboxes(server: MailServer) -> Generator[FunctionCommand, None, None]:
     except ApiError as error:
         # Before the first start there is nobody to ask; the run itself proves the login first.
         if state.is_executing:
-            yield from flow.fail(error_text(error))
+            yield from flow.fail(str(error))
             return
         there = {}
     ours = _ours(server)
@@ -90,7 +90,7 @@ def _change_mailboxes(
         for account in off:
             api.set_disabled(account, True)
     except ApiError as error:
-        return flow.refuse(state, host, error_text(error))
+        return flow.refuse(state, host, str(error))
     return True
 
 

@@ -1,8 +1,10 @@
-"""The text of a first inventory file, from a few answers; pure."""
+"""The text of a first inventory file, from a few answers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from ground.words import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,11 @@ def inventory_text(answers: Answers) -> str:
     options = "".join(f"    {name!r}: {value!r},\n" for name, value in answers.options)
     zones = "".join(f'    ("@zone/{domain}", _dns),\n' for domain in answers.domains)
     return (
-        '"""The servers and zones of this site; every setting is in README.md."""\n\n'
+        f'"""{text("cli.inventory_head")}"""\n\n'
         "mail_servers = [\n"
         f"    ({answers.host!r}, {{\n"
         f"        'ssh_user': {answers.ssh_user!r},\n"
-        f"        'domains': [{domains}],  # the primary one first\n"
+        f"        'domains': [{domains}],  # {text('cli.inventory_primary')}\n"
         "        'users': [],\n"
         "    }),\n"
         "]\n\n"

@@ -13,12 +13,18 @@ from deploys.host import outbound_layout as layout
 from deploys.host.pmail_layout import MARK, TLS_CHAIN, TLS_KEY, UNITS
 from deploys.host.templates import render
 from edge.sent import DOMAIN as SENT_DOMAIN
-from ground.words import catalogue
+from ground.words import LANGUAGES, catalogue, family
 from postmaster import dkim
 from postmaster.outbound import mode_of
 from postmaster.receivers import OTHERS, groups
 from postmaster.settings import MailServer, Smarthost
 
+_NOTICES = ("failure", "delay", "success", "verify")
+_SUBJECT = family("notice", _NOTICES, "subject")
+_BODY = family("notice", _NOTICES, "body")
+_NOTICES = ("failure", "delay", "success", "verify")
+_SUBJECT = family("notice", _NOTICES, "subject")
+_BODY = family("notice", _NOTICES, "body")
 _HERE = Path(__file__).parent
 # PMail takes 30 MiB and builds a message anew: text may grow threefold as quoted-printable.
 MESSAGE_SIZE = 96 * 1024 * 1024
@@ -328,15 +334,15 @@ def sender_transport(server: MailServer) -> str:
 
 
 def bounce(server: MailServer) -> str:
-    """Return the texts of notices to senders, each in English and Chinese (bounce(5))."""
-    return _HEAD + "\n".join(_notice(kind) for kind in ("failure", "delay", "success", "verify"))
+    """Return the texts of notices to senders, each in every language (bounce(5))."""
+    return _HEAD + "\n".join(map(_notice, _NOTICES))
 
 
 def _notice(kind: str) -> str:
-    texts = [catalogue(language) for language in ("en", "zh")]
-    subject = " / ".join(each[f"notice.{kind}.subject"] for each in texts)
+    texts = [catalogue(language) for language in LANGUAGES]
+    subject = " / ".join(each[_SUBJECT[kind]] for each in texts)
     encoded = Header(subject, "utf-8", maxlinelen=900).encode()
-    body = "\n\n".join(each[f"notice.{kind}.body"] for each in texts)
+    body = "\n\n".join(each[_BODY[kind]] for each in texts)
     copy = "Postmaster-Subject: Postmaster copy: undelivered mail\n" if kind == "failure" else ""
     copy = "Postmaster-Subject: Postmaster copy: delayed mail\n" if kind == "delay" else copy
     head = f"Charset: utf-8\nFrom: MAILER-DAEMON (Mail Delivery System)\nSubject: {encoded}\n"

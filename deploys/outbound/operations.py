@@ -19,7 +19,7 @@ from deploys.host.templates import render
 from deploys.outbound import configure, proof, smarthosts
 from deploys.outbound.configure import Sending, Signed
 from deploys.run import flow
-from ground.words import error_text, text
+from ground.words import text
 from keys.store import KeyStore, KeyStoreError
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer
@@ -64,7 +64,7 @@ def signer(server: MailServer, store: KeyStore, proven: Proven) -> Commands:
     try:
         keys = _key_files(signed, store)
     except KeyStoreError as error:
-        yield from flow.fail(error_text(error))
+        yield from flow.fail(str(error))
         return
     tables = (
         _file(layout.OPENDKIM_CONF, configure.opendkim_conf()),

@@ -103,7 +103,8 @@ def _kept_table(kept: list[dict[str, Any]]) -> str:
     for each in kept:
         to = ", ".join(each["recipients"])
         lines.append(f"{each['id']}  {_time(int(each['when']))}  {each['sender'] or '<>'} -> {to}")
-        lines.append(f"    {each['why']}")
+        why = text("queue.forged") if each["why"] == "forged" else each["why"]
+        lines.append(f"    {why}")
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from deploys.host.files import link_script
 from deploys.host.remote import read
 from deploys.pmail_server import release
 from deploys.run import flow
-from ground.words import error_text, text
+from ground.words import text
 from postmaster.settings import MailServer
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -34,7 +34,7 @@ def binary(server: MailServer) -> Generator[FunctionCommand, None, None]:
     try:
         sha256, path = _wanted_binary(server, arch)
     except release.ReleaseError as error:
-        yield from flow.fail(error_text(error))
+        yield from flow.fail(str(error))
         return
     if sha256 is None:
         where = release.location(server.source, arch)

@@ -12,7 +12,7 @@ from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from deploys.pmail_server.configuration import for_pmail
 from deploys.run import flow
-from ground.words import error_text, text
+from ground.words import text
 from keys.store import KeyStore, KeyStoreError
 from postmaster.outbound import SigningKey
 
@@ -34,7 +34,7 @@ def outgoing_key(store: KeyStore, key: SigningKey) -> Commands:
         public = store.public(key.domain, key.selector)
         pem = store.private_pem(key.domain, key.selector) if public else None
     except KeyStoreError as error:
-        yield from flow.fail(error_text(error))
+        yield from flow.fail(str(error))
         return
     if pem is None or public is None:
         # Only while the run is prepared: an earlier step makes the key.

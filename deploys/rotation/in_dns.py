@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from deploys.rotation.outcome import Outcome, problem, tried
+from deploys.rotation.outcome import Outcome, tried
 from deploys.run.paths import key_store
 from deploys.zones.access import ledger_of, network_of, open_zone, patience, replaced
 from deploys.zones.key_records import key_records
@@ -25,7 +25,7 @@ from dns_providers.publishing.propagation import (
 from dns_providers.publishing.publish import carry_out, mark_proven, read
 from dns_providers.publishing.wording import state_line
 from dns_providers.rrset import TXT, RRKey, Value, key
-from ground.words import text
+from ground.words import Words
 from keys.rotation import KeyRef, Rotation, Strategy
 from keys.store import KeyStoreError
 from postmaster import dkim
@@ -58,7 +58,7 @@ class InDns:
         wanted = desired(self.site, self.zone.name, key_records).claims
         claims = tuple(claim for claim in wanted if claim.key in owners)
         if {claim.key for claim in claims} != owners:
-            return problem("rotation.no_key", domain=rotation.domain)
+            return Words.of("rotation.no_key", domain=rotation.domain)
         return self._carried_out(claims)
 
     def lower(self, rotation: Rotation) -> Outcome:
@@ -95,7 +95,7 @@ class InDns:
             return unproven
         for owner in owners:
             if owner not in replaced(self.zone) and self._edited(owner):
-                return problem("dns.conflict.edited", key=str(owner))
+                return Words.of("dns.conflict.edited", key=str(owner))
         claims = (claim for owner in owners for claim in self._retired(owner, rotation, how))
         return self._carried_out(tuple(claims))
 
@@ -144,10 +144,10 @@ class InDns:
         deadline = self.clock() + self._timeout()
         while late := self._late(expected):
             if self.clock() > deadline:
-                return problem(
+                return Words.of(
                     "rotation.resolvers_late", domain=rotation.domain, resolvers=", ".join(late)
                 )
-            self.tell("rotation.asking_resolvers", {"resolvers": ", ".join(late)})
+            self.tell(Words.of("rotation.asking_resolvers", resolvers=", ".join(late)))
             self.sleep(_PAUSE)
         return None
 
@@ -168,8 +168,8 @@ class InDns:
         return propagation.survey((expected,), self._delegation(), self._network())
 
     def _late_servers(self, rotation: Rotation, states: tuple[ServerState, ...]) -> Outcome:
-        lines = "; ".join(state_line(each, text) for each in states)
-        return problem("rotation.not_everywhere", domain=rotation.domain, servers=lines)
+        lines = "; ".join(state_line(each) for each in states)
+        return Words.of("rotation.not_everywhere", domain=rotation.domain, servers=lines)
 
     def _retired(self, owner: RRKey, rotation: Rotation, how: str) -> tuple[Claim, ...]:
         entries = ledger_of(self.zone.name).load().entries
@@ -210,8 +210,7 @@ class InDns:
             open_zone(self.zone), claims, ledger, replaced(self.zone), tell=self.tell
         )
         for conflict in made.conflicts:
-            detail = dict(conflict.detail)
-            return problem(conflict.problem, key=str(conflict.key), **detail)
+            return conflict.problem
         return None
 
     def _ttl_served(self, rotation: Rotation) -> Outcome:
@@ -223,7 +222,7 @@ class InDns:
             if seen and not late:
                 return None
             if self.clock() > deadline:
-                return problem("rotation.ttl_not_served", ttl=str(wanted), servers=", ".join(late))
+                return Words.of("rotation.ttl_not_served", ttl=str(wanted), servers=", ".join(late))
             self.sleep(_PAUSE)
 
     def _late(self, expected: Expected) -> list[str]:
@@ -239,7 +238,7 @@ class InDns:
     def _expected(self, ref: KeyRef, rotation: Rotation) -> Expected:
         public = key_store().public_of(rotation.domain, ref.name)
         if public is None:
-            raise KeyStoreError("rotation.no_key", "no key", domain=rotation.domain)
+            raise KeyStoreError("rotation.no_key", domain=rotation.domain)
         values = frozenset({dkim.record(public)})
         return Expected(self._owner(ref, rotation), values, ClaimMode.EXCLUSIVE)
 

@@ -21,10 +21,11 @@ from deploys.pmail_server import configure
 from deploys.pmail_server.firewall import firewall, firewall_files
 from deploys.pmail_server.service import running
 from deploys.pmail_server.signing_key import key_in_use, outgoing_key
-from deploys.rotation.outcome import Outcome, problem
+from deploys.rotation.outcome import Outcome
 from deploys.run.paths import key_store
 from deploys.zones.key_records import is_proven
 from dns_providers.base import Tell
+from ground.words import Words
 from keys.rotation import Rotation, Strategy
 from postmaster import dkim
 from postmaster.outbound import SigningKey, mode_of
@@ -71,7 +72,7 @@ class OnHost:
             server = self._as_it_is_now()
             proven = is_proven(self.site, SigningKey(rotation.domain, new.selector, ()))
             if not proven:
-                return problem("rotation.not_proven", domain=rotation.domain)
+                return Words.of("rotation.not_proven", domain=rotation.domain)
             signer = outbound.signer._inner(
                 server=server, store=store, proven=lambda key: is_proven(self.site, key)
             )
@@ -92,13 +93,13 @@ class OnHost:
             if tcp.connect(self.server.ipv4, port).reach is Reach.OPEN
         ]
         if still:
-            return problem("rotation.not_paused", ports=", ".join(map(str, still)))
+            return Words.of("rotation.not_paused", ports=", ".join(map(str, still)))
         return None
 
     def resume(self, rotation: Rotation) -> Outcome:
         """Open what was closed while PMail is down, and start it with the key that is in use."""
         if not read(self.host, "systemctl stop pmail").ok:
-            return problem("rotation.host_step", host=self.host.name)
+            return Words.of("rotation.host_step", host=self.host.name)
         started = running._inner(server=self.server, inputs=())
         return self._rules(paused=False) or self._done(started)
 
@@ -109,7 +110,7 @@ class OnHost:
         new = rotation.new
         made = proof.made(self.host, (rotation.domain,))
         if not made.messages:
-            return problem(
+            return Words.of(
                 "rotation.no_proof",
                 domain=rotation.domain,
                 host=self.host.name,
@@ -126,7 +127,7 @@ class OnHost:
                 reasons = "; ".join(filter(None, (each.reason for each in found)))
                 wrong.append(f"{resolver} ({reasons})" if reasons else resolver)
         if wrong:
-            return problem(
+            return Words.of(
                 "rotation.not_verified", domain=rotation.domain, resolvers=", ".join(wrong)
             )
         return None
@@ -150,7 +151,7 @@ class OnHost:
         for command in commands:
             assert isinstance(command, FunctionCommand)
             if command.execute(self.state, self.host, {}) is False:
-                return problem("rotation.host_step", host=self.host.name)
+                return Words.of("rotation.host_step", host=self.host.name)
         return None
 
     def _as_it_is_now(self) -> MailServer:
@@ -162,7 +163,7 @@ class OnHost:
     def _in_use(self, rotation: Rotation) -> Outcome:
         used = {each.domain: each.selector for each in outbound.keys_on(self.host)}
         if used.get(rotation.domain) != rotation.new.selector:
-            return problem("rotation.not_switched", domain=rotation.domain)
+            return Words.of("rotation.not_switched", domain=rotation.domain)
         return None
 
     def _rules(self, *, paused: bool) -> Outcome:
@@ -176,5 +177,5 @@ class OnHost:
         used = key_in_use(self.host)
         public = key_store().public_of(rotation.domain, rotation.new.name)
         if public is None or used != public.data:
-            return problem("rotation.not_switched", domain=rotation.domain)
+            return Words.of("rotation.not_switched", domain=rotation.domain)
         return None

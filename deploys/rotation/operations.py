@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,20 +15,19 @@ from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 
 from deploys.host.remote import read
 from deploys.rotation import wording
-from deploys.rotation.outcome import Outcome, problem, tried
+from deploys.rotation.outcome import Outcome, tried
 from deploys.rotation.request import Request
 from deploys.rotation.run import CLOCK_WITHIN, Run
 from deploys.run import flow
 from deploys.run.outcome import recorder
 from deploys.run.paths import key_store, state_dir
-from dns_providers.base import ProviderError, Tell
-from ground.errors import DeployError
-from ground.words import error_text, say, text
+from dns_providers.base import Tell
+from ground.errors import DeployError, Told
+from ground.words import Words, text
 from keys import rotation as machine
 from keys.dkim import month
 from keys.journal import Journal
-from keys.rotation import KeyRef, Problem, Rotation, Rules, Step, Strategy
-from keys.store import KeyStoreError
+from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy
 from postmaster.checks import gate
 from postmaster.checks.results import Result
 from postmaster.outbound import SigningKey, mode_of
@@ -96,8 +95,8 @@ def begin(
                     _stop(signing.domain, run, *red)
                     continue
             coming = fresh()
-        except (KeyStoreError, DeployError, ProviderError) as error:
-            _stop(signing.domain, run, error_text(error))
+        except Told as error:
+            _stop(signing.domain, run, str(error))
             continue
         _announce(coming, run)
         yield FunctionCommand(_begin, (coming,), {})
@@ -228,7 +227,7 @@ def _turned(there: Rotation, request: Request, run: Run, fresh: Callable[[], Rot
 def _not_now(server: MailServer, signing: SigningKey, request: Request) -> str | None:
     """Why a key is left alone for now, None when it is not.
 
-    Raises KeyStoreError or DeployError where it cannot be replaced at all.
+    Raises Told where it cannot be replaced at all.
     """
     about = key_store().about(signing.domain, key_store().name(signing.domain, signing.selector))
     if about is None:
@@ -249,7 +248,7 @@ def _not_now(server: MailServer, signing: SigningKey, request: Request) -> str |
 def _red(results: list[Result], domain: str, server: MailServer) -> list[str]:
     """The checks that must be green before a domain's key is touched, and are not."""
     found = gate.in_the_way(results, server.domain(domain))
-    lines = [f"{each.rule.id} {each.subject}: {say(each.seen)}" for each in found]
+    lines = [f"{each.rule.id} {each.subject}: {each.seen}" for each in found]
     return [text("rotation.not_green", domain=domain), *lines] if lines else []
 
 
@@ -304,8 +303,8 @@ def _coming(domain: str, request: Request, run: Run) -> tuple[Step, ...]:
 def _perform(state: State, host: Host, step: Step, domain: str, run: Run, effect: Effect) -> bool:
     """Do a step and remember how it went. Never fails the host: others' rotations go on."""
 
-    def tell(message_id: str, values: Mapping[str, str]) -> None:
-        host.log_styled(f"  {text(message_id, **values)}", fg="cyan")
+    def tell(words: Words) -> None:
+        host.log_styled(f"  {words}", fg="cyan")
 
     there = _load(domain)
     if there is None or there.step is not step:
@@ -317,19 +316,19 @@ def _perform(state: State, host: Host, step: Step, domain: str, run: Run, effect
             if journal().load(domain) == there:  # else another run went on meanwhile
                 outcome = outcome or tried(lambda: effect(state, host, there, tell))
                 _remember(host, there, outcome, run)
-    except (DeployError, KeyStoreError, OSError, EOFError, SSHException) as error:
+    except (Told, OSError, EOFError, SSHException) as error:
         _stop(domain, run, wording.problem(there, _why(host, error)))
     return True
 
 
-def _why(host: Host, error: Exception) -> Problem:
+def _why(host: Host, error: Exception) -> Words:
     """What an error in a step means."""
+    if isinstance(error, Told):
+        return error.words
     reason = str(error) or type(error).__name__
-    if isinstance(error, DeployError | KeyStoreError):
-        return problem(error.message_id, **error.values)
     if isinstance(error, ConnectionError | TimeoutError | EOFError | SSHException):
-        return problem("rotation.cut", host=host.name, reason=reason)
-    return problem("rotation.here", folder=str(state_dir()), reason=reason)
+        return Words.of("rotation.cut", host=host.name, reason=reason)
+    return Words.of("rotation.here", folder=str(state_dir()), reason=reason)
 
 
 def is_for_later(there: Rotation, request: Request, run: Run) -> bool:
@@ -347,13 +346,13 @@ def waited(there: Rotation, run: Run, tell: Tell) -> Outcome:
         return None
     # While mail is paused nobody is to set a clock first.
     if not there.paused and not trusted:
-        return problem("rotation.clock_stops", domain=there.domain)
+        return Words.of("rotation.clock_stops", domain=there.domain)
     # A clock that is set while we wait makes the wait no shorter.
     end, told = clock.passed() + left, 0.0
     while (left := end - clock.passed()) > 0:
         if clock.passed() - told >= _TELL_EVERY:
             told = clock.passed()
-            tell("rotation.waiting", wording.waiting(there, clock.now() + left))
+            tell(wording.waiting(there, clock.now() + left))
         clock.sleep(min(left, 1.0))
     return None
 
@@ -369,7 +368,7 @@ def _remember(host: Host, there: Rotation, outcome: Outcome, run: Run) -> None:
     host.log_styled(f"  {wording.done(there)}", fg="green")
 
 
-def _failed(host: Host, there: Rotation, outcome: Problem, run: Run) -> None:
+def _failed(host: Host, there: Rotation, outcome: Words, run: Run) -> None:
     line = wording.problem(there, outcome)
     host.log_styled(f"  {line}", fg="red")
     flow.leave_unsolved(host.name, (line,))
@@ -409,10 +408,10 @@ def _stop(domain: str, run: Run, *lines: str) -> None:
 def _load(domain: str) -> Rotation | None:
     try:
         return journal().load(domain)
-    except DeployError as error:
+    except Told as error:
         if not state.is_executing:
-            raise OperationError(error_text(error)) from None
-        flow.leave_unsolved(host.name, (error_text(error),))
+            raise OperationError(str(error)) from None
+        flow.leave_unsolved(host.name, (str(error),))
         return None
 
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dns_providers.base import ProviderError
-from keys.rotation import Problem
+from ground.words import Words
 from keys.store import KeyStoreError
 
-Outcome = Problem | None  # None: done
-
-
-def problem(message_id: str, **values: str) -> Problem:
-    """Return why a step could not be done."""
-    return Problem(message_id, tuple(values.items()))
+Outcome = Words | None  # why a step could not be done; None: done
 
 
 def tried(work: Callable[[], Outcome]) -> Outcome:
@@ -21,4 +16,4 @@ def tried(work: Callable[[], Outcome]) -> Outcome:
     try:
         return work()
     except (ProviderError, KeyStoreError) as error:
-        return problem(error.message_id, **error.values)
+        return error.words

@@ -23,7 +23,7 @@ from dns_providers.publishing import propagation
 from dns_providers.publishing.propagation import Expected, Network, Verdict
 from dns_providers.rrset import key
 from ground.private_files import write_private
-from ground.words import error_text, text
+from ground.words import text
 from keys.store import About, KeyStoreError
 from postmaster import dkim
 from postmaster.desired import zone_for
@@ -50,7 +50,7 @@ def reveal(
         about = _retired(domain, request.selector or "")
         reason = _too_early(about, domain, server, site)
     except (KeyStoreError, ProviderError) as error:
-        yield from flow.fail(error_text(error))
+        yield from flow.fail(str(error))
         return
     if reason:
         yield from flow.fail(reason)
@@ -73,7 +73,7 @@ def _retired(domain: str, selector: str) -> About:
         kept = Path(store.file(domain, about.name)).exists()
         if selector in (about.name, about.selector) and about.retired and kept:
             return about
-    raise KeyStoreError("rotation.reveal_unknown", "no such key", domain=domain, selector=selector)
+    raise KeyStoreError("rotation.reveal_unknown", domain=domain, selector=selector)
 
 
 def _too_early(about: About, domain: str, server: MailServer, site: Site) -> str | None:

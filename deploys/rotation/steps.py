@@ -15,6 +15,7 @@ from deploys.rotation.on_host import OnHost
 from deploys.rotation.outcome import Outcome
 from deploys.rotation.request import Request, domains_with_keys
 from deploys.rotation.run import Run, this_run
+from deploys.rotation.wording import STEP
 from deploys.run.prepare import BadInput
 from deploys.run.site import zone_of
 from deploys.verification.steps import checked
@@ -103,7 +104,7 @@ def _all_at_once() -> bool:
 
 
 def _name(steps: tuple[Step, ...]) -> str:
-    names = ", ".join(text(f"rotation.step.{step.value}") for step in steps)
+    names = ", ".join(text(STEP[step]) for step in steps)
     return text("rotation.name.steps", steps=names)
 
 
@@ -187,7 +188,7 @@ def _zone_effect(
     rotation: Rotation,
     tell: Tell,
 ) -> Outcome:
-    there = InDns(site, zone, tell, Reporter(host, text, time.monotonic))
+    there = InDns(site, zone, tell, Reporter(host, time.monotonic))
     step = rotation.step
     if step is Step.RETIRE:
         server = next(each for each in site.servers if rotation.domain in domains_with_keys(each))

@@ -6,21 +6,24 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ground.words import text
-from keys.rotation import Problem, Rotation, forecast
+from ground.words import Words, family, text
+from keys.rotation import STEPS, Rotation, Strategy, forecast
 from keys.store import About
 from postmaster.outbound import SigningKey
 
+STEP = family("rotation.step", STEPS)
+_PLAN = family("rotation.plan", Strategy)
+_EMERGENCY = family("rotation.emergency", Strategy)
 _SPREAD = 60.0  # seconds that servers usually take to follow each other
 
 
 def announcement(rotation: Rotation) -> tuple[str, ...]:
     """Return what a rotation will do, how long it takes, and what can fail."""
     expected = forecast(rotation.strategy, rotation.rules, _SPREAD, emergency=rotation.emergency)
-    kind = "emergency" if rotation.emergency else "plan"
+    ids = _EMERGENCY if rotation.emergency else _PLAN
     lines = [
         text(
-            f"rotation.{kind}.{rotation.strategy.value}",
+            ids[rotation.strategy],
             domain=rotation.domain,
             old=rotation.old.name,
             new=rotation.new.name,
@@ -41,8 +44,8 @@ def announcement(rotation: Rotation) -> tuple[str, ...]:
 
 def where(rotation: Rotation) -> tuple[str, ...]:
     """Return where a rotation is, and what it waits for until when."""
-    way = "back" if rotation.going_back else "on"
-    lines = [text(f"rotation.where.{way}", **_values(rotation))]
+    way = "rotation.where.back" if rotation.going_back else "rotation.where.on"
+    lines = [text(way, **_values(rotation))]
     if rotation.deadline is not None:
         lines.append(text("rotation.waits", until=moment(rotation.deadline)))
     if rotation.paused:
@@ -57,15 +60,14 @@ def done(rotation: Rotation) -> str:
     return text("rotation.done", **_values(rotation))
 
 
-def problem(rotation: Rotation, why: Problem) -> str:
+def problem(rotation: Rotation, why: Words) -> str:
     """Return why a step could not be done."""
-    reason = text(why.message_id, **dict(why.values))
-    return text("rotation.problem", reason=reason, **_values(rotation))
+    return text("rotation.problem", reason=why, **_values(rotation))
 
 
-def waiting(rotation: Rotation, until: float) -> dict[str, str]:
-    """Return the values of the text that tells a wait."""
-    return {**_values(rotation), "until": moment(until)}
+def waiting(rotation: Rotation, until: float) -> Words:
+    """Return that a rotation waits."""
+    return Words.of("rotation.waiting", until=moment(until), **_values(rotation))
 
 
 def key_line(signing: SigningKey, about: About | None, most: int) -> str:
@@ -86,9 +88,8 @@ def key_line(signing: SigningKey, about: About | None, most: int) -> str:
 
 def past(record: Mapping[str, Any]) -> str:
     """Return a line for a rotation that has ended."""
-    kind = "aborted" if record["aborted"] else "ended"
     return text(
-        f"rotation.past.{kind}",
+        "rotation.past.aborted" if record["aborted"] else "rotation.past.ended",
         started=moment(record["started"]),
         ended=moment(record["ended"]),
         old=record["old"]["name"],
@@ -116,7 +117,7 @@ def span(seconds: float) -> str:
 def _values(rotation: Rotation) -> dict[str, str]:
     return {
         "domain": rotation.domain,
-        "step": text(f"rotation.step.{rotation.step.value}"),
+        "step": text(STEP[rotation.step]),
         "old": rotation.old.name,
         "new": rotation.new.name,
     }

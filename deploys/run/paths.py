@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ground.errors import Told
 from ground.private_files import lock_file, private_folder, try_lock
 from keys.store import KeyStore
 
@@ -36,13 +37,8 @@ def file_name(host: str) -> str:
     return host.replace("/", "_")
 
 
-class Busy(Exception):
+class Busy(Told):
     """Another run holds the lock."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"another run is at work here (lock {path}); wait until it has ended")
-        self.message_id = "flow.busy"
-        self.values = {"path": str(path)}
 
 
 @contextmanager
@@ -51,5 +47,5 @@ def locked(name: str) -> Iterator[None]:
     path = private_folder(state_dir()) / f"{name}.lock"
     with lock_file(path) as stream:
         if not try_lock(stream):
-            raise Busy(path)
+            raise Busy("flow.busy", path=path)
         yield

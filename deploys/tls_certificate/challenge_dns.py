@@ -13,7 +13,6 @@ from dns_providers.publishing.propagation import Expected, Network
 from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, RRKey, key
 from ground.errors import DeployError
-from ground.words import error_text
 from postmaster.desired import zone_for
 from postmaster.settings import MailServer, Site
 
@@ -44,14 +43,14 @@ def challenges(
             for zone, values in by_zone.items():
                 _publish(site, server, zone, values)
         except ProviderError as error:
-            raise AcmeError("tls.acme.dns", reason=error_text(error)) from None
+            raise AcmeError("tls.acme.dns", reason=str(error)) from None
         yield
     finally:
         for zone in by_zone:
             try:
                 remove_left_over(site, zone)
             except ProviderError as error:
-                say(error_text(error))
+                say(str(error))
 
 
 def remove_left_over(site: Site, zone: str) -> bool:

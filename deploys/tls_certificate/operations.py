@@ -21,7 +21,7 @@ from deploys.tls_certificate import challenge_dns
 from deploys.tls_certificate.challenge_dns import AcmeError
 from deploys.tls_certificate.renewal import Pair, due, problems
 from dns_providers.base import ProviderError
-from ground.words import error_text, say, text
+from ground.words import Words, text
 from postmaster.settings import MailServer, Site
 from probes.world.tls import Certificate, describe
 
@@ -100,7 +100,7 @@ def _read_files(server: MailServer) -> tuple[Pair | None, list[str]]:
         return None, reasons
     pair = Pair(contents[0], contents[1])
     found = problems(pair, server.certificate_names, datetime.now(UTC))
-    return pair, reasons + [say(problem) for problem in found]
+    return pair, reasons + list(map(str, found))
 
 
 def _install(state: State, host: Host, pair: Pair) -> bool:
@@ -132,7 +132,7 @@ def by_acme_dns(server: MailServer, site: Site) -> Commands:
             yield from _clean_up(server, site)
         host.noop(text("tls.valid"))
         return
-    _show(server, say(reason))
+    _show(server, reason)
     yield FunctionCommand(_order_by_dns, (server, site), {})
 
 
@@ -142,10 +142,10 @@ def _clean_up(server: MailServer, site: Site) -> Commands:
         try:
             challenge_dns.remove_left_over(site, zone)
         except ProviderError as error:
-            yield FunctionCommand(flow.refuse, (error_text(error),), {})
+            yield FunctionCommand(flow.refuse, (str(error),), {})
 
 
-def _show(server: MailServer, reason: str) -> None:
+def _show(server: MailServer, reason: Words) -> None:
     names = ", ".join(server.certificate_names)
     host.log_styled(f"  ~ {names} ({reason})", fg="green")
 
@@ -161,7 +161,7 @@ def _order_by_dns(state: State, host: Host, server: MailServer, site: Site) -> b
     try:
         pair = acme_dns.order(server.tls, server.certificate_names, account, published)
     except AcmeError as error:
-        return flow.refuse(state, host, error_text(error))
+        return flow.refuse(state, host, str(error))
     return _install(state, host, pair)
 
 
@@ -175,7 +175,7 @@ def by_acme_http(server: MailServer) -> Commands:
     if reason is None:
         host.noop(text("tls.valid"))
         return
-    _show(server, say(reason))
+    _show(server, reason)
     yield FunctionCommand(_order_by_http, (server,), {})
 
 

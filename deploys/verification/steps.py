@@ -31,7 +31,7 @@ from dns_providers.publishing.propagation import Expected, Network, ServerState,
 from dns_providers.publishing.wording import state_line
 from dns_providers.rrset import name_text
 from ground.private_files import write_private
-from ground.words import error_text, text
+from ground.words import text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
 from postmaster import dkim
@@ -171,7 +171,7 @@ def _zone_view(zone: str, server: MailServer, site: Site) -> ZoneView:
         claims = desired(site, zone, key_records).claims
         delegation = propagation.delegation(zone, network)
     except (ProviderError, KeyStoreError) as error:
-        return ZoneView(zone, problem=error_text(error))
+        return ZoneView(zone, problem=str(error))
     expected = expectations(claims, entries)
     states = propagation.survey(expected, delegation, network)
     records = [_record_view(item, states) for item in expected]
@@ -212,7 +212,7 @@ def _record_view(item: Expected, states: Iterable[ServerState]) -> RecordView:
     mine = [each for each in states if each.key == item.key]
     failures, silent = propagation.judge(mine)
     right = sum(each.verdict is Verdict.OK for each in mine)
-    wrong, mute = (tuple(state_line(each, text) for each in some) for some in (failures, silent))
+    wrong, mute = (tuple(state_line(each) for each in some) for some in (failures, silent))
     return RecordView(item.key, right, wrong, mute)
 
 

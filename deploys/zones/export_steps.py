@@ -15,7 +15,7 @@ from deploys.zones.export_text import ZoneExport, export_text
 from deploys.zones.key_records import key_records
 from deploys.zones.request import ExportRequest
 from dns_providers.by_hand.panels import PANELS
-from ground.words import error_text, text
+from ground.words import text
 from keys.store import KeyStoreError
 from postmaster.desired import desired
 from postmaster.settings import Site, ZoneSettings
@@ -36,7 +36,7 @@ def export(site: Site, asked: ExportRequest, dry: bool) -> Generator[FunctionCom
     try:
         every = [_zone_export(site, zone, asked.panel) for _, zone in zones]
     except KeyStoreError as error:
-        yield from flow.fail(error_text(error))
+        yield from flow.fail(str(error))
         return
     try:
         _write(export_text(every, asked.form), asked.output)

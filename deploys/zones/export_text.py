@@ -65,7 +65,7 @@ def _table(zone: ZoneExport) -> tuple[str, ...]:
     rows = [row for _, row in _rows(zone)]
     return (
         text("export.title", zone=zone.zone, panel=zone.panel.name),
-        *record_table(rows, owner_name(zone.zone), zone.panel, text),
+        *record_table(rows, owner_name(zone.zone), zone.panel),
         *_notes(zone),
     )
 
@@ -74,21 +74,22 @@ def _notes(zone: ZoneExport) -> tuple[str, ...]:
     """What to know of single records: those that must be merged, come last, or are not made yet."""
     found = []
     for claim in sorted(zone.wanted.claims, key=lambda each: (_is_mx(each), each.key)):
-        kind = _note_of(claim)
-        if kind:
-            found.append(text(f"export.note.{kind}", key=str(claim.key)))
+        note = _note_of(claim)
+        if note:
+            found.append(text(note, key=claim.key))
     missing = (text("export.no_key", owner=each.owner) for each in zone.wanted.missing_keys)
     return (*dict.fromkeys(found), *missing)
 
 
-def _note_of(claim: Claim) -> str:
+def _note_of(claim: Claim) -> str | None:
+    """Message id of what to know of a claim's record."""
     if claim.singleton is not None:
-        return "spf"
+        return "export.note.spf"
     if claim.only_if_free:
-        return "if_free"
+        return "export.note.if_free"
     if claim.key.rtype == "CAA":
-        return "beside_others"
-    return "last" if _is_mx(claim) else ""
+        return "export.note.beside_others"
+    return "export.note.last" if _is_mx(claim) else None
 
 
 def _master_file(zone: ZoneExport) -> str:
@@ -104,7 +105,7 @@ def _record(zone: ZoneExport) -> dict[str, Any]:
         "panel": zone.panel.name,
         "records": [_rrset_record(rrset, zone) for rrset in zone.rrsets],
         "missing_keys": [each.owner for each in zone.wanted.missing_keys],
-        "notes": [*hints(apex, zone.panel, text), *_notes(zone)],
+        "notes": [*hints(apex, zone.panel), *_notes(zone)],
     }
 
 
@@ -127,5 +128,5 @@ def _row_record(row: Row) -> dict[str, Any]:
         "priority": row.priority,
         "ttl": row.ttl,
         "fields": dict(row.fields),
-        "notes": [text(note.message_id, **dict(note.values)) for note in row.notes],
+        "notes": list(map(str, row.notes)),
     }

@@ -24,5 +24,4 @@ def dkim_keys(server: MailServer) -> None:
             source=taken_in,
             remember=mode.fixed_selector is None,
             bits=server.rotation.bits,
-            say=text,
         )

@@ -33,8 +33,8 @@ def policy(
     """
     if state.is_executing:
         made = policy_of(site, zone, read_only=read_only)
-        if made is None:
-            host.log(text(f"policy.{zone.provider}", zone=zone.name))
+        if isinstance(made, str):
+            host.log(made)
         else:
             sys.stdout.write(json.dumps(made, indent=2) + "\n")
             sys.stdout.flush()
@@ -42,10 +42,12 @@ def policy(
     yield from ()
 
 
-def policy_of(site: Site, zone: ZoneSettings, *, read_only: bool) -> dict[str, Any] | None:
-    """Return a zone's policy, None for a provider that has no such thing."""
+def policy_of(site: Site, zone: ZoneSettings, *, read_only: bool) -> dict[str, Any] | str:
+    """Return a zone's policy, or a text for a provider that has no such thing."""
     make = spec_of(zone.provider).policy
-    return make(_rights(site, zone, read_only)) if make else None
+    if isinstance(make, str):
+        return text(make, zone=zone.name)
+    return make(_rights(site, zone, read_only))
 
 
 def _rights(site: Site, zone: ZoneSettings, read_only: bool) -> Rights:

@@ -47,7 +47,7 @@ class DnsRequest(Request):
         try:
             owner = read_backup(Path(self.backup))[0]
         except LedgerError as error:
-            yield Words.of(error.message_id, **error.values)
+            yield error.words
             return
         if owner not in {each.name for each in site.zones}:
             yield Words.of("dns.backup.no_zone", path=self.backup, zone=owner)

@@ -38,7 +38,6 @@ def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
         delegation=lambda: _delegation(site, zone),
-        say=text,
     )
 
 
@@ -53,7 +52,6 @@ def publish_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
         delegation=lambda: _delegation(site, zone),
-        say=text,
     )
 
 
@@ -69,7 +67,6 @@ def wait_until_visible(
         timeout=patience(site, zone),
         zone=zone.name,
         published=published,
-        say=text,
     )
 
 
@@ -82,7 +79,6 @@ def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
         provider=lambda: open_zone(zone),
         all_claims=lambda: _wanted(site, zone).claims,
         ledger=ledger_of(zone.name),
-        say=text,
         group=_KEYS,
         keep=days * 86400,
         # The signer uses a key from the moment that it is proven.
@@ -101,7 +97,6 @@ def adopt(site: Site, zone: ZoneSettings) -> OperationMeta:
         provider=lambda: open_zone(zone),
         claims=lambda: _wanted(site, zone).claims,
         ledger=ledger_of(zone.name),
-        say=text,
     )
 
 
@@ -113,7 +108,6 @@ def remove(zone: ZoneSettings) -> OperationMeta:
         ledger=ledger_of(zone.name),
         unmerge=lambda entry: spf.unmerge(entry.terms, entry.whole),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
-        say=text,
     )
 
 
@@ -126,7 +120,6 @@ def undo(zone: ZoneSettings, backup: str) -> OperationMeta | None:
         provider=lambda: open_zone(zone),
         backup=backup,
         ledger=ledger_of(zone.name),
-        say=text,
     )
 
 

@@ -61,6 +61,7 @@ from dns_providers.spec import (
     secret_options,
 )
 from dns_providers.text import unicode_name, value_from_text
+from ground.words import text
 
 ENDPOINT = "alidns.aliyuncs.com"
 _PAGE = 500  # records, the API's most
@@ -208,7 +209,7 @@ class AliDnsProvider:
         info = self._call(action, domain_name=name, need_detail_attributes="true")
         with self._told(action):
             if _a_labels(info.puny_code or info.domain_name) != self.zone:
-                raise self._no_zone(f"it shows {info.domain_name}")
+                raise self._no_zone(text("dns.junk.other_zone", zone=info.domain_name))
             floor = int(info.min_ttl or _MIN_TTL.get(info.version_code, _FREE_TTL))
             return _Zone(info.domain_name, tuple(info.dns_servers.dns_server), floor)
 
@@ -225,7 +226,7 @@ class AliDnsProvider:
                 if len(found) >= total:
                     return list(found.values())
                 if len(found) == known:
-                    raise ValueError(f"it shows {known} of {total} records")
+                    raise http_errors.Senseless("dns.junk.count", found=known, total=total)
             page += 1
 
     def _rrsets(self) -> dict[RRKey, RRset]:
@@ -283,7 +284,7 @@ class AliDnsProvider:
             return self._no_answer(str(cause))
         if isinstance(cause, RuntimeError):
             # The SDK's own, for what is no JSON; its text is the whole answer.
-            return http_errors.junk(self.endpoint, ValueError("no JSON"))
+            return http_errors.junk(self.endpoint, http_errors.Senseless("dns.junk.json"))
         junk = (ValueError, KeyError, TypeError, AttributeError, dns.exception.DNSException)
         return http_errors.junk(self.endpoint, cause) if isinstance(cause, junk) else error
 
@@ -302,25 +303,21 @@ class AliDnsProvider:
         if code.startswith(_THROTTLED) or status == 429:
             return http_errors.too_many(self.endpoint, reason)
         if code.startswith(_BAD_KEY) or status == 401:
-            english = f"Alibaba Cloud refuses the access key ({reason})"
-            return AuthError("dns.error.alidns_key", english, reason=reason)
+            return AuthError("dns.error.alidns_key", reason=reason)
         if code in _NO_RIGHT or status == 403:
-            english = "the access key may not do {action} on {zone} ({reason})".format(**values)
-            return AuthError("dns.error.alidns_rights", english, **values)
+            return AuthError("dns.error.alidns_rights", **values)
         if code.startswith(_NO_ZONE):
             return self._no_zone(reason)
         if code in _OVERTAKEN:
             # Somebody was faster, or our own answer was lost: reading again tells.
-            english = f"a record of {zone} is not what it was ({reason})"
-            return Stale("dns.error.stale", english, keys=f"{zone} ({reason})")
+            return Stale("dns.error.stale", keys=f"{zone} ({reason})")
         if code in _FAILED:
             return http_errors.failed(self.endpoint, status, reason)
         return http_errors.by_status(self.endpoint, zone, status, reason)
 
     def _no_zone(self, reason: str) -> ZoneNotFound:
         zone = name_text(self.zone)
-        english = f"AliDNS shows no zone {zone} to this access key ({reason})"
-        return ZoneNotFound("dns.error.alidns_zone", english, zone=zone, reason=reason)
+        return ZoneNotFound("dns.error.alidns_zone", zone=zone, reason=reason)
 
 
 def _ascii(name: str) -> str:

@@ -178,16 +178,13 @@ class CloudflareProvider:
         mine = [each for each in found if _a_labels(each.name) == self.zone]
         values = {"zone": name_text(self.zone), "count": str(len(mine))}
         if not mine:
-            english = "Cloudflare shows no zone {zone} to this token".format(**values)
-            raise ZoneNotFound("dns.error.cloudflare_zone", english, **values)
+            raise ZoneNotFound("dns.error.cloudflare_zone", **values)
         live = [each for each in mine if each.status == "active"]
         if not live:
             values["servers"] = ", ".join(mine[0].name_servers)
-            english = "{zone} is not live at Cloudflare; its name servers: {servers}"
-            raise ZoneNotFound("dns.error.cloudflare_pending", english.format(**values), **values)
+            raise ZoneNotFound("dns.error.cloudflare_pending", **values)
         if len(live) > 1:
-            english = "Cloudflare has {count} zones {zone}: set cloudflare_zone_id".format(**values)
-            raise ZoneNotFound("dns.error.cloudflare_several", english, **values)
+            raise ZoneNotFound("dns.error.cloudflare_several", **values)
         # A zone may be delegated to Cloudflare's servers under names of its own, or to both.
         servers = (*live[0].name_servers, *(live[0].vanity_name_servers or ()))
         return _Zone(live[0].id, servers)
@@ -220,7 +217,7 @@ class CloudflareProvider:
 def _given(result: T | None) -> T:
     """A result that an answer without an error has; the SDK lets it be missing."""
     if result is None:
-        raise ValueError("no result")
+        raise http_errors.Senseless("dns.junk.empty")
     return result
 
 
@@ -259,17 +256,14 @@ def _refusal(error: cloudflare.APIStatusError, zone: str) -> ProviderError:
     values = {"zone": zone, "reason": "; ".join(said) or str(error.status_code)}
     if error.status_code == 429 or codes & _THROTTLED:
         values["seconds"] = error.response.headers.get("retry-after", _BLOCKED)
-        english = "Cloudflare blocks this user for {seconds} s: too many requests"
-        return RateLimited("dns.error.cloudflare_rate", english.format(**values), **values)
+        return RateLimited("dns.error.cloudflare_rate", **values)
     if codes & _EXISTS:
         # Somebody was faster, or our own answer was lost: reading again tells.
-        return Stale("dns.error.stale", "a record exists already", keys=values["reason"])
+        return Stale("dns.error.stale", keys=values["reason"])
     if error.status_code in (401, 403) or codes & _NO_RIGHT:
-        english = "Cloudflare refuses the token for {zone} ({reason})".format(**values)
-        return AuthError("dns.error.cloudflare_token", english, **values)
+        return AuthError("dns.error.cloudflare_token", **values)
     if error.status_code == 404 or codes & _NO_ZONE:
-        english = "Cloudflare shows no zone {zone} to this token ({reason})".format(**values)
-        return ZoneNotFound("dns.error.cloudflare_zone", english, **values)
+        return ZoneNotFound("dns.error.cloudflare_zone", **values)
     return http_errors.by_status(_API, zone, error.status_code, values["reason"])
 
 
@@ -372,4 +366,5 @@ SPEC = ProviderSpec(
     (Option("cloudflare_zone_id"), *secret_options("cloudflare_token")),
     _open,
     one_of=(one_secret("cloudflare_token"),),
+    policy="policy.cloudflare",
 )

@@ -55,6 +55,7 @@ from dns_providers.spec import (
     secret_options,
 )
 from dns_providers.text import txt_octets, unicode_name, value_from_text, value_text
+from ground.words import text
 
 if TYPE_CHECKING:
     from tencentcloud.common.exception import TencentCloudSDKException
@@ -180,7 +181,7 @@ class DnsPodProvider:
             try:
                 return self._described(name)
             except ZoneNotFound as error:
-                if error.message_id != "dns.error.dnspod_zone":
+                if error.words.id != "dns.error.dnspod_zone":
                     raise
         return self._described(names[-1])
 
@@ -189,7 +190,9 @@ class DnsPodProvider:
         with self._told("DescribeDomain", ""):
             info = answer["DomainInfo"]
             if _a_labels(info.get("Punycode") or info["Domain"]) != self.zone:
-                raise _no_zone(name_text(self.zone), f"it gives {info.get('Domain')}")
+                raise _no_zone(
+                    name_text(self.zone), text("dns.junk.other_zone", zone=info.get("Domain"))
+                )
             servers = tuple(map(str, info.get("DnspodNsList") or ()))
             self._check_live(info, servers)
             return _Zone(name, int(info["DomainId"]), str(info["Grade"]), servers)
@@ -197,13 +200,11 @@ class DnsPodProvider:
     def _check_live(self, info: dict[str, Any], servers: Sequence[str]) -> None:
         values = {"zone": name_text(self.zone), "status": str(info["Status"]).lower()}
         if values["status"] != "enable":
-            english = "{zone} is not enabled at DNSPod (status {status})".format(**values)
-            raise ZoneNotFound("dns.error.dnspod_status", english, **values)
+            raise ZoneNotFound("dns.error.dnspod_status", **values)
         states = (info.get("DnsStatus"), info.get("DNSStatus"))
         if any(str(state or "").lower() == "dnserror" for state in states):
             values["servers"] = ", ".join(servers)
-            english = "{zone} is not delegated to DNSPod; its name servers: {servers}"
-            raise ZoneNotFound("dns.error.dnspod_pending", english.format(**values), **values)
+            raise ZoneNotFound("dns.error.dnspod_pending", **values)
 
     def _plan_ttl(self) -> int:
         """The lowest TTL of the zone's plan; what every plan takes where that is not said."""
@@ -228,7 +229,7 @@ class DnsPodProvider:
                 if len(found) >= total:
                     return found
                 if not rows:
-                    raise ValueError(f"{len(found)} records instead of {total}")
+                    raise http_errors.Senseless("dns.junk.count", found=len(found), total=total)
 
     def _page(self, zone: _Zone, offset: int) -> tuple[list[dict[str, Any]], int]:
         where: dict[str, Any] = {"Domain": zone.name, "DomainId": zone.id, "ErrorOnEmpty": "no"}
@@ -351,20 +352,18 @@ def _refusal(
     kind = code.partition(".")[0]
     if code in _NO_RIGHT or kind == "UnauthorizedOperation":
         values = {"zone": zone, "action": f"dnspod:{action}", "reason": reason}
-        english = "the Tencent Cloud key lacks {action} for {zone} ({reason})".format(**values)
-        return AuthError("dns.error.dnspod_rights", english, **values)
+        return AuthError("dns.error.dnspod_rights", **values)
     if code in _BAD_KEY or kind == "AuthFailure":
-        english = f"Tencent Cloud refuses the key for {zone} ({reason})"
-        return AuthError("dns.error.dnspod_key", english, zone=zone, reason=reason)
+        return AuthError("dns.error.dnspod_key", zone=zone, reason=reason)
     if code in _THROTTLED or kind == "RequestLimitExceeded":
         return http_errors.too_many(api, reason)
     if code in _NO_ZONE:
         return _no_zone(zone, reason)
     if code in _STALE:
         keys = about or reason
-        return Stale("dns.error.stale", f"{keys}: changed since it was read ({reason})", keys=keys)
+        return Stale("dns.error.stale", keys=keys)
     if code == "ResourceNotFound.NoDataOfRecord":
-        return _NoRecords("dns.error.http_rejected", reason, url=api, zone=zone, reason=reason)
+        return _NoRecords("dns.error.http_rejected", url=api, zone=zone, reason=reason)
     if code in _FAILED or kind == "InternalError":
         return http_errors.failed(api, 200, reason)
     # The SDK's own codes: no connection, and a status other than 200 (which it does not tell).
@@ -379,8 +378,7 @@ def _text_of(message: object) -> str:
 
 
 def _no_zone(zone: str, reason: str) -> ZoneNotFound:
-    english = f"DNSPod shows no zone {zone} to this key ({reason})"
-    return ZoneNotFound("dns.error.dnspod_zone", english, zone=zone, reason=reason)
+    return ZoneNotFound("dns.error.dnspod_zone", zone=zone, reason=reason)
 
 
 # -- names -------------------------------------------------------------------------------------
@@ -491,4 +489,5 @@ SPEC = ProviderSpec(
     ),
     _open,
     one_of=(one_secret("dnspod_secret_key"),),
+    policy="policy.dnspod",
 )

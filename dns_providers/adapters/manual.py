@@ -28,7 +28,7 @@ from dns_providers.base import (
     Unreachable,
     refuse_stale,
 )
-from dns_providers.by_hand.mistakes import Mistake, Seen, carried_out, doubled_name, mistakes
+from dns_providers.by_hand.mistakes import Seen, carried_out, doubled_name, mistakes
 from dns_providers.by_hand.panels import PANELS, Panel, host_part, panel_tasks
 from dns_providers.publishing import propagation
 from dns_providers.publishing.authoritative import Reply, Silent, ask_all
@@ -45,6 +45,7 @@ from dns_providers.rrset import (
     wildcard_beside,
 )
 from dns_providers.spec import Environ, Option, Options, ProviderSpec, addresses
+from ground.words import Words
 
 TIMEOUT = 900.0
 _POLL = 5.0
@@ -120,13 +121,13 @@ class ManualProvider:
         if self.todo:
             self._tell_task(tell)
             _Wait(self, tell).run()
-            tell("dns.manual.done", {})
+            tell(Words.of("dns.manual.done"))
         self.todo = ()
 
     def settle(self) -> None:
         """Nothing to do: what is shown is served."""
 
-    def look(self) -> tuple[tuple[Change, tuple[Mistake, ...]], ...]:
+    def look(self) -> tuple[tuple[Change, tuple[Words, ...]], ...]:
         """Return what is left to do, and what is wrong with it so far. Raises ProviderError."""
         keys = [key for change in self.todo for key in self._keys(change)]
         shown = self._everyone(lambda address: self._ask(address, keys))
@@ -136,13 +137,14 @@ class ManualProvider:
     # -- what is to be done ------------------------------------------------------------------
 
     def _tell_task(self, tell: Tell) -> None:
-        values = {
-            "zone": name_text(self.zone),
-            "count": str(len(panel_tasks(self.todo, self.zone, self.panel))),
-            "panel": self.panel.name,
-            "minutes": f"{self.timeout / 60:.0f}",
-        }
-        tell("dns.manual.enter", values)
+        words = Words.of(
+            "dns.manual.enter",
+            zone=name_text(self.zone),
+            count=len(panel_tasks(self.todo, self.zone, self.panel)),
+            panel=self.panel.name,
+            minutes=f"{self.timeout / 60:.0f}",
+        )
+        tell(words)
 
     def _keys(self, change: Change) -> tuple[RRKey, ...]:
         """Where to look for a change: its place, an alias there, both for wildcards above."""
@@ -157,16 +159,16 @@ class ManualProvider:
         name = doubled_name(change.key.owner, self.zone) if change.after else None
         return RRKey(name, change.key.rtype) if name else None
 
-    def _state(self, change: Change, shown: Mapping[str, Answers]) -> tuple[Mistake, ...] | None:
+    def _state(self, change: Change, shown: Mapping[str, Answers]) -> tuple[Words, ...] | None:
         """None for a change that every server shows, else what is wrong with it."""
         views = [self._seen(change, answers) for answers in shown.values()]
         wrong = [view for view in views if not carried_out(change, view.live)]
         if not wrong:
             return None
         if len(wrong) < len(views):
-            counts = {"right": str(len(views) - len(wrong)), "total": str(len(views))}
-            values = {"key": str(change.key), **counts}
-            return (Mistake("dns.mistake.some_servers", tuple(values.items())),)
+            right, total = len(views) - len(wrong), len(views)
+            values = {"key": change.key, "right": right, "total": total}
+            return (Words.of("dns.mistake.some_servers", **values),)
         host = host_part(change.key.owner, self.zone, self.panel)
         return mistakes(change, wrong[0], self.zone, host)
 
@@ -226,9 +228,7 @@ class ManualProvider:
                 f"{name} {address}: {reply}"
                 for (name, address), reply in zip(places, replies, strict=True)
             )
-            english = f"{name_text(self.zone)}: none of its name servers answers ({reasons})"
-            values = {"zone": name_text(self.zone), "servers": reasons}
-            raise Unreachable("dns.error.no_answers", english, **values)
+            raise Unreachable("dns.error.no_answers", zone=name_text(self.zone), servers=reasons)
         return shown
 
     def _disagreement(self, key: RRKey, shown: Mapping[str, Answers]) -> Disagreement:
@@ -237,9 +237,7 @@ class ManualProvider:
             for where, all_of in shown.items()
         )
         zone = name_text(self.zone)
-        english = f"{zone}: its name servers do not agree on {key}: {answers}"
-        values = {"zone": zone, "key": str(key), "answers": answers}
-        return Disagreement("dns.error.disagree", english, **values)
+        return Disagreement("dns.error.disagree", zone=zone, key=key, answers=answers)
 
 
 class _Wait:
@@ -251,7 +249,7 @@ class _Wait:
         self._deadline = self._clock() + provider.timeout
         self._reported = self._clock()
         self._open = frozenset(change.key for change in provider.todo)
-        self._told: set[Mistake] = set()
+        self._told: set[Words] = set()
 
     def run(self) -> None:
         """Return once all is there. Raises ProviderError at the deadline."""
@@ -271,14 +269,14 @@ class _Wait:
             remaining = self._deadline - self._clock()
             self._provider.network.sleep(min(self._provider.poll, remaining))
 
-    def _tell_news(self, left: Iterable[tuple[Change, tuple[Mistake, ...]]]) -> None:
+    def _tell_news(self, left: Iterable[tuple[Change, tuple[Words, ...]]]) -> None:
         states = dict((change.key, wrong) for change, wrong in left)
         for key in sorted(self._open - states.keys()):
-            self._tell("dns.manual.seen", {"key": str(key)})
+            self._tell(Words.of("dns.manual.seen", key=key))
         self._open = frozenset(states)
         current = {mistake for wrong in states.values() for mistake in wrong}
         for mistake in (m for wrong in states.values() for m in wrong if m not in self._told):
-            self._tell(mistake.message_id, dict(mistake.values))
+            self._tell(mistake)
         self._told = current  # what comes back is told again
 
     def _tell_time(self) -> None:
@@ -286,27 +284,24 @@ class _Wait:
             return
         self._reported = self._clock()
         left = int(self._deadline - self._clock())
-        values = {
-            "count": str(len(self._open)),
-            "total": str(len(self._provider.todo)),
-            "keys": ", ".join(map(str, sorted(self._open))),
-            "left": f"{left // 60}:{left % 60:02d}",
-        }
-        self._tell("dns.manual.waiting", values)
+        words = Words.of(
+            "dns.manual.waiting",
+            count=len(self._open),
+            total=len(self._provider.todo),
+            keys=", ".join(map(str, sorted(self._open))),
+            left=f"{left // 60}:{left % 60:02d}",
+        )
+        self._tell(words)
 
-    def _over(self, left: Iterable[tuple[Change, tuple[Mistake, ...]]]) -> NotEntered:
+    def _over(self, left: Iterable[tuple[Change, tuple[Words, ...]]]) -> NotEntered:
         """The error of a wait whose time is over; what is wrong is told once more before it."""
         every = tuple(left)
         for _, wrong in every:
             for mistake in wrong:
-                self._tell(mistake.message_id, dict(mistake.values))
+                self._tell(mistake)
         zone = name_text(self._provider.zone)
         keys = ", ".join(str(change.key) for change, _ in every)
-        english = (
-            f"{zone}: not there yet: {keys}. Enter them and run again; what is entered "
-            "meanwhile is recognised."
-        )
-        return NotEntered("dns.error.not_entered", english, zone=zone, keys=keys)
+        return NotEntered("dns.error.not_entered", zone=zone, keys=keys)
 
 
 def _merged(shown: Mapping[str, Answers]) -> tuple[tuple[RRset, ...], tuple[RRKey, ...]]:
@@ -351,8 +346,7 @@ def _system_resolvers(zone: str) -> tuple[str, ...]:
     try:
         return tuple(map(str, dns.resolver.Resolver().nameservers))
     except dns.resolver.NoResolverConfiguration:
-        english = f"{zone}: this machine has no resolver configured; set manual_resolvers"
-        raise ProviderError("dns.error.no_resolvers", english, zone=zone) from None
+        raise ProviderError("dns.error.no_resolvers", zone=zone) from None
 
 
 SPEC = ProviderSpec(
@@ -361,4 +355,5 @@ SPEC = ProviderSpec(
         Option("manual_resolvers", "addresses"),
     ),
     _open,
+    policy="policy.manual",
 )

@@ -28,4 +28,5 @@ SPEC = ProviderSpec(
     ),
     _open,
     problems=packages.problems,
+    policy="policy.octodns",
 )

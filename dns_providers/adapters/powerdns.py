@@ -79,7 +79,9 @@ class PowerDnsProvider:
         reply = self._call("PATCH", json={"rrsets": [_patch(change) for change in changes]})
         if reply.status_code != 204:
             # Something between us and the server answered for it, a login page for example.
-            raise http_errors.junk(self.url, ValueError(f"{reply.status_code} for a PATCH"))
+            raise http_errors.junk(
+                self.url, http_errors.Senseless("dns.junk.status", status=reply.status_code)
+            )
 
     def wait_accepted(self, tell: Tell) -> None:
         """Nothing to wait for: a write is carried out when it is answered."""
@@ -133,11 +135,9 @@ class PowerDnsProvider:
         }
         match reply.status_code:
             case 401 | 403:
-                english = "{url} refuses the API key ({status}): {reason}"
-                return AuthError("dns.error.powerdns_key", english.format(**values), **values)
+                return AuthError("dns.error.powerdns_key", **values)
             case 404:
-                english = "{url} has no zone {zone}"
-                return ZoneNotFound("dns.error.powerdns_zone", english.format(**values), **values)
+                return ZoneNotFound("dns.error.powerdns_zone", **values)
             case 429:
                 return http_errors.too_many(self.url, values["reason"])
             case 400 | 409 | 413 | 422:
@@ -196,4 +196,5 @@ SPEC = ProviderSpec(
     ),
     _open,
     one_of=(one_secret("powerdns_key"),),
+    policy="policy.powerdns",
 )

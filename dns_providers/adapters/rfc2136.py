@@ -139,7 +139,7 @@ class Rfc2136Provider:
         if rcode == dns.rcode.NOERROR:
             return
         if rcode in _STALE:
-            raise Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+            raise Stale("dns.error.stale", keys=keys)
         self._raise_rcode(rcode)
 
     def _raise_rcode(self, rcode: dns.rcode.Rcode) -> None:
@@ -152,20 +152,14 @@ class Rfc2136Provider:
         if rcode == dns.rcode.REFUSED:
             raise AuthError(
                 "dns.error.refused",
-                "{server} refused: TSIG key {key} may not do this in {zone}. Give the key the "
-                "right to update (and transfer) the zone.".format(**values),
                 **values,
             )
         if rcode in (dns.rcode.NOTAUTH, dns.rcode.NOTZONE):
             raise ZoneNotFound(
                 "dns.error.not_served",
-                "{server} does not serve {zone} as a primary for TSIG key {key} ({rcode}). Check "
-                "dns_server and the zone's name.".format(**values),
                 **values,
             )
-        raise Rejected(
-            "dns.error.rcode", "{server} answered {rcode} for {zone}.".format(**values), **values
-        )
+        raise Rejected("dns.error.rcode", **values)
 
     def _guarded(self, address: str, work: Callable[[], T]) -> T:
         """Run an exchange and translate every way it can go wrong."""
@@ -176,31 +170,28 @@ class Rfc2136Provider:
         except (ProviderError, _TransferRefused):
             raise
         except dns.tsig.PeerBadSignature:
-            raise _tsig_error("secret", key) from None
+            raise AuthError("dns.error.tsig_secret", **key) from None
         except (dns.tsig.PeerBadKey, dns.message.UnknownTSIGKey):
-            raise _tsig_error("name", key) from None
+            raise AuthError("dns.error.tsig_name", **key) from None
         except (dns.tsig.PeerBadTime, dns.tsig.BadTime):
-            raise _tsig_error("clock", key) from None
+            raise AuthError("dns.error.tsig_clock", **key) from None
         except (dns.tsig.BadSignature, dns.tsig.PeerError):
-            raise _tsig_error("reply", key) from None
+            raise AuthError("dns.error.tsig_reply", **key) from None
         except dns.exception.Timeout:
             raise Unreachable(
                 "dns.error.timeout",
-                f"{self.server} port {self.port}/TCP does not answer within {self.timeout:g} s. "
-                "Is it the right server, is it up, is the port open?",
                 seconds=f"{self.timeout:g}",
                 **where,
             ) from None
         except (OSError, EOFError) as error:
             raise Unreachable(
                 "dns.error.unreachable",
-                f"{self.server} port {self.port}/TCP cannot be reached: {_reason(error)}",
                 reason=_reason(error),
                 **where,
             ) from None
         except dns.exception.FormError as error:
             if "TSIG" in str(error):
-                raise _tsig_error("unsigned", key) from None
+                raise AuthError("dns.error.tsig_unsigned", **key) from None
             raise _junk(where, error) from None
         except dns.exception.DNSException as error:
             raise _junk(where, error) from None
@@ -211,7 +202,6 @@ class Rfc2136Provider:
         except OSError as error:
             raise Unreachable(
                 "dns.error.server_name",
-                f"the name server {self.server} cannot be found: {_reason(error)}",
                 server=self.server,
                 reason=_reason(error),
             ) from None
@@ -320,32 +310,8 @@ def _add_change(update: dns.update.UpdateMessage, change: Change) -> None:
         update.add(owner, change.after.ttl if change.after else 0, to_rdata(value, rtype))
 
 
-_TSIG_HINTS = {
-    "secret": "{server} does not accept the TSIG signature of key {key}: the secret is wrong.",
-    "name": "{server} does not know TSIG key {key} with this algorithm for {zone}: check "
-    "dns_key_name and dns_key_algorithm.",
-    "clock": "{server} refuses TSIG key {key} because of the time: this machine's clock and the "
-    "server's differ by more than 5 minutes. Set the clock.",
-    "reply": "{server} answered with a TSIG signature that does not fit key {key}.",
-    "unsigned": "{server} answered a request with TSIG key {key} unsigned: key name, secret, "
-    "algorithm or clock is wrong, or the server does not serve {zone}.",
-}
-
-
-def _tsig_error(kind: str, values: dict[str, str]) -> AuthError:
-    return AuthError(f"dns.error.tsig_{kind}", _TSIG_HINTS[kind].format(**values), **values)
-
-
 def _junk(where: dict[str, str], error: Exception) -> ProviderError:
-    reason = f"{type(error).__name__}: {error}"
-    return Unreachable(
-        "dns.error.junk",
-        "{server} port {port} gave no sensible DNS answer ({reason}).".format(
-            reason=reason, **where
-        ),
-        reason=reason,
-        **where,
-    )
+    return Unreachable("dns.error.junk", reason=f"{type(error).__name__}: {error}", **where)
 
 
 def _reason(error: BaseException) -> str:
@@ -367,7 +333,6 @@ def _open(zone: str, options: Options, environ: Environ) -> Rfc2136Provider:
         # The exception's own text may hold the secret.
         raise AuthError(
             "dns.error.secret_form",
-            f"the secret of TSIG key {key.name} is no base64",
             key=key.name,
         ) from None
     port = int(options.get("dns_port", "53"))
@@ -384,4 +349,5 @@ SPEC = ProviderSpec(
     ),
     _open,
     one_of=(one_secret("dns_key_secret"),),
+    policy="policy.rfc2136",
 )

@@ -46,6 +46,7 @@ from dns_providers.rrset import (
 )
 from dns_providers.spec import Environ, Option, Options, ProviderSpec, Rights
 from dns_providers.text import value_from_text, value_text
+from ground.words import Words
 
 if TYPE_CHECKING:
     import botocore.exceptions
@@ -134,16 +135,16 @@ class Route53Provider:
         try:
             while self._pending():
                 now = self.clock()
-                values = {"zone": zone, "seconds": f"{now - began:.0f}"}
+                seconds = f"{now - began:.0f}"
                 if now - began >= _LONGEST:
-                    tell("dns.note.route53_still_pending", values)
+                    tell(Words.of("dns.note.route53_still_pending", zone=zone, seconds=seconds))
                     return
                 if now - told >= _TELL_EVERY:
-                    tell("dns.note.route53_pending", values)
+                    tell(Words.of("dns.note.route53_pending", zone=zone, seconds=seconds))
                     told = now
                 self.sleep(_POLL)
         except ProviderError as error:
-            tell("dns.note.route53_unknown", {"zone": zone, "reason": str(error)})
+            tell(Words.of("dns.note.route53_unknown", zone=zone, reason=error))
 
     def settle(self) -> None:
         """Nothing to do: the wait for the authoritative servers sees when all serve it."""
@@ -202,15 +203,13 @@ class Route53Provider:
     def _chosen(self, ids: list[str]) -> str:
         values = {"zone": name_text(self.zone), "count": str(len(ids))}
         if not ids:
-            english = "Route 53 has no public hosted zone {zone} in this account".format(**values)
-            raise ZoneNotFound("dns.error.route53_zone", english, **values)
+            raise ZoneNotFound("dns.error.route53_zone", **values)
         if len(ids) == 1:
             return ids[0]
         live = self.live(self.zone)
         served = [each for each in ids if live and self._servers(each) == live]
         if len(served) != 1:
-            english = "Route 53 has {count} hosted zones {zone}, and none or several are live"
-            raise ZoneNotFound("dns.error.route53_several", english.format(**values), **values)
+            raise ZoneNotFound("dns.error.route53_several", **values)
         return served[0]
 
     def _servers(self, zone_id: str) -> frozenset[str]:
@@ -251,8 +250,7 @@ def _translated(error: Exception, zone: str, keys: str, timeout: float) -> Excep
     )
     reason = f"{type(error).__name__}: {error}"
     if isinstance(error, unsigned):
-        english = f"AWS credentials are missing: {reason}"
-        return AuthError("dns.error.route53_credentials", english, reason=reason)
+        return AuthError("dns.error.route53_credentials", reason=reason)
     slow = (botocore.exceptions.ReadTimeoutError, botocore.exceptions.ConnectTimeoutError)
     if isinstance(error, slow):
         return http_errors.timed_out(_API, timeout)
@@ -272,13 +270,11 @@ def _refusal(error: botocore.exceptions.ClientError, zone: str, keys: str) -> Pr
     if code in _THROTTLED or status == 429:
         return http_errors.too_many(_API, values["reason"])
     if code in _NO_RIGHT or status in (401, 403):
-        english = "AWS refuses these credentials for {zone} ({reason})".format(**values)
-        return AuthError("dns.error.route53_rights", english, **values)
+        return AuthError("dns.error.route53_rights", **values)
     if code == "NoSuchHostedZone":
-        english = "Route 53 has no hosted zone {zone} ({reason})".format(**values)
-        return ZoneNotFound("dns.error.route53_zone", english, **values)
+        return ZoneNotFound("dns.error.route53_zone", **values)
     if code == "InvalidChangeBatch" and _STALE.search(values["reason"]):
-        return Stale("dns.error.stale", f"{keys}: changed since it was read", keys=keys)
+        return Stale("dns.error.stale", keys=keys)
     return http_errors.by_status(_API, zone, status, values["reason"])
 
 

@@ -85,7 +85,6 @@ class ZoneFileProvider:
         if failed:
             raise Rejected(
                 "dns.error.reload",
-                f"{self.reload_command!r} failed, {self.path} was put back: {problem}",
                 command=self.reload_command,
                 path=str(self.path),
                 reason=problem,
@@ -95,21 +94,12 @@ class ZoneFileProvider:
         try:
             return self.path.read_text("utf-8")
         except FileNotFoundError:
-            raise ZoneNotFound(
-                "dns.error.no_zone_file",
-                f"there is no zone file {self.path}",
-                path=str(self.path),
-            ) from None
+            raise ZoneNotFound("dns.error.no_zone_file", path=self.path) from None
         except (OSError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from None
 
     def _unreadable(self, error: Exception) -> AuthError:
-        return AuthError(
-            "dns.error.zone_file",
-            f"{self.path} cannot be read or written: {error}",
-            path=str(self.path),
-            reason=str(error),
-        )
+        return AuthError("dns.error.zone_file", path=self.path, reason=error)
 
     def _rrsets(self, text: str) -> dict[RRKey, RRset]:
         try:
@@ -122,13 +112,7 @@ class ZoneFileProvider:
 
     def _bad_file(self, error: Exception) -> Rejected:
         zone = name_text(self.zone)
-        return Rejected(
-            "dns.error.bad_zone_file",
-            f"{self.path} is no usable zone file of {zone}: {error}",
-            path=str(self.path),
-            zone=zone,
-            reason=str(error),
-        )
+        return Rejected("dns.error.bad_zone_file", path=self.path, zone=zone, reason=error)
 
     def _edited(self, old: str, changes: Sequence[Change]) -> str:
         """The new text; proven to differ from the old in our RRsets and the serial only."""
@@ -146,9 +130,7 @@ class ZoneFileProvider:
         soa = RRKey(self.zone, "SOA")
         found = self._rrsets(new)
         if {**expected, soa: found[soa]} != found:
-            raise self._bad_file(
-                MasterFileError("its records hang together (TTLs left out without $TTL)")
-            )
+            raise self._bad_file(MasterFileError("dns.zone_file.together"))
         return new
 
     def _replace(self, path: Path, text: str) -> None:
@@ -177,5 +159,7 @@ def _open(zone: str, options: Options, environ: Environ) -> ZoneFileProvider:
 
 
 SPEC = ProviderSpec(
-    (Option("zone_file", "file", required=True), Option("zone_reload_command")), _open
+    (Option("zone_file", "file", required=True), Option("zone_reload_command")),
+    _open,
+    policy="policy.zonefile",
 )

@@ -19,14 +19,15 @@ from dns_providers.rrset import (
     name_text,
     same_values,
 )
+from ground.words import Words, family
 
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """A mistake: a message id with its values."""
-
-    message_id: str
-    values: tuple[tuple[str, str], ...]
+_MISTAKE = family(
+    "dns.mistake",
+    (
+        *("alias", "doubled_name", "ttl", "left", "other", "pieces", "cut", "more"),
+        *("spaces", "backslash", "quotes", "case", "doubled_target", "short_target"),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def carried_out(change: Change, live: RRset | None) -> bool:
     return True
 
 
-def mistakes(change: Change, seen: Seen, zone: dns.name.Name, host: str) -> tuple[Mistake, ...]:
+def mistakes(change: Change, seen: Seen, zone: dns.name.Name, host: str) -> tuple[Words, ...]:
     """Return why a change is not to be seen yet, as far as what is there tells; empty: not begun.
 
     host: what belongs into the panel's host field.
@@ -69,7 +70,7 @@ def mistakes(change: Change, seen: Seen, zone: dns.name.Name, host: str) -> tupl
     return tuple(dict.fromkeys(_mistakes(change, seen, zone, host)))
 
 
-def _mistakes(change: Change, seen: Seen, zone: dns.name.Name, host: str) -> Iterator[Mistake]:
+def _mistakes(change: Change, seen: Seen, zone: dns.name.Name, host: str) -> Iterator[Words]:
     key = str(change.key)
     alias = _own(seen.alias)
     if alias is not None and change.key.rtype != "CNAME" and change.after is not None:
@@ -102,7 +103,7 @@ def _own(rrset: RRset | None) -> RRset | None:
 
 def _explained(
     key: str, wanted: Value, odd: frozenset[Value], zone: dns.name.Name
-) -> Iterator[tuple[Mistake, frozenset[Value]]]:
+) -> Iterator[tuple[Words, frozenset[Value]]]:
     """Values that are a wanted one typed wrongly, and how."""
     if isinstance(wanted, TXT):
         pieces = frozenset(map(TXT, character_strings(wanted.data)))
@@ -121,7 +122,7 @@ def _explained(
             yield mistake, frozenset({value})
 
 
-def _text_mistake(key: str, right: bytes, wrong: bytes) -> Mistake | None:
+def _text_mistake(key: str, right: bytes, wrong: bytes) -> Words | None:
     """How one text became another."""
     for kind, plain in _FORGIVEN:
         if plain(right) == plain(wrong):
@@ -155,7 +156,7 @@ def _target(value: Value) -> dns.name.Name:
 
 def _target_mistake(
     key: str, right: dns.name.Name, wrong: dns.name.Name, zone: dns.name.Name
-) -> Mistake | None:
+) -> Words | None:
     values = {"key": key, "found": name_text(wrong), "target": name_text(right)}
     if wrong == doubled_name(right, zone):
         return _mistake("doubled_target", **values)
@@ -169,5 +170,5 @@ def _short(value: Value) -> str:
     return text if len(text) <= 80 else f"{text[:60]}…{text[-15:]}"
 
 
-def _mistake(kind: str, **values: str) -> Mistake:
-    return Mistake(f"dns.mistake.{kind}", tuple(values.items()))
+def _mistake(kind: str, **values: str) -> Words:
+    return Words.of(_MISTAKE[kind], **values)

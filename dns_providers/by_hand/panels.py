@@ -34,6 +34,7 @@ from dns_providers.base import Change
 from dns_providers.record_steps import Create, Delete, Modify, steps
 from dns_providers.rrset import CAA, MX, SRV, TXT, RRKey, RRset, Target, Value, to_rdata
 from dns_providers.text import value_text
+from ground.words import Words
 
 Apex = Literal["@", "", "full"]
 TxtForm = Literal["raw", "quoted", "strings"]
@@ -122,16 +123,11 @@ PANELS: dict[str, Panel] = {
 
 
 @dataclass(frozen=True, slots=True)
-class PanelNote:
-    """What does not fit a panel, or was fitted: a message id with its values."""
-
-    message_id: str
-    values: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
-    """One record as a form's fields. fields: (name, content) of those beside the usual ones."""
+    """One record as a form's fields.
+
+    fields: (name, content) of those beside the usual ones. notes: what does not fit, or was fitted.
+    """
 
     host: str
     rtype: str
@@ -139,7 +135,7 @@ class Row:
     ttl: int
     priority: str = ""
     fields: tuple[tuple[str, str], ...] = ()
-    notes: tuple[PanelNote, ...] = ()
+    notes: tuple[Words, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,37 +284,33 @@ def _srv(row: Row, key: RRKey, value: SRV, zone: dns.name.Name, panel: Panel) ->
 
 def _notes(
     row: Row, key: RRKey, value: Value, ttl: int, zone: dns.name.Name, panel: Panel
-) -> tuple[PanelNote, ...]:
+) -> tuple[Words, ...]:
     found = []
     if row.ttl != ttl:
-        found.append(_note("panel.note.ttl", wanted=ttl, ttl=row.ttl))
+        found.append(Words.of("panel.note.ttl", wanted=ttl, ttl=row.ttl))
     if panel.max_host is not None and len(row.host) > panel.max_host:
-        found.append(_note("panel.note.host", length=len(row.host), limit=panel.max_host))
+        found.append(Words.of("panel.note.host", length=len(row.host), limit=panel.max_host))
     match value:
         case TXT(data=data):
             if panel.max_txt is not None and len(data) > panel.max_txt:
-                found.append(_note("panel.note.txt", length=len(data), limit=panel.max_txt))
+                found.append(Words.of("panel.note.txt", length=len(data), limit=panel.max_txt))
             if not panel.txt_quotes and (b'"' in data or b"\\" in data):
-                found.append(_note("panel.note.quotes"))
+                found.append(Words.of("panel.note.quotes"))
         case MX(preference=preference):
             if panel.max_mx is not None and not 1 <= preference <= panel.max_mx:
-                found.append(_note("panel.note.mx", limit=panel.max_mx))
+                found.append(Words.of("panel.note.mx", limit=panel.max_mx))
         case SRV():
             found += _srv_notes(row, key, zone, panel)
         case CAA(flags=flags) if panel.caa == "no-flags" and flags != 0:
-            found.append(_note("panel.note.caa_flags"))
+            found.append(Words.of("panel.note.caa_flags"))
     return tuple(found)
 
 
-def _srv_notes(row: Row, key: RRKey, zone: dns.name.Name, panel: Panel) -> list[PanelNote]:
+def _srv_notes(row: Row, key: RRKey, zone: dns.name.Name, panel: Panel) -> list[Words]:
     found = []
     limit = panel.max_srv_target
     if limit is not None and len(row.value) > limit:
-        found.append(_note("panel.note.srv_target", length=len(row.value), limit=limit))
+        found.append(Words.of("panel.note.srv_target", length=len(row.value), limit=limit))
     if panel.srv_apex and len(key.owner.labels) - len(zone.labels) > 2:
-        found.append(_note("panel.note.srv_below"))
+        found.append(Words.of("panel.note.srv_below"))
     return found
-
-
-def _note(message_id: str, **values: int) -> PanelNote:
-    return PanelNote(message_id, tuple((name, str(value)) for name, value in values.items()))

@@ -9,67 +9,69 @@ import dns.name
 from dns_providers.base import Change
 from dns_providers.by_hand.panels import Panel, Row, Task, panel_tasks
 from ground.columns import aligned
+from ground.words import family, text
+
+_ACTION = family("panel", ("add", "change", "delete"))
+_HEADING = family("panel", ("type", "host", "priority", "ttl", "value"))
+_FIELD = family("panel", ("flags", "tag", "service", "protocol", "weight", "port", "value"))
+_TXT = family("panel.txt", ("raw", "quoted", "strings"))
 
 Say = Callable[..., str]  # message id and values -> text
 
 
-def change_table(
-    changes: Iterable[Change], zone: dns.name.Name, panel: Panel, say: Say
-) -> tuple[str, ...]:
+def change_table(changes: Iterable[Change], zone: dns.name.Name, panel: Panel) -> tuple[str, ...]:
     """Return the lines that tell somebody at the panel what to do."""
     tasks = panel_tasks(changes, zone, panel)
-    heads = [_cells(task.row, say) for task in tasks]
-    rows = [(say(f"panel.{t.action}"), *cells) for t, cells in zip(tasks, heads, strict=True)]
-    lines = aligned([("", *_heading(say)), *rows])
+    heads = [_cells(task.row) for task in tasks]
+    rows = [(text(_ACTION[t.action]), *cells) for t, cells in zip(tasks, heads, strict=True)]
+    lines = aligned([("", *_heading()), *rows])
     table = [lines[0]]
     for task, line in zip(tasks, lines[1:], strict=True):
-        table += [line, *_below(task, say)]
-    return (*table, *hints(zone, panel, say))
+        table += [line, *_below(task)]
+    return (*table, *hints(zone, panel))
 
 
-def record_table(
-    rows: Iterable[Row], zone: dns.name.Name, panel: Panel, say: Say
-) -> tuple[str, ...]:
+def record_table(rows: Iterable[Row], zone: dns.name.Name, panel: Panel) -> tuple[str, ...]:
     """Return the lines of all rows, with a heading and what to know."""
     every = tuple(rows)
-    lines = aligned([_heading(say), *(_cells(row, say) for row in every)])
+    lines = aligned([_heading(), *(_cells(row) for row in every)])
     table = [lines[0]]
     for row, line in zip(every, lines[1:], strict=True):
-        table += [line, *_notes(row, say)]
-    return (*table, *hints(zone, panel, say))
+        table += [line, *_notes(row)]
+    return (*table, *hints(zone, panel))
 
 
-def hints(zone: dns.name.Name, panel: Panel, say: Say) -> tuple[str, ...]:
+def hints(zone: dns.name.Name, panel: Panel) -> tuple[str, ...]:
     """Return what to know when typing records into the panel."""
     name = zone.to_text(omit_final_dot=True)
     host = "panel.host_full" if panel.apex == "full" else "panel.host_part"
-    ids = (host, f"panel.txt_{panel.txt}", *panel.hints)
-    return tuple(say(each, zone=name, panel=panel.name) for each in ids)
+    ids = (host, _TXT[panel.txt], *panel.hints)
+    return tuple(text(each, zone=name, panel=panel.name) for each in ids)
 
 
-def _heading(say: Say) -> tuple[str, ...]:
-    return tuple(say(f"panel.{name}") for name in ("type", "host", "priority", "ttl", "value"))
+def _heading() -> tuple[str, ...]:
+    return tuple(text(each) for each in _HEADING.values())
 
 
-def _cells(row: Row, say: Say) -> tuple[str, ...]:
-    return (row.rtype, row.host or say("panel.empty"), row.priority, str(row.ttl), _value(row, say))
+def _cells(row: Row) -> tuple[str, ...]:
+    return (row.rtype, row.host or text("panel.empty"), row.priority, str(row.ttl), _value(row))
 
 
-def _value(row: Row, say: Say) -> str:
+def _value(row: Row) -> str:
     """The value, after the fields that the panel has beside it."""
     if not row.fields:
         return row.value
     fields = (*row.fields, ("value", row.value))
-    return "  ".join(f"{say(f'panel.{name}')}: {text}" for name, text in fields)
+    return "  ".join(f"{text(_FIELD[name])}: {content}" for name, content in fields)
 
 
-def _below(task: Task, say: Say) -> tuple[str, ...]:
+def _below(task: Task) -> tuple[str, ...]:
     """Lines under a row: what it says before, and what does not fit."""
     if task.old is None:
-        return _notes(task.row, say)
-    old = say("panel.before", value=_value(task.old, say), ttl=task.old.ttl)
-    return (f"    {old}", *_notes(task.row, say))
+        return _notes(task.row)
+    old = text("panel.before", value=_value(task.old), ttl=task.old.ttl)
+    return (f"    {old}", *_notes(task.row))
 
 
-def _notes(row: Row, say: Say) -> tuple[str, ...]:
-    return tuple(f"    ! {say(note.message_id, **dict(note.values))}" for note in row.notes)
+def _notes(row: Row) -> tuple[str, ...]:
+    return tuple(f"    ! {note}" for note in row.notes)

@@ -149,7 +149,7 @@ class OctoDnsProvider:
         apex_ns = any(record.name == "" and record._type == "NS" for record in zone.records)
         if self.package.shows_ns and not apex_ns:
             # An error that a package took for an empty zone.
-            raise http_errors.junk(self.package.api, ValueError("a zone without name servers"))
+            raise http_errors.junk(self.package.api, http_errors.Senseless("dns.junk.no_servers"))
         return zone
 
     def _rrsets(self, provider: Any, zone: Zone) -> dict[RRKey, RRset]:
@@ -168,8 +168,7 @@ class OctoDnsProvider:
             sent = (change.after.values if change.after else frozenset()) - self._kept(change, live)
             if not all(map(self._can_send, sent)) or (live is not None and live.opaque):
                 values = {"key": str(change.key), "provider": self.package.name}
-                english = "{key}: octodns-{provider} cannot write this RRset as it is to be"
-                raise Rejected("dns.error.octodns_value", english.format(**values), **values)
+                raise Rejected("dns.error.octodns_value", **values)
 
     def _can_send(self, value: Value) -> bool:
         if isinstance(value, TXT):
@@ -250,21 +249,19 @@ class OctoDnsProvider:
 
     def _no_zone(self) -> ZoneNotFound:
         values = {"provider": self.package.name, "zone": name_text(self.zone)}
-        english = "{provider} shows no zone {zone} to these credentials"
-        return ZoneNotFound("dns.error.octodns_zone", english.format(**values), **values)
+        return ZoneNotFound("dns.error.octodns_zone", **values)
 
     def _not_made(self, error: Exception) -> ProviderError:
         """The package's object could not be made: a key is malformed, an argument wrong."""
         told = self._translated(error)
-        if told.message_id != "dns.error.http_junk":
+        if told.words.id != "dns.error.http_junk":
             return told
         values = {
             "provider": self.package.name,
             "reason": self._reason([error]),
             "variables": ", ".join(variables_of(self.package)),
         }
-        english = "{provider} cannot be used with these settings: {reason}"
-        return AuthError("dns.error.octodns_settings", english.format(**values), **values)
+        return AuthError("dns.error.octodns_settings", **values)
 
     def _translated(self, error: Exception) -> ProviderError:
         chain, api = list(_chain(error)), self.package.api
@@ -287,8 +284,7 @@ class OctoDnsProvider:
                 "reason": reason,
                 "variables": ", ".join(variables_of(self.package)),
             }
-            english = "{provider} refuses the credentials for {zone} ({reason})"
-            return AuthError("dns.error.octodns_rights", english.format(**values), **values)
+            return AuthError("dns.error.octodns_rights", **values)
         if status == 404:
             return self._no_zone()
         if status == 429:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from dns_providers.base import Capabilities
+from ground.words import Words
 
-Problem = tuple[str, dict[str, str]]
 _ALL = frozenset(range(256))
 _PRINTABLE = frozenset(range(0x20, 0x7F))
 
@@ -348,25 +348,25 @@ def variables_of(package: Package) -> tuple[str, ...]:
 
 def problems(
     options: Mapping[str, str], environ: Mapping[str, str], opening: bool = True
-) -> list[Problem]:
-    """Return all that is wrong beside the options' own form, as (message id, values).
+) -> list[Words]:
+    """Return all that is wrong beside the options' own form.
 
     opening: whether the package and its credentials must be there as well.
     """
     package = PACKAGES.get(options.get("octodns_provider", ""))
     if package is None:
         return []
-    found: list[Problem] = []
+    found: list[Words] = []
     for option in ("octodns_arguments", "octodns_variables"):
         try:
             pairs(options.get(option, ""))
         except ValueError:
             # Not the value: somebody may have put a secret there.
-            found.append(("dns.option.pairs", {"option": option}))
+            found.append(Words.of("dns.option.pairs", option=option))
     if opening and not installed(package):
         values = {"provider": package.name, "extra": package.extra}
-        found.append(("dns.option.octodns_extra", values))
-    if not any(message_id == "dns.option.pairs" for message_id, _ in found):
+        found.append(Words.of("dns.option.octodns_extra", **values))
+    if not any(each.id == "dns.option.pairs" for each in found):
         found += _argument_problems(package, options, environ, opening)
     return found
 
@@ -394,23 +394,23 @@ def _from_environ(
 
 def _argument_problems(
     package: Package, options: Mapping[str, str], environ: Mapping[str, str], opening: bool
-) -> list[Problem]:
+) -> list[Words]:
     given, variables = _settings(options)
     plain = {each.name for each in package.arguments if not each.variable}
     hidden = {each.name for each in package.arguments if each.variable}
-    found: list[Problem] = []
+    found: list[Words] = []
     for option, names, known in (
         ("octodns_arguments", given, plain),
         ("octodns_variables", variables, hidden),
     ):
         for name in sorted(set(names) - known):
             values = {"option": option, "argument": name, "known": ", ".join(sorted(known)) or "–"}
-            found.append(("dns.option.octodns_unknown", values))
+            found.append(Words.of("dns.option.octodns_unknown", **values))
     for argument in package.arguments:
         values = {"argument": argument.name, "provider": package.name}
         if not argument.variable:
             if argument.default is None and not given.get(argument.name):
-                found.append(("dns.option.octodns_argument", values))
+                found.append(Words.of("dns.option.octodns_argument", **values))
             continue
         if opening:
             variable = variables.get(argument.name, argument.variable)
@@ -421,7 +421,7 @@ def _argument_problems(
 
 def _variable_problems(
     argument: Argument, variable: str, values: dict[str, str], environ: Mapping[str, str]
-) -> list[Problem]:
+) -> list[Words]:
     said, path = environ.get(variable, "").strip(), environ.get(f"{variable}_FILE", "")
     if argument.kind == "file":
         said, path = "", said
@@ -429,7 +429,7 @@ def _variable_problems(
         return []
     if path:
         option = variable if argument.kind == "file" else f"{variable}_FILE"
-        return [("dns.option.no_file", {"option": option, "value": path})]
+        return [Words.of("dns.option.no_file", option=option, value=path)]
     if argument.kind == "file":
-        return [("dns.option.no_variable", {"option": argument.name, "value": variable})]
-    return [("dns.option.octodns_secret", values)]
+        return [Words.of("dns.option.no_variable", option=argument.name, value=variable)]
+    return [Words.of("dns.option.octodns_secret", **values)]

@@ -19,6 +19,7 @@ import dns.rcode
 import dns.rdatatype
 
 from dns_providers.rrset import RRKey, RRset, from_rdataset
+from ground.words import text
 
 _BATCH = 32  # questions on their way at the same time
 _PATIENCE = 3.0  # a batch may take so many timeouts
@@ -51,9 +52,9 @@ def ask_all(
             replies = _exchange(address, [_query(key) for key in batch], port, timeout)
             found |= {k: _reply(k, r, zone) for k, r in zip(batch, replies, strict=True)}
     except dns.exception.Timeout:
-        raise Silent("timeout") from None
+        raise Silent(text("dns.silent.timeout")) from None
     except (OSError, EOFError) as error:
-        raise Silent(getattr(error, "strerror", None) or "connection closed") from None
+        raise Silent(getattr(error, "strerror", None) or text("dns.silent.closed")) from None
     except dns.exception.DNSException as error:
         raise Silent(f"{type(error).__name__}: {error}") from None
     return found
@@ -108,7 +109,7 @@ def _reply(key: RRKey, reply: dns.message.Message, zone: dns.name.Name) -> Reply
         raise Silent(dns.rcode.to_text(rcode))
     referral = _referral(key, reply, zone)
     if not reply.flags & dns.flags.AA and not referral:
-        raise Silent("not authoritative")
+        raise Silent(text("dns.silent.lame"))
     kind = dns.rdatatype.from_text(key.rtype)
     for section in (reply.answer, reply.authority if referral else []):
         for found in section:

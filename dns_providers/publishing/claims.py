@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dns_providers.rrset import RRKey, Value
+from ground.words import Words
 
 
 class ClaimMode(StrEnum):
@@ -21,14 +22,13 @@ class ClaimMode(StrEnum):
 class Merge:
     """What merging a singleton gave: the new value, or why there is none.
 
-    `ours` is what we added, to be able to take it out again. `problem` is a message id with its
-    values: the claim is a conflict. `value` None without a problem: nothing is left of it.
+    `ours` is what we added, to be able to take it out again. `problem` (without the value
+    `key`): the claim is a conflict. `value` None without a problem: nothing is left of it.
     """
 
     value: Value | None
     ours: tuple[str, ...] = ()
-    problem: str | None = None
-    detail: tuple[tuple[str, str], ...] = ()
+    problem: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,13 +105,8 @@ class Ledger:
             return LedgerState()
         try:
             return _state_from(json.loads(self.path.read_text("utf-8")))
-        except (ValueError, KeyError, TypeError) as error:
-            raise LedgerError(
-                "dns.ledger.damaged",
-                f"{self.path} is damaged ({error}); put it back from a backup, or move it away: "
-                "then every record that is already right is adopted",
-                path=str(self.path),
-            ) from None
+        except (ValueError, KeyError, TypeError):
+            raise LedgerError("dns.ledger.damaged", path=self.path) from None
 
     def save(self, state: LedgerState) -> None:
         """Write the ledger atomically and durably, readable by its owner only."""
@@ -128,11 +123,7 @@ class Ledger:
             deadline = time.monotonic() + _LOCK_TIMEOUT
             while not try_lock(stream):
                 if time.monotonic() > deadline:
-                    raise LedgerError(
-                        "dns.ledger.busy",
-                        f"another run is publishing {self.zone}; wait until it has ended",
-                        zone=self.zone,
-                    )
+                    raise LedgerError("dns.ledger.busy", zone=self.zone)
                 time.sleep(0.1)
             yield
 
@@ -156,10 +147,8 @@ def read_backup(path: Path) -> tuple[str, tuple[Change, ...]]:
     try:
         record = json.loads(path.read_text("utf-8"))
         return record["zone"], tuple(_change_from(change) for change in record["changes"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LedgerError(
-            "dns.backup.damaged", f"{path} is no backup of records ({error})", path=str(path)
-        ) from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise LedgerError("dns.backup.damaged", path=path) from None
 
 
 def _dump(record: object) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,14 +40,13 @@ from dns_providers.publishing.publish import (
     unproven,
 )
 from dns_providers.publishing.wording import (
-    Say,
     change_lines,
     conflict_lines,
-    error_text,
     state_line,
 )
 from dns_providers.publishing.zone_choice import Differences, check_live
 from dns_providers.rrset import RRKey
+from ground.words import Words, text
 
 _REPORT_EVERY = 15.0
 
@@ -61,7 +60,6 @@ def publish(
     provider: OpenProvider,
     claims: Claims,
     ledger: Ledger,
-    say: Say,
     replaced: frozenset[RRKey] = frozenset(),
     made_by_this_run: Callable[[], Iterable[str]] = tuple,
     all_claims: Claims | None = None,
@@ -75,7 +73,6 @@ def publish(
     + provider: opens the zone's provider
     + claims: gives the claims (late: keys may be made by this very run)
     + ledger: the zone's ledger
-    + say: gives texts in the user's language
     + replaced: foreign RRsets that may be replaced
     + made_by_this_run: lines of records whose values this run makes first (shown by --dry)
     + all_claims: claims of every stage, to tell what is no longer wanted
@@ -88,30 +85,30 @@ def publish(
         opened = provider()
         prepared = prepare(opened, claims(), ledger, replaced)
         if delegation is not None:
-            _show_differences(check_live(prepared.snapshot, delegation()), say)
+            _show_differences(check_live(prepared.snapshot, delegation()))
     except ProviderError as error:
-        yield from _fail(error_text(error, say))
+        yield from _fail(str(error))
         return
     plan, coming = prepared.plan, tuple(made_by_this_run())
     notes = plan.notes
     if all_claims is not None:
         notes += forgotten(all_claims(), prepared.state.entries, retiring)
-    _show(plan, notes, coming, say)
-    _show_by_hand(opened, plan, say)
+    _show(plan, notes, coming)
+    _show_by_hand(opened, plan)
     if plan.blocked:
-        yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
+        yield FunctionCommand(_refuse, (text("dns.blocked"),), {})
         return
     if unsolved is not None and state.is_executing:
-        unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c, say)))
+        unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c)))
     if plan.changes or prepared.interrupted or (coming and not state.is_executing):
-        yield FunctionCommand(_publish, (opened, claims, ledger, replaced, gate, say), {})
+        yield FunctionCommand(_publish, (opened, claims, ledger, replaced, gate), {})
         return
     if state.is_executing and not _in_ledger(plan, ledger):
         # Adopting writes our own ledger only: nothing that the user has changes.
-        if not _publish(state, host, opened, claims, ledger, replaced, None, say):
-            yield from _fail(say("dns.not_adopted"))
+        if not _publish(state, host, opened, claims, ledger, replaced, None):
+            yield from _fail(text("dns.not_adopted"))
         return
-    host.noop(say("dns.as_wished"))
+    host.noop(text("dns.as_wished"))
 
 
 @operation()
@@ -119,7 +116,6 @@ def wait_until_visible(
     claims: Claims,
     ledger: Ledger,
     network: Network,
-    say: Say,
     timeout: float,
     zone: str,
     published: OperationMeta,
@@ -136,9 +132,9 @@ def wait_until_visible(
     expected = _unproven(claims(), ledger)
     coming = not state.is_executing and state.should_check_for_changes() and published.will_change
     if not expected and not coming:
-        host.noop(say("dns.visible"))
+        host.noop(text("dns.visible"))
         return
-    yield FunctionCommand(_wait, (claims, ledger, network, say, timeout, zone), {})
+    yield FunctionCommand(_wait, (claims, ledger, network, timeout, zone), {})
 
 
 @operation()
@@ -146,7 +142,6 @@ def retire(
     provider: OpenProvider,
     all_claims: Claims,
     ledger: Ledger,
-    say: Say,
     group: str,
     keep: int,
     ready: Callable[[], bool],
@@ -161,7 +156,7 @@ def retire(
     + ready: whether what replaces them is in use by now
     """
     if state.is_executing and not ready():
-        host.noop(say("dns.not_retired_yet"))
+        host.noop(text("dns.not_retired_yet"))
         return
     now = int(time.time())
     try:
@@ -172,25 +167,25 @@ def retire(
         opened = provider() if claims else None
         prepared = prepare(opened, claims, ledger) if opened else None
     except ProviderError as error:
-        yield from _fail(error_text(error, say))
+        yield from _fail(str(error))
         return
     for key, since in unused.items():
         if key not in due:
             day = datetime.fromtimestamp(since + keep, UTC).date()
-            _log(say("dns.note.retiring", key=str(key), day=day), "cyan")
+            _log(text("dns.note.retiring", key=str(key), day=day), "cyan")
     if state.is_executing:
         mark_unused(ledger, unused)
     if prepared is None or opened is None:
-        host.noop(say("dns.none_retired"))
+        host.noop(text("dns.none_retired"))
         return
-    _show(prepared.plan, prepared.plan.notes, (), say)
-    _show_by_hand(opened, prepared.plan, say)
-    yield FunctionCommand(_publish, (opened, lambda: claims, ledger, frozenset(), None, say), {})
+    _show(prepared.plan, prepared.plan.notes, ())
+    _show_by_hand(opened, prepared.plan)
+    yield FunctionCommand(_publish, (opened, lambda: claims, ledger, frozenset(), None), {})
 
 
 @operation()
 def adopt(
-    provider: OpenProvider, claims: Claims, ledger: Ledger, say: Say
+    provider: OpenProvider, claims: Claims, ledger: Ledger
 ) -> Generator[FunctionCommand, None, None]:
     """Take records that are there as wished into the ledger; the zone stays as it is.
 
@@ -202,18 +197,18 @@ def adopt(
         opened = provider()
         prepared = prepare(opened, claims(), ledger)
     except ProviderError as error:
-        yield from _fail(error_text(error, say))
+        yield from _fail(str(error))
         return
     fresh = adoptable(prepared)
     for entry in fresh:
-        _log(say("dns.adopted", key=str(entry.key)), "green")
+        _log(text("dns.adopted", key=str(entry.key)), "green")
     for change in prepared.plan.changes:
-        _log(say("dns.not_as_wished", key=str(change.key)), "cyan")
-    _show(Plan(conflicts=prepared.plan.conflicts), (), (), say)
+        _log(text("dns.not_as_wished", key=str(change.key)), "cyan")
+    _show(Plan(conflicts=prepared.plan.conflicts), (), ())
     if fresh:
-        yield FunctionCommand(_adopt, (opened, claims, ledger, say), {})
+        yield FunctionCommand(_adopt, (opened, claims, ledger), {})
     else:
-        host.noop(say("dns.none_to_adopt"))
+        host.noop(text("dns.none_to_adopt"))
 
 
 @operation()
@@ -221,7 +216,6 @@ def remove(
     provider: OpenProvider,
     ledger: Ledger,
     unmerge: Callable[[Entry], Singleton],
-    say: Say,
     unsolved: Callable[[tuple[str, ...]], None],
 ) -> Generator[FunctionCommand, None, None]:
     """Take out all that we wrote and only that; what was adopted stays.
@@ -239,24 +233,24 @@ def remove(
         opened = provider()
         prepared = prepare(opened, claims(), ledger)
     except ProviderError as error:
-        yield from _fail(error_text(error, say))
+        yield from _fail(str(error))
         return
     plan = prepared.plan
     kept = tuple(entry for entry in prepared.state.entries.values() if not entry.ours)
-    notes = tuple(Note(entry.key, "dns.note.adopted_stays") for entry in kept)
-    _show(plan, notes, (), say)
-    _show_by_hand(opened, plan, say)
+    notes = tuple(Note(Words.of("dns.note.adopted_stays", key=entry.key)) for entry in kept)
+    _show(plan, notes, ())
+    _show_by_hand(opened, plan)
     if state.is_executing:
-        unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c, say)))
+        unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c)))
     if plan.changes or plan.released:
-        yield FunctionCommand(_publish, (opened, claims, ledger, frozenset(), None, say), {})
+        yield FunctionCommand(_publish, (opened, claims, ledger, frozenset(), None), {})
     else:
-        host.noop(say("dns.none_to_remove"))
+        host.noop(text("dns.none_to_remove"))
 
 
 @operation()
 def undo(
-    provider: OpenProvider, backup: str, ledger: Ledger, say: Say
+    provider: OpenProvider, backup: str, ledger: Ledger
 ) -> Generator[FunctionCommand, None, None]:
     """Put back the records of a backup, where nobody has changed them since.
 
@@ -269,49 +263,49 @@ def undo(
         opened = provider()
         plan = plan_undo(changes, read(opened, frozenset(c.key.owner for c in changes)))
     except ProviderError as error:
-        yield from _fail(error_text(error, say))
+        yield from _fail(str(error))
         return
-    _show(plan, (), (), say)
-    _show_by_hand(opened, plan, say)
+    _show(plan, (), ())
+    _show_by_hand(opened, plan)
     if plan.conflicts:
-        yield FunctionCommand(_refuse, (say("dns.blocked"),), {})
+        yield FunctionCommand(_refuse, (text("dns.blocked"),), {})
     elif plan.changes:
-        yield FunctionCommand(_undo, (opened, changes, ledger, say), {})
+        yield FunctionCommand(_undo, (opened, changes, ledger), {})
     else:
-        host.noop(say("dns.as_wished"))
+        host.noop(text("dns.as_wished"))
 
 
-def _show_differences(found: Differences, say: Say) -> None:
+def _show_differences(found: Differences) -> None:
     values = {
         "parent": ", ".join(found.only_parent) or "-",
         "provider": ", ".join(found.only_provider) or "-",
     }
     if found != Differences():
-        _log(say("dns.note.servers_differ", **values), "yellow")
+        _log(text("dns.note.servers_differ", **values), "yellow")
 
 
-def _show(plan: Plan, notes: Iterable[Note], coming: Iterable[str], say: Say) -> None:
+def _show(plan: Plan, notes: Iterable[Note], coming: Iterable[str]) -> None:
     for change in plan.changes:
         for line in change_lines(change):
             _log(line, "green" if line.startswith("+") else "red")
     for line in coming:
         _log(f"+ {line}", "green")
     for conflict in plan.conflicts:
-        for line in conflict_lines(conflict, say):
+        for line in conflict_lines(conflict):
             _log(f"! {line}", "yellow")
     for note in notes:
-        _log(say(note.text, key=str(note.key), **dict(note.detail)), "cyan")
+        _log(str(note.words), "cyan")
 
 
 def _log(line: str, colour: str) -> None:
     host.log_styled(f"  {line}", fg=colour)
 
 
-def _show_by_hand(provider: Provider, plan: Plan, say: Say) -> None:
+def _show_by_hand(provider: Provider, plan: Plan) -> None:
     """Show what to enter where nobody but the user can write."""
     if provider.capabilities.by_hand and plan.changes and not plan.blocked:
         panel = PANELS[provider.capabilities.panel]
-        for line in change_table(plan.changes, provider.zone, panel, say):
+        for line in change_table(plan.changes, provider.zone, panel):
             host.log(f"  {line}")
 
 
@@ -328,9 +322,9 @@ def _fail(message: str) -> Generator[FunctionCommand, None, None]:
     yield FunctionCommand(_refuse, (message,), {})
 
 
-def _teller(host: Host, say: Say) -> Tell:
-    def tell(message_id: str, values: Mapping[str, str]) -> None:
-        host.log_styled(f"  {say(message_id, **values)}", fg="cyan")
+def _teller(host: Host) -> Tell:
+    def tell(words: Words) -> None:
+        host.log_styled(f"  {words}", fg="cyan")
 
     return tell
 
@@ -343,25 +337,22 @@ def _publish(
     ledger: Ledger,
     replaced: frozenset[RRKey],
     gate: Callable[[], Iterable[str]] | None,
-    say: Say,
 ) -> bool:
     reasons = tuple(gate()) if gate else ()
     if reasons:
         return _refuse(state, host, "\n".join(reasons))
     try:
-        carry_out(provider, claims(), ledger, replaced, _teller(host, say))
+        carry_out(provider, claims(), ledger, replaced, _teller(host))
     except ProviderError as error:
-        return _refuse(state, host, error_text(error, say))
+        return _refuse(state, host, str(error))
     return True
 
 
-def _adopt(
-    state: State, host: Host, provider: Provider, claims: Claims, ledger: Ledger, say: Say
-) -> bool:
+def _adopt(state: State, host: Host, provider: Provider, claims: Claims, ledger: Ledger) -> bool:
     try:
         take_in(provider, claims(), ledger)
     except ProviderError as error:
-        return _refuse(state, host, error_text(error, say))
+        return _refuse(state, host, str(error))
     return True
 
 
@@ -371,12 +362,11 @@ def _undo(
     provider: Provider,
     changes: tuple[Change, ...],
     ledger: Ledger,
-    say: Say,
 ) -> bool:
     try:
-        carry_out_undo(provider, changes, ledger, _teller(host, say))
+        carry_out_undo(provider, changes, ledger, _teller(host))
     except ProviderError as error:
-        return _refuse(state, host, error_text(error, say))
+        return _refuse(state, host, str(error))
     return True
 
 
@@ -400,7 +390,6 @@ def _wait(
     claims: Claims,
     ledger: Ledger,
     network: Network,
-    say: Say,
     timeout: float,
     zone: str,
 ) -> bool:
@@ -414,44 +403,44 @@ def _wait(
             delegation,
             network,
             timeout=timeout,
-            report=Reporter(host, say, network.clock),
+            report=Reporter(host, network.clock),
         )
-        _show_outcome(host, outcome, say)
+        _show_outcome(host, outcome)
         if outcome.ok:
             mark_proven(ledger, expected)
     except ProviderError as error:
-        return _refuse(state, host, error_text(error, say))
+        return _refuse(state, host, str(error))
     return outcome.ok
 
 
-def _show_outcome(host: Host, outcome: Outcome, say: Say) -> None:
+def _show_outcome(host: Host, outcome: Outcome) -> None:
     for silent in outcome.silent:
-        host.log_styled(f"  {state_line(silent, say)}", fg="yellow")
+        host.log_styled(f"  {state_line(silent)}", fg="yellow")
     for failed in outcome.failures:
-        host.log_styled(f"  {state_line(failed, say)}", fg="red")
+        host.log_styled(f"  {state_line(failed)}", fg="red")
     if not outcome.ok:
-        host.log_styled(say("dns.not_visible"), fg="red")
+        host.log_styled(text("dns.not_visible"), fg="red")
 
 
 class Reporter:
     """Shows each server's state when it changes, and the time left every now and then."""
 
-    def __init__(self, host: Host, say: Say, clock: Callable[[], float]) -> None:
-        self._host, self._say, self._clock = host, say, clock
+    def __init__(self, host: Host, clock: Callable[[], float]) -> None:
+        self._host, self._clock = host, clock
         self._shown: dict[tuple[str, str], str] = {}
         self._last = clock()
 
     def __call__(self, progress: Progress) -> None:
         states = self._by_server(progress)
-        fresh = {where: text for where, text in states.items() if self._shown.get(where) != text}
-        for text in fresh.values():
-            self._host.log_styled(f"  {text}", fg="cyan")
+        fresh = {where: line for where, line in states.items() if self._shown.get(where) != line}
+        for line in fresh.values():
+            self._host.log_styled(f"  {line}", fg="cyan")
         self._shown = states
         due = self._clock() - self._last >= _REPORT_EVERY
         if progress.rounds == 0 and (fresh or due):
             self._last = self._clock()
             left = f"{int(progress.left) // 60}:{int(progress.left) % 60:02d}"
-            self._host.log_styled(f"  {self._say('dns.time_left', left=left)}", fg="cyan")
+            self._host.log_styled(f"  {text('dns.time_left', left=left)}", fg="cyan")
 
     def _by_server(self, progress: Progress) -> dict[tuple[str, str], str]:
         """One line for each address: right, or its first record that is not."""
@@ -461,9 +450,7 @@ class Reporter:
             if where in lines and seen.verdict is propagation.Verdict.OK:
                 continue
             if seen.verdict is propagation.Verdict.OK:
-                lines[where] = self._say(
-                    "dns.verdict.all_ok", server=seen.server, address=seen.address
-                )
+                lines[where] = text("dns.verdict.all_ok", server=seen.server, address=seen.address)
             else:
-                lines[where] = state_line(seen, self._say)
+                lines[where] = state_line(seen)
         return lines

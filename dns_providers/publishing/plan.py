@@ -22,6 +22,7 @@ from dns_providers.rrset import (
     same_values,
     wildcard_beside,
 )
+from ground.words import Words
 
 NEVER_WRITTEN = frozenset({"NS", "SOA", "DS", "DNSKEY", "CDS", "CDNSKEY"})
 
@@ -65,14 +66,13 @@ Entries = Mapping[RRKey, Entry]
 class Conflict:
     """Something of somebody else is in the way; shown to the user, never overwritten.
 
-    problem: message id with `detail`. there: lines of what is there. wanted: what we would write.
+    there: lines of what is there. wanted: lines of what we would write.
     """
 
     key: RRKey
     group: str
     needed: bool
-    problem: str
-    detail: tuple[tuple[str, str], ...] = ()
+    problem: Words
     there: tuple[str, ...] = ()
     wanted: tuple[str, ...] = ()
 
@@ -81,9 +81,7 @@ class Conflict:
 class Note:
     """Something the user should know that is no conflict."""
 
-    key: RRKey
-    text: str
-    detail: tuple[tuple[str, str], ...] = ()
+    words: Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +196,8 @@ def _decide(claim: Claim, context: _Context) -> _Decision:
     if decision.change and (refusal := _refusal(claim, decision.change, context.capabilities)):
         return refusal
     if decision.change and live is None and (wildcard := _wildcard_above(claim.key, context)):
-        note = Note(claim.key, "dns.note.hides_wildcard", (("wildcard", wildcard),))
-        return replace(decision, note=note)
+        words = Words.of("dns.note.hides_wildcard", key=claim.key, wildcard=wildcard)
+        return replace(decision, note=Note(words))
     return decision
 
 
@@ -223,37 +221,40 @@ def _refusal(claim: Claim, change: Change, limits: Capabilities) -> _Decision | 
     before = change.before.values if change.before else frozenset()
     after = change.after.values if change.after else frozenset()
     for value in sorted(after - before, key=str):
-        found = _beyond(value, limits)
+        found = _beyond(value, claim.key, limits)
         if found:
-            problem, detail = found
-            return _Decision(conflict=_conflict(claim, problem, change.before, detail))
+            return _Decision(conflict=_conflict(claim, found, change.before))
     return None
 
 
-def _beyond(value: Value, limits: Capabilities) -> tuple[str, tuple[tuple[str, str], ...]] | None:
-    """Which limit a value is beyond, as a problem with its detail."""
+def _beyond(value: Value, key: RRKey, limits: Capabilities) -> Words | None:
+    """Which limit a value is beyond."""
     low, high = limits.mx_range
     if isinstance(value, MX) and not low <= value.preference <= high:
-        bounds = (("low", str(low)), ("high", str(high)))
-        return "dns.conflict.mx_preference", (("preference", str(value.preference)), *bounds)
+        bounds = {"low": low, "high": high, "preference": value.preference}
+        return Words.of("dns.conflict.mx_preference", key=key, **bounds)
     if not isinstance(value, TXT):
         return None
     if limits.max_txt is not None and len(value.data) > limits.max_txt:
-        detail = (("length", str(len(value.data))), ("limit", str(limits.max_txt)))
-        return "dns.conflict.too_long", detail
+        length = len(value.data)
+        return Words.of("dns.conflict.too_long", key=key, length=length, limit=limits.max_txt)
     if forbidden := sorted(limits.txt_forbidden & frozenset(value.data)):
         shown = " ".join(ascii(chr(octet)) for octet in forbidden)
-        return "dns.conflict.txt_octets", (("found", shown),)
+        return Words.of("dns.conflict.txt_octets", key=key, found=shown)
     if limits.txt_trimmed and (not value.data or value.data != value.data.strip()):
-        return "dns.conflict.txt_ends", ()
+        return Words.of("dns.conflict.txt_ends", key=key)
     return None
 
 
 def _in_the_way(claim: Claim, there: RRset, problem: str) -> _Decision:
-    detail = (("found", str(there.key)),)
     if claim.only_if_free:
-        return _Decision(note=Note(claim.key, "dns.note.left_alone", detail))
-    return _Decision(conflict=_conflict(claim, problem, there, detail))
+        return _left_alone(claim, there)
+    words = Words.of(problem, key=claim.key, found=there.key)
+    return _Decision(conflict=_conflict(claim, words, there))
+
+
+def _left_alone(claim: Claim, there: RRset) -> _Decision:
+    return _Decision(note=Note(Words.of("dns.note.left_alone", key=claim.key, found=there.key)))
 
 
 def _exclusive(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
@@ -269,9 +270,9 @@ def _exclusive(claim: Claim, live: RRset | None, context: _Context) -> _Decision
     if ours or claim.key in context.replace:
         return _write(claim, live, after)
     if claim.only_if_free and entry is None:
-        return _Decision(note=Note(claim.key, "dns.note.left_alone", (("found", str(live.key)),)))
+        return _left_alone(claim, live)
     problem = "dns.conflict.edited" if entry is not None else "dns.conflict.foreign"
-    return _Decision(conflict=_conflict(claim, problem, live))
+    return _Decision(conflict=_conflict(claim, Words.of(problem, key=claim.key), live))
 
 
 def _member(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
@@ -317,7 +318,8 @@ def _singleton(claim: Claim, live: RRset | None, context: _Context) -> _Decision
     merged = rule.merge(same_kind, entry.terms if entry else ())
     others = live_values - frozenset(same_kind)
     if merged.problem:
-        return _Decision(conflict=_conflict(claim, merged.problem, live, merged.detail))
+        problem = merged.problem.having(key=claim.key)
+        return _Decision(conflict=_conflict(claim, problem, live))
     if not claim.values:
         left = others | ({merged.value} if merged.value else frozenset())
         return _withdrawn(claim, live, live_values - left, left)
@@ -347,15 +349,10 @@ def _satisfied(claim: Claim, live: RRset, entry: Entry | None) -> _Decision:
     return _Decision(entry=kept)
 
 
-def _conflict(
-    claim: Claim,
-    problem: str,
-    live: RRset | None,
-    detail: tuple[tuple[str, str], ...] = (),
-) -> Conflict:
+def _conflict(claim: Claim, problem: Words, live: RRset | None) -> Conflict:
     wanted = RRset(claim.key, claim.ttl, claim.values).lines()
     there = live.lines() if live else ()
-    return Conflict(claim.key, claim.group, claim.needed, problem, detail, there, wanted)
+    return Conflict(claim.key, claim.group, claim.needed, problem, there, wanted)
 
 
 def _ttl(claim: Claim, context: _Context) -> int:
@@ -385,7 +382,7 @@ def forgotten(claims: Iterable[Claim], entries: Entries, retiring: str = "") -> 
     """
     wanted = {claim.key for claim in claims}
     return tuple(
-        Note(entry.key, "dns.note.no_longer_wanted")
+        Note(Words.of("dns.note.no_longer_wanted", key=entry.key))
         for entry in entries.values()
         if entry.key not in wanted
         and entry.origin == "written"
@@ -458,6 +455,6 @@ def undo(done: Iterable[Change], snapshot: Snapshot) -> Plan:
         elif not same_values(live, change.before):
             there = live.lines() if live else ()
             wanted = change.before.lines() if change.before else ()
-            problem = "dns.conflict.edited"
-            conflicts.append(Conflict(change.key, change.group, False, problem, (), there, wanted))
+            problem = Words.of("dns.conflict.edited", key=change.key)
+            conflicts.append(Conflict(change.key, change.group, False, problem, there, wanted))
     return Plan(tuple(changes), tuple(conflicts))

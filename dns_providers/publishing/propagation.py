@@ -301,12 +301,7 @@ def delegation(zone: str, network: Network) -> Delegation:
     servers = tuple(NameServer(name, _addresses(name, glue, network)) for name in sorted(chosen))
     dead = [server.name for server in servers if not server.addresses]
     if len(dead) == len(servers):
-        raise DelegationError(
-            "dns.error.no_address",
-            f"none of the name servers of {zone} has an address: {', '.join(dead)}",
-            zone=zone,
-            servers=", ".join(dead),
-        )
+        raise DelegationError("dns.error.no_address", zone=zone, servers=", ".join(dead))
     only_parent = tuple(sorted(names - child)) if names and child else ()
     only_child = tuple(sorted(child - names)) if names and child else ()
     return Delegation(zone, servers, only_parent, only_child)
@@ -317,19 +312,8 @@ def _undelegated(zone: str, network: Network) -> DelegationError:
     seen_from = ", ".join(network.resolvers)
     above = name_text(_zone_above(dns.name.from_text(zone), network)[0])
     if above not in ("", ".") and not is_public_suffix(above):
-        return DelegationError(
-            "dns.error.no_zone",
-            f"{zone} is no zone of its own: DNS keeps its names in {above}",
-            zone=zone,
-            above=above,
-        )
-    return DelegationError(
-        "dns.error.no_delegation",
-        f"{zone} has no name servers as seen from {seen_from}: is the domain registered, and "
-        "delegated to your DNS provider?",
-        zone=zone,
-        resolvers=seen_from,
-    )
+        return DelegationError("dns.error.no_zone", zone=zone, above=above)
+    return DelegationError("dns.error.no_delegation", zone=zone, resolvers=seen_from)
 
 
 def _zone_above(apex: dns.name.Name, network: Network) -> tuple[dns.name.Name, frozenset[str]]:

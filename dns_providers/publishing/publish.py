@@ -64,11 +64,7 @@ def read(provider: Provider, names: frozenset[dns.name.Name]) -> Snapshot:
     snapshot = provider.read(names | {provider.zone})
     if snapshot.get(RRKey(provider.zone, "SOA")) is None:
         zone = provider.zone.to_text(omit_final_dot=True)
-        raise Rejected(
-            "dns.error.no_soa",
-            f"{zone}: the provider shows no SOA record; nothing was written",
-            zone=zone,
-        )
+        raise Rejected("dns.error.no_soa", zone=zone)
     return snapshot
 
 
@@ -219,9 +215,4 @@ def _read_back(provider: Provider, changes: Iterable[Change]) -> None:
     snapshot = read(provider, frozenset(change.key.owner for change in written))
     for change in written:
         if not same_values(snapshot.get(change.key), change.after):
-            raise Rejected(
-                "dns.error.not_written",
-                f"{change.key}: the server accepted the change but does not show it; it may "
-                "lack the rights, or another record stands in the way",
-                key=str(change.key),
-            )
+            raise Rejected("dns.error.not_written", key=change.key)

@@ -45,8 +45,7 @@ def check_live(snapshot: Snapshot, delegation: Delegation) -> Differences:
     if not provider & parent and provider != served:
         zone = name_text(snapshot.zone)
         shown = {"zone": zone, "parent": _listed(parent), "provider": _listed(provider)}
-        english = "{zone} is delegated to {parent}, not to this provider ({provider})"
-        raise NotLive("dns.error.not_live", english.format(**shown), **shown)
+        raise NotLive("dns.error.not_live", **shown)
     return Differences(tuple(sorted(parent - provider)), tuple(sorted(provider - parent)))
 
 

@@ -11,6 +11,7 @@ from email.utils import parseaddr
 
 import dkim
 
+from ground.words import text
 from probes.world import dns
 from probes.world.dns import Resolvers
 
@@ -94,4 +95,4 @@ def _verify(message: bytes, index: int, lookup: Callable[..., bytes | None]) -> 
         valid = dkim.DKIM(message).verify(idx=index, dnsfunc=lookup)
     except dkim.DKIMException as error:
         return False, str(error)
-    return bool(valid), "" if valid else "the signature does not fit the message"
+    return bool(valid), "" if valid else text("checks.relay.forged")

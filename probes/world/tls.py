@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from ground.words import text
 from probes.world.tcp import TIMEOUT, Reach, reach_of
 
 
@@ -115,7 +116,7 @@ def handshake(raw: socket.socket, server_name: str) -> Certificate:
     with raw, accepting_any().wrap_socket(raw, server_hostname=server_name) as secure:
         der = secure.getpeercert(binary_form=True)
     if der is None:
-        raise OSError("no certificate")
+        raise OSError(text("checks.tls.none"))
     return describe(der)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ground.words import Words
 from keys.journal import Journal, JournalError, audit
 from keys.rotation import (
     KeyRef,
-    Problem,
     Rotation,
     Rules,
     Step,
@@ -52,7 +52,7 @@ def test_what_was_saved_is_what_is_loaded(tmp_path: Path) -> None:
     for each in (
         started(),
         there,
-        failed(there, Problem("dns.not_everywhere", (("servers", "ns1, ns2"), ("key", "ü")))),
+        failed(there, Words("rotation.not_everywhere", (("servers", "ns1, ns2"), ("key", "ü")))),
         instead(there, started(emergency=True)),
         replace(there, superseded=(OLD, third), going_back=True, touched=True),
         back(there, 1030.0) if not there.emergency else there,
@@ -96,8 +96,8 @@ def test_a_damaged_journal_is_told_with_its_path_and_never_taken_for_none(tmp_pa
         path.write_text(damage)
         with pytest.raises(JournalError) as error:
             journal.load("example.test")
-        assert error.value.message_id == "rotation.journal_damaged"
-        assert error.value.values["path"] == str(path) and error.value.values["reason"]
+        assert error.value.words.id == "rotation.journal_damaged"
+        assert error.value.words.named["path"] == str(path)
         with pytest.raises(JournalError):
             journal.going_on()
 
@@ -146,8 +146,8 @@ def test_one_run_at_a_time_rotates_a_domains_key(tmp_path: Path) -> None:
     with journal.locked("example.test"):
         with pytest.raises(JournalError) as error, journal.locked("example.test"):
             pytest.fail("two runs at once")
-        assert error.value.message_id == "rotation.busy"
-        assert error.value.values == {"domain": "example.test"}
+        assert error.value.words.id == "rotation.busy"
+        assert error.value.words.named == {"domain": "example.test"}
         with journal.locked("other.test"):
             journal.save(started())
     with journal.locked("example.test"):

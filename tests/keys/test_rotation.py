@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ground.words import Words
 from keys.rotation import (
     STEPS,
     KeyRef,
-    Problem,
     Rotation,
     Rules,
     Step,
@@ -141,7 +141,7 @@ def test_a_run_does_what_is_due_until_a_wait_that_it_does_not_stay_for() -> None
 
 
 def test_a_problem_stays_until_its_step_is_done() -> None:
-    stuck = failed(walked(started(Strategy.DUAL), Step.PROVE), Problem("rotation.late"))
+    stuck = failed(walked(started(Strategy.DUAL), Step.PROVE), Words("rotation.busy"))
     assert stuck.step is Step.PROVE and stuck.problem
     assert after(stuck, 9.0).problem is None
 

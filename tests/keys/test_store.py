@@ -148,7 +148,7 @@ def test_a_store_that_others_can_enter_is_refused_before_a_key_is_made(tmp_path:
         folder.chmod(0o750)
         with pytest.raises(Exposed) as error:
             store(tmp_path).create(*NAME)
-        assert error.value.values == {"path": str(folder), "mode": "700"}
+        assert error.value.words.named == {"path": str(folder), "mode": "700"}
         assert not store(tmp_path).exists(*NAME)
         folder.chmod(0o700)
 
@@ -160,7 +160,7 @@ def test_a_key_in_a_folder_that_others_can_enter_is_refused(tmp_path: Path) -> N
     for read in (store(tmp_path).private_pem, store(tmp_path).public):
         with pytest.raises(Exposed) as error:
             read(*NAME)
-        assert error.value.values == {"path": str(folder), "mode": "700"}
+        assert error.value.words.named == {"path": str(folder), "mode": "700"}
 
 
 def test_a_store_is_made_where_nothing_is_yet(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_key_that_is_there_stays_whole_though_another_is_to_be_kept(tmp_path: 
     with pytest.raises(Different) as error:
         keys.create(*NAME)
     path = keys.file(*NAME)
-    assert error.value.values == {"path": str(path)}
+    assert error.value.words.named == {"path": str(path)}
     assert sorted(each.name for each in path.parent.iterdir()) == ["default.json", "default.key"]
 
 
@@ -222,7 +222,7 @@ def test_a_source_is_refused_with_what_is_wrong_with_it(tmp_path: Path) -> None:
     keys, source = store(tmp_path), tmp_path / "old.pem"
     with pytest.raises(Damaged) as missing:
         keys.check_source(source)
-    assert missing.value.message_id == "keys.no_file"
+    assert missing.value.words.id == "keys.no_file"
     source.touch(0o644)
     source.write_bytes(dkim.make(1024))
     with pytest.raises(Exposed):
@@ -232,8 +232,8 @@ def test_a_source_is_refused_with_what_is_wrong_with_it(tmp_path: Path) -> None:
     subprocess.run(["openssl", "genrsa", "-out", source, "1016"], capture_output=True, check=True)
     with pytest.raises(Damaged) as error:
         keys.check_source(source)
-    assert error.value.message_id == "keys.too_short"
-    assert error.value.values == {"path": str(source), "bits": "1016", "least": "1024"}
+    assert error.value.words.id == "keys.too_short"
+    assert error.value.words.named == {"path": str(source), "bits": "1016", "least": "1024"}
 
 
 def test_a_folder_of_a_source_may_be_open_as_it_is_not_the_stores(tmp_path: Path) -> None:
@@ -249,15 +249,15 @@ def test_a_key_that_is_missing_damaged_or_locked_is_told_with_its_path(tmp_path:
     path = str(keys.file(*NAME))
     with pytest.raises(Damaged) as missing:
         keys.private_pem(*NAME)
-    assert missing.value.message_id == "keys.no_file" and missing.value.values == {"path": path}
+    assert missing.value.words.id == "keys.no_file" and missing.value.words.named == {"path": path}
     store(tmp_path, "right").create(*NAME)
     with pytest.raises(Locked) as locked:
         keys.pem_of(*NAME)
-    assert locked.value.message_id == "keys.locked" and locked.value.values == {"path": path}
+    assert locked.value.words.id == "keys.locked" and locked.value.words.named == {"path": path}
     keys.file(*NAME).write_text("no key")
     with pytest.raises(Damaged) as damaged:
         keys.pem_of(*NAME)
-    assert damaged.value.message_id == "keys.damaged" and damaged.value.values == {"path": path}
+    assert damaged.value.words.id == "keys.damaged" and damaged.value.words.named["path"] == path
 
 
 def test_a_damaged_public_part_is_told_and_made_again_once_it_is_deleted(tmp_path: Path) -> None:
@@ -268,8 +268,8 @@ def test_a_damaged_public_part_is_told_and_made_again_once_it_is_deleted(tmp_pat
         path.write_text(damage)
         with pytest.raises(Damaged) as error:
             keys.public(*NAME)
-        assert error.value.message_id == "keys.about_damaged"
-        assert error.value.values == {"path": str(path)}
+        assert error.value.words.id == "keys.about_damaged"
+        assert error.value.words.named == {"path": str(path)}
     path.unlink()
     assert keys.public(*NAME) == made
 
@@ -308,7 +308,7 @@ def test_the_key_in_use_of_a_domain_is_the_one_that_was_set_last(tmp_path: Path)
     with pytest.raises(InUse) as error:
         keys.erase("example.test", "pm202611b", datetime(2026, 12, 1, tzinfo=UTC))
     path = keys.file("example.test", "pm202611b")
-    assert error.value.values == {"path": str(path)} and path.exists()
+    assert error.value.words.named == {"path": str(path)} and path.exists()
     keys.erase("example.test", "never-there", datetime(2026, 12, 1, tzinfo=UTC))
 
 

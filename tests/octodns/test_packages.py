@@ -349,7 +349,7 @@ def test_wrong_credentials_are_told_and_not_shown(fake: Fake, tmp_path: Path) ->
         bridge = opened(fake, tmp_path, **{name: "wrong-credential"})
     with pytest.raises(AuthError) as error:
         bridge.read(frozenset({owner_name(ZONE)}))
-    told = f"{error.value} {error.value.values} {bridge!r}"
+    told = f"{error.value} {error.value.words} {bridge!r}"
     assert "wrong-credential" not in told and SECRET not in told
 
 
@@ -375,7 +375,7 @@ def test_an_api_that_fails_is_told_by_kind_and_no_secret_is(
     fake.fault = fault
     with pytest.raises(kind) as error:
         bridge.read(frozenset({owner_name(ZONE)}))
-    told = f"{error.value} {error.value.values}"
+    told = f"{error.value} {error.value.words}"
     assert not any(secret in told for secret in shown)
 
 
@@ -407,8 +407,8 @@ def test_a_key_that_is_none_is_told_and_not_shown(tmp_path: Path) -> None:
             owner_name(ZONE), PACKAGES["transip"], {"account": "a", "key": "no-key-at-all"}
         )
         bad.read(frozenset({owner_name(ZONE)}))
-    assert error.value.message_id == "dns.error.octodns_settings"
-    assert "no-key-at-all" not in f"{error.value} {error.value.values}"
+    assert error.value.words.id == "dns.error.octodns_settings"
+    assert "no-key-at-all" not in f"{error.value} {error.value.words}"
 
 
 def test_a_type_of_octodns_itself_is_opaque(tmp_path: Path) -> None:
@@ -503,7 +503,7 @@ def test_what_was_written_before_a_failure_is_counted(fake: Fake, bridge: OctoDn
     hosts = [rrset(f"h{n}.example.test", "A", 3600, Address("192.0.2.1")) for n in range(3)]
     with pytest.raises(PartialApply) as error:
         put(bridge, *hosts)
-    assert (error.value.values["done"], error.value.values["total"]) == ("1", "3")
+    assert (error.value.words.named["done"], error.value.words.named["total"]) == ("1", "3")
     assert isinstance(error.value.cause, Unreachable)
 
 
@@ -544,7 +544,7 @@ def test_ovh_serves_what_a_run_that_broke_off_had_written(tmp_path: Path) -> Non
         with pytest.raises(PartialApply) as error:
             carry_out(bridge, CLAIMS, ledger)
         assert isinstance(error.value.cause, Unreachable)
-        assert error.value.values["done"] == error.value.values["total"] == "3"
+        assert error.value.words.named["done"] == error.value.words.named["total"] == "3"
         assert not fake.served & WRITTEN
         fake.fault = None
         assert carry_out(bridge, CLAIMS, ledger).changes == ()
@@ -592,7 +592,7 @@ def test_an_error_while_hetzner_is_read_is_no_empty_zone(tmp_path: Path) -> None
     fake.fault = lambda call: fake.failing(500, "oops") if "rrsets" in call.path else None
     with answering(fake), pytest.raises(Unreachable) as error:
         opened(fake, tmp_path).read(frozenset({owner_name(ZONE)}))
-    assert error.value.message_id == "dns.error.http_failed"
+    assert error.value.words.id == "dns.error.http_failed"
 
 
 def test_a_scaleway_zone_of_somebody_else_is_no_empty_zone(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ TEXTS = {
     "cli.no_inventory": "there is no inventory {path}; write one with: pmail-deploy init",
     "cli.exists": "{path} exists and is not overwritten; give another name with -o",
     "cli.written": "{path} is written. Next: pmail-deploy deploy --dry",
+    "cli.inventory_head": "The servers and zones of this site; every setting is in README.md.",
+    "cli.inventory_primary": "the primary one first",
     "cli.ask.host": "Address of the VPS",
     "cli.ask.ssh_user": "SSH user",
     "cli.ask.domains": "Mail domains, the primary one first",

@@ -9,7 +9,6 @@ TEXTS = {
     "host.name.config": "Configure PMail",
     "host.name.unit": "PMail's unit",
     "host.name.rules": "Firewall rules",
-    "host.name.firewall_unit": "Firewall unit",
     "host.name.firewall": "Close ports that are not wanted",
     "host.name.database": "First database with the administrator",
     "host.name.running": "Start PMail",

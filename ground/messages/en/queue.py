@@ -3,7 +3,7 @@
 TEXTS = {
     "queue.name": "The queue",
     "queue.none": "this outbound mode has no queue",
-    "queue.listed": "{count} recipients wait",
+    "queue.listed": "recipients that wait: {count}",
     "queue.empty": "nothing waits",
     "queue.now": "now",
     "queue.why": "{queue}, next try {next}: {reason}",
@@ -11,9 +11,10 @@ TEXTS = {
     "queue.bad_ids": "no queue ids: {ids}",
     "queue.unknown": "not in the queue (any more): {ids}",
     "queue.failed": "could not {action}",
-    "queue.delivered": "{count} deliveries and attempts",
+    "queue.delivered": "deliveries and attempts: {count}",
     "queue.none_delivered": "nothing was delivered or tried",
     "queue.clear": "in clear text",
-    "queue.kept": "{count} messages are kept aside",
+    "queue.forged": "its author is an address of ours, and nothing proves it",
+    "queue.kept": "messages kept aside: {count}",
     "queue.none_kept": "nothing is kept aside",
 }

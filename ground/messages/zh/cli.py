@@ -23,6 +23,8 @@ TEXTS = {
     "cli.no_inventory": "没有清单 {path}；可用以下命令生成：pmail-deploy init",
     "cli.exists": "{path} 已存在，不会覆盖；请用 -o 指定其他名称",
     "cli.written": "{path} 已写出。下一步：pmail-deploy deploy --dry",
+    "cli.inventory_head": "本站点的服务器和区域；全部设置见 README.zh-CN.md。",
+    "cli.inventory_primary": "主域名在前",
     "cli.ask.host": "VPS 的地址",
     "cli.ask.ssh_user": "SSH 用户",
     "cli.ask.domains": "邮件域名，主域名在前",

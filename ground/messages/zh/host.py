@@ -9,7 +9,6 @@ TEXTS = {
     "host.name.config": "配置 PMail",
     "host.name.unit": "PMail 单元",
     "host.name.rules": "防火墙规则",
-    "host.name.firewall_unit": "防火墙单元",
     "host.name.firewall": "关闭不需要的端口",
     "host.name.database": "含管理员的初始数据库",
     "host.name.running": "启动 PMail",

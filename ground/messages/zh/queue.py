@@ -14,6 +14,7 @@ TEXTS = {
     "queue.delivered": "{count} 次投递及尝试",
     "queue.none_delivered": "没有投递或尝试",
     "queue.clear": "明文",
+    "queue.forged": "作者是我们的地址，却没有任何证明",
     "queue.kept": "另行保存了 {count} 封邮件",
     "queue.none_kept": "没有另行保存的邮件",
 }

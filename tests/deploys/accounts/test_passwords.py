@@ -98,8 +98,8 @@ def test_one_run_at_a_time_is_at_work_on_a_site(state: Path) -> None:
     with paths.locked("site"):
         with pytest.raises(paths.Busy) as busy, paths.locked("site"):
             pytest.fail("two runs at once")
-        assert busy.value.message_id == "flow.busy"
-        assert busy.value.values == {"path": str(state / "site.lock")}
+        assert busy.value.words.id == "flow.busy"
+        assert busy.value.words.named == {"path": str(state / "site.lock")}
         with paths.locked("other"):
             pass
     with paths.locked("site"):

@@ -104,26 +104,26 @@ def test_a_local_file_that_is_not_there_is_not_known_and_cannot_be_had(tmp_path:
     where = source(tmp_path / "none")
     assert release.known(where, "amd64") is None
     error = refused(where)
-    assert error.message_id == "host.release.read"
-    assert error.values == {"location": where.location, "reason": "No such file or directory"}
+    assert error.words.id == "host.release.read"
+    assert error.words.named == {"location": where.location, "reason": "No such file or directory"}
 
 
 def test_a_binary_for_another_machine_is_refused(local: Callable[[bytes], Path]) -> None:
     arm = local(elf(183))
     assert release.obtain(source(arm), "arm64", nothing).sha256 == sum_of(elf(183))
     error = refused(source(arm))
-    assert error.message_id == "host.release.not_elf" and error.values["arch"] == "amd64"
-    assert refused(source(local(b"#!/bin/sh\n" + bytes(30)))).message_id == "host.release.not_elf"
-    assert refused(source(local(official(b"text")))).message_id == "host.release.not_elf"
+    assert error.words.id == "host.release.not_elf" and error.words.named["arch"] == "amd64"
+    assert refused(source(local(b"#!/bin/sh\n" + bytes(30)))).words.id == "host.release.not_elf"
+    assert refused(source(local(official(b"text")))).words.id == "host.release.not_elf"
 
 
 def test_an_archive_without_one_binary_is_refused(local: Callable[[bytes], Path]) -> None:
     none = refused(source(local(zipped(**{"README.md": b"", "notpmail": b""}))))
-    assert (none.message_id, none.values["found"]) == ("host.release.zip", "")
+    assert (none.words.id, none.words.named["found"]) == ("host.release.zip", "")
     two = refused(source(local(zipped(pmail_a=elf(), pmail_b=elf()))))
-    assert two.values["found"] == "pmail_a, pmail_b"
+    assert two.words.named["found"] == "pmail_a, pmail_b"
     torn = refused(source(local(official(elf())[:40])))
-    assert (torn.message_id, torn.values["found"]) == ("host.release.zip", "-")
+    assert (torn.words.id, torn.words.named["found"]) == ("host.release.zip", "-")
 
 
 def test_a_sum_that_the_user_gave_is_enforced_in_whatever_letters(
@@ -132,8 +132,8 @@ def test_a_sum_that_the_user_gave_is_enforced_in_whatever_letters(
     path = local(elf())
     assert release.obtain(source(path, sum_of(elf()).upper()), "amd64", nothing)
     error = refused(source(path, "AB" * 32))
-    assert error.message_id == "host.release.sum"
-    assert error.values == {"location": str(path), "found": sum_of(elf()), "wanted": "ab" * 32}
+    assert error.words.id == "host.release.sum"
+    assert error.words.named == {"location": str(path), "found": sum_of(elf()), "wanted": "ab" * 32}
 
 
 def test_what_was_fetched_once_is_recorded_and_not_fetched_again(state: Path) -> None:
@@ -163,10 +163,10 @@ def test_a_source_that_gives_something_else_than_the_first_time_is_refused(state
         where = source(f"http://127.0.0.1:{port}/pmail.zip")
         release.obtain(where, "amd64", nothing).path.unlink()
         talker.answer = served(official(elf(content=b"another"))).answer
-        assert refused(where).message_id == "host.release.sum"
+        assert refused(where).words.id == "host.release.sum"
         # What is recorded is held against the sum that the user gave since, before all else.
         pinned = source(where.location, "ab" * 32)
-        assert refused(pinned).message_id == "host.release.sum" and len(talker.heard) == 2
+        assert refused(pinned).words.id == "host.release.sum" and len(talker.heard) == 2
 
 
 def test_several_sources_are_recorded_beside_each_other(state: Path) -> None:
@@ -181,14 +181,14 @@ def test_a_download_that_fails_or_ends_early_is_told() -> None:
     with talking(Http(b"HTTP/1.0 404 Not Found\r\n\r\n")) as port:
         url = f"http://127.0.0.1:{port}/pmail.zip"
         error = refused(source(url))
-        assert error.message_id == "host.release.download"
-        assert error.values == {"location": url, "reason": "Not Found"}
+        assert error.words.id == "host.release.download"
+        assert error.words.named == {"location": url, "reason": "Not Found"}
     gone = refused(source(url))
-    assert "refused" in gone.values["reason"]
+    assert "refused" in gone.words.named["reason"]
     with talking(Http(b"HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\nhalf")) as port:
         short = refused(source(f"http://127.0.0.1:{port}/x"))
-    assert short.message_id == "host.release.short"
-    assert (short.values["found"], short.values["size"]) == ("4", "100")
+    assert short.words.id == "host.release.short"
+    assert (short.words.named["found"], short.words.named["size"]) == ("4", "100")
 
 
 def test_a_download_of_unknown_length_is_taken() -> None:
@@ -205,5 +205,5 @@ def test_a_damaged_record_is_told_with_its_path(state: Path, damage: str) -> Non
     state.mkdir()
     (state / "pmail-releases.json").write_text(damage)
     error = refused(source("http://127.0.0.1:1/x"))
-    assert error.message_id == "host.release.records"
-    assert error.values == {"path": str(state / "pmail-releases.json")}
+    assert error.words.id == "host.release.records"
+    assert error.words.named == {"path": str(state / "pmail-releases.json")}

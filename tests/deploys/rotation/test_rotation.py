@@ -13,7 +13,7 @@ import pytest
 from deploys.rotation import in_dns, revealing, steps
 from deploys.rotation.in_dns import REVOKED, InDns
 from deploys.rotation.operations import is_for_later, waited
-from deploys.rotation.outcome import Outcome, problem
+from deploys.rotation.outcome import Outcome
 from deploys.rotation.request import Request
 from deploys.rotation.run import Clock, Run, this_run
 from deploys.run.paths import key_store, state_dir
@@ -23,6 +23,7 @@ from dns_providers.base import ProviderError
 from dns_providers.publishing.propagation import Delegation, Expected, ServerState, Verdict, judge
 from dns_providers.publishing.propagation import Outcome as Awaited
 from dns_providers.rrset import TXT, RRKey, RRset, Value, key
+from ground.words import Words
 from keys.dkim import make, public_key, read
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, after, begin, instead
@@ -77,8 +78,8 @@ def run_at(time: Time, *, agree: bool | None = True, set_by: float = 0.0) -> Run
 
 
 def wait(there: Rotation, run: Run) -> Outcome:
-    def tell(message_id: str, values: Mapping[str, str]) -> None:
-        assert values["domain"] == "example.test"
+    def tell(words: Words) -> None:
+        assert words.named["domain"] == "example.test"
 
     return waited(there, run, tell)
 
@@ -110,7 +111,7 @@ def test_a_clock_that_was_put_back_since_keeps_mail_paused_for_no_longer() -> No
     assert wait(at(Step.DRAIN, Strategy.FIXED), run_at(time)) is None and time.real == 50.0 + 90
 
 
-NOT_TRUSTED = problem("rotation.clock_stops", domain="example.test")
+NOT_TRUSTED = Words.of("rotation.clock_stops", domain="example.test")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ class World:
         return InDns(
             self.site,
             zone,
-            lambda message_id, _: self.told.append(message_id),
+            lambda words: self.told.append(words.id),
             lambda _: None,
             lambda: float(next(passed)),
             lambda _: None,
@@ -208,7 +209,7 @@ class World:
     def open(self) -> MemoryProvider:
         """The provider, when it lets us in."""
         if self.refuses:
-            raise ProviderError("dns.error.http", "refused", status="403")
+            raise ProviderError("dns.error.no_soa", zone="example.test")
         return self.zone
 
     def goes_to(self, step: Step) -> Rotation:
@@ -334,7 +335,7 @@ def test_a_new_record_that_somebody_has_changed_is_told_as_that_and_left_alone(
     there = world(strategy)
     new = there.goes_to(step).new
     there.becomes(new, THEIRS)
-    assert looks(there, step) == problem("dns.conflict.edited", key=str(there.owner(new)))
+    assert looks(there, step) == Words.of("dns.conflict.edited", key=str(there.owner(new)))
     assert there.values(new) == {THEIRS}
 
 
@@ -363,7 +364,7 @@ def test_a_provider_that_refuses_does_not_hide_what_the_servers_show(
     there.becomes(new, THEIRS)
     there.refuses = True
     outcome = looks(there, step)
-    assert outcome is not None and "dns.error" not in outcome.message_id
+    assert outcome is not None and "dns.error" not in outcome.id
     assert there.values(new) == {THEIRS}
 
 
@@ -378,10 +379,10 @@ def test_the_signer_gets_no_key_that_a_server_denies_but_needs_not_all_servers_t
     for shown in (frozenset[Value](), frozenset[Value]({THEIRS})):
         there.behind = {EVERYWHERE[0]: shown or frozenset({REVOKED})}
         outcome = looks(there, Step.SWITCH)
-        assert outcome is not None and outcome.message_id == "rotation.not_everywhere"
+        assert outcome is not None and outcome.id == "rotation.not_everywhere"
     there.down, there.behind = set(EVERYWHERE), {}
     outcome = looks(there, Step.SWITCH)
-    assert outcome is not None and outcome.message_id == "rotation.not_everywhere"
+    assert outcome is not None and outcome.id == "rotation.not_everywhere"
 
 
 def test_the_old_record_stays_while_any_server_has_not_the_new_one(world: Build) -> None:
@@ -390,7 +391,7 @@ def test_the_old_record_stays_while_any_server_has_not_the_new_one(world: Build)
     for down, behind in (({EVERYWHERE[0]}, {}), (set(), {EVERYWHERE[1]: frozenset({THEIRS})})):
         there.down, there.behind = down, behind
         outcome = looks(there, Step.RETIRE)
-        assert outcome is not None and outcome.message_id == "rotation.not_everywhere"
+        assert outcome is not None and outcome.id == "rotation.not_everywhere"
         assert there.values(old) == there.right(old)
 
 
@@ -407,7 +408,7 @@ def test_an_old_record_that_somebody_has_changed_is_told_and_left_alone(
     values = {THEIRS, *(there.right(old) if ours_too else ())}
     there.becomes(old, *values)
     outcome = there.in_dns.retire(there.rotation, how)
-    assert outcome == problem("dns.conflict.edited", key=str(there.owner(old)))
+    assert outcome == Words.of("dns.conflict.edited", key=str(there.owner(old)))
     assert there.values(old) == values
 
 
@@ -453,7 +454,7 @@ def test_with_a_leaked_key_goes_the_old_one_of_the_rotation_that_brought_it(
     # One that somebody has changed is left alone, and the other stays with it until that is mended.
     there.becomes(first.new, THEIRS)
     told = there.in_dns.retire(taken, "revoke")
-    assert told == problem("dns.conflict.edited", key=str(there.owner(first.new)))
+    assert told == Words.of("dns.conflict.edited", key=str(there.owner(first.new)))
     there.becomes(first.new, *there.right(first.new))
     assert there.in_dns.retire(taken, "revoke") is None
     assert there.values(first.old) == (set() if step is Step.ERASE else {REVOKED})
@@ -535,7 +536,7 @@ def test_servers_that_keep_the_old_ttl_are_told_by_their_names(
     there = world(Strategy.FIXED)
     serving(monkeypatch, {"ns3": 61, "ns2": None, "ns1": 60})
     told = there.in_dns.lower(there.rotation)
-    assert told == problem("rotation.ttl_not_served", ttl="60", servers="ns2, ns3")
+    assert told == Words.of("rotation.ttl_not_served", ttl="60", servers="ns2, ns3")
 
 
 def test_the_longest_ttl_that_a_server_gives_counts(
@@ -576,7 +577,7 @@ def test_resolvers_that_never_follow_are_told_by_their_addresses(
 
     monkeypatch.setattr(in_dns.dns, "ask_one", answer)
     resolvers = ", ".join(there.site.servers[0].resolvers)
-    assert looks(there, Step.PROVE) == problem(
+    assert looks(there, Step.PROVE) == Words.of(
         "rotation.resolvers_late", domain="example.com", resolvers=resolvers
     )
     # A resolver that does not answer at all holds nobody up, and a leak waits for no cache.
@@ -604,7 +605,7 @@ def test_a_record_is_proven_once_every_server_shows_it(world: Build) -> None:
     new = there.goes_to(Step.PROVE).new
     there.down = {EVERYWHERE[0]}
     told = looks(there, Step.PROVE)
-    assert told is not None and told.message_id == "rotation.not_everywhere"
+    assert told is not None and told.id == "rotation.not_everywhere"
     signing = SigningKey("example.com", new.selector, ("example.com",))
     assert not is_proven(there.site, signing)
     there.down = set()
@@ -616,8 +617,8 @@ def test_a_key_that_is_not_in_the_store_is_not_published(world: Build) -> None:
     there.goes_to(Step.PROVE)
     new = there.rotation.new
     key_store().file("example.com", new.name).unlink()
-    assert there.in_dns.publish(there.rotation) == problem("rotation.no_key", domain="example.com")
-    assert looks(there, Step.PROVE) == problem("rotation.no_key", domain="example.com")
+    assert there.in_dns.publish(there.rotation) == Words.of("rotation.no_key", domain="example.com")
+    assert looks(there, Step.PROVE) == Words.of("rotation.no_key", domain="example.com")
 
 
 # -- the run -----------------------------------------------------------------------------------

@@ -269,4 +269,4 @@ def test_an_account_is_kept_by_its_directory_and_its_key_made_once(
 
 
 def told_of(error: AcmeError) -> Words:
-    return Words.of(error.message_id, **error.values)
+    return error.words

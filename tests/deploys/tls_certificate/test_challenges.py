@@ -45,7 +45,7 @@ class World:
 
     def open(self, settings: ZoneSettings) -> MemoryProvider:
         if self.refuses:
-            raise ProviderError("dns.error.no_zone_file", "gone", path="a.zone")
+            raise ProviderError("dns.error.no_zone_file", path="a.zone")
         return self.zones[settings.name]
 
     def wait(
@@ -199,8 +199,8 @@ def test_what_stands_in_the_way_of_a_proof_is_told(world: World) -> None:
 
 
 def values_of(error: AcmeError) -> dict[str, str]:
-    return dict(error.values)
+    return dict(error.words.named)
 
 
 def is_told(error: AcmeError, message_id: str, **values: str) -> bool:
-    return (error.message_id, values_of(error)) == (message_id, values)
+    return (error.words.id, values_of(error)) == (message_id, values)

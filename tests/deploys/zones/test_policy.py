@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from deploys.zones.policy_steps import policy_of
+from ground.words import text
 from postmaster.desired import desired
 from postmaster.settings import Site
 from tests.postmaster.test_desired import key_of
@@ -55,6 +56,7 @@ def test_a_policy_for_a_dry_run_allows_no_change() -> None:
         assert not any(word in made for word in ("Change", "Add", "Update", "Delete"))
 
 
-def test_other_providers_have_no_policy() -> None:
+def test_other_providers_say_in_words_what_is_needed() -> None:
     found = at("cloudflare")
-    assert policy_of(found, found.zone("example.com"), read_only=False) is None
+    made = policy_of(found, found.zone("example.com"), read_only=False)
+    assert made == text("policy.cloudflare", zone="example.com")

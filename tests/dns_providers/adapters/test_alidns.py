@@ -163,7 +163,7 @@ def test_what_is_for_some_paused_locked_or_weighted_is_a_conflict(
     account.add("smtp", "A", str(OURS), **special)
     before = account.stored()
     (conflict,) = planned(account, claim()).conflicts
-    assert conflict.problem == "dns.conflict.opaque"
+    assert conflict.problem.id == "dns.conflict.opaque"
     assert account.stored() == before
 
 
@@ -222,7 +222,7 @@ def test_what_alidns_cannot_hold_is_told_before_any_write(
     account: FakeAliDns, tmp_path: Path, rtype: str, value: Value, problem: str
 ) -> None:
     made = carry_out(opened(account), [claim(HOST, rtype, value)], Ledger(tmp_path, ZONE))
-    assert [each.problem for each in made.conflicts] == [problem]
+    assert [each.problem.id for each in made.conflicts] == [problem]
     assert account.records == {} and "AddDomainRecord" not in account.seen
 
 
@@ -318,7 +318,7 @@ def test_host_records_in_unicode_are_read_as_a_labels(account: FakeAliDns) -> No
 def test_a_zone_that_is_not_this_accounts_is_told(account: FakeAliDns) -> None:
     with pytest.raises(ZoneNotFound) as error:
         read(opened(account, "other.test"), "other.test")
-    assert error.value.values["zone"] == "other.test"
+    assert error.value.words.named["zone"] == "other.test"
 
 
 def test_a_zone_that_the_api_answers_for_another_one_is_refused(account: FakeAliDns) -> None:
@@ -412,7 +412,7 @@ def test_a_failure_halfway_says_how_far_it_came_and_the_next_run_ends_it(
     )
     with pytest.raises(PartialApply) as error:
         carry_out(opened(account), hosts, ledger)
-    assert (error.value.values["done"], error.value.values["total"]) == ("2", "4")
+    assert (error.value.words.named["done"], error.value.words.named["total"]) == ("2", "4")
     assert len(account.records) == 2
     account.fault = None
     carry_out(opened(account), hosts, ledger)
@@ -445,8 +445,8 @@ def test_a_wrong_key_is_told_and_its_secret_not_shown(
     provider = opened(account, key_id=key_id, secret=secret)
     with pytest.raises(AuthError, match=code) as error:
         read(provider, ZONE)
-    assert error.value.message_id == "dns.error.alidns_key"
-    assert secret not in f"{error.value} {error.value.values} {provider!r}"
+    assert error.value.words.id == "dns.error.alidns_key"
+    assert secret not in f"{error.value} {error.value.words} {provider!r}"
 
 
 @pytest.mark.parametrize(
@@ -456,8 +456,8 @@ def test_a_right_that_is_missing_is_named(account: FakeAliDns, tmp_path: Path, a
     account.denied = frozenset({action})
     with pytest.raises(AuthError) as error:
         carry_out(opened(account), [claim()], Ledger(tmp_path, ZONE))
-    assert error.value.message_id == "dns.error.alidns_rights"
-    assert error.value.values["action"] == f"alidns:{action}"
+    assert error.value.words.id == "dns.error.alidns_rights"
+    assert error.value.words.named["action"] == f"alidns:{action}"
 
 
 @pytest.mark.parametrize(
@@ -507,8 +507,8 @@ def test_an_api_that_does_not_answer_is_told_with_how_long_was_waited(
             read(at(account.url, timeout=0.2), ZONE)
     finally:
         over.set()
-    assert error.value.message_id == "dns.error.http_timeout"
-    assert error.value.values["seconds"] == "0.2"
+    assert error.value.words.id == "dns.error.http_timeout"
+    assert error.value.words.named["seconds"] == "0.2"
 
 
 def test_the_ram_policy_allows_what_is_called_and_nothing_else(

@@ -96,7 +96,7 @@ def test_a_proxied_mail_host_is_a_conflict_not_a_silent_flip(account: FakeCloudf
     provider = opened(account)
     snapshot = provider.read(frozenset({owner_name("smtp.example.test")}))
     made = plan([claim()], snapshot, {}, capabilities=provider.capabilities)
-    assert [each.problem for each in made.conflicts] == ["dns.conflict.opaque"]
+    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.opaque"]
     put(provider, rrset("mail.example.test", "A", 300, OURS))
     assert [row["proxied"] for row in account.records.values()] == [True, False]
 
@@ -108,7 +108,7 @@ def test_mx_records_of_email_routing_are_left_alone(account: FakeCloudflare) -> 
     provider = opened(account)
     snapshot = provider.read(frozenset({provider.zone}))
     made = plan([wanted], snapshot, {}, capabilities=provider.capabilities)
-    assert [each.problem for each in made.conflicts] == ["dns.conflict.opaque"]
+    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.opaque"]
 
 
 @pytest.mark.parametrize(
@@ -195,14 +195,14 @@ def test_a_zone_that_is_not_live_here_is_told(
     account.status = status
     with pytest.raises(ZoneNotFound) as error:
         read(opened(account, zone), zone)
-    assert error.value.message_id == problem
+    assert error.value.words.id == problem
 
 
 def test_a_wrong_token_is_told_and_not_shown(account: FakeCloudflare) -> None:
     provider = opened(account, token="wrong-token-1234567890")
     with pytest.raises(AuthError) as error:
         read(provider, ZONE)
-    assert "wrong-token" not in f"{error.value} {error.value.values} {provider!r}"
+    assert "wrong-token" not in f"{error.value} {error.value.words} {provider!r}"
 
 
 def test_what_is_refused_is_told_and_nothing_of_the_batch_is_written(

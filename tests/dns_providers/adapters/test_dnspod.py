@@ -75,7 +75,7 @@ def conflicts(account: FakeDnsPod, *wanted: Any) -> list[str]:
     provider = opened(account)
     snapshot = provider.read(frozenset(each.key.owner for each in wanted))
     made = plan(wanted, snapshot, {}, capabilities=provider.capabilities)
-    return [each.problem for each in made.conflicts]
+    return [each.problem.id for each in made.conflicts]
 
 
 class TestDnsPod(ProviderContract):
@@ -155,7 +155,7 @@ def test_a_zone_that_is_not_live_here_is_told(
         setattr(account, name, value)
     with pytest.raises(ZoneNotFound) as error:
         read(opened(account), ZONE)
-    assert error.value.message_id == problem
+    assert error.value.words.id == problem
     assert not WRITES & set(account.seen)
 
 
@@ -163,7 +163,7 @@ def test_a_zone_that_is_not_delegated_is_told_with_the_servers_to_set(account: F
     account.dns_status = "dnserror"
     with pytest.raises(ZoneNotFound) as error:
         read(opened(account), ZONE)
-    assert error.value.values["servers"] == "source.dnspod.net, low.dnspod.net"
+    assert error.value.words.named["servers"] == "source.dnspod.net, low.dnspod.net"
 
 
 @pytest.mark.parametrize("kept", ["bücher.test", "xn--bcher-kva.test"])
@@ -477,7 +477,7 @@ def test_a_record_edited_between_reading_and_writing_stays(
 
     account.fault = meddling
     made = carry_out(opened(account), [claim(HOST, "A", Address("203.0.113.99"))], ledger)
-    assert [each.problem for each in made.conflicts] == ["dns.conflict.edited"]
+    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.edited"]
     assert account.records[ours]["Value"] == "192.0.2.77"
 
 
@@ -495,7 +495,7 @@ def test_who_was_faster_is_read_and_not_overwritten(
 
     account.fault = meddling
     made = carry_out(opened(account), [claim()], Ledger(tmp_path, ZONE))
-    assert [each.problem for each in made.conflicts] == ["dns.conflict.foreign"]
+    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.foreign"]
     assert [row["Value"] for row in account.rows()] == ["192.0.2.77"]
 
 
@@ -510,7 +510,7 @@ def test_the_same_record_twice_is_refused_as_stale(account: FakeDnsPod) -> None:
     account.fault = late
     with pytest.raises(Stale) as error:
         put(provider, rrset(HOST, "A", 600, OURS))
-    assert error.value.values["keys"] == f"{HOST}/A"
+    assert error.value.words.named["keys"] == f"{HOST}/A"
     assert len(account.rows()) == 1
 
 
@@ -530,7 +530,7 @@ def test_what_stopped_halfway_is_finished_by_the_next_run(
     with pytest.raises(PartialApply) as error:
         carry_out(opened(account), hosts, ledger)
     assert isinstance(error.value.cause, RateLimited)
-    assert (error.value.values["done"], error.value.values["total"]) == ("2", "5")
+    assert (error.value.words.named["done"], error.value.words.named["total"]) == ("2", "5")
     account.fault = None
     carry_out(opened(account), hosts, ledger)
     assert {row["Name"] for row in account.rows()} == {f"h{number}" for number in range(5)}
@@ -567,8 +567,8 @@ def test_a_refused_key_is_told_and_not_shown(
     provider = opened(account, **options)
     with pytest.raises(AuthError) as error:
         read(provider, ZONE)
-    assert error.value.message_id == "dns.error.dnspod_key"
-    shown = f"{error.value} {error.value.values} {provider!r}"
+    assert error.value.words.id == "dns.error.dnspod_key"
+    shown = f"{error.value} {error.value.words} {provider!r}"
     assert "wrong-key" not in shown and SECRET_KEY not in shown
 
 
@@ -577,7 +577,7 @@ def test_a_right_that_is_missing_is_told_by_its_name(account: FakeDnsPod, action
     account.denied = frozenset({action})
     with pytest.raises(AuthError) as error:
         put(opened(account), rrset(HOST, "A", 600, OURS))
-    assert (error.value.message_id, error.value.values["action"]) == (
+    assert (error.value.words.id, error.value.words.named["action"]) == (
         "dns.error.dnspod_rights",
         f"dnspod:{action}",
     )
@@ -646,7 +646,7 @@ def test_an_answer_that_breaks_off_is_no_success(account: FakeDnsPod) -> None:
     account.kept_back = 5
     with pytest.raises(Unreachable) as error:
         read(opened(account), ZONE)
-    assert error.value.message_id == "dns.error.http_unreachable"
+    assert error.value.words.id == "dns.error.http_unreachable"
 
 
 def test_an_answer_that_does_not_come_is_told_with_the_time_waited(account: FakeDnsPod) -> None:
@@ -654,8 +654,8 @@ def test_an_answer_that_does_not_come_is_told_with_the_time_waited(account: Fake
         provider = opened(account, url=proxy.url, timeout=0.2)
         with proxy.doing(fault_proxy.Slow()), pytest.raises(Unreachable) as error:
             read(provider, ZONE)
-    assert error.value.message_id == "dns.error.http_timeout"
-    assert error.value.values["seconds"] == "0.2"
+    assert error.value.words.id == "dns.error.http_timeout"
+    assert error.value.words.named["seconds"] == "0.2"
 
 
 def test_a_write_is_sent_once(account: FakeDnsPod) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from dns_providers.rrset import (
     owner_name,
     rrset,
 )
+from ground.words import Words
 from tests.dns_providers import servers
 from tests.dns_providers.publishing.test_plan import claim
 from tests.dns_providers.publishing.test_propagation import Clock
@@ -45,14 +46,14 @@ APEX = owner_name(ZONE)
 class Told:
     """What the user was told."""
 
-    lines: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    lines: list[Words] = field(default_factory=list)
 
-    def __call__(self, message_id: str, values: Mapping[str, str]) -> None:
-        self.lines.append((message_id, values))
+    def __call__(self, words: Words) -> None:
+        self.lines.append(words)
 
     @property
     def ids(self) -> list[str]:
-        return [message_id for message_id, _ in self.lines]
+        return [words.id for words in self.lines]
 
 
 @dataclass
@@ -110,7 +111,7 @@ def test_the_wait_ends_when_every_server_shows_what_was_entered(zone: Zone) -> N
 def test_progress_is_told_every_quarter_of_a_minute(zone: Zone) -> None:
     zone.clock.at[60.0] = lambda: zone.put(A)
     zone.wait(create(A))
-    waiting = [values for message, values in zone.told.lines if message == "dns.manual.waiting"]
+    waiting = [each.named for each in zone.told.lines if each.id == "dns.manual.waiting"]
     assert [values["left"] for values in waiting] == ["14:45", "14:30", "14:15"]
     assert waiting[0]["keys"] == f"{HOST}/A"
 
@@ -121,7 +122,7 @@ def test_a_wait_that_ends_without_them_names_what_is_missing(zone: Zone) -> None
     zone.clock.at[10.0] = lambda: zone.put(other)
     with pytest.raises(NotEntered) as error:
         zone.wait(create(A), create(other))
-    assert error.value.values["keys"] == f"{HOST}/A"
+    assert error.value.words.named["keys"] == f"{HOST}/A"
     assert 900 <= zone.clock.now < 910
 
 
@@ -232,8 +233,8 @@ def test_a_second_spf_record_is_told_as_left_over(zone: Zone) -> None:
     zone.clock.at[20.0] = lambda: zone.put(replace(after, values=before.values | after.values))
     zone.clock.at[90.0] = lambda: zone.put(after)
     zone.wait(Change(before, after, "spf"))
-    ((_, values),) = [line for line in zone.told.lines if line[0] == "dns.mistake.left"]
-    assert values["found"] == '"v=spf1 -all"'
+    (left,) = [each for each in zone.told.lines if each.id == "dns.mistake.left"]
+    assert left.named["found"] == '"v=spf1 -all"'
 
 
 def test_what_is_still_to_be_replaced_is_no_mistake(zone: Zone) -> None:
@@ -251,8 +252,8 @@ def test_servers_that_differ_are_told_with_what_each_says(zone: Zone) -> None:
     zone.servers[0].put(DMARC)
     with pytest.raises(Disagreement) as error:
         zone.read(f"_dmarc.{ZONE}")
-    assert error.value.values["key"] == f"_dmarc.{ZONE}/TXT"
-    assert "ns2.example.test (127.0.0.2): -" in error.value.values["answers"]
+    assert error.value.words.named["key"] == f"_dmarc.{ZONE}/TXT"
+    assert "ns2.example.test (127.0.0.2): -" in error.value.words.named["answers"]
 
 
 def test_servers_that_follow_soon_are_waited_for(zone: Zone) -> None:
@@ -284,7 +285,7 @@ def test_servers_without_tcp_answers_are_named(zone: Zone) -> None:
         server.rcode = dns.rcode.REFUSED
     with pytest.raises(Unreachable) as error:
         zone.read(ZONE)
-    assert "ns1.example.test 127.0.0.1: REFUSED" in error.value.values["servers"]
+    assert "ns1.example.test 127.0.0.1: REFUSED" in error.value.words.named["servers"]
 
 
 def test_a_server_that_hangs_up_early_is_asked_again(zone: Zone) -> None:
@@ -329,7 +330,7 @@ def test_what_only_a_wildcard_gives_is_no_record_in_the_way(zone: Zone, tmp_path
     zone.put(WILD)
     plan = prepare(zone.provider, [wanted(HOST, "203.0.113.10")], Ledger(tmp_path, ZONE)).plan
     assert [change.before for change in plan.changes] == [None] and not plan.conflicts
-    assert [note.text for note in plan.notes] == ["dns.note.hides_wildcard"]
+    assert [note.words.id for note in plan.notes] == ["dns.note.hides_wildcard"]
 
 
 def test_a_wildcard_is_seen_once_at_its_own_name(zone: Zone) -> None:
@@ -408,7 +409,7 @@ class Attended:
         entered = threading.Timer(0.1, self.user.apply, [changes])
         entered.start()
         try:
-            self.inner.wait_accepted(lambda message_id, values: None)
+            self.inner.wait_accepted(lambda words: None)
         finally:
             entered.join()
 

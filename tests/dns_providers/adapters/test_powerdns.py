@@ -127,7 +127,7 @@ def test_a_wrong_key_is_told_and_none_is_shown(server: NameServer) -> None:
     provider = opened(server, key="wrong-key")
     with pytest.raises(AuthError) as error:
         provider.read(frozenset({owner_name(ZONE)}))
-    assert "wrong-key" not in f"{error.value} {error.value.values} {provider!r}"
+    assert "wrong-key" not in f"{error.value} {error.value.words} {provider!r}"
 
 
 def test_a_zone_that_is_not_there_is_told_and_not_made(server: NameServer) -> None:

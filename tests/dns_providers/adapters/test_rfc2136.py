@@ -67,7 +67,7 @@ def test_a_wrong_key_is_refused_and_its_secret_is_not_shown(
     ):
         with pytest.raises(AuthError) as error:
             work()
-        shown = f"{error.value} {error.value.values} {provider!r}"
+        shown = f"{error.value} {error.value.words} {provider!r}"
         assert server.secret not in shown and WRONG not in shown
 
 
@@ -76,7 +76,7 @@ def test_a_wrong_clock_is_told(server: NameServer, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(dns.message, "time", behind)
     with pytest.raises(AuthError) as error:
         opened(server).read(frozenset({owner_name(ZONE)}))
-    assert error.value.message_id in ("dns.error.tsig_clock", "dns.error.tsig_unsigned")
+    assert error.value.words.id in ("dns.error.tsig_clock", "dns.error.tsig_unsigned")
     assert "clock" in str(error.value)
 
 

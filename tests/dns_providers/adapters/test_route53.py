@@ -25,7 +25,6 @@ from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.plan import plan
 from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, Address, Target, key, name_text, owner_name, rrset
-from ground.words import catalogue
 from tests import fault_proxy
 from tests.dns_providers.adapters.route53_moto import (
     ACCESS_KEY,
@@ -133,7 +132,7 @@ def test_what_only_route53_can_say_is_a_conflict(account: Account, special: dict
     provider = opened(account)
     snapshot = provider.read(frozenset({owner_name("smtp.example.test")}))
     made = plan([claim()], snapshot, {}, capabilities=provider.capabilities)
-    assert [each.problem for each in made.conflicts] == ["dns.conflict.opaque"]
+    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.opaque"]
 
 
 def test_all_pages_are_read(account: Account) -> None:
@@ -170,7 +169,7 @@ def test_private_zones_are_left_out_and_of_several_the_live_one_is_taken(account
     assert provider.zone_id == account.zone_id(ZONE)
     with pytest.raises(ZoneNotFound) as error:
         read(opened(account, live=lambda zone: frozenset({"ns.elsewhere.test"})), ZONE)
-    assert error.value.message_id == "dns.error.route53_several"
+    assert error.value.words.id == "dns.error.route53_several"
 
 
 def test_a_zone_that_is_only_private_is_not_ours(account: Account) -> None:
@@ -266,7 +265,7 @@ def test_without_credentials_it_is_told_where_they_come_from(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     with pytest.raises(AuthError) as error:
         read(opened(account), ZONE)
-    assert error.value.message_id == "dns.error.route53_credentials"
+    assert error.value.words.id == "dns.error.route53_credentials"
 
 
 def test_credentials_are_not_shown(account: Account) -> None:
@@ -294,7 +293,7 @@ def waiting(account: Account, polls: int) -> tuple[list[str], Time]:
     passed, told = Time(), list[str]()
     provider = opened(account, sleep=passed.sleep, clock=passed.clock)
     put(provider, rrset("host.example.test", "A", 300, OURS))
-    provider.wait_accepted(lambda id, values: told.append(catalogue("en")[id].format(**values)))
+    provider.wait_accepted(lambda words: told.append(str(words)))
     return told, passed
 
 
@@ -316,7 +315,7 @@ def test_without_the_right_to_ask_it_is_told_and_no_error(account: Account) -> N
         put(provider, rrset("host.example.test", "A", 300, OURS))
         denied = Answer(403, error_body("AccessDenied", "route53:GetChange"))
         with proxy.doing(denied):
-            provider.wait_accepted(lambda id, values: told.append(values["reason"]))
+            provider.wait_accepted(lambda words: told.append(words.named["reason"]))
     assert "route53:GetChange" in told[0]
 
 

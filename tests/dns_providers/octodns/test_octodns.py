@@ -122,7 +122,7 @@ def test_a_wrong_key_is_told_and_not_shown(server: NameServer) -> None:
     provider = opened(server, api_key="wrong-key")
     with pytest.raises(AuthError) as error:
         provider.read(frozenset({owner_name(ZONE)}))
-    assert "wrong-key" not in f"{error.value} {error.value.values} {provider!r}"
+    assert "wrong-key" not in f"{error.value} {error.value.words} {provider!r}"
 
 
 def test_what_the_server_refuses_is_told_in_its_words(server: NameServer) -> None:
@@ -192,7 +192,9 @@ def told(options: dict[str, str], environ: dict[str, str]) -> list[tuple[str, st
     """The problems: message id, and the value that says what it is about."""
     found = option_problems("octodns", options, environ)
     names = ("argument", "extra", "option", "variable")
-    return [(m, next(v[n] for n in reversed(names) if n in v)) for m, v in found]
+    return [
+        (each.id, next(each.named[n] for n in reversed(names) if n in each.named)) for each in found
+    ]
 
 
 @pytest.fixture
@@ -222,7 +224,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 def test_who_does_not_open_the_provider_needs_neither_package_nor_credentials() -> None:
     options = {"octodns_provider": "dnsimple", "octodns_arguments": "account=42"}
     assert option_problems("octodns", options, {}, opening=False) == ()
-    assert [m for m, _ in option_problems("octodns", options, {})] == [
+    assert [each.id for each in option_problems("octodns", options, {})] == [
         "dns.option.octodns_extra",
         "dns.option.octodns_secret",
     ]

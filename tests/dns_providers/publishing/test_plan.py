@@ -101,7 +101,7 @@ def test_what_we_adopted_may_be_changed_later() -> None:
 def test_what_somebody_edited_after_us_is_a_conflict() -> None:
     written = rrset(HOST, "A", 60, Address("203.0.113.99"))
     made = planned([claim()], [rrset(HOST, "A", 60, FOREIGN)], (entry(written),))
-    assert made.conflicts[0].problem == "dns.conflict.edited"
+    assert made.conflicts[0].problem.id == "dns.conflict.edited"
 
 
 def test_only_the_record_that_is_named_may_be_replaced() -> None:
@@ -170,7 +170,7 @@ def test_spf_is_merged_and_foreign_txt_stays() -> None:
 def test_two_spf_records_are_a_conflict() -> None:
     there = rrset("example.test", "TXT", 300, TXT(b"v=spf1 mx -all"), TXT(b"v=spf1 a -all"))
     (conflict,) = planned([spf_claim("203.0.113.10")], [there]).conflicts
-    assert conflict.problem == "dns.spf.several"
+    assert conflict.problem.id == "dns.spf.several"
 
 
 def test_spf_terms_of_ours_go_when_the_address_changes() -> None:
@@ -186,7 +186,7 @@ def test_an_alias_in_the_way_is_a_conflict() -> None:
     from dns_providers.rrset import Target
 
     alias = rrset(HOST, "CNAME", 60, Target(owner_name("elsewhere.test")))
-    assert planned([claim()], [alias]).conflicts[0].problem == "dns.conflict.alias"
+    assert planned([claim()], [alias]).conflicts[0].problem.id == "dns.conflict.alias"
 
 
 def test_a_name_below_a_delegation_is_a_conflict() -> None:
@@ -194,32 +194,32 @@ def test_a_name_below_a_delegation_is_a_conflict() -> None:
 
     cut = rrset("sub.example.test", "NS", 60, Other(b"ns", "ns.other.test."))
     made = planned([claim("mail.sub.example.test")], [cut])
-    assert made.conflicts[0].problem == "dns.conflict.delegated"
+    assert made.conflicts[0].problem.id == "dns.conflict.delegated"
 
 
 def test_a_special_record_is_never_touched() -> None:
     special = replace(rrset(HOST, "A", 60, FOREIGN), opaque=True)
     made = planned([claim()], [special], replaced=frozenset({key(HOST, "A")}))
-    assert made.conflicts[0].problem == "dns.conflict.opaque"
+    assert made.conflicts[0].problem.id == "dns.conflict.opaque"
 
 
 def test_an_apex_address_is_left_alone_with_a_note() -> None:
     apex = replace(claim("example.test", group="apex", needed=False), only_if_free=True)
     made = planned([apex], [rrset("example.test", "A", 60, FOREIGN)])
     assert made.conflicts == () and made.changes == ()
-    assert [note.text for note in made.notes] == ["dns.note.left_alone"]
+    assert [note.words.id for note in made.notes] == ["dns.note.left_alone"]
 
 
 def test_hiding_a_wildcard_is_noted() -> None:
     made = planned([claim()], [rrset("*.example.test", "A", 60, FOREIGN)])
     assert len(made.changes) == 1
-    assert [note.text for note in made.notes] == ["dns.note.hides_wildcard"]
+    assert [note.words.id for note in made.notes] == ["dns.note.hides_wildcard"]
 
 
 def test_a_value_longer_than_the_provider_takes_is_a_conflict() -> None:
     wanted = claim(HOST, "TXT", TXT(b"x" * 600))
     made = planned([wanted], [], limits=Capabilities("zone", "native", max_txt=512))
-    assert made.conflicts[0].problem == "dns.conflict.too_long"
+    assert made.conflicts[0].problem.id == "dns.conflict.too_long"
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_a_value_that_the_provider_cannot_hold_is_a_conflict_of_its_own_kind(
         "record", "reread", mx_range=(1, 50), txt_forbidden=forbidden, txt_trimmed=True
     )
     made = planned([claim(HOST, rtype, value)], [], limits=limits)
-    assert [each.problem for each in made.conflicts] == ([problem] if problem else [])
+    assert [each.problem.id for each in made.conflicts] == ([problem] if problem else [])
     assert len(made.changes) == (0 if problem else 1)
 
 
@@ -263,13 +263,13 @@ def test_an_spf_record_that_outgrows_the_provider_by_the_merge_is_a_conflict() -
     made = planned(
         [spf_claim("203.0.113.10")], [rrset("example.test", "TXT", 60, theirs)], limits=limits
     )
-    assert [each.problem for each in made.conflicts] == ["dns.conflict.too_long"]
+    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.too_long"]
 
 
 def test_what_is_no_longer_wanted_is_noted_and_left_alone() -> None:
     old = rrset("old.example.test", "A", 60, OURS)
     notes = forgotten([claim()], {old.key: entry(old)})
-    assert [str(note.key) for note in notes] == ["old.example.test/A"]
+    assert [note.words.named["key"] for note in notes] == ["old.example.test/A"]
 
 
 def test_keys_of_signatures_are_not_noted_as_forgotten_they_retire() -> None:

@@ -92,7 +92,7 @@ class Contested(MemoryProvider):
     def apply(self, changes: Sequence[Change]) -> None:
         if self.times:
             self.times -= 1
-            raise Stale("dns.error.stale", "stale", keys="x")
+            raise Stale("dns.error.stale", keys="x")
         super().apply(changes)
 
 
@@ -115,7 +115,7 @@ class Liar(MemoryProvider):
 def test_a_yes_that_is_not_true_is_found_out(tmp_path: Path) -> None:
     with pytest.raises(Rejected) as error:
         carry_out(Liar(memory().rrsets), [claim()], Ledger(tmp_path, "example.test"))
-    assert error.value.message_id == "dns.error.not_written"
+    assert error.value.words.id == "dns.error.not_written"
 
 
 def test_a_zone_that_looks_empty_is_not_written(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ class Gone(MemoryProvider):
 
     def apply(self, changes: Sequence[Change]) -> None:
         super().apply(changes)
-        raise Unreachable("dns.error.timeout", "timeout")
+        raise Unreachable("dns.error.no_answers", zone="example.test", servers="ns1")
 
 
 def test_a_lost_answer_is_made_up_for_by_the_next_run(tmp_path: Path) -> None:
@@ -144,7 +144,9 @@ class RecordByRecord(MemoryProvider):
     """An API of single records, that fails after `allowed` of them."""
 
     allowed: int = 99
-    failure: ProviderError = field(default_factory=lambda: Unreachable("dns.error.junk", "gone"))
+    failure: ProviderError = field(
+        default_factory=lambda: Unreachable("dns.error.no_answers", zone="example.test", servers="")
+    )
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
         shown = super().read(names)
@@ -179,7 +181,7 @@ def test_what_an_api_of_single_records_did_halfway_is_finished_by_the_next_run(
     wanted = claim(HOST, "A", *addresses[2:7])
     with pytest.raises(PartialApply) as error:
         carry_out(RecordByRecord(zone.rrsets, allowed=done), [wanted], ledger)
-    assert error.value.values["done"] == str(done) and error.value.values["total"] == "4"
+    assert error.value.words.named["done"] == str(done) and error.value.words.named["total"] == "4"
     carry_out(RecordByRecord(zone.rrsets), [wanted], ledger)
     assert zone.rrsets[wanted.key].values == wanted.values
     assert carry_out(zone, [wanted], ledger).changes == ()
@@ -196,7 +198,7 @@ def test_halfway_and_then_changed_by_somebody_else_is_foreign(tmp_path: Path) ->
 
 
 def test_a_record_that_somebody_was_faster_with_halfway_is_planned_anew(tmp_path: Path) -> None:
-    overtaken = Stale("dns.error.stale", "stale", keys="x")
+    overtaken = Stale("dns.error.stale", keys="x")
     zone = RecordByRecord(memory().rrsets, allowed=1, failure=overtaken)
 
     class Once(RecordByRecord):

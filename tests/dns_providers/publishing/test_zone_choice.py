@@ -46,8 +46,8 @@ def test_a_zone_delegated_to_this_provider_is_live_whatever_the_case_of_its_serv
 def test_a_zone_delegated_to_others_is_not_written_and_both_sides_are_named() -> None:
     with pytest.raises(NotLive) as error:
         check_live(shown("ns1.new.test"), delegated("ns1.old.test", "ns2.old.test"))
-    assert error.value.values["parent"] == "ns1.old.test, ns2.old.test"
-    assert error.value.values["provider"] == "ns1.new.test"
+    assert error.value.words.named["parent"] == "ns1.old.test, ns2.old.test"
+    assert error.value.words.named["provider"] == "ns1.new.test"
 
 
 def test_servers_that_only_one_side_names_are_told() -> None:
