@@ -83,6 +83,19 @@ def wrong_values(call: Call) -> str:
     return f"{call.id}: lacks {sorted(missing)}, knows no {sorted(odd)}" if missing or odd else ""
 
 
+def test_every_id_that_the_code_names_has_a_text() -> None:
+    texts = frozenset(catalogue(FIRST))
+    assert [*unknown(used(), texts), *sorted(declared_by_all() - texts)] == []
+
+
+def test_every_text_is_used() -> None:
+    assert unused(used(), declared_by_all(), frozenset(catalogue(FIRST))) == set()
+
+
+def test_no_id_is_put_together() -> None:
+    assert [f"{path}:{line}" for path, use in used().items() for line in use.built] == []
+
+
 def test_texts_get_the_values_that_they_take() -> None:
     texts = catalogue(FIRST)
     calls = [(path, call) for path, use in used().items() for call in use.calls if call.id in texts]
