@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from tests.languages import documents
 from tests.rooms import ROOT, arrows_of, drawing, files, reduced, sources
 
-DOCS = ("docs/architecture.md", "docs/architecture.zh-CN.md")
+DOCS = documents("docs/architecture")
 FENCE = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # A file or a folder of ours, from the root; NAME and XX stand for what is going to be there.
 PATH = re.compile(r"[\w.-]+(?:/[\w.*-]+)*/(?:[\w.-]+\.\w+)?|[\w.-]+(?:/[\w.-]+)*\.(?:py|md|toml)")
@@ -38,10 +39,13 @@ def test_every_path_that_is_named_exists(name: str) -> None:
     assert {each for each in fixed if not exists(each)} == set()
 
 
-def test_both_languages_name_the_same_paths() -> None:
-    first, second = (sorted(set(PATH.findall(text(name)))) for name in DOCS)
-    other = re.compile(r"\.zh-CN")
-    assert [other.sub("", each) for each in first] == [other.sub("", each) for each in second]
+@pytest.mark.parametrize("name", DOCS[1:])
+def test_every_language_names_the_same_paths(name: str) -> None:
+    assert without_languages(DOCS[0]) == without_languages(name)
+
+
+def without_languages(name: str) -> list[str]:
+    return sorted(re.sub(r"\.[a-z]+-[A-Z]+", "", each) for each in set(PATH.findall(text(name))))
 
 
 def test_only_arrows_that_no_other_way_replaces_are_drawn() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -12,14 +11,13 @@ import pytest
 
 from ground.errors import Told
 from ground.words import LANGUAGES, Words, catalogue, declared, family, placeholders, text
+from tests.languages import SCRIPTS
 from tests.message_use import Call, Use, use_of
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("ground", "dns_providers", "keys", "probes", "postmaster", "deploys")
 FIRST, *OTHERS = LANGUAGES
 AREAS = frozenset(key.partition(".")[0] for key in catalogue(FIRST))
-# How a text of a language is known.
-SCRIPTS = {"zh": re.compile(r"[\u4e00-\u9fff]")}
 # Names, units and values that are the same in every language.
 SAME = frozenset(
     {

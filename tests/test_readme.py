@@ -10,12 +10,13 @@ import pytest
 
 from dns_providers.registry import PROVIDERS, option_problems, spec_of
 from postmaster.settings_table import SERVER_SETTINGS, ZONE_SETTINGS
+from tests.languages import documents
 
 ROOT = Path(__file__).parent.parent
 ROW = re.compile(r"^\| `(\w+)` \| (?:`(.*?)`|–) \| (.+) \|$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+@pytest.mark.parametrize("name", documents("README"))
 def test_the_table_of_settings_is_complete_and_true(name: str) -> None:
     listed = {row[1]: row[2] or "" for row in ROW.finditer((ROOT / name).read_text())}
     declared = {each.name: each.default for each in (*SERVER_SETTINGS, *ZONE_SETTINGS)}
@@ -24,7 +25,7 @@ def test_the_table_of_settings_is_complete_and_true(name: str) -> None:
     assert settings == declared
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+@pytest.mark.parametrize("name", documents("README"))
 def test_every_dns_provider_has_its_row(name: str) -> None:
     rows = re.findall(r"^\| (\w+) \|.+\|.+\|.+\|.+\|$", (ROOT / name).read_text(), re.MULTILINE)
     assert set(PROVIDERS) <= set(rows)
@@ -47,7 +48,7 @@ def test_the_example_shows_every_dns_provider_in_few_lines_that_are_enough() -> 
         assert len(block.splitlines()) <= 4, block
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+@pytest.mark.parametrize("name", documents("README"))
 def test_the_commands_of_the_readme_exist(name: str) -> None:
     text = (ROOT / name).read_text()
     files = set(re.findall(r"(?:scripts|deploys|inventories)/\w+(?:\.py)?", text))

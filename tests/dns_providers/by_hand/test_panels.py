@@ -277,7 +277,7 @@ def test_a_time_to_live_that_is_there_stays_whatever_the_panel_offers() -> None:
 # -- tables --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("panel", PANELS)
 def test_columns_stand_below_each_other_in_both_languages(
     panel: str, lang: str, monkeypatch: pytest.MonkeyPatch
@@ -296,7 +296,7 @@ def test_wide_characters_count_twice() -> None:
     assert aligned([("主机", "x"), ("ab", "y")]) == ("主机  x", "ab    y")
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_table_of_changes_says_what_to_do(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PMAIL_LANG", lang)
     before = rrset(ZONE, "TXT", 3600, TXT(b"v=spf1 -all"))

@@ -27,6 +27,7 @@ from dns_providers.rrset import TXT, Address, Target, owner_name, rrset
 from dns_providers.text import value_from_text, value_text
 from tests.dns_providers import servers
 from tests.dns_providers.servers import IDN_ZONE, ZONE, NameServer
+from tests.languages import documents
 from tests.provider_contract import ProviderContract, Typed, put, read
 
 # PowerDNS has an adapter of its own: here it stands for all packages, with a real server behind.
@@ -272,7 +273,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert told(google, {}) == [("dns.option.no_variable", "credentials_file")]
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+@pytest.mark.parametrize("readme", documents("README"))
 @pytest.mark.parametrize("package", PACKAGES.values(), ids=lambda package: package.name)
 def test_every_package_is_documented_with_what_it_needs(readme: str, package: Package) -> None:
     text = (Path(__file__).parents[3] / readme).read_text()
