@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ground.errors import Told
 from ground.words import Words
 
 
@@ -66,7 +67,7 @@ _LAST_WAY_BACK = {Strategy.DUAL: Step.RETIRE, Strategy.FIXED: Step.KEEP}
 _PAUSED = frozenset({Step.PAUSE, Step.PUBLISH, Step.PROVE, Step.DRAIN, Step.SWITCH})
 
 
-class TooLate(Exception):
+class TooLate(Told):
     """There is no way back: the old record is going, or gone."""
 
 
@@ -257,9 +258,9 @@ def back(rotation: Rotation, now: float) -> Rotation:
     Raises TooLate once the old record may be gone, or would be used again after it has leaked.
     """
     if _place(rotation.step) >= _place(_LAST_WAY_BACK[rotation.strategy]):
-        raise TooLate(rotation.domain)
+        raise TooLate("rotation.too_late", domain=rotation.domain)
     if rotation.emergency and rotation.touched:
-        raise TooLate(rotation.domain)
+        raise TooLate("rotation.too_late", domain=rotation.domain)
     changed = replace(
         rotation,
         old=rotation.new,

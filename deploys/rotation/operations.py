@@ -213,8 +213,8 @@ def _turned(there: Rotation, request: Request, run: Run, fresh: Callable[[], Rot
             turned = machine.hurry(there, now)
         else:
             return
-    except machine.TooLate:
-        line = text("rotation.too_late", domain=there.domain)
+    except machine.TooLate as error:
+        line = str(error)
         if not state.is_executing:
             raise OperationError(line) from None
         flow.leave_unsolved(host.name, (line,))
