@@ -8,10 +8,13 @@ from dataclasses import replace
 import dns.zone
 import pytest
 
-from deploys.zones.export_text import FORMS, ZoneExport, export_text, problems
+from deploys.run.options import parse
+from deploys.zones.export_text import FORMS, ZoneExport, export_text
+from deploys.zones.request import ExportRequest
 from dns_providers.by_hand.panels import PANELS
 from dns_providers.publishing.claims import Claim, ClaimMode
 from dns_providers.rrset import CAA, MX, TXT, Address, owner_name
+from ground.words import say
 from postmaster.desired import MX_STAGE, Desired, MissingKey
 from tests.dns_providers.publishing.test_plan import claim, spf_claim
 
@@ -157,7 +160,9 @@ def test_several_zones_stand_one_after_the_other_in_every_form() -> None:
 
 def test_a_form_or_a_panel_that_there_is_not_is_told_with_those_that_there_are() -> None:
     for form in FORMS:
-        assert not list(problems(form, None)) and not list(problems(form, "godaddy"))
-    form, panel = problems("xml", "geocities")
+        for panel_too in ({}, {"panel": "godaddy"}):
+            assert parse(ExportRequest, {"format": form, **panel_too})[1] == ()
+    _, wrong = parse(ExportRequest, {"format": "xml", "panel": "geocities"})
+    form, panel = map(say, wrong)
     assert "xml" in form and "table, zonefile, json" in form
     assert "geocities" in panel and ", ".join(PANELS) in panel
