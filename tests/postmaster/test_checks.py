@@ -46,6 +46,7 @@ OTHER = keys.public_key(keys.read(keys.make(1024)))
 V4, V6 = ADDRESSES
 SERVER = server()
 GOOD = good(SERVER)
+OWNER = key("example.com", "A")
 DMARC, DKIM = "_dmarc.example.com", "pm202611a._domainkey.example.com"
 
 
@@ -78,6 +79,12 @@ def claim(rtype: str, *, needed: bool) -> Claim:
 )
 def test_a_record_must_be_right_at_every_name_server(view: RecordView, status: Status) -> None:
     assert one(zone(records=(view,)), "PROP-01", "example.com/A").status is status
+
+
+def test_every_server_that_is_wrong_or_silent_is_told() -> None:
+    two = ("ns1: stale", "ns2: stale")
+    for view in (RecordView(OWNER, 0, wrong=two), RecordView(OWNER, 1, silent=two)):
+        assert say(one(zone(records=(view,)), "PROP-01", str(OWNER)).seen).endswith("; ".join(two))
 
 
 @pytest.mark.parametrize(
@@ -455,7 +462,8 @@ def test_time_left_is_measured_against_the_lifetime(
     days: float, lifetime: float, status: Status
 ) -> None:
     seen = with_port(GOOD, 465, certificate=certificate(days, lifetime))
-    assert one(seen, "TLS-03", f"{V4}:465").status is status
+    result = one(seen, "TLS-03", f"{V4}:465")
+    assert result.status is status and say(result.seen).startswith(f"{days:.1f} days left")
 
 
 def test_a_missing_name_fails_and_distrust_is_a_warning_on_port_25_only() -> None:

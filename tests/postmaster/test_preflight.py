@@ -163,14 +163,25 @@ def test_outbound_port_25_that_nobody_answers_is_told_as_blocked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kept", "status"), [(Kept.KNOWN, PASS), (Kept.EXPOSED, FAIL), (Kept.MISSING, FAIL)]
+    ("kept", "status", "said"),
+    [
+        (Kept.KNOWN, PASS, "the password of mailer is known"),
+        (Kept.EXPOSED, FAIL, "PMAIL_SMTP can be read by others"),
+        (Kept.MISSING, FAIL, "the password of mailer is neither here nor on the host"),
+    ],
 )
-def test_a_smarthosts_password_is_known_and_private(kept: Kept, status: Status) -> None:
+def test_a_smarthosts_password_is_known_and_private(kept: Kept, status: Status, said: str) -> None:
     there = fit(server("smarthost"))
     asked = Password("out.provider.test", "mailer", "PMAIL_SMTP", kept)
     result = one(replace(there, passwords=(asked,)), "PRE-13")
-    assert result.status is status
+    assert (result.status, say(result.seen)) == (status, said)
     assert result.remedy is None or "PMAIL_SMTP" in say(result.remedy)
+
+
+def test_what_is_fine_or_short_is_told_with_its_size() -> None:
+    assert say(one(fit(SERVER, f"memory {2 * MIB}"), "PRE-07").seen) == "only 2 MiB of memory"
+    assert say(one(fit(SERVER, f"disk {3 * MIB}"), "PRE-06").seen).startswith("only 3 MiB free")
+    assert say(one(fit(SERVER), "PRE-05").seen).startswith("free: 25, ")
 
 
 def test_what_could_not_be_seen_stops_nothing() -> None:

@@ -132,6 +132,13 @@ def test_each_fault_of_the_relay_fails_its_check(
     assert relay_faults(**changes) == [(rule, subject, Status.FAIL)]
 
 
+def test_all_ports_that_postfix_does_not_have_and_all_who_have_them_are_told() -> None:
+    assert say(judged("OUT-02", listeners=()).seen).endswith(" 25, 465")
+    thieves = judged("OUT-02", listeners=((25, "exim4"), (465, "thief")))
+    assert "belong to exim4, thief," in say(thieves.seen)
+    assert say(judged("OUT-01", round=(465, 587)).seen).endswith("port 465, 587")
+
+
 def test_a_signature_of_somebody_else_beside_ours_is_no_fault() -> None:
     broken = replace(ELSEWHERE, valid=False)
     assert relay_faults(proofs=proofs(broken, OURS)) == []
