@@ -15,7 +15,7 @@ import pytest
 
 from tests.mutants import scope
 from tests.mutants.faults import Fault, faults, sample
-from tests.mutants.session import KILLED, Session, Verdict
+from tests.mutants.session import KILLED, OPTIONS, Session, Verdict
 
 
 def main() -> int:
@@ -32,10 +32,7 @@ def main() -> int:
     # All files in scope are watched: what a table is read by may be another one.
     watched = tuple(dict.fromkeys((*scope.files(), *(each.path for each in chosen))))
     session = Session(watched, chosen, _teller(options.output), options.workers)
-    pytest.main(
-        [*tests, "-q", "--no-header", "--capture=sys", "-p", "no:cacheprovider", "-p", "no:xdist"],
-        plugins=[session],
-    )
+    pytest.main([*OPTIONS, *tests], plugins=[session])
     enough = _summary(session.verdicts, options.least)
     print(f"Those that were not noticed: {options.output}", file=_OUT)
     if session.broken:

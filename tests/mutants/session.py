@@ -38,6 +38,14 @@ import pytest
 from tests.mutants.faults import Fault
 from tests.mutants.scope import OURS, ROOT
 
+# A test of properties tries the same examples with and without a fault.
+PROFILE = "mutants"
+hypothesis.settings.register_profile(PROFILE, deadline=None, derandomize=True, database=None)
+OPTIONS = (
+    *("-q", "--no-header", "--capture=sys", "-p", "no:cacheprovider", "-p", "no:xdist"),
+    f"--hypothesis-profile={PROFILE}",
+)
+
 KILLED, SURVIVED, UNSEEN = "killed", "survived", "unseen"
 IMPORTED = "(import)"
 PATIENCE = 20  # seconds, and as many times what a test takes: standing still is noticed, too
@@ -126,9 +134,6 @@ class Session:
         self.texts = {each: (ROOT / each).read_text("utf-8") for each in files}
 
     def pytest_configure(self) -> None:
-        hypothesis.settings.register_profile(
-            "mutants", deadline=None, derandomize=True, database=None, max_examples=50
-        )
         self.seen.watch(self.files)
 
     def pytest_collection_finish(self) -> None:
@@ -364,8 +369,8 @@ def _anew(fault: Fault | None, text: str, tests: Sequence[str], here: Path) -> s
     if fault:
         sys.meta_path.insert(0, _Faulty(fault, text))
     failing = _Failing()
-    options = ["-q", "--capture=sys", "-p", "no:cacheprovider", f"--basetemp={here}/tmp"]
-    status = pytest.main([*options, *(["-x"] if fault else []), *tests], plugins=[failing])
+    options = (*OPTIONS, f"--basetemp={here}/tmp", *(["-x"] if fault else []))
+    status = pytest.main([*options, *tests], plugins=[failing])
     return SURVIVED if status == pytest.ExitCode.OK else "\n".join(failing.failing) or "(import)"
 
 
