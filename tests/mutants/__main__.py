@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants import scope
+from tests.mutants import handmade, scope
 from tests.mutants.faults import Fault, faults, sample
 from tests.mutants.session import KILLED, OPTIONS, Session, Verdict
 
@@ -28,12 +28,14 @@ def main() -> int:
     chosen: Sequence[Fault] = every
     if options.sample:
         chosen = sample(every, options.sample, options.seed)
-    tests = options.tests or [*scope.TESTS]
+    if options.handmade:
+        chosen = [each.fault for each in handmade.HANDMADE]
+    tests = options.tests or (handmade.TESTS if options.handmade else scope.TESTS)
     # All files in scope are watched: what a table is read by may be another one.
     watched = tuple(dict.fromkeys((*scope.files(), *(each.path for each in chosen))))
     session = Session(watched, chosen, _teller(options.output), options.workers)
     pytest.main([*OPTIONS, *tests], plugins=[session])
-    enough = _summary(session.verdicts, options.least)
+    enough = _summary(session.verdicts, 100.0 if options.handmade else options.least)
     print(f"Those that were not noticed: {options.output}", file=_OUT)
     if session.broken:
         print("Tests that fail without a fault:", *session.broken, sep="\n  ", file=_OUT)
@@ -46,6 +48,7 @@ def _options() -> argparse.Namespace:
         prog="scripts/mutants", description=sys.modules["__main__"].__doc__
     )
     parser.add_argument("paths", nargs="*", help="folders or files; all when none is given")
+    parser.add_argument("--handmade", action="store_true", help="those that once went unnoticed")
     parser.add_argument("--sample", type=int, help="only so many of the faults")
     parser.add_argument("--seed", type=int, default=0, help="which ones")
     parser.add_argument("--least", type=float, default=85.0, help="per cent in each area")
