@@ -431,3 +431,13 @@ def test_a_rotation_in_a_hurry_is_an_emergency_from_there_on() -> None:
 def test_a_key_is_old_enough_on_the_day_that_was_set() -> None:
     assert old_enough(1000.0, 1000.0 + 180 * 86400, 180)
     assert not old_enough(1000.0, 999.0 + 180 * 86400, 180)
+
+
+def test_the_ttl_is_low_from_its_lowering_until_it_is_restored() -> None:
+    rotation, low = started(Strategy.FIXED), []
+    while not rotation.ended:
+        low += [rotation.step] if rotation.lowered else []
+        rotation = after(rotation, rotation.entered + 1)
+    expected = "lower age pause publish prove drain switch resume verify"
+    assert " ".join(low) == expected and not rotation.lowered
+    assert not any(walked(started(Strategy.DUAL), step).lowered for step in (Step.PROVE, Step.KEEP))
