@@ -49,9 +49,7 @@ def test_a_certificate_is_renewed_with_a_third_of_its_time_left_at_most_30_days(
 ) -> None:
     assert why(certificate(renewed_below, lifetime)) is None
     told = why(certificate(renewed_below - timedelta(hours=3), lifetime))
-    assert (
-        told is not None and f": {renewed_below.days - 0.1:.1f}" in told
-    )
+    assert told is not None and f": {renewed_below.days - 0.1:.1f}" in told
 
 
 def test_one_that_is_missing_a_stopgap_or_lacks_names_is_due_whatever_its_time() -> None:
