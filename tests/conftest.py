@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -22,8 +23,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(reason)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
     """Say last, and loudly, what was not tried."""
+    yield
     skipped = terminalreporter.stats.get("skipped", ())
     skipped = [each for each in skipped if "lab" in getattr(each, "keywords", ())]
     reason = why_not() if skipped else ""
