@@ -11,6 +11,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ground.errors import Told
 from ground.words import Words
 from postmaster.settings import Site
 
@@ -18,12 +19,8 @@ _YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 R = TypeVar("R", bound="Request")
 
 
-class BadOption(Exception):
-    """A value is none that the option takes; `words` says why."""
-
-    def __init__(self, words: Words) -> None:
-        super().__init__(words.id)
-        self.words = words
+class BadOption(Told):
+    """A value is none that the option takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Flag:
     def read(self, word: str, given: str) -> object:
         """Return the value of what was given. Raises BadOption."""
         if given.lower() not in (*_YES, *_NO):
-            raise BadOption(Words.of("option.flag", word=word, given=given))
+            raise BadOption("option.flag", word=word, given=given)
         return given.lower() in _YES
 
     def written(self, value: Any) -> str:
@@ -63,7 +60,7 @@ class File(Text):
     def read(self, word: str, given: str) -> object:
         """Return the path. Raises BadOption."""
         if self.exists and not Path(given).is_file():
-            raise BadOption(Words.of("option.no_file", word=word, path=given))
+            raise BadOption("option.no_file", word=word, path=given)
         return given
 
     def written(self, value: Any) -> str:
@@ -81,7 +78,7 @@ class Choice(Text):
         """Return the word. Raises BadOption."""
         if given not in self.choices:
             choices = ", ".join(self.choices)
-            raise BadOption(Words.of("option.choice", word=word, given=given, choices=choices))
+            raise BadOption("option.choice", word=word, given=given, choices=choices)
         return given
 
 
@@ -96,7 +93,7 @@ class Number:
         """Return the number. Raises BadOption."""
         if not given.isdecimal() or not self.least <= int(given) <= self.most:
             values = {"least": self.least, "most": self.most, "given": given}
-            raise BadOption(Words.of("option.number", word=word, **values))
+            raise BadOption("option.number", word=word, **values)
         return int(given)
 
     def written(self, value: Any) -> str:

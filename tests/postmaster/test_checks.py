@@ -263,7 +263,7 @@ def test_two_dmarc_records_are_none_to_a_receiver() -> None:
     two = (TXT(b"v=DMARC1; p=none"), TXT(b"v=DMARC1; p=reject"), TXT(b"other"))
     seen = with_domain(GOOD, "example.com", dmarc=answer(DMARC, "TXT", *two))
     assert of(seen, "DMARC-01") == {DMARC: FAIL}
-    assert "2 DMARC records" in say(one(seen, "DMARC-01", DMARC).seen)
+    assert "DMARC records: 2" in say(one(seen, "DMARC-01", DMARC).seen)
 
 
 def dkim(*published: str, on_host: str | None = PUBLIC.data, reached: bool = True) -> Seen:
@@ -463,7 +463,7 @@ def test_time_left_is_measured_against_the_lifetime(
 ) -> None:
     seen = with_port(GOOD, 465, certificate=certificate(days, lifetime))
     result = one(seen, "TLS-03", f"{V4}:465")
-    assert result.status is status and say(result.seen).startswith(f"{days:.1f} days left")
+    assert result.status is status and say(result.seen).startswith(f"days left: {days:.1f} ")
 
 
 def test_a_missing_name_fails_and_distrust_is_a_warning_on_port_25_only() -> None:

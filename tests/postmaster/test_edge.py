@@ -62,7 +62,7 @@ def test_each_mailbox_that_was_limited_is_named_once_and_held_addresses_are_coun
     assert say(limited.seen).endswith(": al, bob")
     held = [("login_held", address) for address in ("8.8.8.8", "8.8.8.8", "8.8.4.4")]
     held += [("pmail_down", "x"), ("kept", "forged")]
-    assert "2 addresses" in say(one(replace(GOOD, edge=told(*held)), "EDGE-03").seen)
+    assert say(one(replace(GOOD, edge=told(*held)), "EDGE-03").seen).endswith("passwords: 2")
 
 
 def test_the_units_that_do_not_run_and_the_mail_that_was_kept_are_told() -> None:
@@ -70,6 +70,6 @@ def test_the_units_that_do_not_run_and_the_mail_that_was_kept_are_told() -> None
     assert say(one(idle, "EDGE-01").seen).endswith(": a.service, b.service")
     events = (("kept", "forged"), ("kept", "554 no"), ("kept", "452 full"), ("login_held", "x"))
     refused = say(one(replace(GOOD, edge=told(*events)), "EDGE-02").seen)
-    assert "refused 2 messages" in refused and refused.endswith(": 452 full")
+    assert "PMail refused" in refused and refused.endswith(": 2 (452 full)")
     forged = say(one(replace(GOOD, edge=told(events[0], events[0], events[3])), "EDGE-02").seen)
-    assert forged.startswith("2 messages that claimed")
+    assert forged.startswith("messages that claimed") and forged.endswith(": 2")

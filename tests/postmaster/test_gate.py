@@ -135,7 +135,7 @@ def test_a_rotation_that_is_refused_names_each_rule_its_subject_and_what_was_see
     seen = with_domain(GOOD, "example.com", dmarc=answer("_dmarc.example.com", "TXT"))
     first, *lines = _red(list(found(seen)), "example.com", SERVER)
     assert "example.com" in first
-    assert lines == ["DMARC-01 _dmarc.example.com: 0 DMARC records"]
+    assert lines == ["DMARC-01 _dmarc.example.com: DMARC records: 0"]
     assert _red(list(found(seen)), "other.org", SERVER) == []
     mute = resolvers(("example.com", "1.1.1.1"))
     assert any(each.status is Status.UNKNOWN for each in found(mute))

@@ -197,7 +197,7 @@ def test_mail_that_waits_is_a_warning_once_its_sender_was_told() -> None:
     assert judged("OUT-03", waiting=(waits(240),)).status is Status.PASS
     late = judged("OUT-03", waiting=(waits(1), waits(240.02, to="late@qq.com"), waits(2)))
     assert late.status is Status.WARN
-    assert "3 wait; the oldest for 240 minutes, to late@qq.com: 451 later" in say(late.seen)
+    assert "wait: 3; the oldest for 240 min, to late@qq.com: 451 later" in say(late.seen)
     assert judged("OUT-03", waiting=(waits(9999, "hold"),)).status is Status.PASS
     silent = good(server(delay_notice=0))
     silent = replace(silent, relay=replace(silent.relay, waiting=(waits(9999),)))
@@ -207,7 +207,7 @@ def test_mail_that_waits_is_a_warning_once_its_sender_was_told() -> None:
 def test_clear_text_is_a_warning_only_where_a_handshake_failed() -> None:
     clear = delivered()
     plain = judged("OUT-05", deliveries=(clear,))
-    assert plain.status is Status.PASS and "0 of 1" in say(plain.seen)
+    assert plain.status is Status.PASS and "hours: 1, encrypted: 0" in say(plain.seen)
     failed = replace(clear, handshake_failed=True)
     assert judged("OUT-05", deliveries=(clear, failed)).status is Status.WARN
     inside, bounced = replace(failed, address="127.0.0.2"), replace(failed, status="bounced")
