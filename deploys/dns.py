@@ -21,7 +21,7 @@ with frame(DNS) as run:
     barrier("keys_ready")
 
     if zone:
-        match asked.action:
+        match asked.task:
             case "publish":
                 published = dns_steps.publish_before_mx(site, zone)
                 dns_steps.wait_until_visible(site, zone, BEFORE_MX, published)

@@ -18,26 +18,34 @@ ACTIONS = ("publish", "plan", "undo", "adopt", "remove")
 
 @dataclass(frozen=True, slots=True)
 class DnsRequest(Request):
-    """action: one of ACTIONS. backup: file of the records that are put back, to undo."""
+    """action: one of ACTIONS; without one, undo where there is a backup, else publish.
 
-    action: str = option("dns_action", Choice(ACTIONS), default="publish")
+    backup: file of the records that are put back.
+    """
+
+    action: str | None = option("dns_action", Choice(ACTIONS))
     backup: str | None = option("undo", File(exists=True))
+
+    @property
+    def task(self) -> str:
+        """What is to be done, one of ACTIONS."""
+        return self.action or ("undo" if self.backup else "publish")
 
     @property
     def changes(self) -> bool:
         """A plan does not."""
-        return self.action != "plan"
+        return self.task != "plan"
 
     @property
     def makes_keys(self) -> bool:
         """Whether DKIM keys come first."""
-        return self.action in ("publish", "plan")
+        return self.task in ("publish", "plan")
 
     def problems(self, *, dry: bool) -> Iterable[Words]:
         """Return why this makes no sense."""
-        if (self.action == "undo") is not bool(self.backup):
+        if (self.task == "undo") is not bool(self.backup):
             yield Words.of("dns.action.undo")
-        if self.action == "plan" and not dry:
+        if self.task == "plan" and not dry:
             yield Words.of("dns.action.plan")
 
     def problems_in(self, site: Site) -> Iterable[Words]:

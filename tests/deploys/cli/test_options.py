@@ -39,7 +39,7 @@ ASKED: list[tuple[list[str], Verb[Any], Request]] = [
     (["users"], USERS, USERS.request()),
     (["tls"], TLS, TLS.request()),
     (["verify"], VERIFY, VERIFY.request()),
-    (["dns"], DNS, DnsRequest()),
+    (["dns"], DNS, DnsRequest("publish")),
     (["dns", "adopt"], DNS, DnsRequest("adopt")),
     (["dns", "undo", str(BACKUP)], DNS, DnsRequest("undo", str(BACKUP))),
     (["dns", "export", "--format", "json"], EXPORT, ExportRequest("json")),
@@ -194,3 +194,9 @@ def test_a_value_that_an_option_does_not_take_is_told(
 )
 def test_a_flag_by_data_is_yes_or_no(given: str, wait: bool) -> None:
     assert parse(RotationRequest, {"rotate_wait": given}) == (RotationRequest(wait=wait), ())
+
+
+def test_a_backup_without_an_action_is_put_back_and_nothing_else_is_published() -> None:
+    asked, wrong = parse(DnsRequest, {"undo": str(BACKUP)})
+    assert not wrong and asked.task == "undo" and list(asked.problems(dry=False)) == []
+    assert parse(DnsRequest, {})[0].task == "publish"
