@@ -18,8 +18,8 @@ def area_of(path: str) -> str:
 
 
 def in_scope(path: Path) -> bool:
-    """Whether a file decides something by itself: pyinfra's operations are for the lab."""
-    if path.name == "operations.py":
+    """Whether a file decides something by itself: operations and runbooks are for the lab."""
+    if path.name == "operations.py" or path.parent == ROOT / "deploys":
         return False
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         names = [alias.name for alias in getattr(node, "names", ()) if isinstance(alias, ast.alias)]
