@@ -82,7 +82,7 @@ def run_deploy(verb: Verb[Any], request: Request, given: dict[str, Any]) -> Fini
         _complain("cli.cut_off")
         return Finished(_FAILED)
     status = exit_status(ended.verdict)
-    return Finished(status or min(returncode, _FAILED), ended.reports)
+    return Finished(status or (_FAILED if returncode else 0), ended.reports)
 
 
 def call(command: list[str], environment: dict[str, str]) -> int:

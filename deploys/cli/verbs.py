@@ -17,7 +17,14 @@ USERS = Verb("users", "deploys/users.py", Request, "cli.users", _SERVERS)
 TLS = Verb("tls", "deploys/tls.py", Request, "cli.tls", _SERVERS)
 VERIFY = Verb("verify", "deploys/verify.py", VerifyRequest, "cli.verify", _SERVERS, opening=False)
 DNS = Verb("dns", "deploys/dns.py", DnsRequest, "cli.dns")
-EXPORT = Verb("dns export", "deploys/dns_export.py", ExportRequest, groups=_ZONES, opening=False)
+EXPORT = Verb(
+    "dns export",
+    "deploys/dns_export.py",
+    ExportRequest,
+    groups=_ZONES,
+    opening=False,
+    while_paused=True,
+)
 POLICY = Verb("dns policy", "deploys/dns_policy.py", PolicyRequest, groups=_ZONES, opening=False)
 QUEUE = Verb("queue", "deploys/queue.py", QueueRequest, "cli.queue", _SERVERS)
 ROTATE = Verb(

@@ -45,6 +45,11 @@ class Request(options.Request):
         """The status is shown by a run that is carried out."""
         return self.changes
 
+    @property
+    def groups(self) -> tuple[str, ...] | None:
+        """What only looks asks no zone."""
+        return ("mail_servers",) if self.action in ("status", "reveal") else None
+
     def problems(self, *, dry: bool) -> Iterable[Words]:
         """Return why this makes no sense."""
         if self.emergency and self.check_age:

@@ -7,7 +7,7 @@ read and written, and that its name is known.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -156,6 +156,11 @@ class Request:
         """Whether a run with `--dry` shows anything."""
         return True
 
+    @property
+    def groups(self) -> tuple[str, ...] | None:
+        """Groups of hosts that it does something on, where they are fewer than its verb's."""
+        return None
+
     def problems(self, *, dry: bool) -> Iterable[Words]:
         """Return why this makes no sense. dry: nothing is going to be carried out."""
         return ()
@@ -200,11 +205,12 @@ def parse(request: type[R], data: Mapping[str, object]) -> tuple[R, tuple[Words,
 
 
 def as_data(request: Request) -> tuple[str, ...]:
-    """Return a request as `--data` takes it, `word=value` for each that is not the default."""
-    defaults = {each.name: each.default for each in fields(request)}
-    assert MISSING not in defaults.values()
+    """Return a request as `--data` takes it: every word, so that none of an inventory's counts.
+
+    A word without a value stands for what has none.
+    """
     return tuple(
-        f"{each.word}={each.kind.written(value)}"
+        f"{each.word}={'' if value is None else each.kind.written(value)}"
         for name, each in options(type(request)).items()
-        if (value := getattr(request, name)) != defaults[name]
+        for value in (getattr(request, name),)
     )

@@ -208,7 +208,12 @@ class Recorder:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         record = {"version": VERSION, "time": now, "event": event, **values}
-        os.write(self._file, json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        # ASCII: whatever a text has in it, a line stays one line.
+        try:
+            os.write(self._file, json.dumps(record).encode("ascii") + b"\n")
+        except OSError:  # a full disk stops no run; without a verdict it counts as failed
+            os.close(self._file)
+            self._file = None
 
 
 def _emptied(path: Path) -> int:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any, Generic, TypeVar
 
+import click
 from pyinfra import inventory
-from pyinfra.api import Host, OperationError, State
+from pyinfra.api import Host, Inventory, OperationError, State
 from pyinfra.context import ctx_state
 
 from deploys.run import options, site
@@ -22,6 +23,8 @@ from postmaster.parse import SettingsError
 from postmaster.settings import Site
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+# Errors whose text names something of the program, and repeats no value.
+_NAMING = (ImportError, NameError, AttributeError, KeyError, OSError)
 R = TypeVar("R", bound=Request)
 
 
@@ -90,9 +93,10 @@ def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...])
     except SettingsError as error:
         raise _bad_input(reasons, error.reasons) from None
     reasons += asked.problems_in(found)
-    if not reasons and invocation.narrowed and not _has_work(verb):
-        groups = ", ".join(verb.groups)
-        reasons.append(Words.of("flow.nothing_to_do", verb=verb.name, groups=groups))
+    groups = asked.groups or verb.groups
+    if not reasons and invocation.narrowed and not _has_work(groups):
+        names = {"verb": verb.name, "groups": ", ".join(groups)}
+        reasons.append(Words.of("flow.nothing_to_do", **names))
     if reasons:
         raise _bad_input(reasons, ())
     if asked.changes and not verb.while_paused and (reason := why_paused()):
@@ -110,29 +114,39 @@ def _bad_input(reasons: Iterable[Words], settings: tuple[str, ...]) -> BadInput:
     return BadInput("\n".join(lines), (*said, *settings))
 
 
-def refuse_broken_inventory(path: Path) -> None:
-    """Refuse an inventory file that cannot be read, in one line. Raises BadInput.
+def in_one_line(read: Callable[..., Inventory]) -> Callable[..., Inventory]:
+    """Return pyinfra's reader of inventories, which tells a broken file in one line.
 
-    pyinfra would show a traceback: it takes an inventory for a program. So it is run here first.
+    pyinfra takes an inventory, and group data, for programs and shows tracebacks of them. The
+    reader raises BadInput.
     """
-    if not path.is_file():
-        return
-    try:
-        code = compile(path.read_text("utf-8"), str(path), "exec")
-        exec(code, {"__file__": str(path)})
-    except SyntaxError as error:
-        reason = f"{error.msg}: {(error.text or '').strip()}"
-        raise BadInput(_broken(path, error.lineno, reason)) from None
-    except (Exception, SystemExit) as error:
-        lines = [
-            each.lineno for each in extract_tb(error.__traceback__) if each.filename == str(path)
-        ]
-        reason = f"{type(error).__name__}: {error}"
-        raise BadInput(_broken(path, lines[-1] if lines else None, reason)) from None
+
+    def reading(inventory: str, *arguments: Any, **named: Any) -> Inventory:
+        try:
+            return read(inventory, *arguments, **named)
+        except click.ClickException as error:
+            wrapped = getattr(error, "exception", None)  # what a file raised
+            if wrapped is None:
+                raise
+            raise _broken(getattr(error, "filename", inventory), wrapped) from None
+        except (SyntaxError, ValueError) as error:  # found before it is run
+            raise _broken(inventory, error) from None
+
+    return reading
 
 
-def _broken(path: Path, line: int | None, reason: str) -> str:
-    return text("flow.broken_inventory", path=str(path), line=line or "-", reason=reason)
+def _broken(path: str, error: BaseException) -> BadInput:
+    """Why a file cannot be read. Its lines are not shown: there may be passwords in them."""
+    if isinstance(error, SyntaxError):
+        where, line, reason = error.filename or path, error.lineno, error.msg
+    else:
+        frames = extract_tb(error.__traceback__)
+        lines = [each.lineno for each in frames if each.filename == path]
+        where, line, reason = path, lines[-1] if lines else None, type(error).__name__
+        if isinstance(error, _NAMING):
+            reason += f": {error}"
+    values = {"path": where, "line": line or "-", "reason": reason}
+    return BadInput(text("flow.broken_inventory", **values))
 
 
 def is_asked_for(verb: Verb[Any], invocation: Invocation) -> bool:
@@ -175,8 +189,9 @@ def _wrong_options(verb: Verb[Any], asked: Request, invocation: Invocation) -> I
     """What is wrong with pyinfra's own options."""
     if invocation.dry and not asked.shown_dry:
         yield Words.of("flow.no_dry", verb=verb.name)
-    for each in invocation.split[:1]:
-        yield Words.of("flow.split_run", option=each)
+    if asked.changes:
+        for each in invocation.split[:1]:
+            yield Words.of("flow.split_run", option=each)
     yield from _wrong_limits(invocation)
 
 
@@ -188,5 +203,5 @@ def _wrong_limits(invocation: Invocation) -> Iterable[Words]:
             yield Words.of("flow.no_such_host", pattern=pattern, known=", ".join(names))
 
 
-def _has_work(verb: Verb[Any]) -> bool:
-    return any(set(verb.groups) & set(host.groups) for host in hosts_of(ctx_state.get()))
+def _has_work(groups: Sequence[str]) -> bool:
+    return any(set(groups) & set(host.groups) for host in hosts_of(ctx_state.get()))

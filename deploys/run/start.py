@@ -9,11 +9,10 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from io import TextIOBase
-from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import click
-from pyinfra.api import OperationError, State
+from pyinfra.api import Inventory, OperationError, State
 from pyinfra.context import ctx_state
 
 from deploys.run.options import Request
@@ -22,9 +21,9 @@ from deploys.run.prepare import (
     BadInput,
     Invocation,
     Prepared,
+    in_one_line,
     is_asked_for,
     prepare,
-    refuse_broken_inventory,
 )
 from deploys.run.recording import record, record_steps, told
 from deploys.run.verb import Verb
@@ -47,11 +46,11 @@ def start(verbs: tuple[Verb[Any], ...]) -> None:
     mine = tuple(each for each in verbs if is_asked_for(each, invocation))
     record(tuple(each.name for each in mine), invocation)
     if mine:
-        sys.stdin = _Answers(sys.stdin)
-        with told():
-            refuse_broken_inventory(Path(invocation.inventory))
+        _tell_broken_inventories()
 
     def check() -> None:
+        if mine:
+            sys.stdin = _Answers(sys.stdin)
         with told():
             for verb in mine:
                 prepared(verb)
@@ -65,6 +64,18 @@ def prepared(verb: Verb[R]) -> Prepared[R]:
     if not _started:
         raise BadInput(text("flow.no_config", folder=str(REPOSITORY)))
     return prepare(verb, *_started[0])
+
+
+def _tell_broken_inventories() -> None:
+    """Have pyinfra's program read inventories in our way; it has looked its own up already."""
+    program: Any = sys.modules["pyinfra_cli.cli"]  # not imported: it changes the standard library
+    read = in_one_line(program.make_inventory)
+
+    def reading(*arguments: Any, **named: Any) -> Inventory:
+        with told():
+            return read(*arguments, **named)
+
+    program.make_inventory = reading
 
 
 def _before_connecting(state: State, check: Callable[[], None]) -> None:

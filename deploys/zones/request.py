@@ -41,6 +41,11 @@ class DnsRequest(Request):
         """Whether DKIM keys come first."""
         return self.task in ("publish", "plan")
 
+    @property
+    def groups(self) -> tuple[str, ...] | None:
+        """Without keys to make there is nothing to do for a mail server."""
+        return None if self.makes_keys else ("zones",)
+
     def problems(self, *, dry: bool) -> Iterable[Words]:
         """Return why this makes no sense."""
         if (self.task == "undo") is not bool(self.backup):
@@ -70,8 +75,8 @@ class ExportRequest(Request):
     output: str | None = option("output", File(), "--output", "-o", help="cli.dns_output")
 
     @property
-    def changes(self) -> bool:
-        """No provider is asked; a key that is missing is made, and none is ever overwritten."""
+    def asks(self) -> bool:
+        """A key that is missing is made, which nobody has to be asked for."""
         return False
 
 

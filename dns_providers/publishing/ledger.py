@@ -146,7 +146,10 @@ def read_backup(path: Path) -> tuple[str, tuple[Change, ...]]:
     """Return zone and changes of a backup file. Raises LedgerError when it is none."""
     try:
         record = json.loads(path.read_text("utf-8"))
-        return record["zone"], tuple(_change_from(change) for change in record["changes"])
+        zone, changes = record["zone"], tuple(map(_change_from, record["changes"]))
+        if not isinstance(zone, str):
+            raise ValueError(zone)
+        return zone, changes
     except (OSError, ValueError, KeyError, TypeError):
         raise LedgerError("dns.backup.damaged", path=path) from None
 

@@ -26,6 +26,6 @@ TEXTS = {
     "flow.nothing_to_do": "{verb} has nothing to do on the hosts that --limit and --exclude leave; it is for those in {groups}. Nothing was changed or checked.",
     "flow.no_dry": "{verb}: this changes nothing, and with --dry it would show nothing either; run it without --dry",
     "flow.no_answer": "nobody is there to answer the question above, so the run stops here. Run again with -y to be asked nothing, or with --dry to only look.",
-    "flow.no_config": "pyinfra has not read our config.py: run it in {folder}, without --config",
+    "flow.no_config": "pyinfra has not read our config.py: add --config {folder}/config.py",
     "flow.no_outcome": "the outcome cannot be written to {path} (PMAIL_OUTCOME): {reason}. Nothing was changed.",
 }

@@ -25,6 +25,6 @@ TEXTS = {
     "flow.nothing_to_do": "{verb} 在 --limit 和 --exclude 所留下的主机上无事可做；它用于 {groups} 中的主机。未作任何改动或检查。",
     "flow.no_dry": "{verb}：此项不作任何改动，加上 --dry 也就什么都不会显示；请去掉 --dry 运行",
     "flow.no_answer": "没有人回答上面的问题，运行到此停止。请加 -y 不经询问直接执行，或加 --dry 只查看。",
-    "flow.no_config": "pyinfra 没有读取我们的 config.py：请在 {folder} 中运行，不要用 --config",
+    "flow.no_config": "pyinfra 没有读取我们的 config.py：请加 --config {folder}/config.py",
     "flow.no_outcome": "无法把结果写入 {path}（PMAIL_OUTCOME）：{reason}。未作任何改动。",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploys.run.outcome import (
+    Ended,
     Left,
     Recorder,
     ReportMade,
@@ -115,10 +117,24 @@ def test_an_outcome_is_for_its_owner_only_and_says_nothing_of_an_earlier_run(
 def test_what_is_no_regular_file_is_not_written(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "elsewhere")
-    for path in (link, Path("/dev/null"), tmp_path, tmp_path / "none" / "outcome"):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o644)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # else it could not be opened at all
+    for path in (link, pipe, tmp_path, tmp_path / "none" / "outcome"):
         with pytest.raises(OSError):
             Recorder().open(path)
+    os.close(reader)
     assert not (tmp_path / "elsewhere").exists()
+    assert stat.S_IMODE(pipe.stat().st_mode) == 0o644
+
+
+def test_a_text_with_any_sign_in_it_stays_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "outcome"
+    recorder = Recorder()
+    recorder.open(path)
+    recorder.bad_input(("a\u2028b\x85c\udcff",))
+    recorder.close()
+    assert read(path) == Ended(Verdict.BAD_INPUT, ())
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from pyinfra.api import Config, Inventory, OperationError, State
 from pyinfra.context import ctx_inventory, ctx_state
@@ -20,7 +21,7 @@ from pyinfra.context import ctx_inventory, ctx_state
 from deploys.cli import verbs
 from deploys.cli.verbs import DEPLOY, DNS, EXPORT, POLICY, QUEUE, ROTATE, VERBS, VERIFY
 from deploys.run.paths import state_dir
-from deploys.run.prepare import BadInput, Invocation, prepare, refuse_broken_inventory
+from deploys.run.prepare import BadInput, Invocation, in_one_line, prepare
 from deploys.run.verb import Verb
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rules, Step, Strategy, after, begin
@@ -29,6 +30,7 @@ REPOSITORY = Path(__file__).parents[3]
 SERVER = ("203.0.113.9", {"ipv4": "8.8.8.8", "domains": ["example.com"], "users": []})
 ZONE = ("@zone/example.com", {"dns_provider": "cloudflare", "cloudflare_token_env": "NOT_SET"})
 BY_HAND = ("@zone/example.com", {"dns_provider": "manual"})
+REVEAL = {"rotate_action": "reveal", "rotate_domains": "example.com", "rotate_selector": "x"}
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +123,10 @@ def test_hosts_that_a_verb_does_nothing_on_are_refused() -> None:
     assert "mail_servers" in refused(VERIFY, limit=(BY_HAND[0],))[0]
     assert "zones" in refused(POLICY, limit=(SERVER[0],))[0]
     assert asked(DEPLOY, limit=(BY_HAND[0],))
+    assert "zones" in refused(DNS, limit=(SERVER[0],), data={"dns_action": "adopt"})[0]
+    for action in ({"rotate_action": "status"}, REVEAL):
+        assert "mail_servers" in refused(ROTATE, limit=(BY_HAND[0],), data=action)[0]
+        assert asked(ROTATE, limit=(SERVER[0],), data=action)
 
 
 def test_a_dry_run_of_what_only_looks_is_refused_where_it_would_show_nothing() -> None:
@@ -169,10 +175,11 @@ def test_while_mail_is_paused_nothing_is_changed_but_by_the_rotation() -> None:
     assert rotation.paused
     Journal(state_dir()).save(rotation)
     changing = [verb for verb in VERBS if verb.request().changes]
-    assert {verb.name for verb in changing} == {"deploy", "users", "tls", "dns", "rotate-dkim"}
+    names = {"deploy", "users", "tls", "dns", "dns export", "rotate-dkim"}
+    assert {verb.name for verb in changing} == names
     for verb in changing:
-        if verb is ROTATE:
-            assert asked(verb)
+        if verb.while_paused:
+            assert verb in (ROTATE, EXPORT) and asked(verb)
             continue
         with pytest.raises(OperationError, match="paused") as error:
             asked(verb)
@@ -182,13 +189,30 @@ def test_while_mail_is_paused_nothing_is_changed_but_by_the_rotation() -> None:
     assert asked(DNS, data={"dns_action": "plan"}, dry=True)
 
 
+class Wrapped(click.ClickException):
+    """What pyinfra makes of an error in a file that it runs."""
+
+    def __init__(self, error: Exception, path: str) -> None:
+        super().__init__(str(error))
+        self.exception, self.filename = error, path
+
+
+def as_pyinfra_does(path: str) -> Any:
+    code = compile(Path(path).read_text(), path, "exec")
+    try:
+        exec(code, {})
+    except Exception as error:
+        raise Wrapped(error, path) from None
+
+
 @pytest.mark.parametrize(
     ("content", "line", "word"),
     [
-        ("a = 1\nmail_servers = [(]\n", 2, "mail_servers"),
+        ("a = 1\nmail_servers = [(]\n", 2, "parenthesis"),
         ("\n\nx = {}['domains']\n", 3, "KeyError: 'domains'"),
         ("import nosuch_module\n", 1, "nosuch_module"),
-        ("raise SystemExit(0)\n", 1, "SystemExit"),
+        ("x = 's3cret\nx = 2\n", 1, "unterminated"),
+        ("\nx = int('s3cret')\n", 2, "ValueError"),
         ("x = '\0'\n", "-", "null"),
     ],
 )
@@ -198,9 +222,10 @@ def test_an_inventory_that_cannot_be_read_is_told_in_one_line(
     path = tmp_path / "inventory.py"
     path.write_text(content)
     with pytest.raises(BadInput) as error:
-        refuse_broken_inventory(path)
+        in_one_line(as_pyinfra_does)(str(path))
     (said,) = error.value.reasons
     assert f"{path}, line {line}" in said and word in said and "\n" not in said
+    assert "s3cret" not in said
 
 
 def test_all_that_a_deploy_file_does_stands_in_the_frame_of_its_verb() -> None:
@@ -231,13 +256,13 @@ class Run:
     events: list[dict[str, Any]]
 
 
-def pmail_deploy(folder: Path, content: str, *words: str) -> Run:
+def pmail_deploy(folder: Path, content: str, *words: str, given: str = "") -> Run:
     (folder / "inventory.py").write_text(content)
     done = subprocess.run(
         [sys.executable, "-c", "from deploys.cli.main import main; main()", *words],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PMAIL_OUTCOME": "outcome"},
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         text=True,
         timeout=120,
@@ -259,7 +284,6 @@ def test_what_ends_well_is_done_and_its_changes_are_counted(tmp_path: Path) -> N
     assert {"operation", "step", "barrier"} <= set(kinds)
     last = done.events[-1]
     assert (last["verdict"], last["changes"]["hosts"]) == ("done", {"@local": 1})
-    assert not (tmp_path / "state" / "site.lock").exists()
 
 
 def test_an_unreachable_host_is_a_failure_and_named(tmp_path: Path) -> None:
@@ -281,9 +305,25 @@ def test_typos_are_told_before_anybody_is_connected_to(tmp_path: Path) -> None:
     assert "Connecting" not in done.said and not (tmp_path / "state").exists()
 
 
-def test_an_inventory_that_is_no_python_is_bad_input(tmp_path: Path) -> None:
-    done = pmail_deploy(tmp_path, "mail_servers = [\n", "verify")
+@pytest.mark.parametrize("content", ["mail_servers = [\n", "mail_servers = s3cret[0]\n"])
+def test_an_inventory_that_is_no_python_is_bad_input(tmp_path: Path, content: str) -> None:
+    done = pmail_deploy(tmp_path, content, "verify")
     assert done.status == 2 and "inventory.py, line 1" in done.said
+    assert done.events[-1]["reasons"]
+
+
+def test_an_inventory_is_run_once_and_may_ask_on_standard_input(tmp_path: Path) -> None:
+    content = f"open({str(tmp_path / 'seen')!r}, 'a').write(input())\n{HERE}"
+    done = pmail_deploy(tmp_path, content, "dns", "policy", given="x\n")
+    assert done.status == 0, done.said
+    assert (tmp_path / "seen").read_text() == "x"
+
+
+def test_what_an_inventory_has_for_a_verb_gives_way_to_what_is_typed(tmp_path: Path) -> None:
+    data = {**SERVER[1], "queue_action": "delete", "queue_ids": "ABCDEF12"}
+    content = f"mail_servers = [{('@local', data)!r}]\nzones = [{BY_HAND!r}]\n"
+    done = pmail_deploy(tmp_path, content, "queue", "list", "--dry")
+    assert done.status == 2 and "--dry" in done.said
 
 
 def test_a_question_that_nobody_answers_changes_nothing_and_is_bad_input(tmp_path: Path) -> None:
