@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 
 import httpx
 
+from tests.listening import listening
+
 # Made once: a context of its own for each request would load all authorities each time.
 _NO_TLS = httpx.create_ssl_context(verify=False)
 _OF_ONE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
@@ -212,12 +214,8 @@ def running(upstream: str) -> Iterator[FaultProxy]:
     server = _Server(("127.0.0.1", 0), _Handler)
     proxy = FaultProxy(f"http://127.0.0.1:{server.server_port}", upstream)
     server.RequestHandlerClass = type("Handler", (_Handler,), {"proxy": proxy})
-    # The short poll makes the end of each test short.
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield proxy
-    finally:
-        proxy._over.set()
-        server.shutdown()
-        server.server_close()
+    with listening(server):
+        try:
+            yield proxy
+        finally:
+            proxy._over.set()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import socketserver
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from dns_providers.rrset import (
     to_rdata,
     wildcard_beside,
 )
+from tests.listening import listening
 
 ZONE = "example.test"
 _SOA_TEXT = "ns1.example.test. host.example.test. 1 2 3 4 5"
@@ -114,11 +114,7 @@ def _listen(server: ZoneServer, port: int, stack: ExitStack) -> int:
     tcp = socketserver.ThreadingTCPServer((server.address, port), _tcp_handler(server))
     udp = socketserver.UDPServer(tcp.server_address, _udp_handler(server))  # type: ignore[arg-type]
     for listener in (tcp, udp):
-        thread = threading.Thread(target=listener.serve_forever, args=(0.02,))
-        thread.start()
-        stack.callback(
-            lambda each=listener, of=thread: (each.shutdown(), each.server_close(), of.join())
-        )
+        stack.enter_context(listening(listener))
     return int(tcp.server_address[1])
 
 

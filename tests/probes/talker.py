@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import socketserver
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from tests.lab.certificates import Files
+from tests.listening import listening
 
 
 @dataclass
@@ -114,9 +114,6 @@ def talking(what: Talker) -> Iterator[int]:
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
+    server = Server(("127.0.0.1", 0), Handler)
+    with listening(server):
         yield int(server.server_address[1])
-        server.shutdown()
-        thread.join()

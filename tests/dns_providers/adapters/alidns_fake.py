@@ -28,6 +28,8 @@ from typing import Any
 
 from alibabacloud_alidns20150109 import models
 
+from tests.listening import listening
+
 KEY_ID = "LTAI5tFakeFakeFakeFakeFake"
 KEY_SECRET = "q7Xw0eZ4nB1mR8uT6yK3hD5sJ9vL2p"
 _ALGORITHM = "ACS3-HMAC-SHA256"
@@ -366,10 +368,5 @@ def running(fake: FakeAliDns) -> Iterator[FakeAliDns]:
     """Let it listen; its `url` says where."""
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"fake": fake}))
     fake.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with listening(server):
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,8 @@ import httpx
 import idna
 import pydantic
 from cloudflare.types.dns.record_create_params import RecordCreateParams
+
+from tests.listening import listening
 
 TOKEN = "cf-token-0123456789abcdef0123456789abcdef"
 ZONE_ID = "023e105f4ecef8ad9ca31a8372d0c353"
@@ -288,10 +289,5 @@ def served() -> Iterator[FakeCloudflare]:
     )
     server.daemon_threads = True
     account.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with listening(server):
         yield account
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -29,6 +29,8 @@ from typing import Any
 import idna
 from tencentcloud.dnspod.v20210323 import models
 
+from tests.listening import listening
+
 SECRET_ID = "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE"
 SECRET_KEY = "Gu5t9xGARNpq86cd98joQYCN3EXAMPLE"
 DOMAIN_ID = 12620688
@@ -375,10 +377,5 @@ def served() -> Iterator[FakeDnsPod]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     account.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with listening(server):
         yield account
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -17,7 +17,7 @@ import re
 import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode
@@ -30,6 +30,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dns_providers.rrset import owner_name
 from dns_providers.text import value_from_text
+from tests.listening import listening
 
 ACCESS_KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY"
 _NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
@@ -408,13 +409,7 @@ def served() -> Iterator[Account]:
     route53_backends.reset()
     front = StrictRoute53(_moto())
     server = make_server("127.0.0.1", 0, front, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
     url = f"http://127.0.0.1:{server.server_port}"
     client = _session().create_client("route53", region_name="us-east-1", endpoint_url=url)
-    try:
+    with closing(client), listening(server):
         yield Account(url, front, client)
-    finally:
-        server.shutdown()
-        server.server_close()
-        client.close()
