@@ -6,8 +6,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 from pyinfra import host, state
-from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
+from pyinfra.api import FunctionCommand, Host, State, operation
 
+from ground.operations import fail, refuse
 from ground.words import text
 from keys.dkim import BITS, public_key, read
 from keys.store import KeyStore, KeyStoreError
@@ -39,7 +40,7 @@ def dkim_key(
         elif source is not None:
             store.check_source(Path(source))
     except KeyStoreError as error:
-        yield from _fail(str(error))
+        yield from fail(str(error))
         return
     if there:
         if remember and state.is_executing:
@@ -62,18 +63,6 @@ def _check_kept(store: KeyStore, domain: str, selector: str, source: str | None)
             raise KeyStoreError("keys.different", source=source, path=path)
 
 
-def _fail(message: str) -> Generator[FunctionCommand, None, None]:
-    """End the run while it is prepared (nothing is changed yet); fail this host later on."""
-    if not state.is_executing:
-        raise OperationError(message)
-    yield FunctionCommand(_refuse, (message,), {})
-
-
-def _refuse(state: State, host: Host, message: str) -> bool:
-    host.log_styled(message, fg="red")
-    return False
-
-
 def _make(
     state: State,
     host: Host,
@@ -92,6 +81,5 @@ def _make(
         if remember:
             store.set_current(domain, selector)
     except KeyStoreError as error:
-        host.log_styled(str(error), fg="red")
-        return False
+        return refuse(state, host, str(error))
     return True

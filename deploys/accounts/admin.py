@@ -9,7 +9,7 @@ from pyinfra.api import FunctionCommand, Host, operation
 
 from deploys.accounts import passwords
 from deploys.accounts.api import Api, ApiError
-from deploys.run import flow
+from ground.operations import refuse
 from ground.words import text
 from postmaster.settings import MailServer
 
@@ -23,7 +23,7 @@ def admin_works(server: MailServer) -> Generator[FunctionCommand, None, None]:
     if state.is_executing:
         problem = admin_problem(host, server)
         if problem:
-            yield FunctionCommand(flow.refuse, (problem,), {})
+            yield FunctionCommand(refuse, (problem,), {})
             return
     host.noop(text("users.admin_works", account=server.admin_account))
 

@@ -12,8 +12,8 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from deploys.accounts import passwords
 from deploys.accounts.admin import admin_api, admin_problem
 from deploys.accounts.api import Account, ApiError
-from deploys.run import flow
 from deploys.run.paths import file_name, state_dir
+from ground.operations import fail, refuse
 from ground.private_files import write_private
 from ground.words import text
 from postmaster.settings import MailServer, User
@@ -31,7 +31,7 @@ def mailboxes(server: MailServer) -> Generator[FunctionCommand, None, None]:
     except ApiError as error:
         # Before the first start there is nobody to ask; the run itself proves the login first.
         if state.is_executing:
-            yield from flow.fail(str(error))
+            yield from fail(str(error))
             return
         there = {}
     ours = _ours(server)
@@ -77,7 +77,7 @@ def _change_mailboxes(
 ) -> bool:
     api = admin_api(host, server)
     if api is None:
-        return flow.refuse(state, host, admin_problem(host, server) or "")
+        return refuse(state, host, admin_problem(host, server) or "")
     try:
         for user in new:
             variable = passwords.user_variable(user.account)
@@ -90,7 +90,7 @@ def _change_mailboxes(
         for account in off:
             api.set_disabled(account, True)
     except ApiError as error:
-        return flow.refuse(state, host, str(error))
+        return refuse(state, host, str(error))
     return True
 
 

@@ -17,7 +17,7 @@ from deploys.host.files import Wanted
 from deploys.host.pmail_layout import MARK, UNITS, USER
 from deploys.host.remote import read
 from deploys.host.templates import render
-from deploys.run import flow
+from ground.operations import refuse
 from ground.words import text
 from postmaster.settings import MailServer
 
@@ -155,7 +155,7 @@ def _run(state: State, host: Host, server: MailServer) -> bool:
         return True
     journal = read(host, "journalctl -u 'pmail-deploy-*' -n 30 --no-pager -o cat").stdout
     lines = (started.stderr + "\n" + journal).splitlines()
-    return flow.refuse(state, host, "\n".join([text("edge.not_started"), *lines[-20:]]))
+    return refuse(state, host, "\n".join([text("edge.not_started"), *lines[-20:]]))
 
 
 @operation()

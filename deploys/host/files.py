@@ -17,7 +17,7 @@ from pyinfra import host
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.host.remote import read
-from deploys.run import flow
+from ground.operations import fail, refuse
 from ground.words import text
 
 
@@ -62,7 +62,7 @@ def ensure(
     there = look(host, files)
     foreign = [w.path for w, found in zip(files, there, strict=True) if found.foreign]
     if foreign:
-        yield from flow.fail("\n".join(text("host.foreign", path=path) for path in foreign))
+        yield from fail("\n".join(text("host.foreign", path=path) for path in foreign))
         return
     wrong = tuple(w for w, found in zip(files, there, strict=True) if not found.right)
     gone = existing(host, unwanted)
@@ -198,7 +198,7 @@ def install_all(
     """Put files in their places, in this order, then remove others; a failure fails the host."""
     for wanted in files:
         if problem := install(host, wanted):
-            return flow.refuse(state, host, problem)
+            return refuse(state, host, problem)
     if gone:
         script = f"rm -f -- {' '.join(map(shlex.quote, gone))}"
         return run(state, host, script, text("host.remove_failed", path=", ".join(gone)))

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 
-from deploys.run import flow
+from ground.operations import refuse
 from ground.words import family, text
 from postmaster.settings import MailServer
 from probes.world import smtp, tcp
@@ -38,7 +38,7 @@ def reachable(server: MailServer) -> Generator[FunctionCommand, None, None]:
         host.log_styled(f"  {text('reach.closed', address=server.ipv4, port=port)}", fg="yellow")
     problem = not_answering(server)
     if problem:
-        yield FunctionCommand(flow.refuse, (problem,), {})
+        yield FunctionCommand(refuse, (problem,), {})
         return
     host.noop(text("reach.open"))
 

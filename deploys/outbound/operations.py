@@ -19,6 +19,7 @@ from deploys.host.templates import render
 from deploys.outbound import configure, proof, smarthosts
 from deploys.outbound.configure import Sending, Signed
 from deploys.run import flow
+from ground.operations import fail, refuse
 from ground.words import text
 from keys.store import KeyStore, KeyStoreError
 from postmaster.outbound import SigningKey, mode_of
@@ -64,7 +65,7 @@ def signer(server: MailServer, store: KeyStore, proven: Proven) -> Commands:
     try:
         keys = _key_files(signed, store)
     except KeyStoreError as error:
-        yield from flow.fail(str(error))
+        yield from fail(str(error))
         return
     tables = (
         _file(layout.OPENDKIM_CONF, configure.opendkim_conf()),
@@ -243,7 +244,7 @@ def _run(state: State, host: Host, server: MailServer, unit: str) -> bool:
     if not started.ok:
         journal = read(host, f"journalctl -u {unit} -u opendkim -n 30 --no-pager -o cat").stdout
         lines = (started.stderr + "\n" + journal).splitlines()
-        return flow.refuse(state, host, "\n".join([text("relay.not_started"), *lines[-20:]]))
+        return refuse(state, host, "\n".join([text("relay.not_started"), *lines[-20:]]))
     return _proven(state, host)
 
 
@@ -265,7 +266,7 @@ def _proven(state: State, host: Host) -> bool:
     names = ", ".join(each.name for each in wrong)
     journal = read(host, "journalctl -t opendkim -n 15 --no-pager -o cat").stdout.splitlines()
     lines = [text("relay.not_signed", keys=names), made.complaint, *journal]
-    return flow.refuse(state, host, "\n".join(filter(None, lines)))
+    return refuse(state, host, "\n".join(filter(None, lines)))
 
 
 # -- leaving -----------------------------------------------------------------------------------

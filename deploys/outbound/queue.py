@@ -17,7 +17,7 @@ from deploys.host.pmail_layout import USER
 from deploys.host.remote import read
 from deploys.outbound.look import deliveries
 from deploys.outbound.queue_request import COMMANDS, KEPT_COMMANDS, QueueRequest
-from deploys.run import flow
+from ground.operations import fail
 from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
@@ -73,7 +73,7 @@ def _do(
 ) -> Generator[FunctionCommand, None, None]:
     """Do something with named messages, all of which have to be there."""
     if missing := [each for each in ids if each not in there]:
-        yield from flow.fail(text("queue.unknown", ids=", ".join(missing)))
+        yield from fail(text("queue.unknown", ids=", ".join(missing)))
         return
     for each in ids:
         host.log_styled(f"  {action} {each}", fg="green")

@@ -14,7 +14,7 @@ from deploys.host import pmail_layout as layout
 from deploys.host.files import link_script
 from deploys.host.remote import read
 from deploys.pmail_server import release
-from deploys.run import flow
+from ground.operations import fail, refuse
 from ground.words import text
 from postmaster.settings import MailServer
 
@@ -29,17 +29,17 @@ def binary(server: MailServer) -> Generator[FunctionCommand, None, None]:
     """
     arch = _ARCHITECTURES.get(read(host, "uname -m").stdout)
     if arch is None:
-        yield from flow.fail(text("host.architecture"))
+        yield from fail(text("host.architecture"))
         return
     try:
         sha256, path = _wanted_binary(server, arch)
     except release.ReleaseError as error:
-        yield from flow.fail(str(error))
+        yield from fail(str(error))
         return
     if sha256 is None:
         where = release.location(server.source, arch)
         host.log_styled(f"  + {layout.BINARY} ({where})", fg="green")
-        yield FunctionCommand(flow.refuse, (text("host.binary_failed"),), {})
+        yield FunctionCommand(refuse, (text("host.binary_failed"),), {})
         return
     folder = f"{layout.BINARIES}/{release.folder_name(server.source.version, sha256)}"
     there = read(host, f"readlink {layout.BINARY_CURRENT}; sha256sum < {layout.BINARY}")
@@ -83,5 +83,5 @@ def _install_binary(state: State, host: Host, path: Path, folder: str, sha256: s
     reply = read(host, script, stdin=packed, timeout=900)
     if not reply.ok:
         message = text("host.file_failed", path=final, reason=reply.stderr.strip())
-        return flow.refuse(state, host, message)
+        return refuse(state, host, message)
     return True

@@ -12,7 +12,7 @@ from pyinfra.api.operation import OperationMeta
 from deploys.host import edge_layout as edge
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
-from deploys.run import flow
+from ground.operations import refuse
 from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
@@ -58,7 +58,7 @@ def _restart(state: State, host: Host, namespace: str | None) -> bool:
     journal = read(host, "journalctl -u pmail -n 40 --no-pager -o cat").stdout.splitlines()
     # PMail prints its whole configuration when it starts; that stays on the host.
     shown = [line for line in journal if "Config File Info" not in line][-15:]
-    return flow.refuse(state, host, "\n".join([text("host.not_ready"), *shown]))
+    return refuse(state, host, "\n".join([text("host.not_ready"), *shown]))
 
 
 def _ready(host: Host, namespace: str | None) -> bool:

@@ -11,7 +11,7 @@ from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from deploys.pmail_server.configuration import for_pmail
-from deploys.run import flow
+from ground.operations import fail, refuse
 from ground.words import text
 from keys.store import KeyStore, KeyStoreError
 from postmaster.outbound import SigningKey
@@ -34,13 +34,13 @@ def outgoing_key(store: KeyStore, key: SigningKey) -> Commands:
         public = store.public(key.domain, key.selector)
         pem = store.private_pem(key.domain, key.selector) if public else None
     except KeyStoreError as error:
-        yield from flow.fail(str(error))
+        yield from fail(str(error))
         return
     if pem is None or public is None:
         # Only while the run is prepared: an earlier step makes the key.
         host.log_styled(f"  + {layout.DKIM_PRIVATE} ({text('host.made_by_this_run')})", fg="green")
         message = text("host.no_content", path=layout.DKIM_PRIVATE)
-        yield FunctionCommand(flow.refuse, (message,), {})
+        yield FunctionCommand(refuse, (message,), {})
         return
     yield from host_files.ensure(
         (

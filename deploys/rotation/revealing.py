@@ -16,12 +16,12 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.rotation import wording
 from deploys.rotation.request import Request, domains_with_keys
-from deploys.run import flow
 from deploys.run.paths import key_store, state_dir
 from dns_providers.base import ProviderError
 from dns_providers.publishing import propagation
 from dns_providers.publishing.propagation import Expected, Network, Verdict
 from dns_providers.rrset import key
+from ground.operations import fail
 from ground.private_files import write_private
 from ground.words import text
 from keys.store import About, KeyStoreError
@@ -50,10 +50,10 @@ def reveal(
         about = _retired(domain, request.selector or "")
         reason = _too_early(about, domain, server, site)
     except (KeyStoreError, ProviderError) as error:
-        yield from flow.fail(str(error))
+        yield from fail(str(error))
         return
     if reason:
-        yield from flow.fail(reason)
+        yield from fail(reason)
         return
     yield FunctionCommand(_reveal, (domain, about), {})
 

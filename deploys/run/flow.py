@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import IO
 
 from pyinfra import host, state
-from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
+from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
 from deploys.run import paths
 from deploys.run.outcome import recorder
+from ground.operations import refuse
 from ground.private_files import lock_file, private_folder, try_lock
 from ground.words import text
 
@@ -115,23 +116,6 @@ def _late_hosts(state: State, host: Host) -> list[str]:
 
 def _complete(state: State, host: Host, op_hash: str) -> bool:
     return bool(state.get_op_data_for_host(host, op_hash).operation_meta.is_complete())
-
-
-def fail(message: str) -> Generator[FunctionCommand, None, None]:
-    """End the run while it is prepared (nothing is changed yet); fail this host later on.
-
-    Raises OperationError while the run is prepared.
-    """
-    if not state.is_executing:
-        raise OperationError(message)
-    yield FunctionCommand(refuse, (message,), {})
-
-
-def refuse(state: State, host: Host, message: str) -> bool:
-    """Show why, and fail the host without a traceback."""
-    for line in message.splitlines():
-        host.log_styled(line, fg="red")
-    return False
 
 
 @contextmanager

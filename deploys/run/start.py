@@ -12,7 +12,7 @@ from io import TextIOBase
 from typing import IO, Any, TypeVar
 
 import click
-from pyinfra.api import Inventory, OperationError, State
+from pyinfra.api import OperationError, State
 from pyinfra.context import ctx_state
 
 from deploys.run.options import Request
@@ -67,15 +67,9 @@ def prepared(verb: Verb[R]) -> Prepared[R]:
 
 
 def _tell_broken_inventories() -> None:
-    """Have pyinfra's program read inventories in our way; it has looked its own up already."""
+    """Have pyinfra's program, which has not read the inventory yet, read it in our way."""
     program: Any = sys.modules["pyinfra_cli.cli"]  # not imported: it changes the standard library
-    read = in_one_line(program.make_inventory)
-
-    def reading(*arguments: Any, **named: Any) -> Inventory:
-        with told():
-            return read(*arguments, **named)
-
-    program.make_inventory = reading
+    program.make_inventory = told()(in_one_line(program.make_inventory))
 
 
 def _before_connecting(state: State, check: Callable[[], None]) -> None:

@@ -15,12 +15,12 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import Reply, read
-from deploys.run import flow
 from deploys.run.paths import keys_dir
 from deploys.tls_certificate import challenge_dns
 from deploys.tls_certificate.challenge_dns import AcmeError
 from deploys.tls_certificate.renewal import Pair, due, problems
 from dns_providers.base import ProviderError
+from ground.operations import fail, refuse
 from ground.words import Words, text
 from postmaster.settings import MailServer, Site
 from probes.world.tls import Certificate, describe
@@ -75,7 +75,7 @@ def from_files(server: MailServer) -> Commands:
     pair, reasons = _read_files(server)
     if pair is None or reasons:
         head = text("tls.files.unusable", path=str(server.tls.cert_file))
-        yield from flow.fail("\n".join([head, *(f"  - {reason}" for reason in reasons)]))
+        yield from fail("\n".join([head, *(f"  - {reason}" for reason in reasons)]))
         return
     there = current(host)
     if there is not None and there.fingerprint == pair.certificate.fingerprint:
@@ -115,7 +115,7 @@ def _install(state: State, host: Host, pair: Pair) -> bool:
     reply = read(host, script, stdin=lines)
     if not reply.ok:
         message = text("host.file_failed", path=layout.TLS_CURRENT, reason=reply.stderr.strip())
-        return flow.refuse(state, host, message)
+        return refuse(state, host, message)
     return True
 
 
@@ -142,7 +142,7 @@ def _clean_up(server: MailServer, site: Site) -> Commands:
         try:
             challenge_dns.remove_left_over(site, zone)
         except ProviderError as error:
-            yield FunctionCommand(flow.refuse, (str(error),), {})
+            yield FunctionCommand(refuse, (str(error),), {})
 
 
 def _show(server: MailServer, reason: Words) -> None:
@@ -161,7 +161,7 @@ def _order_by_dns(state: State, host: Host, server: MailServer, site: Site) -> b
     try:
         pair = acme_dns.order(server.tls, server.certificate_names, account, published)
     except AcmeError as error:
-        return flow.refuse(state, host, str(error))
+        return refuse(state, host, str(error))
     return _install(state, host, pair)
 
 
@@ -189,7 +189,7 @@ def _order_by_http(state: State, host: Host, server: MailServer) -> bool:
         again = f"tail -n 80 {_CERTBOT_LOG} | grep -q ':badNonce' && {order}"
         reply = read(host, f"{order} || {{ {again}; }} || {{ {again}; }}", timeout=900)
         if not reply.ok:
-            return flow.refuse(state, host, text("tls.acme.refused", reason=_said(host, reply)))
+            return refuse(state, host, text("tls.acme.refused", reason=_said(host, reply)))
     script = f"{INSTALL} {_LIVE}/fullchain.pem {_LIVE}/privkey.pem"
     return host_files.run(state, host, script, text("tls.install_failed"))
 

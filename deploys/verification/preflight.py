@@ -12,7 +12,7 @@ from pyinfra.api import FunctionCommand, operation
 
 from deploys.host.remote import read
 from deploys.outbound import smarthosts
-from deploys.run import flow
+from ground.operations import refuse
 from ground.words import text
 from postmaster.checks import areas
 from postmaster.checks.preflight import Bare
@@ -38,7 +38,7 @@ def preflight(server: MailServer) -> Generator[FunctionCommand, None, None]:
     if shown:
         host.log("\n".join((text("preflight.title", host=server.host), *table(report)[:-1])))
     if any(each.status is Status.FAIL for each in findings):
-        yield FunctionCommand(flow.refuse, (text("preflight.unfit", host=server.host),), {})
+        yield FunctionCommand(refuse, (text("preflight.unfit", host=server.host),), {})
         return
     host.noop(text("preflight.fit", count=len(findings)))
 

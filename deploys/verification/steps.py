@@ -18,7 +18,6 @@ from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from deploys.outbound import look
 from deploys.pmail_server import configure
-from deploys.run import flow
 from deploys.run.outcome import ReportMade, recorder
 from deploys.run.paths import file_name, locked, state_dir
 from deploys.zones.access import ledger_of
@@ -30,6 +29,7 @@ from dns_providers.publishing.plan import Entries
 from dns_providers.publishing.propagation import Expected, Network, ServerState, Verdict
 from dns_providers.publishing.wording import state_line
 from dns_providers.rrset import name_text
+from ground.operations import refuse
 from ground.private_files import write_private
 from ground.words import text
 from keys.dkim import DkimPublicKey
@@ -74,7 +74,7 @@ def verify(server: MailServer, site: Site) -> Generator[FunctionCommand, None, N
     _print(report)
     _keep(report)
     if report.exit_status == 1:
-        yield FunctionCommand(flow.refuse, (text("report.failed", server=server.host),), {})
+        yield FunctionCommand(refuse, (text("report.failed", server=server.host),), {})
 
 
 def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:

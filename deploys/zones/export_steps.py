@@ -9,12 +9,12 @@ from pathlib import Path
 from pyinfra import host, inventory, state
 from pyinfra.api import FunctionCommand, operation
 
-from deploys.run import flow
 from deploys.run.site import zone_of
 from deploys.zones.export_text import ZoneExport, export_text
 from deploys.zones.key_records import key_records
 from deploys.zones.request import ExportRequest
 from dns_providers.by_hand.panels import PANELS
+from ground.operations import fail
 from ground.words import text
 from keys.store import KeyStoreError
 from postmaster.desired import desired
@@ -36,13 +36,13 @@ def export(site: Site, asked: ExportRequest, dry: bool) -> Generator[FunctionCom
     try:
         every = [_zone_export(site, zone, asked.panel) for _, zone in zones]
     except KeyStoreError as error:
-        yield from flow.fail(str(error))
+        yield from fail(str(error))
         return
     try:
         _write(export_text(every, asked.form), asked.output)
     except OSError as error:
         message = text("export.not_written", path=asked.output, reason=error.strerror)
-        yield from flow.fail(message)
+        yield from fail(message)
         return
     host.noop(text("export.done"))
 

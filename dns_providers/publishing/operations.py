@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pyinfra import host, state
-from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
+from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
 from dns_providers.base import Change, Provider, ProviderError, Tell
@@ -46,6 +46,7 @@ from dns_providers.publishing.wording import (
 )
 from dns_providers.publishing.zone_choice import Differences, check_live
 from dns_providers.rrset import RRKey
+from ground.operations import fail, refuse
 from ground.words import Words, text
 
 _REPORT_EVERY = 15.0
@@ -87,7 +88,7 @@ def publish(
         if delegation is not None:
             _show_differences(check_live(prepared.snapshot, delegation()))
     except ProviderError as error:
-        yield from _fail(str(error))
+        yield from fail(str(error))
         return
     plan, coming = prepared.plan, tuple(made_by_this_run())
     notes = plan.notes
@@ -96,7 +97,7 @@ def publish(
     _show(plan, notes, coming)
     _show_by_hand(opened, plan)
     if plan.blocked:
-        yield FunctionCommand(_refuse, (text("dns.blocked"),), {})
+        yield FunctionCommand(refuse, (text("dns.blocked"),), {})
         return
     if unsolved is not None and state.is_executing:
         unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c)))
@@ -106,7 +107,7 @@ def publish(
     if state.is_executing and not _in_ledger(plan, ledger):
         # Adopting writes our own ledger only: nothing that the user has changes.
         if not _publish(state, host, opened, claims, ledger, replaced, None):
-            yield from _fail(text("dns.not_adopted"))
+            yield from fail(text("dns.not_adopted"))
         return
     host.noop(text("dns.as_wished"))
 
@@ -167,7 +168,7 @@ def retire(
         opened = provider() if claims else None
         prepared = prepare(opened, claims, ledger) if opened else None
     except ProviderError as error:
-        yield from _fail(str(error))
+        yield from fail(str(error))
         return
     for key, since in unused.items():
         if key not in due:
@@ -197,7 +198,7 @@ def adopt(
         opened = provider()
         prepared = prepare(opened, claims(), ledger)
     except ProviderError as error:
-        yield from _fail(str(error))
+        yield from fail(str(error))
         return
     fresh = adoptable(prepared)
     for entry in fresh:
@@ -233,7 +234,7 @@ def remove(
         opened = provider()
         prepared = prepare(opened, claims(), ledger)
     except ProviderError as error:
-        yield from _fail(str(error))
+        yield from fail(str(error))
         return
     plan = prepared.plan
     kept = tuple(entry for entry in prepared.state.entries.values() if not entry.ours)
@@ -263,12 +264,12 @@ def undo(
         opened = provider()
         plan = plan_undo(changes, read(opened, frozenset(c.key.owner for c in changes)))
     except ProviderError as error:
-        yield from _fail(str(error))
+        yield from fail(str(error))
         return
     _show(plan, (), ())
     _show_by_hand(opened, plan)
     if plan.conflicts:
-        yield FunctionCommand(_refuse, (text("dns.blocked"),), {})
+        yield FunctionCommand(refuse, (text("dns.blocked"),), {})
     elif plan.changes:
         yield FunctionCommand(_undo, (opened, changes, ledger), {})
     else:
@@ -315,13 +316,6 @@ def _in_ledger(plan: Plan, ledger: Ledger) -> bool:
     return known and not plan.released & entries.keys()
 
 
-def _fail(message: str) -> Generator[FunctionCommand, None, None]:
-    """End the run while it is prepared (nothing is changed yet); fail this host later on."""
-    if not state.is_executing:
-        raise OperationError(message)
-    yield FunctionCommand(_refuse, (message,), {})
-
-
 def _teller(host: Host) -> Tell:
     def tell(words: Words) -> None:
         host.log_styled(f"  {words}", fg="cyan")
@@ -340,11 +334,11 @@ def _publish(
 ) -> bool:
     reasons = tuple(gate()) if gate else ()
     if reasons:
-        return _refuse(state, host, "\n".join(reasons))
+        return refuse(state, host, "\n".join(reasons))
     try:
         carry_out(provider, claims(), ledger, replaced, _teller(host))
     except ProviderError as error:
-        return _refuse(state, host, str(error))
+        return refuse(state, host, str(error))
     return True
 
 
@@ -352,7 +346,7 @@ def _adopt(state: State, host: Host, provider: Provider, claims: Claims, ledger:
     try:
         take_in(provider, claims(), ledger)
     except ProviderError as error:
-        return _refuse(state, host, str(error))
+        return refuse(state, host, str(error))
     return True
 
 
@@ -366,14 +360,8 @@ def _undo(
     try:
         carry_out_undo(provider, changes, ledger, _teller(host))
     except ProviderError as error:
-        return _refuse(state, host, str(error))
+        return refuse(state, host, str(error))
     return True
-
-
-def _refuse(state: State, host: Host, message: str) -> bool:
-    for line in message.splitlines():
-        host.log_styled(line, fg="red")
-    return False
 
 
 def _unproven(claims: Iterable[Claim], ledger: Ledger) -> tuple[Expected, ...]:
@@ -409,7 +397,7 @@ def _wait(
         if outcome.ok:
             mark_proven(ledger, expected)
     except ProviderError as error:
-        return _refuse(state, host, str(error))
+        return refuse(state, host, str(error))
     return outcome.ok
 
 
