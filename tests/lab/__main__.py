@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
+from tests.lab import warm
 from tests.lab.hosts import Host, apt_proxy
 from tests.lab.nameservers import NameServers
 from tests.lab.network import Network, state
@@ -41,6 +42,7 @@ def down() -> None:
     Pebble().down()
     NameServers().down()
     Daemon(state() / "apt_proxy.pid").stop()
+    warm.stop()
     Network().down()
     shutil.rmtree(state(), ignore_errors=True)
 

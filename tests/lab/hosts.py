@@ -116,7 +116,7 @@ class Host:
         wait_for(lambda: self.init is None, 10)
         # The namespace outlives the machine; a real one's firewall does not.
         run("ip", "netns", "exec", self.netns, "nft", "flush", "ruleset")
-        self._start((self.folder / "suite").read_text())
+        self._start()
         self._wait_for_ssh()
 
     def cut_ssh(self) -> None:
@@ -144,14 +144,25 @@ class Host:
                 found[relative] = _describe(path)
         return found
 
-    def boot(self, suite: str, disk: str | None = None) -> None:
-        """Boot it, fresh. disk: size limit of its root ("200M")."""
+    def boot(self, suite: str, disk: str | None = None, image: Path | None = None) -> None:
+        """Boot it, fresh. disk: size limit of its root ("200M"). image: lies over the suite."""
         self.stop()
         self._make_network()
         self._make_disk(disk)
-        (self.folder / "suite").write_text(suite)
-        self._start(suite)
+        if image is None:
+            self._settle_in()
+        lower = [image, unpacked(suite)] if image else [unpacked(suite)]
+        (self.folder / "lower").write_text(":".join(map(str, lower)))
+        self._start()
         self._wait_for_ssh()
+        if image:
+            self.run("systemctl is-system-running --wait")
+
+    def shut_down(self) -> None:
+        """Shut it down in order; its disk stays."""
+        self.run("systemctl poweroff")
+        if not wait_for(lambda: self.daemon.pid is None, 60):
+            raise RuntimeError(f"{self.name} does not shut down")
 
     def stop(self) -> None:
         """Pull the plug and forget it."""
@@ -197,19 +208,23 @@ class Host:
         for name in ("upper", "work"):
             (disk / name).mkdir()
         (self.folder / "root").mkdir()
-        ssh, apt = self.upper / "root/.ssh", self.upper / "etc/apt/apt.conf.d"
+        ssh = self.upper / "root/.ssh"
         ssh.mkdir(parents=True, mode=0o700)
         (self.upper / "root").chmod(0o700)
-        apt.mkdir(parents=True)
         keys = ssh / "authorized_keys"
         keys.write_text(_public_key())
         keys.chmod(0o600)
+
+    def _settle_in(self) -> None:
+        """Name, resolver and packages' proxy, as a provider's image brings them."""
+        apt = self.upper / "etc/apt/apt.conf.d"
+        apt.mkdir(parents=True)
         (self.upper / "etc/resolv.conf").write_text(f"nameserver {RESOLVER}\n")
         proxy = f'Acquire::http::Proxy "http://{GATEWAY}:{APT_PORT}";\n'
         (apt / "00proxy").write_text(proxy)
         (self.upper / "etc/hostname").write_text(f"{self.name}\n")
 
-    def _start(self, suite: str) -> None:
+    def _start(self) -> None:
         # One cgroup for each: with --keep-unit two containers would share their payload's.
         for hierarchy in ("systemd", "unified"):
             if (Path("/sys/fs/cgroup") / hierarchy).is_dir():
@@ -218,7 +233,7 @@ class Host:
         script.write_text(
             _START.format(
                 cgroup=self.netns,
-                lower=unpacked(suite),
+                lower=(self.folder / "lower").read_text(),
                 disk=self.folder / "disk",
                 root=self.folder / "root",
                 nspawn=shlex.join(nspawn()),

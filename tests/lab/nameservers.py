@@ -192,12 +192,29 @@ class NameServers:
         ).splitlines()
         return "\n".join(sorted(line for line in lines if "\tSOA\t" not in line))
 
-    def add(self, zone: str, record: str) -> None:
-        """Put somebody else's record into a zone: `owner TTL TYPE value`."""
-        owner, ttl, rtype, value = record.split(None, 3)
+    def add(self, zone: str, *records: str) -> None:
+        """Put somebody else's records into a zone: each `owner TTL TYPE value`."""
         update = self._update(zone)
-        update.add(dns.name.from_text(owner), int(ttl), rtype, value)
+        for record in records:
+            owner, ttl, rtype, value = record.split(None, 3)
+            update.add(dns.name.from_text(owner), int(ttl), rtype, value)
         self._send(update)
+
+    def published(self, zone: str) -> list[str]:
+        """What has been put into one of the site's zones, as `add` takes it."""
+        lines = [line.split(None, 4) for line in self.zone_text(zone).splitlines()]
+        return [f"{o} {ttl} {rtype} {v}" for o, ttl, _, rtype, v in lines if rtype != "NS"]
+
+    def republish(self, zone: str, records: list[str]) -> None:
+        """Put records into a fresh zone, and wait until the secondary has them."""
+        self.add(zone, *records)
+        if not wait_for(lambda: self.serial(zone, SECONDARY) == self.serial(zone, PRIMARY), 60):
+            raise RuntimeError(f"{SECONDARY} does not follow for {zone}")
+
+    def serial(self, zone: str, server: str) -> str:
+        """The serial of a zone at a server."""
+        (soa,) = self.records(zone, "SOA", server)
+        return soa.split()[2]
 
     def edit(self, zone: str, owner: str, rtype: str, *values: str, ttl: int = 60) -> None:
         """Put other values in an RRset's place, as somebody in a panel."""

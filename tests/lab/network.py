@@ -21,7 +21,9 @@ GATEWAY = "203.0.113.1"
 SILENT = "198.51.100.57"  # drops what comes to port 25
 COLD, WARM, STRETCHING = (f"198.51.100.{last}" for last in (61, 62, 63))  # receivers' resolvers
 _SERVICES = (25, 26, 27, 28, 53, 54, 55, 56, 57, 58, 60, 61, 62, 63, 80)
-_CLONE_NEWNET = 0x40000000
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET, _CLONE_NEWNS = 0x40000000, 0x00020000
+_MS_BIND, _MS_REC, _MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
 
 
 def instance() -> str:
@@ -96,18 +98,39 @@ class Network:
         with entered(self.name):
             yield
 
+    def move_in(self) -> None:
+        """Have this process be as `inside` runs a command: in the namespace, with its resolver."""
+        _join(f"/run/netns/{self.name}")
+        resolv = os.fsencode(state() / "resolv.conf")
+        _done(_LIBC.unshare(_CLONE_NEWNS))
+        _done(_LIBC.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None))
+        _done(_LIBC.mount(resolv, b"/etc/resolv.conf", None, _MS_BIND, None))
+
 
 @contextmanager
 def entered(namespace: str) -> Iterator[None]:
     """Sockets that this thread opens meanwhile are in the network namespace."""
-    libc = ctypes.CDLL(None, use_errno=True)
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    there = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
     try:
-        if libc.setns(there, _CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns")
+        _join(f"/run/netns/{namespace}")
         yield
     finally:
-        libc.setns(home, _CLONE_NEWNET)
+        _set_namespace(home)
         os.close(home)
+
+
+def _join(path: str) -> None:
+    there = os.open(path, os.O_RDONLY)
+    try:
+        _set_namespace(there)
+    finally:
         os.close(there)
+
+
+def _set_namespace(file: int) -> None:
+    _done(_LIBC.setns(file, _CLONE_NEWNET))
+
+
+def _done(failed: int) -> None:
+    if failed:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

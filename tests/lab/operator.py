@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from keys.store import KeyStore
+from tests.lab import warm
 
 REPOSITORY = Path(__file__).parents[2]
 _STATUS = re.compile(
@@ -112,18 +113,9 @@ class Operator:
     ) -> Run:
         """Run a deploy file; `-y` unless other options are given."""
         self.write_inventory()
-        done = subprocess.run(
-            self.command(deploy, *(options or ("-y",))),
-            cwd=REPOSITORY,
-            env=self.environment(environment),
-            input=answer,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        return Run(done.returncode, _COLOUR.sub("", done.stdout))
+        words = (str(self.inventory), deploy, *(options or ("-y",)))
+        status, printed = warm.run(words, self.environment(environment), answer, timeout)
+        return Run(status, _COLOUR.sub("", printed))
 
     def pmail_deploy(self, *words: str) -> Run:
         """Run `pmail-deploy` as a user does, in the site's folder; its outcome is in `outcome`."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lab import __main__ as lab
+from tests.lab.image import forget_images
 from tests.lab.network import Network
 from tests.lab.operator import Operator
 from tests.lab.provider import Provider
 from tests.lab.receiver import Receiver
-from tests.lab_tests.site import Server, Site
+from tests.lab_tests.site import TWO_DOMAINS, Server, Site
 
 Relayed = tuple[Site, Server]
 # By the times of a whole run, 2 to 4 minutes each.
@@ -48,9 +50,7 @@ def new_site(the_lab: None, tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def running_site(new_site: Site) -> Site:
     """A site with one server, deployed."""
-    new_site.add_server("example.test")
-    done = new_site.operator.run()
-    assert done.status == 0, done.output
+    new_site.add_running("direct")
     return new_site
 
 
@@ -66,15 +66,16 @@ def provider(new_site: Site) -> Iterator[Provider]:
 @pytest.fixture
 def relayed(new_site: Site) -> Relayed:
     """A server with two domains that delivers through the relay, with short retries."""
-    server = add_relayed(new_site)
-    done = new_site.operator.run()
-    assert done.status == 0, done.output
-    return new_site, server
+    return new_site, new_site.add_running("relay", *TWO_DOMAINS)
 
 
-def add_relayed(site: Site, disk: str | None = None, **data: object) -> Server:
-    """Add such a server; not deployed yet."""
-    site.add_zone("second.test")
-    domains = ["example.test", "second.test"]
-    settings = {"domains": domains, "outbound": "relay", "retry_after": 2, **data}
-    return site.add_server("example.test", disk=disk, **settings)
+def pytest_configure() -> None:
+    """Begin without images; xdist's workers share those that they make."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        forget_images()
+
+
+def pytest_unconfigure() -> None:
+    """Leave none."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        forget_images()

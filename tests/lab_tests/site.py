@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import secrets
+import shutil
 import smtplib
 import subprocess
 import threading
@@ -29,6 +30,7 @@ from probes.world.tls import accepting_any
 from tests.lab import nameservers
 from tests.lab.certificates import issue
 from tests.lab.hosts import Host
+from tests.lab.image import Image
 from tests.lab.nameservers import NameServers
 from tests.lab.network import RESOLVER, Network
 from tests.lab.operator import Operator
@@ -109,12 +111,13 @@ class Site:
         suite: str = PREPARED,
         sudo: bool = False,
         disk: str | None = None,
+        image: Path | None = None,
         **data: object,
     ) -> Server:
         """Boot a fresh host and put it into the inventory, with its zone and its PTR."""
         number = 10 + len(self.servers)
         host = Host(f"vps{number}", f"203.0.113.{number}")
-        host.boot(suite, disk)
+        host.boot(suite, disk, image)
         if sudo:
             host = host.make_sudo_user("admin")
         self.add_zone(domain)
@@ -126,6 +129,61 @@ class Site:
         self.operator.servers[host.name] = settings
         self.servers.append(server)
         return server
+
+    def add_running(
+        self,
+        outbound: str,
+        *domains: str,
+        ttl: int | None = None,
+        disk: str | None = None,
+        **data: object,
+    ) -> Server:
+        """Add the site's first server, deployed by a plain run; `data` is for the run after it.
+
+        domains: example.test where none is named. ttl: of the zones' records, seconds. The first
+        test of a session that asks makes an image, and all begin as it was.
+        """
+        domains = domains or ("example.test",)
+        image = Image("-".join(map(str, (outbound, *domains, ttl))))
+        with image.alone():
+            if not image.ready:
+                self._make(image, self._add_plain(outbound, domains, ttl))
+        server = self._add_plain(outbound, domains, ttl, image.disk, disk)
+        for zone, records in image.restore(self.operator.folder).items():
+            self.dns.republish(zone, records)
+        server.data.update(data)
+        self.operator.write_inventory()
+        return server
+
+    def _add_plain(
+        self,
+        outbound: str,
+        domains: tuple[str, ...],
+        ttl: int | None,
+        image: Path | None = None,
+        disk: str | None = None,
+    ) -> Server:
+        for zone in domains:
+            self.add_zone(zone)
+        retries = {} if outbound == "direct" else {"retry_after": 2}
+        data = {"outbound": outbound, "domains": list(domains), **retries}
+        server = self.add_server(domains[0], image=image, disk=disk, **data)
+        for zone in domains if ttl else ():
+            self.operator.zones[zone]["ttl"] = ttl
+        return server
+
+    def _make(self, image: Image, server: Server) -> None:
+        """Deploy a server, keep it as an image, and begin anew."""
+        done = self.operator.run()
+        assert done.status == 0, done.output
+        server.host.shut_down()
+        zones = {zone: self.dns.published(zone) for zone in self.operator.zones}
+        image.keep(server.host.upper, self.operator.folder, zones)
+        server.host.stop()
+        self.servers.remove(server)
+        for path in self.operator.folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.dns.up()
 
     def certificate(self, domain: str, valid: timedelta = timedelta(days=90)) -> dict[str, object]:
         """Settings for a certificate from files, the quickest way."""
@@ -231,6 +289,7 @@ class Site:
         return "".join(printed)
 
 
+TWO_DOMAINS = ("example.test", "second.test")
 # Streams of messages are from one mailbox here; what its limits do has a test of its own.
 UNLIMITED = {
     f"{what}_{time}": 1_000_000 for what in ("messages", "recipients") for time in ("hour", "day")
@@ -249,6 +308,14 @@ def lab_settings(domain: str) -> dict[str, object]:
         "preflight_mx_domains": ["recv.test", "refused.test"],
         "propagation_timeout": 60,
     }
+
+
+def add_relayed(site: Site, disk: str | None = None, **data: object) -> Server:
+    """Add a server with two domains that delivers through the relay, with short retries."""
+    site.add_zone("second.test")
+    domains = ["example.test", "second.test"]
+    settings = {"domains": domains, "outbound": "relay", "retry_after": 2, **data}
+    return site.add_server("example.test", disk=disk, **settings)
 
 
 def acme(method: str) -> dict[str, object]:

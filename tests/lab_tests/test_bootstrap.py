@@ -75,8 +75,7 @@ def test_three_servers_and_three_zones_in_one_run(new_site: Site) -> None:
 
 def test_adding_a_domain_and_a_user_is_just_another_run_with_one_restart(new_site: Site) -> None:
     site = new_site
-    server = site.add_server("example.test")
-    assert site.operator.run().status == 0
+    server = site.add_running("direct")
     started = site.starts(server)
 
     site.add_zone("second.test")
@@ -96,7 +95,7 @@ def test_adding_a_domain_and_a_user_is_just_another_run_with_one_restart(new_sit
 
 def test_a_removed_user_is_reported_and_disabled_only_on_request(new_site: Site) -> None:
     site = new_site
-    server = site.add_server("example.test", users=["bob"])
+    server = site.add_running("direct", users=["bob"])
     assert site.operator.run().status == 0
 
     server.data["users"] = []

@@ -12,8 +12,8 @@ from tests.lab.certificates import receiver_files
 from tests.lab.network import RECEIVER, RECEIVER_V6, RESOLVER, SECURE, UNTRUSTED, Network
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver, Verdict
-from tests.lab_tests.conftest import Relayed, add_relayed
-from tests.lab_tests.site import Server, Site, inbox, send, submit
+from tests.lab_tests.conftest import Relayed
+from tests.lab_tests.site import TWO_DOMAINS, Server, Site, inbox, send, submit
 
 pytestmark = pytest.mark.lab
 PUBLIC_V6 = "2001:db8:113::10"
@@ -82,7 +82,7 @@ def test_ipv6_is_used_once_its_address_has_a_ptr_and_nobody_can_relay_over_eithe
     new_site: Site,
 ) -> None:
     site = new_site
-    server = add_relayed(site, ipv6=PUBLIC_V6)
+    server = site.add_running("relay", *TWO_DOMAINS, ipv6=PUBLIC_V6)
     without = site.operator.run()
     assert without.status != 0 and f"{PUBLIC_V6} has no PTR" in without.output, without.output
     send(site, server, "a@six.test")
@@ -104,8 +104,13 @@ def test_dane_and_mta_sts_are_followed_where_receivers_publish_them(new_site: Si
     site = new_site
     anchor = site.operator.folder / "anchor"
     anchor.write_text(site.dns.trust_anchor())
-    server = add_relayed(
-        site, dane=True, dane_forward_to=[RESOLVER], dane_trust_anchor=str(anchor), mta_sts=True
+    server = site.add_running(
+        "relay",
+        *TWO_DOMAINS,
+        dane=True,
+        dane_forward_to=[RESOLVER],
+        dane_trust_anchor=str(anchor),
+        mta_sts=True,
     )
     authority = receiver_files().authority.read_text()
     server.host.run(

@@ -15,8 +15,8 @@ from deploys.host.pmail_layout import DATABASE
 from tests.lab.network import Network
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
-from tests.lab_tests.conftest import Relayed, add_relayed
-from tests.lab_tests.site import Server, Site, inbox, send
+from tests.lab_tests.conftest import Relayed
+from tests.lab_tests.site import Server, Site, add_relayed, inbox, send
 from tests.lab_tests.test_relay import signed_by
 
 pytestmark = pytest.mark.lab

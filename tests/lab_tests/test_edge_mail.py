@@ -31,9 +31,8 @@ from tests.lab.nameservers import SECONDARY
 from tests.lab.network import RECEIVER, Network
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver, Verdict
-from tests.lab_tests.conftest import add_relayed
 from tests.lab_tests.mail_shapes import AUTHOR, READER, Shape, cases, shapes
-from tests.lab_tests.site import Server, Site, inbox, send
+from tests.lab_tests.site import TWO_DOMAINS, Server, Site, inbox, send
 from tests.pmail_binary import pmail_binary
 
 pytestmark = pytest.mark.lab
@@ -48,7 +47,7 @@ ENOUGH = 120.0
 
 def test_what_was_sent_arrives_as_it_was_where_it_should_and_nowhere_else(new_site: Site) -> None:
     site = new_site
-    server = add_relayed(site, users=USERS)
+    server = site.add_running("relay", *TWO_DOMAINS, users=USERS)
     done = site.operator.run()
     assert done.status == 0, done.output
     foreign_domains(site)
@@ -73,7 +72,7 @@ def test_what_was_sent_arrives_as_it_was_where_it_should_and_nowhere_else(new_si
 
 def test_without_the_edge_pmail_alone_does_it_wrong(new_site: Site) -> None:
     site = new_site
-    server = site.add_server("example.test", users=USERS)
+    server = site.add_running("direct", users=USERS)
     done = site.operator.run()
     assert done.status == 0, done.output
     foreign_domains(site)

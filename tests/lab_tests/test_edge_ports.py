@@ -18,9 +18,8 @@ from tests.lab.network import GATEWAY, SECURE, Network
 from tests.lab.process import run, wait_for
 from tests.lab.provider import ACCOUNTS, ADDRESS, NAME, Provider
 from tests.lab.receiver import Receiver
-from tests.lab_tests.conftest import add_relayed
 from tests.lab_tests.mail_shapes import cases
-from tests.lab_tests.site import Server, Site, converges
+from tests.lab_tests.site import TWO_DOMAINS, Server, Site, converges
 from tests.lab_tests.test_delivery import PUBLIC_V6
 from tests.lab_tests.test_edge_mail import first_field, received, without_added, without_bcc
 from tests.lab_tests.test_edge_safety import (
@@ -60,14 +59,15 @@ def test_opened_ports_and_ipv6_have_the_same_rules_and_unknown_senders_come_twic
     new_site: Site,
 ) -> None:
     site = new_site
-    site.dns.set_ptr(PUBLIC_V6, "smtp.example.test")
-    server = add_relayed(
-        site,
+    server = site.add_running(
+        "relay",
+        *TWO_DOMAINS,
         users=["bob", "carol"],
         greylist=True,
         open_ports=list(_OPENED),
         ipv6=PUBLIC_V6,
     )
+    site.dns.set_ptr(PUBLIC_V6, "smtp.example.test")
     converges(site, server)
     known_sooner(server)
     genuine(site)

@@ -34,8 +34,7 @@ from tests.lab.nameservers import SECONDARY
 from tests.lab.network import GATEWAY, SECURE, UNTRUSTED, Network
 from tests.lab.process import wait_for, wait_while_it_moves
 from tests.lab.receiver import Receiver, Verdict
-from tests.lab_tests.conftest import add_relayed
-from tests.lab_tests.site import Server, Site
+from tests.lab_tests.site import TWO_DOMAINS, Server, Site
 from tests.lab_tests.test_relay import foreign_message, queue
 
 pytestmark = pytest.mark.lab
@@ -326,7 +325,7 @@ def test_nothing_forged_or_unsigned_leaves_and_no_forward_goes_round_for_ever(
     new_site: Site,
 ) -> None:
     site = new_site
-    server = add_relayed(site, users=["bob", "carol", "wang", "dave"])
+    server = site.add_running("relay", *TWO_DOMAINS, users=["bob", "carol", "wang", "dave"])
     done = site.operator.run()
     assert done.status == 0, done.output
     genuine(site)
@@ -536,7 +535,7 @@ def refused_for_now(site: Site, server: Server, domain: str) -> bool:
 
 def test_no_login_on_the_host_gets_in_between_and_what_stops_loses_nothing(new_site: Site) -> None:
     site = new_site
-    server = add_relayed(site, users=["bob", "carol"])
+    server = site.add_running("relay", *TWO_DOMAINS, users=["bob", "carol"])
     done = site.operator.run()
     assert done.status == 0, done.output
     genuine(site)
@@ -756,8 +755,9 @@ def what_stops_refuses_for_now(site: Site, server: Server) -> None:
 
 def test_a_stolen_password_is_worth_little_and_only_somebody_gets_mail(new_site: Site) -> None:
     site = new_site
-    server = add_relayed(
-        site,
+    server = site.add_running(
+        "relay",
+        *TWO_DOMAINS,
         users=["bob", "carol", "wang"],
         unknown_recipients="reject",
         aliases={"sales@example.test": ["bob", "carol"]},
@@ -969,7 +969,7 @@ def test_every_message_is_in_its_recipients_mailboxes_alone_whatever_is_killed(
     enough = dict.fromkeys(
         ("messages_hour", "messages_day", "recipients_hour", "recipients_day"), 100_000
     )
-    server = add_relayed(site, users=list(_MAILBOXES), mailbox_limits=enough)
+    server = site.add_running("relay", *TWO_DOMAINS, users=list(_MAILBOXES), mailbox_limits=enough)
     done = site.operator.run()
     assert done.status == 0, done.output
     genuine(site)

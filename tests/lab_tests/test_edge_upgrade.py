@@ -16,8 +16,7 @@ from deploys.host.outbound_layout import RESOLVER_ADDRESS
 from tests.lab.network import RESOLVER, Network
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
-from tests.lab_tests.conftest import add_relayed
-from tests.lab_tests.site import Server, Site, converges, inbox, send, submit
+from tests.lab_tests.site import TWO_DOMAINS, Server, Site, converges, inbox, send, submit
 from tests.lab_tests.test_edge_host import GOOD, sql, waiting
 from tests.lab_tests.test_relay import signed_by
 
@@ -94,7 +93,7 @@ _STATES = (
 
 def with_mail(site: Site, **data: object) -> Moved:
     """A deployed server with a message in a mailbox."""
-    server = add_relayed(site, users=["bob"], **data)
+    server = site.add_running("relay", *TWO_DOMAINS, users=["bob"], **data)
     done = site.operator.run()
     assert done.status == 0, done.output
     # OpenDKIM's resolver knows no zone below test., so the sender is of qq.com.

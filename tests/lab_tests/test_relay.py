@@ -18,8 +18,8 @@ from tests.lab.network import Network
 from tests.lab.operator import Run
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
-from tests.lab_tests.conftest import Relayed, add_relayed
-from tests.lab_tests.site import Server, Site, applying, inbox, send, submit
+from tests.lab_tests.conftest import Relayed
+from tests.lab_tests.site import TWO_DOMAINS, Server, Site, applying, inbox, send, submit
 
 pytestmark = pytest.mark.lab
 GOOD = ("pass", "pass", "pass")
@@ -122,7 +122,7 @@ def test_a_temporary_refusal_is_tried_again_and_a_final_one_told_to_the_sender(
     new_site: Site,
 ) -> None:
     site = new_site
-    server = add_relayed(site, delay_notice=3)
+    server = site.add_running("relay", *TWO_DOMAINS, delay_notice=3)
     done = site.operator.run()
     assert done.status == 0, done.output
     verdict = submit(site, server, to="greylist@recv.test")
@@ -236,9 +236,7 @@ def deliver(server: Server, sender: str, to: str, subject: str) -> None:
 
 def test_what_waits_outlives_reboot_power_cut_and_a_full_disk(new_site: Site) -> None:
     site = new_site
-    server = add_relayed(site, disk="900M")
-    done = site.operator.run()
-    assert done.status == 0, done.output
+    server = site.add_running("relay", *TWO_DOMAINS, disk="900M")
     Receiver().daemon.stop()
     for number in range(3):
         send(site, server, to=f"someone{number}@recv.test")
@@ -274,7 +272,7 @@ def key_records(site: Site) -> list[str]:
 
 def test_the_mode_is_changed_both_ways_and_every_message_stays_signed(new_site: Site) -> None:
     site = new_site
-    server = site.add_server("example.test", dkim_keep_days=1)
+    server = site.add_running("direct", dkim_keep_days=1)
     for mode in ("direct", "relay", "direct"):
         server.data["outbound"] = mode
         done = site.operator.run()

@@ -261,11 +261,7 @@ def test_a_shorter_key_and_the_old_one_revealed_once_nothing_is_verified_with_it
 ) -> None:
     site = new_site
     settings = {"dkim_retire": "revoke", "dkim_keep_retired": True}
-    server = site.add_server(
-        "example.test", outbound="relay", dkim_keep_days=0, dkim_ttl_slack=0, **settings
-    )
-    site.operator.zones["example.test"]["ttl"] = 5
-    assert site.operator.run().status == 0
+    server = site.add_running("relay", ttl=5, dkim_keep_days=0, dkim_ttl_slack=0, **settings)
     (old,) = selectors(site, "example.test")
     announced(
         site,
@@ -340,9 +336,7 @@ def test_a_provider_that_refuses_keeps_its_zones_old_key_and_no_other_providers(
 
 def test_nothing_begins_while_a_check_is_red_unless_a_key_has_leaked(new_site: Site) -> None:
     site = new_site
-    server = site.add_server("example.test", outbound="relay", dkim_keep_days=0)
-    site.operator.zones["example.test"]["ttl"] = 5
-    assert site.operator.run().status == 0
+    server = site.add_running("relay", ttl=5, dkim_keep_days=0)
     (old,) = selectors(site, "example.test")
     owner = "_dmarc.example.test"
     site.dns.edit("example.test", owner, "TXT")

@@ -440,16 +440,14 @@ def test_a_leaked_key_that_a_rotation_returns_to_or_has_brought_is_replaced(
 def two_selectors(site: Site) -> Iterator[Server]:
     """A server whose key is replaced by one under another selector."""
     with small_disk(site):
-        yield site.add_server("example.test", outbound="relay", dkim_keep_days=0, disk="900M")
+        yield site.add_running("relay", dkim_keep_days=0, disk="900M")
 
 
 @contextmanager
 def one_selector(site: Site) -> Iterator[Server]:
     """A server whose key is replaced in place."""
     with small_disk(site):
-        server = site.add_server("example.test", dkim_keep_days=0, dkim_ttl_slack=2, disk="900M")
-        site.operator.zones["example.test"]["ttl"] = 6
-        yield server
+        yield site.add_running("direct", ttl=6, dkim_keep_days=0, dkim_ttl_slack=2, disk="900M")
 
 
 def test_a_host_that_is_away_does_not_hold_up_the_others(new_site: Site) -> None:

@@ -63,11 +63,10 @@ def killed_again_and_again(site: Site, server: Server, strategy: Strategy) -> No
 
 
 def test_with_two_selectors(new_site: Site) -> None:
-    server = new_site.add_server("example.test", outbound="relay", dkim_keep_days=0)
+    server = new_site.add_running("relay", dkim_keep_days=0)
     killed_again_and_again(new_site, server, Strategy.DUAL)
 
 
 def test_with_one_selector(new_site: Site) -> None:
-    server = new_site.add_server("example.test", dkim_keep_days=0, dkim_ttl_slack=2)
-    new_site.operator.zones["example.test"]["ttl"] = 5
+    server = new_site.add_running("direct", ttl=6, dkim_keep_days=0, dkim_ttl_slack=2)
     killed_again_and_again(new_site, server, Strategy.FIXED)

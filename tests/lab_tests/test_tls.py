@@ -84,8 +84,7 @@ def test_a_certificate_about_to_expire_is_replaced_and_mail_still_comes_in(
     new_site: Site,
 ) -> None:
     site = new_site
-    server = site.add_server("example.test")
-    assert site.operator.run().status == 0
+    server = site.add_running("direct")
     _install(server, site.certificate("example.test", timedelta(hours=20)))
 
     server.host.run("systemctl start pmail-tls-stopgap.service", check=True)
@@ -100,8 +99,7 @@ def test_a_certificate_about_to_expire_is_replaced_and_mail_still_comes_in(
 
 def test_after_the_day_of_expiry_pmail_still_starts(new_site: Site) -> None:
     site = new_site
-    server = site.add_server("example.test")
-    assert site.operator.run().status == 0
+    server = site.add_running("direct")
     _install(server, site.certificate("example.test", timedelta(seconds=-60)))
     server.host.reboot()
     assert wait_for(lambda: server.answers(25), 90)
