@@ -180,6 +180,7 @@ def retired() -> Commands:
         mark=MARK,
         main_cf=outbound.MAIN_CF,
         transport=outbound.TRANSPORT,
+        stamp=outbound.RELAY_STAMP,
         signer=outbound.MILTER,
     )
     yield FunctionCommand(host_files.run, (script, text("edge.not_stopped")), {})
