@@ -13,6 +13,7 @@ import signal
 import socket
 import sqlite3
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ from edge.sent import SentCopies
 
 # A socket unit leads it to the host's resolver.
 RESOLVER = dns.Upstream("127.0.0.1", 5353)
+# Made anew for each message of a deploy's proof (deploys/outbound/proof.py), by root alone.
+PROVING = Path("/run/pmail-deploy-edge/proving")
+_PROVES_FOR = 60.0  # seconds
 _FINISH = 20.0
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -147,7 +151,7 @@ class Told:
         purses = Purses(settings.state, settings.limits, settings.forwards_hour)
         return Services(
             lmtp.Post(settings, accounts.known, pmail, copies, store(settings)),
-            Rules(settings, accounts.known, purses),
+            Rules(settings, accounts.known, purses, proving),
             auth.Login(settings.domains, accounts, self._watch, self._pmail),
             routes.Routes(
                 settings.receivers,
@@ -272,6 +276,14 @@ def notify(state: str) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
         to.connect(address)
         to.sendall(state.encode())
+
+
+def proving(path: Path = PROVING) -> bool:
+    """Return whether a deploy has begun a message of its proof a moment ago."""
+    try:
+        return abs(time.time() - path.stat().st_mtime) < _PROVES_FOR
+    except OSError:
+        return False
 
 
 def _say(text: str) -> None:

@@ -157,7 +157,7 @@ class _Session:
     async def _recipient(self, address: str) -> None:
         decision = await self._decided(lambda: self._rules.recipient(self._daemon, _bare(address)))
         if decision is not None and not decision.reply:
-            self._now.recipients += 1
+            self._now.recipients += not decision.free
         await self._send((_TEMPFAIL if decision is None else _verdict(decision),))
 
     def _header(self, data: bytes) -> None:

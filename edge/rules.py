@@ -42,8 +42,8 @@ class Message:
     """A message as Postfix shows it after all milters before us.
 
     daemon: where it came in. login: who logged in, "" for nobody. sender: envelope sender without
-    brackets, "" for the null one. recipients: how many were accepted. headers: from the top, as
-    (name, value), values folded as they were. here: whether the client is this host itself.
+    brackets, "" for the null one. recipients: how many were accepted that count. headers: from the
+    top, as (name, value), values folded as they were. here: whether the client is this host itself.
     """
 
     daemon: str
@@ -62,7 +62,8 @@ class Decision:
     a word to anybody but the journal, which is told why; why: "" where it has been told. sender:
     new envelope sender ("" for the null one), None: as it is. verdict: header to insert at the very
     top. delete: how many header fields of that verdict's name came with the message and have to go.
-    doubtful: whether a host without DNS would decide the same on anything.
+    doubtful: whether a host without DNS would decide the same on anything. free: whether a
+    recipient does not count for the limits of a mailbox.
     """
 
     reply: str = ""
@@ -72,6 +73,7 @@ class Decision:
     verdict: str = ""
     delete: int = 0
     doubtful: bool = False
+    free: bool = False
 
 
 class Purses(Protocol):
@@ -84,14 +86,22 @@ class Purses(Protocol):
 class Rules:
     """The decisions of one server."""
 
-    def __init__(self, config: Config, known: Callable[[str], str | None], purses: Purses) -> None:
+    def __init__(
+        self,
+        config: Config,
+        known: Callable[[str], str | None],
+        purses: Purses,
+        proving: Callable[[], bool],
+    ) -> None:
         """Bind them to what they have to ask.
 
         known: a name in any case -> the account as PMail spells it, or None; raises Unreadable.
+        proving: whether a deploy is proving the host's signatures now.
         """
         self._config = config
         self._known = known
         self._purses = purses
+        self._proving = proving
         self._by_daemon = {
             EDGE: self._from_world,
             SUBMISSION: self._from_program,
@@ -111,6 +121,8 @@ class Rules:
 
     def recipient(self, daemon: str, address: str) -> Decision:
         """Return whether mail from there may go to an address."""
+        if daemon == PMAIL and split(address)[1] == _PROOF and self._proving():
+            return Decision(free=True)
         try:
             return Decision(reply=self._refused(daemon, address))
         except Unreadable:
@@ -139,7 +151,7 @@ class Rules:
             )
         local, domain = split(address)
         # Sent copies go there, and Postfix adds those after all checks of recipients.
-        if domain == sent.DOMAIN or (domain == _PROOF and daemon != PMAIL):
+        if domain in (sent.DOMAIN, _PROOF):
             return "550 5.1.2 no such domain"
         if local.partition("+")[0] == sent.ACCOUNT and self._ours(domain):
             return "550 5.1.1 no such user here"
@@ -246,6 +258,8 @@ class Rules:
         """Return a refusal, or that of a purse that is empty, or that the message passes."""
         if reply:
             return _refuse(reply)
+        if not message.recipients:  # it is the deploy's own, whoever's name it bears
+            return Decision(delete=_foreign_verdicts(message))
         # PMail gives us a message once for each domain that it goes to; its Message-ID is PMail's.
         once = message.daemon == PMAIL
         name = "".join(fields.values(message.headers, "Message-ID")) if once else ""

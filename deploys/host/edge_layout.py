@@ -30,6 +30,7 @@ HOST_RESOLVER = f"{TOOLS}/host-resolver"
 STATE = "/var/lib/pmail-deploy-edge"
 STAMPS = "/run/pmail-deploy-stamps"
 SOCKETS = "/run/pmail-deploy-edge"
+PROVING = f"{SOCKETS}/proving"  # there while a deploy proves signatures
 MILTER = f"{SOCKETS}/milter"
 LMTP = f"{SOCKETS}/lmtp"
 AUTH = f"{SOCKETS}/auth"

@@ -27,7 +27,7 @@ _LAST = "This message proves that the server signs; it never leaves it."
 _SCRIPT = r"""
 umask 077
 work=$(mktemp -d /tmp/pmail-deploy-proof.XXXXXX) || exit 1
-trap 'kill $sink 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill $sink 2>/dev/null; rm -rf "$work" @proving@' EXIT
 mkdir "$work/received"; chown nobody "$work/received"; chmod 711 "$work"
 queued() { postqueue -j 2>/dev/null | grep -F '"proof@@sink_domain@"'; }
 field() { sed -n "s/.*\"$1\": \"\($2\)\".*/\1/p"; }
@@ -43,6 +43,7 @@ sink=$!
 for i in $(seq 100); do ss -Hltn 'sport = :@port@' | grep -q . && break; sleep 0.1; done
 taken=0
 while read -r domain message; do
+    : > @proving@
     printf %s "$message" | base64 -d > "$work/message" || continue
     said=$(nsenter --net=@namespace@ curl -sv --noproxy '*' --max-time @each@ \
         --mail-from "postmaster@$domain" --mail-rcpt "proof@@sink_domain@" \
@@ -81,6 +82,7 @@ def made(host: Host, domains: tuple[str, ...]) -> Made:
         _SCRIPT.replace("@port@", str(layout.PROOF_PORT))
         .replace("@relay@", edge.RELAY)
         .replace("@namespace@", edge.NAMESPACE_FILE)
+        .replace("@proving@", edge.PROVING)
         .replace("@sink_domain@", layout.PROOF_DOMAIN)
         .replace("@each@", str(_EACH))
         .replace("@tries@", str(_WITHIN * 10))

@@ -11,6 +11,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from typing import Any
 import pytest
 
 from edge import sockets
-from edge.__main__ import Connections, deliver, main, store
+from edge.__main__ import Connections, deliver, main, proving, store
 from edge.config import read
 from edge.kept import NotKept
 from edge.pmail import Peer, Pmail
@@ -30,6 +31,16 @@ from tests.edge.fakes import certificate
 
 ROOT = Path(__file__).parents[2]
 WAIT = 30.0
+
+
+def test_a_proof_is_going_on_only_a_moment_after_its_file_was_made(tmp_path: Path) -> None:
+    path = tmp_path / "proving"
+    assert not proving(path)
+    path.touch()
+    assert proving(path)
+    left_behind = time.time() - 3600
+    os.utime(path, (left_behind, left_behind))
+    assert not proving(path)
 
 
 def _settings(folder: Path, **changed: object) -> dict[str, Any]:

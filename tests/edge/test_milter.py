@@ -29,6 +29,7 @@ class _Scripted(Rules):
     decision: Decision = field(default_factory=Decision)
     fails: bool = False
     refused: str = ""
+    free: bool = False
     recipients: list[tuple[str, str]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
 
@@ -39,7 +40,7 @@ class _Scripted(Rules):
         self.recipients.append((daemon, address))
         if self.fails:
             raise ValueError(f"secret {address}")
-        return Decision(reply=self.refused)
+        return Decision(reply=self.refused, free=self.free)
 
     def message(self, message: Message) -> Decision:
         self.messages.append(message)
@@ -230,6 +231,20 @@ def test_a_refusal_is_sent_as_it_is_with_its_percent_signs_doubled() -> None:
     _talk(rules, script)
 
 
+def test_a_recipient_that_costs_nothing_is_not_counted() -> None:
+    rules = _Scripted()
+
+    async def script(postfix: _Postfix) -> None:
+        await postfix.greet()
+        await postfix.mail(b"<a@x.test>", b"<b@x.test>")
+        rules.free = True
+        assert await postfix.ask(b"R", b"<c@x.test>") == b"c"
+        assert await postfix.content() == [b"c"]
+
+    _talk(rules, script)
+    assert rules.messages[0].recipients == 1
+
+
 def test_a_refused_recipient_is_not_counted() -> None:
     rules = _Scripted()
 
@@ -399,4 +414,4 @@ def test_the_real_rules_put_their_verdict_on_top() -> None:
         )
         assert answers == [b"i\0\0\0\0X-PMail-Deploy-Verdict\0trusted\0", b"c"]
 
-    _talk(Rules(config(), known, _None()), script)
+    _talk(Rules(config(), known, _None(), lambda: False), script)

@@ -40,9 +40,12 @@ class _Purses:
 
 
 def _rules(
-    purses: _Purses | None = None, unknown: Unknown = "reject", forgeries: Forgeries = "keep"
+    purses: _Purses | None = None,
+    unknown: Unknown = "reject",
+    forgeries: Forgeries = "keep",
+    proving: bool = False,
 ) -> Rules:
-    return Rules(config(unknown, forgeries), known, purses or _Purses())
+    return Rules(config(unknown, forgeries), known, purses or _Purses(), lambda: proving)
 
 
 def _unreadable(name: str) -> str | None:
@@ -100,7 +103,7 @@ def test_everybody_is_accepted_for_the_administrator_but_the_account_of_sent_cop
 
 
 def test_recipients_wait_while_the_accounts_cannot_be_read() -> None:
-    rules = Rules(config(), _unreadable, _Purses())
+    rules = Rules(config(), _unreadable, _Purses(), lambda: False)
     assert rules.recipient("edge", "bob@example.test").reply.startswith("450 4.3.0 ")
 
 
@@ -110,10 +113,22 @@ def test_nobody_puts_a_message_into_a_sent_folder_by_hand(daemon: str) -> None:
     assert not _rules().recipient(daemon, "carol@far.test").reply
 
 
-def test_only_what_comes_by_pmail_proves_signatures() -> None:
-    for daemon in ("edge", "submission"):
-        assert _rules().recipient(daemon, "x@Proof.invalid").reply.startswith("550 5.1.2 ")
-    assert not _rules().recipient("pmail", "proof@proof.invalid").reply
+def test_only_a_deploy_proves_signatures_by_the_way_of_pmail_and_only_meanwhile() -> None:
+    for daemon in ("edge", "submission", "pmail"):
+        for proving in (False, True):
+            decided = _rules(proving=proving).recipient(daemon, "x@Proof.invalid")
+            if proving and daemon == "pmail":
+                assert decided == Decision(free=True)
+            else:
+                assert decided.reply.startswith("550 5.1.2 ")
+
+
+def test_a_proof_passes_an_empty_purse_and_costs_nothing() -> None:
+    purses = _Purses(limit="2 messages an hour")
+    proof = replace(_webmail(*_MINE), recipients=0)
+    assert _rules(purses).message(proof) == Decision()
+    assert purses.spent == []
+    assert _rules(purses).message(_webmail(*_MINE)).reply.startswith("450 4.7.1 ")
 
 
 def test_recipients_of_what_postfix_makes_itself_are_accepted() -> None:
@@ -484,7 +499,7 @@ def test_an_empty_purse_makes_a_message_wait() -> None:
 
 
 def test_mail_waits_while_the_accounts_cannot_be_read() -> None:
-    rules = Rules(config(), _unreadable, _Purses())
+    rules = Rules(config(), _unreadable, _Purses(), lambda: False)
     assert rules.message(_program(*_MINE)).reply.startswith("450 4.3.0 ")
 
 
@@ -596,7 +611,7 @@ def test_too_many_forwards_are_dropped_and_told_as_pmail_would_rebuild_what_is_r
 
 def test_a_forward_passes_while_the_accounts_cannot_be_read_from_a_purse_by_its_name() -> None:
     purses = _Purses()
-    rules = Rules(config("reject", "keep"), _unreadable, purses)
+    rules = Rules(config("reject", "keep"), _unreadable, purses, lambda: False)
     assert rules.message(_webmail(_TRACE, _FROM)) == Decision()
     assert purses.forwarded == ["bob"]
     assert rules.message(_webmail(*_MINE)).reply.startswith("450 ")

@@ -14,6 +14,7 @@ from deploys.host import edge_layout as layout
 from deploys.outbound import configure as outbound
 from deploys.outbound.configure import Sending
 from edge import config as program
+from edge.__main__ import PROVING
 from postmaster.parse import SettingsError
 from postmaster.settings import MailServer
 from tests.postmaster.test_settings import site, zone
@@ -48,6 +49,10 @@ def test_the_program_takes_the_settings_that_are_written_for_it() -> None:
     assert read.always == ("reports@example.com",)
     assert ("qq", (".qq.com",)) in read.receivers
     assert read.addresses == made.addresses
+
+
+def test_the_program_looks_for_a_proof_where_the_deploy_tells_of_it() -> None:
+    assert str(PROVING) == layout.PROVING
 
 
 def test_a_public_port_that_is_not_wanted_has_no_socket() -> None:
