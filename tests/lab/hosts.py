@@ -39,7 +39,8 @@ done
 # What a host changes by itself, without anybody's doing.
 _RESTLESS = re.compile(
     r"^(run|tmp|proc|sys|dev)/|^var/(log|tmp|cache|lib/systemd|lib/apt|lib/private)/"
-    r"|^var/lib/(dpkg/lock|pmail/data/|pmail-deploy-(edge|greylist)/|postfix/prng)|^root/\.ssh/|^etc/(machine-id|resolv\.conf)$|\.dpkg-new$"
+    r"|^var/lib/(dpkg/lock|pmail/data/|pmail-deploy-(edge|greylist)/|postfix/)|\.dpkg-new$"
+    r"|^var/spool/postfix/(pid|private|public)/|^root/\.ssh/|^etc/(machine-id|resolv\.conf)$"
     r"|^home/[^/]+/\.|^var/lib/ucf|^etc/\.updated$|^var/\.updated$|^etc/\.pwd\.lock$"
 )
 
