@@ -59,16 +59,22 @@ class Request(options.Request):
         if self.action in ("abort", "reveal") and len(self.domains) != 1:
             yield Words.of("rotation.one_domain", action=self.action)
 
-    def problems_in(self, site: Site) -> Iterable[Words]:
-        """Return which domains are none with a key of their own."""
-        known = {domain for server in site.servers for domain in domains_with_keys(server)}
+    def problems_in(self, site: Site, here: Site) -> Iterable[Words]:
+        """Return which domains are none with a key of their own, or on no server of this run."""
+        known, reached = _with_keys(site), _with_keys(here)
         if unknown := [domain for domain in self.domains if domain not in known]:
             names = {"domains": ", ".join(unknown), "known": ", ".join(sorted(known))}
             yield Words.of("rotation.bad_domain", **names)
+        if left_out := [each for each in self.domains if each in known - reached]:
+            yield Words.of("flow.left_out", names=", ".join(left_out))
 
     def names(self, domain: str) -> bool:
         """Whether a domain is meant."""
         return not self.domains or domain in self.domains
+
+
+def _with_keys(site: Site) -> frozenset[str]:
+    return frozenset(domain for server in site.servers for domain in domains_with_keys(server))
 
 
 def domains_with_keys(server: MailServer) -> tuple[str, ...]:

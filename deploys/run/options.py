@@ -165,8 +165,11 @@ class Request:
         """Return why this makes no sense. dry: nothing is going to be carried out."""
         return ()
 
-    def problems_in(self, site: Site) -> Iterable[Words]:
-        """Return why this makes no sense for a site."""
+    def problems_in(self, site: Site, here: Site) -> Iterable[Words]:
+        """Return why this makes no sense for a site.
+
+        here: the part of it that `--limit` and `--exclude` leave.
+        """
         return ()
 
 

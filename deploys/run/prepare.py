@@ -40,12 +40,11 @@ class BadInput(OperationError):
 class Invocation:
     """What pyinfra was called with."""
 
-    inventory: str
     deploys: tuple[str, ...]
     dry: bool
     split: tuple[str, ...]
     limit: tuple[str, ...]
-    narrowed: bool
+    exclude: tuple[str, ...]
     data: dict[str, str]
 
     @classmethod
@@ -56,12 +55,11 @@ class Invocation:
             f"--{name.replace('_', '-')}" for name in ("serial", "no_wait") if given[name]
         )
         return cls(
-            inventory=given["inventory"],
             deploys=tuple(given["operations"]),
             dry=given["dry"],
             split=split,
             limit=tuple(given["limit"]),
-            narrowed=bool(given["limit"] or given["exclude"]),
+            exclude=tuple(given["exclude"]),
             data=dict(each.partition("=")[::2] for each in given["data"]),
         )
 
@@ -92,9 +90,10 @@ def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...])
         found = site.current_site(verb.opening, frozenset(words) | set(unknown))
     except SettingsError as error:
         raise _bad_input(reasons, error.reasons) from None
-    reasons += asked.problems_in(found)
+    reasons += asked.problems_in(found, _in_limit(found))
     groups = asked.groups or verb.groups
-    if not reasons and invocation.narrowed and not _has_work(groups):
+    narrowed = invocation.limit or invocation.exclude
+    if not reasons and narrowed and not _has_work(groups):
         names = {"verb": verb.name, "groups": ", ".join(groups)}
         reasons.append(Words.of("flow.nothing_to_do", **names))
     if reasons:
@@ -196,11 +195,21 @@ def _wrong_options(verb: Verb[Any], asked: Request, invocation: Invocation) -> I
 
 
 def _wrong_limits(invocation: Invocation) -> Iterable[Words]:
-    """What `--limit` names and the inventory does not have."""
+    """What `--limit` and `--exclude` name and the inventory does not have."""
     names = sorted(each.name for each in inventory)
-    for pattern in invocation.limit:
+    given = [("--limit", each) for each in invocation.limit]
+    for option, pattern in [*given, *(("--exclude", each) for each in invocation.exclude)]:
         if not inventory.get_group(pattern, None) and not any(fnmatch(n, pattern) for n in names):
-            yield Words.of("flow.no_such_host", pattern=pattern, known=", ".join(names))
+            values = {"option": option, "pattern": pattern, "known": ", ".join(names)}
+            yield Words.of("flow.no_such_host", **values)
+
+
+def _in_limit(found: Site) -> Site:
+    """The part of the site that the run is for."""
+    hosts = hosts_of(ctx_state.get())
+    servers = tuple(site.server_of(found, each) for each in hosts if "mail_servers" in each.groups)
+    zones = tuple(site.zone_of(found, each) for each in hosts if "zones" in each.groups)
+    return Site(servers, zones)
 
 
 def _has_work(groups: Sequence[str]) -> bool:

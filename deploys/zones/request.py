@@ -53,7 +53,7 @@ class DnsRequest(Request):
         if self.task == "plan" and not dry:
             yield Words.of("dns.action.plan")
 
-    def problems_in(self, site: Site) -> Iterable[Words]:
+    def problems_in(self, site: Site, here: Site) -> Iterable[Words]:
         """Return why a backup cannot be put back."""
         if not self.backup or not Path(self.backup).is_file():
             return
@@ -64,6 +64,8 @@ class DnsRequest(Request):
             return
         if owner not in {each.name for each in site.zones}:
             yield Words.of("dns.backup.no_zone", path=self.backup, zone=owner)
+        elif owner not in {each.name for each in here.zones}:
+            yield Words.of("flow.left_out", names=owner)
 
 
 @dataclass(frozen=True, slots=True)

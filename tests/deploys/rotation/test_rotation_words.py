@@ -141,7 +141,7 @@ def refused(**data: object) -> list[str]:
     return [
         *map(say, wrong),
         *map(say, asked.problems(dry=False)),
-        *map(say, asked.problems_in(SITE)),
+        *map(say, asked.problems_in(SITE, SITE)),
     ]
 
 

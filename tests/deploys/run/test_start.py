@@ -44,7 +44,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def inventory(*hosts: Any, limit: tuple[str, ...] = (), **data: str) -> Iterator[None]:
     """pyinfra's state when it has read an inventory, nobody is connected to."""
-    zones = [each for each in hosts if each in (ZONE, BY_HAND)]
+    zones = [each for each in hosts if each[0].startswith("@zone/")]
     servers = [each for each in hosts if each not in zones]
     made = Inventory((hosts, {}), override_data=data, mail_servers=(servers, {}), zones=(zones, {}))
     limited = [each for each in made if each.name in limit] if limit else None
@@ -57,12 +57,11 @@ def asked(verb: Verb[Any], *hosts: Any, **given: Any) -> Any:
     """What a verb is prepared for, with pyinfra's options and `--data` as given."""
     data, limit = given.get("data", {}), given.get("limit", ())
     invocation = Invocation(
-        "inventory.py",
-        (verb.file,),
+        given.get("files", (verb.file,)),
         given.get("dry", False),
         given.get("split", ()),
         limit,
-        bool(limit),
+        given.get("exclude", ()),
         data,
     )
     with inventory(*(hosts or (SERVER, BY_HAND)), limit=limit, **data):
@@ -101,7 +100,7 @@ def test_all_mistakes_are_told_at_once_whatever_they_are_in() -> None:
     with pytest.raises(BadInput) as error:
         given = {"rotate_wait": "perhaps", "rotate_emergancy": "1"}
         made = Inventory(([server, zone], {}), mail_servers=([server], {}), zones=([zone], {}))
-        invocation = Invocation("inventory.py", (), False, ("--serial",), (), False, given)
+        invocation = Invocation((ROTATE.file,), False, ("--serial",), (), (), given)
         with ctx_inventory.use(made), ctx_state.use(State(made, Config())):
             prepare(ROTATE, invocation, VERBS)
     said = str(error.value)
@@ -119,13 +118,19 @@ def test_a_limit_that_names_nobody_is_refused_also_beside_one_that_does() -> Non
         assert "nosuch" in reason and SERVER[0] in reason
 
 
+def test_what_exclude_names_is_checked_as_what_limit_names() -> None:
+    (reason,) = refused(DEPLOY, exclude=("nosuch", "@zone/*", "mail_servers"))
+    assert "--exclude nosuch" in reason and SERVER[0] in reason
+    assert len(refused(DEPLOY, limit=("no-limit",), exclude=("no-exclude",))) == 2
+
+
 def test_hosts_that_a_verb_does_nothing_on_are_refused() -> None:
     assert "mail_servers" in refused(VERIFY, limit=(BY_HAND[0],))[0]
     assert "zones" in refused(POLICY, limit=(SERVER[0],))[0]
     assert asked(DEPLOY, limit=(BY_HAND[0],))
     assert "zones" in refused(DNS, limit=(SERVER[0],), data={"dns_action": "adopt"})[0]
-    for action in ({"rotate_action": "status"}, REVEAL):
-        assert "mail_servers" in refused(ROTATE, limit=(BY_HAND[0],), data=action)[0]
+    for action, said in (({"rotate_action": "status"}, "mail_servers"), (REVEAL, "example.com")):
+        assert said in refused(ROTATE, limit=(BY_HAND[0],), data=action)[0]
         assert asked(ROTATE, limit=(SERVER[0],), data=action)
 
 
@@ -158,6 +163,25 @@ def test_a_domain_without_a_key_and_a_backup_of_another_site_are_refused(tmp_pat
     for content, word in (("{", "backup.json"), ('{"zone": "other.test", "changes": []}', "other")):
         backup.write_text(content)
         assert word in refused(DNS, data={"dns_action": "undo", "undo": str(backup)})[0]
+
+
+def test_what_is_asked_for_by_name_and_left_out_by_a_limit_is_refused(tmp_path: Path) -> None:
+    backup = tmp_path / "backup.json"
+    backup.write_text('{"zone": "example.com", "changes": []}')
+    undo = {"dns_action": "undo", "undo": str(backup)}
+    other = ("@zone/other.test", {"dns_provider": "manual"})
+    hosts = (SERVER, BY_HAND, other)
+    (reason,) = refused(DNS, *hosts, data=undo, limit=(other[0],))
+    assert "example.com" in reason and "--limit" in reason
+    assert asked(DNS, *hosts, data=undo, limit=(BY_HAND[0],))
+    assert asked(DNS, *hosts, data=undo)
+    second = ("203.0.113.10", {"ipv4": "8.8.4.4", "domains": ["other.test"], "users": []})
+    hosts = (SERVER, second, BY_HAND, other)
+    status = {"rotate_action": "status", "rotate_domains": "example.com"}
+    for data in (status, REVEAL):
+        (reason,) = refused(ROTATE, *hosts, data=data, limit=(second[0],))
+        assert "example.com" in reason and "--limit" in reason
+        assert asked(ROTATE, *hosts, data=data, limit=(SERVER[0],))
 
 
 def test_only_who_opens_a_provider_needs_its_secret() -> None:
