@@ -194,17 +194,33 @@ def words(request: type[Request]) -> tuple[str, ...]:
 
 
 def parse(request: type[R], data: Mapping[str, object]) -> tuple[R, tuple[Words, ...]]:
-    """Return what was asked for by `--data`, and what is wrong; that stays at its default."""
+    """Return what was asked for by `--data`, or by an inventory with values of its own types.
+
+    With it, what is wrong; that stays at its default.
+    """
     values, wrong = dict[str, Any](), list[Words]()
     for name, each in options(request).items():
         given = data.get(each.word)
         if given is None or given == "":
             continue
         try:
-            values[name] = each.kind.read(each.word, str(given))
+            values[name] = each.kind.read(each.word, _as_typed(each, given))
         except BadOption as error:
             wrong.append(error.words)
     return request(**values), tuple(wrong)
+
+
+def _as_typed(each: Option, given: object) -> str:
+    """A value as it would be typed. Raises BadOption for what cannot be."""
+    if isinstance(each.kind, Names) and isinstance(given, list | tuple):
+        return each.kind.written(tuple(_one_as_typed(each.word, part) for part in given))
+    return _one_as_typed(each.word, given)
+
+
+def _one_as_typed(word: str, given: object) -> str:
+    if not isinstance(given, str | int | Path):
+        raise BadOption("option.value", word=word, given=given)
+    return str(given)
 
 
 def as_data(request: Request) -> tuple[str, ...]:

@@ -5,5 +5,6 @@ TEXTS = {
     "option.choice": "{word} must be one of {choices}: {given!r}",
     "option.number": "{word} must be a number from {least} to {most}: {given!r}",
     "option.no_file": "{word}: there is no file {path}",
+    "option.value": "{word}: {given} cannot be its value",
     "option.unknown": "{file} takes no {words} by --data; it takes: {known}",
 }

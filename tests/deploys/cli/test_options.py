@@ -196,6 +196,33 @@ def test_a_flag_by_data_is_yes_or_no(given: str, wait: bool) -> None:
     assert parse(RotationRequest, {"rotate_wait": given}) == (RotationRequest(wait=wait), ())
 
 
+def test_names_come_as_a_list_from_an_inventory_or_with_commas() -> None:
+    for given in (["a.test", "b.test"], ("a.test", "b.test"), "a.test,b.test"):
+        found = parse(RotationRequest, {"rotate_domains": given})
+        assert found == (RotationRequest(domains=("a.test", "b.test")), ())
+    assert parse(QueueRequest, {"queue_ids": [123456]})[0].ids == ("123456",)
+    assert parse(ExportRequest, {"output": Path("/tmp/x")})[0].output == "/tmp/x"
+
+
+@pytest.mark.parametrize(
+    ("request_of", "word", "given"),
+    [
+        (RotationRequest, "rotate_domains", {"a.test": 1}),
+        (RotationRequest, "rotate_domains", ["a.test", ["b.test"]]),
+        (RotationRequest, "rotate_selector", ["s1"]),
+        (RotationRequest, "rotate_wait", [True]),
+        (QueueRequest, "queue_hours", 7.5),
+        (ExportRequest, "output", ["/tmp/x"]),
+    ],
+)
+def test_a_value_of_an_inventory_that_no_option_can_be_is_told(
+    request_of: type[Request], word: str, given: object
+) -> None:
+    asked, (wrong,) = parse(request_of, {word: given})
+    assert asked == request_of()
+    assert wrong.named["word"] == word and str(wrong)
+
+
 def test_a_backup_without_an_action_is_put_back_and_nothing_else_is_published() -> None:
     asked, wrong = parse(DnsRequest, {"undo": str(BACKUP)})
     assert not wrong and asked.task == "undo" and list(asked.problems(dry=False)) == []
