@@ -80,14 +80,15 @@ def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...])
     paused.
     """
     asked, wrong = options.parse(verb.request, _data_of(verb, invocation))
-    taken = [each for each in verbs if each is verb or is_asked_for(each, invocation)]
-    unknown = _unknown_words(taken, invocation)
+    known = _words_of(_maybe_run(verbs, invocation))
+    unknown = sorted(w for w in set(invocation.data) - set(known) if not site.is_setting(w))
     reasons = [*wrong, *asked.problems(dry=invocation.dry)]
-    reasons += _unknown_reason(verb, unknown)
+    if unknown:
+        names = {"words": ", ".join(unknown), "file": ", ".join(invocation.deploys)}
+        reasons.append(Words.of("option.unknown", **names, known=", ".join(known) or "-"))
     reasons += _wrong_options(verb, asked, invocation)
-    words = {word for each in verbs for word in options.words(each.request)}
     try:
-        found = site.current_site(verb.opening, frozenset(words) | set(unknown))
+        found = site.current_site(verb.opening, frozenset((*_words_of(verbs), *unknown)))
     except SettingsError as error:
         raise _bad_input(reasons, error.reasons) from None
     reasons += asked.problems_in(found, _in_limit(found))
@@ -171,17 +172,16 @@ def _data_of(verb: Verb[Any], invocation: Invocation) -> dict[str, object]:
     return {**there, **{word: value for word, value in invocation.data.items() if word in words}}
 
 
-def _unknown_words(verbs: Sequence[Verb[Any]], invocation: Invocation) -> list[str]:
-    """What `--data` gives that is no word for the verbs, no setting and nothing of pyinfra's."""
-    taken = {word for each in verbs for word in options.words(each.request)}
-    return sorted(word for word in set(invocation.data) - taken if not site.is_setting(word))
+def _words_of(verbs: Iterable[Verb[Any]]) -> tuple[str, ...]:
+    return tuple(word for each in verbs for word in options.words(each.request))
 
 
-def _unknown_reason(verb: Verb[Any], unknown: Sequence[str]) -> Iterable[Words]:
-    if unknown:
-        known = ", ".join(options.words(verb.request)) or "-"
-        names = {"words": ", ".join(unknown), "file": verb.file, "known": known}
-        yield Words.of("option.unknown", **names)
+def _maybe_run(verbs: Sequence[Verb[Any]], invocation: Invocation) -> Sequence[Verb[Any]]:
+    """The verbs that the run is for; a file of the user's own may include any of them."""
+    ours = {(REPOSITORY / each.file).resolve() for each in verbs}
+    if {Path(each).resolve() for each in invocation.deploys} <= ours:
+        return [each for each in verbs if is_asked_for(each, invocation)]
+    return verbs
 
 
 def _wrong_options(verb: Verb[Any], asked: Request, invocation: Invocation) -> Iterable[Words]:

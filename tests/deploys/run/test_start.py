@@ -112,6 +112,19 @@ def test_all_mistakes_are_told_at_once_whatever_they_are_in() -> None:
     assert "@zone/" in said and "is in no zone" not in said
 
 
+def test_in_a_run_with_a_file_of_the_users_own_words_of_all_verbs_are_known() -> None:
+    """It may include any of ours; which, nobody knows before it has run."""
+    own = {"files": ("/site/all.py",)}
+    assert asked(DNS, data={"dns_action": "adopt", "rotate_wait": "1"}, **own).asked.action
+    assert asked(ROTATE, data={"dns_action": "adopt", "rotate_wait": "1"}, **own).asked.wait
+    (reason,) = refused(DNS, data={"rotate_wiat": "1"}, **own)
+    assert "rotate_wiat" in reason and "rotate_wait" in reason and "/site/all.py" in reason
+    for ours in ((DNS.file, QUEUE.file), (DNS.file,)):
+        assert "rotate_wait" in refused(DNS, data={"rotate_wait": "1"}, files=ours)[0]
+    (reason,) = refused(DNS, data={"nosuch": "1"}, files=(DNS.file, QUEUE.file))
+    assert "dns_action" in reason and "queue_action" in reason
+
+
 def test_a_limit_that_names_nobody_is_refused_also_beside_one_that_does() -> None:
     for limit in (("nosuch",), (SERVER[0], "nosuch")):
         (reason,) = refused(VERIFY, limit=limit)
@@ -281,18 +294,29 @@ class Run:
 
 
 def pmail_deploy(folder: Path, content: str, *words: str, given: str = "") -> Run:
+    command = ("-c", "from deploys.cli.main import main; main()", *words)
+    return run(folder, content, folder, command, given)
+
+
+def pyinfra(folder: Path, content: str, *words: str, given: str = "") -> Run:
+    command = ("-m", "pyinfra", str(folder / "inventory.py"), *words)
+    return run(folder, content, REPOSITORY, command, given)
+
+
+def run(folder: Path, content: str, working: Path, command: tuple[str, ...], given: str) -> Run:
     (folder / "inventory.py").write_text(content)
+    outcome = folder / "outcome"
     done = subprocess.run(
-        [sys.executable, "-c", "from deploys.cli.main import main; main()", *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PMAIL_OUTCOME": "outcome"},
+        [sys.executable, *command],
+        cwd=working,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PMAIL_OUTCOME": str(outcome)},
         input=given,
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert "Traceback" not in done.stderr + done.stdout
-    lines = (folder / "outcome").read_text().splitlines()
+    lines = outcome.read_text().splitlines()
     return Run(done.returncode, done.stderr + done.stdout, [json.loads(line) for line in lines])
 
 
@@ -308,6 +332,16 @@ def test_what_ends_well_is_done_and_its_changes_are_counted(tmp_path: Path) -> N
     assert {"operation", "step", "barrier"} <= set(kinds)
     last = done.events[-1]
     assert (last["verdict"], last["changes"]["hosts"]) == ("done", {"@local": 1})
+
+
+def test_a_file_of_the_users_own_may_include_several_verbs(tmp_path: Path) -> None:
+    files = [str(REPOSITORY / each.file) for each in (EXPORT, POLICY)]
+    included = "\n".join(f"local.include({each!r})" for each in files)
+    (tmp_path / "mine.py").write_text(f"from pyinfra import local\n{included}\n")
+    words = ("--data", "format=json", "--data", "read_only=1")
+    done = pyinfra(tmp_path, HERE, str(tmp_path / "mine.py"), "-y", *words)
+    assert done.status == 0, done.said
+    assert '"records"' in done.said and done.events[-1]["verdict"] == "done"
 
 
 def test_an_unreachable_host_is_a_failure_and_named(tmp_path: Path) -> None:
