@@ -58,17 +58,19 @@ class Left:
 class Seen:
     """What was seen of a run.
 
-    verbs: what it was to do. dry: with `--dry`. bad_input, errors: why it stopped. hosts: names of
-    those that it was for, None while the inventory is not read. loaded, ended: verb and host, for
-    those that were prepared and those that came to the end. executing: it was carried out. failed:
-    names of hosts. left: what needs somebody. waiting: what a later run goes on with. reports:
-    those made. changes: how many operations changed something (with `--dry`: would), by host.
+    verbs: what it was to do. dry: with `--dry`. bad_input, errors: why it stopped. declined: why
+    nobody said yes, or that somebody stopped it. hosts: names of those that it was for, None while
+    the inventory is not read. loaded, ended: verb and host, for those that were prepared and those
+    that came to the end. executing: it was carried out. failed: names of hosts. left: what needs
+    somebody. waiting: what a later run goes on with. reports: those made. changes: how many
+    operations changed something (with `--dry`: would), by host.
     """
 
     verbs: set[str] = field(default_factory=set)
     dry: bool = False
     bad_input: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    declined: list[str] = field(default_factory=list)
     hosts: frozenset[str] | None = None
     loaded: set[tuple[str, str]] = field(default_factory=set)
     executing: bool = False
@@ -136,6 +138,10 @@ class Recorder:
         """The run stopped while it was prepared."""
         self.seen.errors.append(reason)
 
+    def declined(self, reason: str) -> None:
+        """Nobody said yes to a question, or somebody stopped the run."""
+        self.seen.declined.append(reason)
+
     def loaded(self, verb: str, host: str) -> None:
         """A host is prepared."""
         self.seen.verbs.add(verb)
@@ -192,7 +198,7 @@ class Recorder:
         self._tell(
             "verdict",
             verdict=verdict(seen).value,
-            reasons=[*seen.bad_input, *seen.errors],
+            reasons=[*seen.bad_input, *seen.errors, *seen.declined],
             failed=sorted(seen.failed),
             changes={"count": sum(seen.changes.values()), "hosts": seen.changes},
             reports=[asdict(each) for each in seen.reports],

@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from functools import cache
-from io import TextIOBase
-from typing import IO, Any, TypeVar
+from types import FrameType
+from typing import Any, TypeVar
 
 import click
 from pyinfra.api import OperationError, State
 from pyinfra.context import ctx_state
 
 from deploys.run.options import Request
+from deploys.run.outcome import recorder
 from deploys.run.prepare import (
     REPOSITORY,
     BadInput,
@@ -47,10 +49,9 @@ def start(verbs: tuple[Verb[Any], ...]) -> None:
     record(tuple(each.name for each in mine), invocation)
     if mine:
         _tell_broken_inventories()
+    _tell_who_stops_it()
 
     def check() -> None:
-        if mine:
-            sys.stdin = _Answers(sys.stdin)
         with told():
             for verb in mine:
                 prepared(verb)
@@ -68,8 +69,46 @@ def prepared(verb: Verb[R]) -> Prepared[R]:
 
 def _tell_broken_inventories() -> None:
     """Have pyinfra's program, which has not read the inventory yet, read it in our way."""
-    program: Any = sys.modules["pyinfra_cli.cli"]  # not imported: it changes the standard library
+    program = _program()
     program.make_inventory = told()(in_one_line(program.make_inventory))
+
+
+def _tell_who_stops_it() -> None:
+    """Have the outcome know when the user does not say yes to a question, or stops the run."""
+    program, before = _program(), signal.getsignal(signal.SIGINT)
+    program._do_confirm = _answered(program._do_confirm)
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        recorder().declined(text("flow.stopped"))
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, interrupted)
+
+
+def _answered(ask: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Return pyinfra's question whether to go on, which raises where nobody is there to answer."""
+
+    def asking(question: str) -> bool:
+        try:
+            if sys.stdin is None:  # closed by whoever started the run
+                raise EOFError
+            yes = ask(question)
+        except EOFError:
+            failed = ctx_state.get().failed_hosts
+            reason = text("flow.no_answer_to_failure" if failed else "flow.no_answer")
+            recorder().declined(reason)
+            raise OperationError(reason) from None
+        if not yes:
+            recorder().declined(text("flow.said_no"))
+        return yes
+
+    return asking
+
+
+def _program() -> Any:
+    """pyinfra's program; not imported, as it changes the standard library."""
+    return sys.modules["pyinfra_cli.cli"]
 
 
 def _before_connecting(state: State, check: Callable[[], None]) -> None:
@@ -85,24 +124,3 @@ def _before_connecting(state: State, check: Callable[[], None]) -> None:
         check()
 
     state.init = then  # type: ignore[method-assign]
-
-
-class _Answers(TextIOBase):
-    """Standard input that says what to do where nobody is there to answer a question.
-
-    It has no number: else `input` reads from a terminal without asking it.
-    """
-
-    def __init__(self, there: IO[str] | None) -> None:
-        self._there = there
-
-    def isatty(self) -> bool:
-        """Return whether somebody may be there."""
-        return bool(self._there and self._there.isatty())
-
-    def readline(self, size: int | None = -1) -> str:  # type: ignore[override]
-        """Return the next line. Raises OperationError at the end."""
-        line = self._there.readline() if self._there else ""
-        if not line:
-            raise OperationError(text("flow.no_answer"))
-        return line

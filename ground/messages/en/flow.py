@@ -26,7 +26,10 @@ TEXTS = {
     "flow.nothing_to_do": "{verb} has nothing to do on the hosts that --limit and --exclude leave; it is for those in {groups}. Nothing was changed or checked.",
     "flow.left_out": "--limit or --exclude leaves {names} out, and this run is asked to do something there. Nothing was changed. Run again without, or take in what belongs to {names}.",
     "flow.no_dry": "{verb}: this changes nothing, and with --dry it would show nothing either; run it without --dry",
-    "flow.no_answer": "nobody is there to answer the question above, so the run stops here. Run again with -y to be asked nothing, or with --dry to only look.",
+    "flow.no_answer": "nobody is there to answer the question above, so the run stops here and nothing was changed. Run again with -y to be asked nothing.",
+    "flow.no_answer_to_failure": "nobody is there to say whether to go on without what has failed, so the run stops here. Mend what is said above, then run again.",
+    "flow.said_no": "the question was not answered with Enter alone, so the run stopped there.",
+    "flow.stopped": "somebody stopped the run (Ctrl-C).",
     "flow.no_config": "pyinfra has not read our config.py: add --config {folder}/config.py",
     "flow.no_outcome": "the outcome cannot be written to {path} (PMAIL_OUTCOME): {reason}. Nothing was changed.",
 }

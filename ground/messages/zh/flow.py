@@ -25,7 +25,10 @@ TEXTS = {
     "flow.nothing_to_do": "{verb} 在 --limit 和 --exclude 所留下的主机上无事可做；它用于 {groups} 中的主机。未作任何改动或检查。",
     "flow.left_out": "--limit 或 --exclude 排除了 {names}，而本次运行正是要在那里操作。未作任何改动。请去掉该选项，或把属于 {names} 的主机也包括进来，再重新运行。",
     "flow.no_dry": "{verb}：此项不作任何改动，加上 --dry 也就什么都不会显示；请去掉 --dry 运行",
-    "flow.no_answer": "没有人回答上面的问题，运行到此停止。请加 -y 不经询问直接执行，或加 --dry 只查看。",
+    "flow.no_answer": "没有人回答上面的问题，运行到此停止，未作任何改动。请加 -y 重新运行，则不再询问。",
+    "flow.no_answer_to_failure": "没有人回答是否撇开失败的部分继续，运行到此停止。请按上文提示修复后重新运行。",
+    "flow.said_no": "对问题的回答不是单按回车，运行到此停止。",
+    "flow.stopped": "有人中止了运行（Ctrl-C）。",
     "flow.no_config": "pyinfra 没有读取我们的 config.py：请加 --config {folder}/config.py",
     "flow.no_outcome": "无法把结果写入 {path}（PMAIL_OUTCOME）：{reason}。未作任何改动。",
 }

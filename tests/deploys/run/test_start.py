@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from deploys.cli.verbs import DEPLOY, DNS, EXPORT, POLICY, QUEUE, ROTATE, VERBS,
 from deploys.run.paths import state_dir
 from deploys.run.prepare import BadInput, Invocation, in_one_line, prepare
 from deploys.run.verb import Verb
+from ground.words import text
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rules, Step, Strategy, after, begin
 
@@ -293,21 +295,25 @@ class Run:
     events: list[dict[str, Any]]
 
 
-def pmail_deploy(folder: Path, content: str, *words: str, given: str = "") -> Run:
-    command = ("-c", "from deploys.cli.main import main; main()", *words)
+def pmail_deploy(folder: Path, content: str, *words: str, given: str | None = "") -> Run:
+    command = (sys.executable, "-c", "from deploys.cli.main import main; main()", *words)
     return run(folder, content, folder, command, given)
 
 
 def pyinfra(folder: Path, content: str, *words: str, given: str = "") -> Run:
-    command = ("-m", "pyinfra", str(folder / "inventory.py"), *words)
+    command = (sys.executable, "-m", "pyinfra", str(folder / "inventory.py"), *words)
     return run(folder, content, REPOSITORY, command, given)
 
 
-def run(folder: Path, content: str, working: Path, command: tuple[str, ...], given: str) -> Run:
+def run(
+    folder: Path, content: str, working: Path, command: tuple[str, ...], given: str | None
+) -> Run:
+    """Run a command. given: on its standard input, which is closed for None."""
     (folder / "inventory.py").write_text(content)
     outcome = folder / "outcome"
+    closed = () if given is not None else ("sh", "-c", 'exec "$@" <&-', "sh")
     done = subprocess.run(
-        [sys.executable, *command],
+        [*closed, *command],
         cwd=working,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PMAIL_OUTCOME": str(outcome)},
         input=given,
@@ -320,7 +326,36 @@ def run(folder: Path, content: str, working: Path, command: tuple[str, ...], giv
     return Run(done.returncode, done.stderr + done.stdout, [json.loads(line) for line in lines])
 
 
+def stopped(folder: Path, content: str, *words: str, at: str) -> Run:
+    """A run of pyinfra that gets a Ctrl-C where it says something."""
+    (folder / "inventory.py").write_text(content)
+    outcome, said = folder / "outcome", []
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pyinfra", str(folder / "inventory.py"), *words, "-vvv"],
+        cwd=REPOSITORY,
+        env={**os.environ, "PMAIL_OUTCOME": str(outcome), "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert running.stdout and running.stdin
+    with running:
+        while at not in "".join(said):
+            chunk = os.read(running.stdout.fileno(), 4096).decode()
+            assert chunk, said
+            said.append(chunk)
+        running.send_signal(signal.SIGINT)
+        said.append(running.stdout.read().decode())
+    lines = outcome.read_text().splitlines()
+    return Run(running.returncode, "".join(said), [json.loads(line) for line in lines])
+
+
 HERE = f"mail_servers = [{('@local', SERVER[1])!r}]\nzones = [{BY_HAND!r}]\n"
+ABORT_DATA = ("--data", "rotate_action=abort", "--data", "rotate_domains=example.com")
+SLOW = """
+from pyinfra.operations import server
+server.shell(name="slow", commands=["echo at work; exec sleep 60"], _sudo=False)
+"""
 ABORT = ("rotate-dkim", "--abort", "--domain", "example.com")
 
 
@@ -384,10 +419,53 @@ def test_what_an_inventory_has_for_a_verb_gives_way_to_what_is_typed(tmp_path: P
     assert done.status == 2 and "--dry" in done.said
 
 
-def test_a_question_that_nobody_answers_changes_nothing_and_is_bad_input(tmp_path: Path) -> None:
-    done = pmail_deploy(tmp_path, HERE, *ABORT)
-    assert done.status == 2 and "Run again with -y" in done.said
+def assert_nobody_said_yes(done: Run, why: str) -> None:
+    last = done.events[-1]
+    assert (last["verdict"], last["reasons"]) == ("bad-input", [text(why)]), done.said
     assert "operation" not in [each["event"] for each in done.events]
+
+
+@pytest.mark.parametrize("given", ["", None])
+def test_a_question_that_nobody_answers_changes_nothing_and_is_bad_input(
+    tmp_path: Path, given: str | None
+) -> None:
+    done = pmail_deploy(tmp_path, HERE, *ABORT, given=given)
+    assert done.status == 2 and "Run again with -y" in done.said
+    assert_nobody_said_yes(done, "flow.no_answer")
+
+
+def test_a_question_that_is_answered_with_no_changes_nothing_and_the_outcome_says_so(
+    tmp_path: Path,
+) -> None:
+    done = pmail_deploy(tmp_path, HERE, *ABORT, given="n\n")
+    assert done.status == 2
+    assert_nobody_said_yes(done, "flow.said_no")
+
+
+def test_a_run_that_is_stopped_at_the_question_says_so(tmp_path: Path) -> None:
+    done = stopped(tmp_path, HERE, ROTATE.file, *ABORT_DATA, at="Press enter")
+    assert_nobody_said_yes(done, "flow.stopped")
+
+
+def test_a_run_that_is_stopped_at_work_is_a_failure_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    done = stopped(tmp_path, HERE, str(tmp_path / "slow.py"), EXPORT.file, "-y", at="at work")
+    last = done.events[-1]
+    assert (last["verdict"], last["reasons"]) == ("failed", [text("flow.stopped")]), done.said
+
+
+@pytest.mark.parametrize("options", [(), ("--dry",), ("--dry", "-y")])
+def test_where_a_host_has_failed_nobody_is_advised_to_be_asked_nothing(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """A run that asks nothing stops there too, and a dry one asks whatever is given with it."""
+    server = ("127.0.0.1", {**SERVER[1], "ssh_port": 1})
+    content = f"mail_servers = [{server!r}]\nzones = [{BY_HAND!r}]\n"
+    done = pmail_deploy(tmp_path, content, "users", *options)
+    last = done.events[-1]
+    assert (done.status, last["verdict"], last["failed"]) == (1, "failed", ["127.0.0.1"])
+    assert last["reasons"] == [text("flow.no_answer_to_failure")]
+    assert "Run again with -y" not in done.said and last["reasons"][0] in done.said
 
 
 def test_what_is_left_open_is_a_failure_and_told(tmp_path: Path) -> None:
