@@ -63,6 +63,11 @@ class Invocation:
             data=dict(each.partition("=")[::2] for each in given["data"]),
         )
 
+    @property
+    def runs_files(self) -> bool:
+        """Whether it is for deploy files, not for a command, an operation or facts."""
+        return all(each.endswith(".py") for each in self.deploys)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared(Generic[R]):

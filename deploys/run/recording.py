@@ -31,6 +31,8 @@ def record(verbs: tuple[str, ...], invocation: Invocation) -> None:
 
 def _close() -> None:
     """The last that happens, however pyinfra ends."""
+    if not recorder().seen.verbs:
+        recorder().stopped(text("flow.no_verb"))
     state: State = ctx_state.get()
     if state.initialised:
         recorder().seen.failed |= {each.name for each in state.failed_hosts}

@@ -38,12 +38,15 @@ _started: list[tuple[Invocation, tuple[Verb[Any], ...]]] = []
 def start(verbs: tuple[Verb[Any], ...]) -> None:
     """Check what the run is asked for before anything else happens; have its outcome written.
 
-    verbs: all that there are; nothing is checked where pyinfra runs none of them. Raises BadInput.
+    verbs: all that there are; nothing is checked where pyinfra runs none of them. What is no run of
+    deploy files has no outcome: that file may be of an earlier run. Raises BadInput.
     """
     context = click.get_current_context(silent=True)
     if context is None:
         return
     invocation = Invocation.of(context.params)
+    if not invocation.runs_files:
+        return
     _started.append((invocation, verbs))
     mine = tuple(each for each in verbs if is_asked_for(each, invocation))
     record(tuple(each.name for each in mine), invocation)

@@ -379,6 +379,23 @@ def test_a_file_of_the_users_own_may_include_several_verbs(tmp_path: Path) -> No
     assert '"records"' in done.said and done.events[-1]["verdict"] == "done"
 
 
+@pytest.mark.parametrize("words", [("debug-inventory",), ("exec", "--", "true")])
+def test_what_is_no_deploy_file_leaves_the_outcome_of_an_earlier_run_alone(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    earlier = {"version": 1, "event": "verdict", "verdict": "done"}
+    (tmp_path / "outcome").write_text(json.dumps(earlier))
+    done = pyinfra(tmp_path, "mail_servers = ['@local']\n", *words)
+    assert (done.status, done.events) == (0, [earlier]), done.said
+
+
+def test_a_deploy_file_without_a_verb_of_ours_has_an_outcome_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").touch()
+    done = pyinfra(tmp_path, HERE, str(tmp_path / "mine.py"), "-y")
+    last = done.events[-1]
+    assert (last["verdict"], last["reasons"]) == ("failed", [text("flow.no_verb")]), done.said
+
+
 def test_an_unreachable_host_is_a_failure_and_named(tmp_path: Path) -> None:
     server = ("127.0.0.1", {**SERVER[1], "ssh_port": 1})
     content = f"mail_servers = [{server!r}]\nzones = [{BY_HAND!r}]\n"
