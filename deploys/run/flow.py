@@ -7,7 +7,7 @@ all of them meet, so what stands below it relies on what stands above it, on wha
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -35,16 +35,24 @@ _held: list[IO[str]] = []
 
 
 @operation()
-def begin(alone: bool) -> Generator[FunctionCommand, None, None]:
+def begin(
+    alone: bool, why_outdated: Callable[[], str | None]
+) -> Generator[FunctionCommand, None, None]:
     """Take this site's lock while the run is carried out.
 
     + alone: something is going to be changed, so no other such run may be at work
+    + why_outdated: gives why what was prepared must not be carried out any more, if so; asked with
+    the lock held
     """
-    if state.is_executing and alone and not _lock_site():
-        message = text("flow.busy", path=str(_lock_path()))
-        yield FunctionCommand(refuse, (message,), {})
+    if state.is_executing and alone and (reason := _why_not_begin(why_outdated)):
+        recorder().stopped(reason)
+        yield FunctionCommand(refuse, (reason,), {})
         return
     host.noop(text("flow.begun"))
+
+
+def _why_not_begin(why_outdated: Callable[[], str | None]) -> str | None:
+    return why_outdated() if _lock_site() else text("flow.busy", path=str(_lock_path()))
 
 
 def barrier(point: str) -> OperationMeta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from pyinfra import host
@@ -12,6 +13,7 @@ from pyinfra import host
 from deploys.run import flow
 from deploys.run.options import Request
 from deploys.run.outcome import recorder
+from deploys.run.prepare import why_outdated
 from deploys.run.recording import told
 from deploys.run.site import server_of, zone_of
 from deploys.run.start import prepared
@@ -42,7 +44,11 @@ def frame(verb: Verb[R]) -> Iterator[Run[R]]:
     """
     with told():
         found = prepared(verb)
-        flow.begin(name=text("flow.name.begin"), alone=found.asked.changes)
+        flow.begin(
+            name=text("flow.name.begin"),
+            alone=found.asked.changes,
+            why_outdated=partial(why_outdated, verb, found.site),
+        )
         yield Run(
             found.asked,
             found.site,

@@ -135,8 +135,9 @@ class Recorder:
         self.seen.bad_input += reasons
 
     def stopped(self, reason: str) -> None:
-        """The run stopped while it was prepared."""
-        self.seen.errors.append(reason)
+        """The run stopped while it was prepared, or where each host begins."""
+        if reason not in self.seen.errors:
+            self.seen.errors.append(reason)
 
     def declined(self, reason: str) -> None:
         """Nobody said yes to a question, or somebody stopped the run."""

@@ -109,6 +109,17 @@ def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...])
     return Prepared(asked, found, invocation.dry)
 
 
+def why_outdated(verb: Verb[Any], prepared: Site) -> str | None:
+    """Return why what was prepared must not be carried out any more, None where nothing is.
+
+    Other runs may have done something until this one has the site's lock.
+    """
+    if not verb.while_paused and (reason := why_paused()):
+        return reason
+    domains = ", ".join(site.with_another_key(prepared))
+    return text("flow.keys_changed", domains=domains) if domains else None
+
+
 def _bad_input(reasons: Iterable[Words], settings: tuple[str, ...]) -> BadInput:
     """All mistakes: in what was asked for, and in the inventory."""
     said = tuple(say(each) for each in reasons)

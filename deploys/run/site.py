@@ -45,6 +45,18 @@ def zone_of(site: Site, host: Host) -> ZoneSettings:
         raise KeyError(host.name) from None
 
 
+def with_another_key(site: Site) -> tuple[str, ...]:
+    """Return the domains that another key is in use for than when the site was read."""
+    store = key_store()
+    return tuple(
+        domain
+        for server in site.servers
+        if not server.rotation.pinned  # else the inventory says which, whatever was in use
+        for domain, selector in server.selectors
+        if store.current(domain) not in (None, selector)
+    )
+
+
 def _hosts(group: str, beside: frozenset[str]) -> tuple[HostData, ...]:
     hosts: Iterable[Host] = inventory.get_group(group, ())
     return tuple(

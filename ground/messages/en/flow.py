@@ -30,6 +30,7 @@ TEXTS = {
     "flow.no_answer_to_failure": "nobody is there to say whether to go on without what has failed, so the run stops here. Mend what is said above, then run again.",
     "flow.said_no": "the question was not answered with Enter alone, so the run stopped there.",
     "flow.stopped": "somebody stopped the run (Ctrl-C).",
+    "flow.keys_changed": "meanwhile another run has put another DKIM key in use for {domains}, so what was prepared here is of the past. Nothing was changed; run again.",
     "flow.no_verb": "none of pmail-deploy's deploy files was in this run, so nothing of it is known.",
     "flow.no_config": "pyinfra has not read our config.py: add --config {folder}/config.py",
     "flow.no_outcome": "the outcome cannot be written to {path} (PMAIL_OUTCOME): {reason}. Nothing was changed.",

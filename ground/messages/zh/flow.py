@@ -29,6 +29,7 @@ TEXTS = {
     "flow.no_answer_to_failure": "没有人回答是否撇开失败的部分继续，运行到此停止。请按上文提示修复后重新运行。",
     "flow.said_no": "对问题的回答不是单按回车，运行到此停止。",
     "flow.stopped": "有人中止了运行（Ctrl-C）。",
+    "flow.keys_changed": "其间另一个运行已让 {domains} 改用另一个 DKIM 密钥，此前准备的内容已过时。未作任何改动；请重新运行。",
     "flow.no_verb": "本次运行不含 pmail-deploy 的任何部署文件，因此对它一无所知。",
     "flow.no_config": "pyinfra 没有读取我们的 config.py：请加 --config {folder}/config.py",
     "flow.no_outcome": "无法把结果写入 {path}（PMAIL_OUTCOME）：{reason}。未作任何改动。",

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from pyinfra.context import ctx_inventory, ctx_state
 
 from deploys.cli import verbs
 from deploys.cli.verbs import DEPLOY, DNS, EXPORT, POLICY, QUEUE, ROTATE, VERBS, VERIFY
-from deploys.run.paths import state_dir
+from deploys.run.paths import key_store, state_dir
 from deploys.run.prepare import BadInput, Invocation, in_one_line, prepare
 from deploys.run.verb import Verb
 from ground.words import text
@@ -205,7 +205,8 @@ def test_only_who_opens_a_provider_needs_its_secret() -> None:
         assert asked(verb, SERVER, ZONE)
 
 
-def test_while_mail_is_paused_nothing_is_changed_but_by_the_rotation() -> None:
+def pause_mail() -> None:
+    """A rotation comes to where mail is paused."""
     old, new = KeyRef("default", "default"), KeyRef("default@202611", "default")
     rules = Rules(ttl=60, low_ttl=60, slack=30, keep=86400)
     rotation = begin("example.com", Strategy.FIXED, old, new, rules, 1000.0)
@@ -213,6 +214,10 @@ def test_while_mail_is_paused_nothing_is_changed_but_by_the_rotation() -> None:
         rotation = after(rotation, 1000.0)
     assert rotation.paused
     Journal(state_dir()).save(rotation)
+
+
+def test_while_mail_is_paused_nothing_is_changed_but_by_the_rotation() -> None:
+    pause_mail()
     changing = [verb for verb in VERBS if verb.request().changes]
     names = {"deploy", "users", "tls", "dns", "dns export", "rotate-dkim"}
     assert {verb.name for verb in changing} == names
@@ -326,8 +331,24 @@ def run(
     return Run(done.returncode, done.stderr + done.stdout, [json.loads(line) for line in lines])
 
 
-def stopped(folder: Path, content: str, *words: str, at: str) -> Run:
-    """A run of pyinfra that gets a Ctrl-C where it says something."""
+def stop(running: subprocess.Popen[bytes]) -> None:
+    running.send_signal(signal.SIGINT)
+
+
+def say_yes(running: subprocess.Popen[bytes]) -> None:
+    assert running.stdin
+    running.stdin.write(b"\n")
+    running.stdin.close()
+
+
+def followed(
+    folder: Path,
+    content: str,
+    *words: str,
+    at: str,
+    then: Callable[[subprocess.Popen[bytes]], None],
+) -> Run:
+    """A run of pyinfra, with what is done to it once it says `at`."""
     (folder / "inventory.py").write_text(content)
     outcome, said = folder / "outcome", []
     running = subprocess.Popen(
@@ -344,13 +365,14 @@ def stopped(folder: Path, content: str, *words: str, at: str) -> Run:
             chunk = os.read(running.stdout.fileno(), 4096).decode()
             assert chunk, said
             said.append(chunk)
-        running.send_signal(signal.SIGINT)
+        then(running)
         said.append(running.stdout.read().decode())
     lines = outcome.read_text().splitlines()
     return Run(running.returncode, "".join(said), [json.loads(line) for line in lines])
 
 
 HERE = f"mail_servers = [{('@local', SERVER[1])!r}]\nzones = [{BY_HAND!r}]\n"
+QUESTION = "Press enter"
 ABORT_DATA = ("--data", "rotate_action=abort", "--data", "rotate_domains=example.com")
 SLOW = """
 from pyinfra.operations import server
@@ -460,15 +482,50 @@ def test_a_question_that_is_answered_with_no_changes_nothing_and_the_outcome_say
 
 
 def test_a_run_that_is_stopped_at_the_question_says_so(tmp_path: Path) -> None:
-    done = stopped(tmp_path, HERE, ROTATE.file, *ABORT_DATA, at="Press enter")
+    done = followed(tmp_path, HERE, ROTATE.file, *ABORT_DATA, at=QUESTION, then=stop)
     assert_nobody_said_yes(done, "flow.stopped")
 
 
 def test_a_run_that_is_stopped_at_work_is_a_failure_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
-    done = stopped(tmp_path, HERE, str(tmp_path / "slow.py"), EXPORT.file, "-y", at="at work")
+    files = (str(tmp_path / "slow.py"), EXPORT.file)
+    done = followed(tmp_path, HERE, *files, "-y", at="at work", then=stop)
     last = done.events[-1]
     assert (last["verdict"], last["reasons"]) == ("failed", [text("flow.stopped")]), done.said
+
+
+def test_a_pause_that_begins_while_the_question_waits_is_noticed_before_anything_is_changed(
+    tmp_path: Path,
+) -> None:
+    def meanwhile(running: subprocess.Popen[bytes]) -> None:
+        pause_mail()
+        say_yes(running)
+
+    file = tmp_path / "zone"
+    file.write_text("@ 60 IN SOA ns1 admin 1 60 60 60 60\n@ 60 IN NS ns1\nns1 60 IN A 192.0.2.1\n")
+    zone = (BY_HAND[0], {"dns_provider": "zonefile", "zone_file": str(file)})
+    content = f"mail_servers = [{('@local', SERVER[1])!r}]\nzones = [{zone!r}]\n"
+    words = (DNS.file, "--data", "dns_action=remove", "--limit", "zones")
+    done = followed(tmp_path, content, *words, at=QUESTION, then=meanwhile)
+    last = done.events[-1]
+    assert last["verdict"] == "failed" and "paused" in last["reasons"][0], done.said
+    assert {each["passed"] for each in done.events if each["event"] == "step"} == {False}
+
+
+def test_a_key_that_is_in_use_since_the_question_waits_is_not_put_back(tmp_path: Path) -> None:
+    store = key_store()
+    for selector in ("pm202610a", "pm202611a"):
+        store.create("example.com", selector)
+    store.set_current("example.com", "pm202610a")
+
+    def meanwhile(running: subprocess.Popen[bytes]) -> None:
+        store.set_current("example.com", "pm202611a")
+        say_yes(running)
+
+    done = followed(tmp_path, HERE, EXPORT.file, at=QUESTION, then=meanwhile)
+    assert store.current("example.com") == "pm202611a", done.said
+    last = done.events[-1]
+    assert last["verdict"] == "failed" and "example.com" in last["reasons"][0]
 
 
 @pytest.mark.parametrize("options", [(), ("--dry",), ("--dry", "-y")])
