@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import IO
 
@@ -46,4 +47,14 @@ def try_lock(stream: IO[str]) -> bool:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    return True
+
+
+def await_lock(stream: IO[str], seconds: float) -> bool:
+    """Take the lock of an open lock file once it is free; False when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not try_lock(stream):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
     return True

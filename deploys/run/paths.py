@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ground.errors import Told
-from ground.private_files import lock_file, private_folder, try_lock
+from ground.private_files import await_lock, lock_file, private_folder
 from keys.store import KeyStore
+
+_LOCK_TIMEOUT = 60.0  # seconds
 
 
 def state_dir() -> Path:
@@ -38,14 +40,17 @@ def file_name(host: str) -> str:
 
 
 class Busy(Told):
-    """Another run holds the lock."""
+    """Another run keeps the lock."""
 
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold the lock `name` of this site. Raises Busy when another run has it."""
+    """Hold the lock `name` of this site, for a moment. Raises Busy when another keeps it for long.
+
+    Several servers of one run, and several runs, may want it at the same time.
+    """
     path = private_folder(state_dir()) / f"{name}.lock"
     with lock_file(path) as stream:
-        if not try_lock(stream):
+        if not await_lock(stream, _LOCK_TIMEOUT):
             raise Busy("flow.busy", path=path)
         yield

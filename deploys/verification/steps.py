@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, operation
@@ -19,7 +21,7 @@ from deploys.host.remote import read
 from deploys.outbound import look
 from deploys.pmail_server import configure
 from deploys.run.outcome import ReportMade, recorder
-from deploys.run.paths import file_name, locked, state_dir
+from deploys.run.paths import Busy, file_name, locked, state_dir
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
 from dns_providers.base import ProviderError
@@ -29,7 +31,7 @@ from dns_providers.publishing.plan import Entries
 from dns_providers.publishing.propagation import Expected, Network, ServerState, Verdict
 from dns_providers.publishing.wording import state_line
 from dns_providers.rrset import name_text
-from ground.operations import refuse
+from ground.operations import fail, refuse
 from ground.private_files import write_private
 from ground.words import text
 from keys.dkim import DkimPublicKey
@@ -72,7 +74,11 @@ def verify(server: MailServer, site: Site) -> Generator[FunctionCommand, None, N
         return
     report = Report(server.host, datetime.now(UTC), checked(host, server, site))
     _print(report)
-    _keep(report)
+    try:
+        _keep(report)
+    except Busy as error:
+        yield from fail(str(error))
+        return
     if report.exit_status == 1:
         yield FunctionCommand(refuse, (text("report.failed", server=server.host),), {})
 
@@ -250,18 +256,25 @@ def _print(report: Report) -> None:
 
 
 def _keep(report: Report) -> None:
-    """Keep the report, and put it among those of the last run."""
+    """Keep the report, and put it among those of the last run. Raises Busy."""
     record = to_record(report)
     folder = state_dir() / "reports"
-    path = folder / f"{report.made:%Y%m%dT%H%M%SZ}-{file_name(report.server)}.json"
-    write_private(path, _json(record))
-    recorder().report(ReportMade(report.server, str(path), report.exit_status))
     latest = folder / "latest.json"
     with locked("reports"):
+        path = _free(folder, f"{report.made:%Y%m%dT%H%M%SZ}-{file_name(report.server)}")
+        write_private(path, _json(record))
+        recorder().report(ReportMade(report.server, str(path), report.exit_status))
         kept = json.loads(latest.read_text("utf-8")) if latest.exists() else {"reports": []}
         others = [each for each in kept["reports"] if each["server"] != report.server]
         everything = {"version": record["version"], "reports": [*others, record]}
         write_private(latest, _json(everything))
+
+
+def _free(folder: Path, stem: str) -> Path:
+    """A file that no report is in: two may be made in one second, of one name."""
+    stems = itertools.chain((stem,), (f"{stem}-{number}" for number in itertools.count(2)))
+    paths = (folder / f"{each}.json" for each in stems)
+    return next(path for path in paths if not path.exists())
 
 
 def _json(record: object) -> bytes:

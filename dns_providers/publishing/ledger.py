@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.plan import Entry
 from dns_providers.rrset import RRKey, RRset, Value, key_from_text, same_values
 from dns_providers.text import from_record, to_record, value_from_text, value_text
-from ground.private_files import lock_file, private_folder, try_lock, write_private
+from ground.private_files import await_lock, lock_file, private_folder, write_private
 
 VERSION = 1
 _LOCK_TIMEOUT = 120.0  # seconds
@@ -120,11 +119,8 @@ class Ledger:
         """
         private_folder(self.path.parent)
         with lock_file(self.path.with_suffix(".lock")) as stream:
-            deadline = time.monotonic() + _LOCK_TIMEOUT
-            while not try_lock(stream):
-                if time.monotonic() > deadline:
-                    raise LedgerError("dns.ledger.busy", zone=self.zone)
-                time.sleep(0.1)
+            if not await_lock(stream, _LOCK_TIMEOUT):
+                raise LedgerError("dns.ledger.busy", zone=self.zone)
             yield
 
     def back_up(self, changes: Iterable[Change], now: datetime | None = None) -> Path:
