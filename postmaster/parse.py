@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ground.words import Words, text
@@ -36,45 +36,6 @@ from postmaster.settings_table import (
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
 _ZONE = "@zone/"
-# Settings that are a field of MailServer under the same name.
-_SAME_NAME = (
-    "ipv6",
-    "outbound",
-    "admin_account",
-    "users",
-    "disable_removed_users",
-    "spam_filter_level",
-    "log_level",
-    "open_ports",
-    "dkim_keep_days",
-    "spf_all",
-    "spf_include",
-    "dmarc_policy",
-    "dmarc_rua",
-    "caa",
-    "allow_private_address",
-    "resolvers",
-    "preflight_mx_domains",
-    "propagation_timeout",
-    "dkim_key_file",
-)
-
-# Settings that are a field of RelaySettings under the same name.
-_RELAY_NAMES = (
-    "retry_for",
-    "retry_after",
-    "delay_notice",
-    "rates",
-    "dane",
-    "dane_forward_to",
-    "dane_trust_anchor",
-    "mta_sts",
-)
-
-# Settings that are a field of EdgeSettings under the same name.
-_EDGE_NAMES = ("unknown_recipients", "forgeries", "greylist", "aliases")
-# What PMail alone cannot do.
-_EDGE_ONLY = (*_EDGE_NAMES, "mailbox_limits")
 # Copies of what programs send pass through it (edge.sent).
 _RESERVED_ACCOUNT = "sent-copies"
 
@@ -283,19 +244,17 @@ def _mail_server(
         values["pmail_mirror"],
         values["pmail_sha256"],
     )
-    return MailServer(
-        host=host.name,
-        domains=domains,
-        ipv4=ipv4,
-        web_host=web_host,
-        source=source,
-        tls=tls,
-        selectors=selectors,
-        relay=_relay(values),
-        edge=EdgeSettings(
-            limits=values["mailbox_limits"], **{name: values[name] for name in _EDGE_NAMES}
-        ),
-        rotation=RotationSettings(
+    found = {
+        "host": host.name,
+        "domains": domains,
+        "ipv4": ipv4,
+        "web_host": web_host,
+        "source": source,
+        "tls": tls,
+        "selectors": selectors,
+        "relay": _relay(values),
+        "edge": EdgeSettings(limits=values["mailbox_limits"], **_same_name(EdgeSettings, values)),
+        "rotation": RotationSettings(
             values["dkim_max_age"],
             values["dkim_bits"],
             values["dkim_ttl_slack"],
@@ -303,8 +262,13 @@ def _mail_server(
             values["dkim_keep_retired"],
             values["dkim_selector"] is not None,
         ),
-        **{name: values[name] for name in _SAME_NAME},
-    )
+    }
+    return MailServer(**{**_same_name(MailServer, values), **found})
+
+
+def _same_name(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are fields of a dataclass under the same name."""
+    return {each.name: values[each.name] for each in fields(kind) if each.name in values}
 
 
 def _domains(
@@ -395,7 +359,9 @@ def _check_relay(values: Mapping[str, Any], domains: set[str], reasons: _Reasons
 def _check_edge(values: Mapping[str, Any], domains: set[str], reasons: _Reasons) -> None:
     mode = MODES[values["outbound"]]
     defaults = {each.name: each.value for each in SERVER_SETTINGS}
-    given = [name for name in _EDGE_ONLY if values[name] != defaults[name]]
+    # What PMail alone cannot do.
+    edge_only = (*_same_name(EdgeSettings, values), "mailbox_limits")
+    given = [name for name in edge_only if values[name] != defaults[name]]
     for name in given if not mode.relayed else ():
         reasons.add("settings.edge_unused", name=name, mode=mode.name)
     for alias, _ in values["aliases"]:
@@ -404,11 +370,8 @@ def _check_edge(values: Mapping[str, Any], domains: set[str], reasons: _Reasons)
 
 
 def _relay(values: Mapping[str, Any]) -> RelaySettings:
-    smarthosts = (values["smarthost"], *values["smarthosts"])
-    return RelaySettings(
-        smarthosts=tuple(each for each in smarthosts if each),
-        **{name: values[name] for name in _RELAY_NAMES},
-    )
+    smarthosts = tuple(filter(None, (values["smarthost"], *values["smarthosts"])))
+    return RelaySettings(**{**_same_name(RelaySettings, values), "smarthosts": smarthosts})
 
 
 def _tls(values: Mapping[str, Any], reasons: _Reasons) -> TlsSettings:
