@@ -103,6 +103,6 @@ def _claim(owner: RRKey, values: frozenset[TXT]) -> Claim:
         _TTL,
         _GROUP,
         needed=True,
-        reason="dns.reason.acme",
+        reason="",  # nobody is shown it
         stage="acme",
     )

@@ -52,7 +52,7 @@ class Claim:
     ttl: wished TTL in seconds; alone it is never a reason to change, unless `enforce_ttl`.
     group: claims that make sense only together ("mx", "spf", "dkim"); a conflict blocks its group.
     needed: the server cannot work without the group; else its conflict lets the run go on.
-    reason: message id of why the record is published.
+    reason: message id of why the record is published, or empty.
     stage: the publishing stage it belongs to.
     """
 

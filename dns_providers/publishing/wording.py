@@ -11,11 +11,15 @@ _VERDICT = family("dns.verdict", Verdict)
 
 
 def change_lines(change: Change) -> tuple[str, ...]:
-    """Return the `-` and `+` lines of a change."""
+    """Return the `-` and `+` lines of a change; what comes, or else what goes, says why.
+
+    As a comment of a zone file, so that a line can be taken as it is.
+    """
     before = change.before.lines() if change.before else ()
     after = change.after.lines() if change.after else ()
-    gone = tuple(f"- {line}" for line in before if line not in after)
-    new = tuple(f"+ {line}" for line in after if line not in before)
+    why = f" ; {text(change.reason)}" if change.reason else ""
+    new = tuple(f"+ {line}{why}" for line in after if line not in before)
+    gone = tuple(f"- {line}{'' if new else why}" for line in before if line not in after)
     return gone + new
 
 

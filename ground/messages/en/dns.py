@@ -45,7 +45,6 @@ TEXTS = {
     "dns.reason.srv": "how mail programs find the server",
     "dns.reason.caa": "who may issue certificates",
     "dns.reason.mx": "where mail for the domain goes",
-    "dns.reason.acme": "proof for the certificate authority",
     "dns.reason.undo": "put back from a backup",
     "dns.ledger.damaged": "{path} is damaged. Put it back from a backup, or move it away: then every "
     "record that is already right is adopted.",

@@ -40,7 +40,6 @@ TEXTS = {
     "dns.reason.srv": "邮件客户端如何找到服务器",
     "dns.reason.caa": "谁可以签发证书",
     "dns.reason.mx": "该域名的邮件投递到何处",
-    "dns.reason.acme": "向证书机构证明",
     "dns.reason.undo": "从备份恢复",
     "dns.ledger.damaged": "{path} 已损坏。请从备份恢复，或将其移走：届时已正确的记录会被重新登记。",
     "dns.ledger.busy": "另一个运行正在发布 {zone}。请等它结束。",

@@ -1,0 +1,39 @@
+"""A change as the user sees it: what goes, what comes, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dns_providers.base import Change, Snapshot
+from dns_providers.publishing.ledger import Ledger, read_backup
+from dns_providers.publishing.plan import undo
+from dns_providers.publishing.wording import change_lines
+from dns_providers.rrset import TXT, owner_name, rrset
+from ground.words import text
+
+OLD, NEW = (rrset("example.com", "TXT", 60, TXT(value)) for value in (b"old", b"new"))
+GONE, COMING = (
+    f'{sign} example.com 60 IN TXT "{value}"' for sign, value in (("-", "old"), ("+", "new"))
+)
+
+
+def test_a_change_says_why_the_record_is_wanted_or_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PMAIL_LANG", "en")
+    spf, retired = "dns.reason.spf", "dns.reason.retired"
+    assert change_lines(Change(OLD, NEW, "spf", spf)) == (GONE, f"{COMING} ; {text(spf)}")
+    assert change_lines(Change(None, NEW, "spf", spf)) == (f"{COMING} ; {text(spf)}",)
+    assert change_lines(Change(OLD, None, "dkim", retired)) == (f"{GONE} ; {text(retired)}",)
+
+
+def test_a_change_without_a_reason_shows_none() -> None:
+    assert change_lines(Change(OLD, NEW, "acme")) == (GONE, COMING)
+
+
+def test_a_backup_whose_reason_is_none_of_todays_is_put_back_and_says_so(tmp_path: Path) -> None:
+    path = Ledger(tmp_path, "example.com").back_up([Change(OLD, None, "spf", "dns.reason.of_old")])
+    names = frozenset({OLD.key.owner})
+    (change,) = undo(read_backup(path)[1], Snapshot(owner_name("example.com"), names, {})).changes
+    back = COMING.replace("new", "old")
+    assert change_lines(change) == (f"{back} ; {text('dns.reason.undo')}",)
