@@ -8,55 +8,71 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from deploys.tls_certificate.renewal import Pair, due, problems
+from deploys.tls_certificate import renewal
+from deploys.tls_certificate.renewal import Pair
+from ground.words import Words
+from keys import dkim
 from probes.world.tls import Certificate
 from tests.lab.certificates import issue
 
-NOW = datetime(2026, 11, 25, tzinfo=UTC)
+DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
 NAMES = ("mail.example.com", "smtp.example.com")
-SECOND = 1 / 86400
 
 
-def certificate(left: float, lifetime: float = 90) -> Certificate:
-    """One with so many days left of so many."""
-    end = NOW + timedelta(days=left)
-    return Certificate(NAMES, end - timedelta(days=lifetime), end, "CN=x", "f" * 64, False)
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PMAIL_LANG", "en")
+
+
+def certificate(left: timedelta, lifetime: timedelta = 90 * DAY, **changes: object) -> Certificate:
+    """One that has so much time left."""
+    end = NOW + left
+    made = Certificate(NAMES, end - lifetime, end, "CN=Authority", "ab", False)
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def due(current: Certificate | None, names: tuple[str, ...] = NAMES) -> tuple[str, str] | None:
+    """Why a new one is due: message id and text."""
+    why = renewal.due(current, names, NOW)
+    return None if why is None else (why.id, str(why))
 
 
 @pytest.mark.parametrize(
-    ("left", "lifetime", "is_due"),
-    [
-        (30, 90, False),
-        (30 - SECOND, 90, True),
-        (30, 365, False),
-        (30 - SECOND, 365, True),
-        # A third of less than 90 days.
-        (2, 6, False),
-        (2 - SECOND, 6, True),
-        (-1, 90, True),
-    ],
+    ("lifetime", "renewed_below"),
+    [(90 * DAY, 30 * DAY), (365 * DAY, 30 * DAY), (6 * DAY, 2 * DAY)],
+    ids=["90 days", "a year", "6 days"],
 )
 def test_a_certificate_is_due_with_a_third_of_its_time_left_at_most_thirty_days(
-    left: float, lifetime: float, is_due: bool
+    lifetime: timedelta, renewed_below: timedelta
 ) -> None:
-    why = due(certificate(left, lifetime), NAMES, NOW)
-    assert (why.id if why else None) == ("tls.due.expires" if is_due else None)
+    assert due(certificate(renewed_below, lifetime)) is None
+    for left in (renewed_below - SECOND, -DAY):
+        id, _ = due(certificate(left, lifetime)) or ("", "")
+        assert id == "tls.due.expires"
+    _, told = due(certificate(renewed_below - 3 * HOUR, lifetime)) or ("", "")
+    assert f": {renewed_below.days - 0.1:.1f}" in told
 
 
-def test_one_is_due_where_there_is_none_or_a_stopgap_or_one_without_our_names() -> None:
-    there = certificate(60)
-    reasons = [
-        due(None, NAMES, NOW),
-        due(replace(there, self_signed=True), NAMES, NOW),
-        due(there, (*NAMES, "imap.example.com", "pop.example.com"), NOW),
-        # A wildcard would cover it, but the next one would not be a wildcard.
-        due(replace(there, names=("*.example.com",)), NAMES, NOW),
-    ]
-    assert [each.id if each else None for each in reasons] == [
-        *("tls.due.none", "tls.due.stopgap", "tls.due.names", "tls.due.names"),
-    ]
-    assert reasons[2] and dict(reasons[2].values)["names"] == "imap.example.com, pop.example.com"
+def test_one_that_is_missing_a_stopgap_or_lacks_names_is_due_whatever_its_time() -> None:
+    assert due(None) == ("tls.due.none", "there is none yet")
+    id, told = due(certificate(80 * DAY, self_signed=True)) or ("", "")
+    assert id == "tls.due.stopgap" and "stopgap" in told
+    # A wildcard would cover a name, but the next one would not be a wildcard.
+    more = (*NAMES, "imap.example.com", "pop.example.com")
+    for has, names, lacks in (
+        ((), NAMES, NAMES),
+        (NAMES[:1], NAMES, NAMES[1:]),
+        (("*.example.com",), NAMES, NAMES),
+        (NAMES, more, more[2:]),
+    ):
+        said = f"the present one lacks {', '.join(lacks)}"
+        assert due(certificate(80 * DAY, names=has), names) == ("tls.due.names", said)
+
+
+# -- brought by the user
 
 
 @pytest.fixture(scope="module")
@@ -66,44 +82,79 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return Pair(files.chain.read_bytes(), files.key.read_bytes())
 
 
+def found(
+    pair: Pair, names: tuple[str, ...] = NAMES, now: datetime | None = None
+) -> tuple[Words, ...]:
+    return tuple(renewal.problems(pair, names, now or datetime.now(UTC)))
+
+
 def wrong(pair: Pair, names: tuple[str, ...] = NAMES, now: datetime | None = None) -> list[str]:
-    return [each.id for each in problems(pair, names, now or datetime.now(UTC))]
+    return [each.id for each in found(pair, names, now)]
+
+
+def told(pair: Pair, names: tuple[str, ...] = NAMES, now: datetime | None = None) -> list[str]:
+    return [str(each) for each in found(pair, names, now)]
+
+
+def locked(key: serialization.pkcs12.PKCS12PrivateKeyTypes) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
 
 
 def test_a_pair_that_fits_has_no_problem_and_hides_its_key(pair: Pair) -> None:
     assert wrong(pair) == []
+    assert pair.certificate.names == NAMES
     assert repr(pair) == "Pair(…)"
 
 
-def test_each_thing_that_is_wrong_with_a_pair_is_told(pair: Pair, tmp_path: Path) -> None:
-    other = issue(tmp_path, NAMES)
-    assert wrong(replace(pair, key=other.key.read_bytes())) == ["tls.files.mismatch"]
-    assert wrong(pair, (*NAMES, "imap.example.com")) == ["tls.files.names"]
-    assert wrong(replace(pair, chain=b"no")) == ["tls.files.no_certificate"]
-    assert wrong(replace(pair, key=b"no")) == ["tls.files.no_key"]
-    assert wrong(Pair(b"no", b"no")) == ["tls.files.no_certificate", "tls.files.no_key"]
-    key = serialization.load_pem_private_key(pair.key, None)
-    encrypted = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(b"x"),
-    )
-    assert wrong(replace(pair, key=encrypted)) == ["tls.files.encrypted"]
-
-
-def test_a_chain_without_the_issuers_certificate_next_is_not_in_order(
+def test_a_key_that_is_encrypted_missing_or_of_another_certificate_is_told_alone(
     pair: Pair, tmp_path: Path
 ) -> None:
+    own = serialization.load_pem_private_key(pair.key, None)
+    for key in (ec.generate_private_key(ec.SECP256R1()), own):
+        of_another = replace(pair, key=locked(key))  # type: ignore[arg-type]
+        assert wrong(of_another) == ["tls.files.encrypted"]
+        assert "is encrypted" in told(of_another)[0]
+    none = replace(pair, key=b"nothing")
+    assert wrong(none) == ["tls.files.no_key"] and "no private key" in told(none)[0]
+    for key_file in (issue(tmp_path, NAMES).key.read_bytes(), dkim.make(1024)):
+        other = replace(pair, key=key_file)
+        assert wrong(other) == ["tls.files.mismatch"]
+        assert told(other) == ["the key does not belong to the certificate"]
+
+
+def test_everything_wrong_is_told_at_once(pair: Pair) -> None:
+    assert wrong(replace(pair, chain=b"nothing")) == ["tls.files.no_certificate"]
+    assert "no certificate" in told(replace(pair, chain=b"nothing"))[0]
+    nothing = Pair(b"nothing", b"nothing")
+    assert wrong(nothing) == ["tls.files.no_certificate", "tls.files.no_key"]
+    assert wrong(pair, (*NAMES, "imap.example.com")) == ["tls.files.names"]
+    late = datetime.now(UTC) + 200 * DAY
+    names = ("imap.example.com", "pop.example.com")
+    said = told(replace(pair, key=dkim.make(1024)), names, late)
+    assert "does not belong" in said[0] and "ends on" in said[2]
+    assert said[1] == "the certificate lacks imap.example.com, pop.example.com" and len(said) == 3
+
+
+def test_one_that_ends_within_a_day_or_has_not_begun_is_told_with_the_day(pair: Pair) -> None:
+    end, begin = pair.certificate.not_after, pair.certificate.not_before
+    assert wrong(pair, now=end - 25 * HOUR) == wrong(pair, now=end - DAY) == []
+    for now in (end - DAY + SECOND, end - 23 * HOUR):
+        assert wrong(pair, now=now) == ["tls.files.expired"]
+        assert f"{end:%Y-%m-%d}" in told(pair, now=now)[0]
+    assert wrong(pair, now=begin) == []
+    for now in (begin - SECOND, begin - HOUR):
+        assert wrong(pair, now=now) == ["tls.files.not_yet"]
+        assert f"{begin:%Y-%m-%d} only" in told(pair, now=now)[0]
+
+
+def test_a_chain_that_is_not_in_order_is_told_once(pair: Pair, tmp_path: Path) -> None:
     leaf, authority = (b"-----BEGIN" + part for part in pair.chain.split(b"-----BEGIN")[1:])
     assert wrong(replace(pair, chain=leaf)) == []
-    stranger = replace(pair, chain=leaf + leaf + authority)
-    assert wrong(stranger) == ["tls.files.order"]
-
-
-def test_one_that_ends_within_a_day_or_has_not_begun_is_told_so(pair: Pair) -> None:
-    end, begin = pair.certificate.not_after, pair.certificate.not_before
-    day = timedelta(days=1)
-    assert wrong(pair, now=end - day) == []
-    assert wrong(pair, now=end - day + timedelta(seconds=1)) == ["tls.files.expired"]
-    assert wrong(pair, now=begin) == []
-    assert wrong(pair, now=begin - timedelta(seconds=1)) == ["tls.files.not_yet"]
+    other = issue(tmp_path, ("x.test",)).chain.read_bytes()
+    for chain in (leaf + leaf + authority, pair.chain + other + pair.chain):
+        assert wrong(replace(pair, chain=chain)) == ["tls.files.order"]
+        assert "not in order" in told(replace(pair, chain=chain))[0]
