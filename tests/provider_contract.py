@@ -114,11 +114,13 @@ def problems(provider: Provider, wanted: RRset) -> list[str]:
 class ProviderContract:
     """The suite.
 
-    A class gives the fixtures `provider`, `idn_provider` and `typed`, or says in `opt_outs` why it
-    has none of the latter two. cannot_hold: names of TEXTS and VALUES that the provider refuses
-    only when they are written, and why; what it says by its capabilities needs no entry.
+    A class gives the fixtures `provider`, `idn_provider` and `typed`, and `refusal`: some of what
+    the provider says to an alias beside an address. It says in `opt_outs` why it has none of the
+    latter three. cannot_hold: names of TEXTS and VALUES that the provider refuses only when they
+    are written, and why; what it says by its capabilities needs no entry.
     """
 
+    refusal: ClassVar[str] = ""
     opt_outs: ClassVar[Mapping[str, str]] = {}
     cannot_hold: ClassVar[Mapping[str, str]] = {}
 
@@ -333,6 +335,23 @@ class ProviderContract:
         with pytest.raises(Stale):
             provider.apply([fine, Change(gone, None, "test")])
         assert fine.key not in read(provider, "one.example.test")
+
+    def test_what_is_refused_is_told_and_nothing_of_the_batch_is_written(
+        self, provider: Provider
+    ) -> None:
+        if provider.capabilities.atomic != "zone":
+            pytest.skip("what is written in single calls cannot be refused as a whole")
+        if not self.refusal:
+            self._left_out("refusal")
+        there = rrset("host.example.test", "A", 300, *SAMPLES["A"])
+        put(provider, there)
+        alias = rrset("host.example.test", "CNAME", 300, *SAMPLES["CNAME"])
+        fine = rrset("fine.example.test", "A", 300, *SAMPLES["A"])
+        with pytest.raises(Rejected) as error:
+            provider.apply([Change(None, fine, "test"), Change(None, alias, "test")])
+        assert self.refusal in str(error.value)
+        found = read(provider, "fine.example.test", "host.example.test")
+        assert fine.key not in found and found[there.key].values == there.values
 
     def test_what_is_above_and_beside_a_name_is_seen(self, provider: Provider) -> None:
         cover = rrset("*.example.test", "A", 300, *SAMPLES["A"])

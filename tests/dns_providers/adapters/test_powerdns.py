@@ -61,6 +61,8 @@ def api(server: NameServer, method: str, json: object = None) -> httpx.Response:
 
 
 class TestPowerDns(ProviderContract):
+    refusal: ClassVar = "Conflicts"
+
     @pytest.fixture
     def provider(self, server: NameServer) -> PowerDnsProvider:
         return opened(server)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import dns.zone
 import pytest
@@ -42,6 +43,8 @@ host    A 192.0.2.3
 
 
 class TestZoneFile(ProviderContract):
+    refusal: ClassVar = "CNAME"
+
     @pytest.fixture
     def provider(self, tmp_path: Path) -> Provider:
         path = tmp_path / "example.test.zone"

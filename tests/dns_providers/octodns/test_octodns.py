@@ -58,6 +58,7 @@ def opened(server: NameServer, zone: str = ZONE, **more: str) -> OctoDnsProvider
 
 
 class TestOctoDns(ProviderContract):
+    refusal: ClassVar = "Conflicts"
     cannot_hold: ClassVar = {"empty": "an empty text is not sent"}
 
     @pytest.fixture
