@@ -2,5 +2,6 @@
 
 files, packages, remote: files, packages, users and scripts, without showing a secret. templates:
 configuration files. *_layout: paths, ports and units of PMail, the edge and outbound mail, which
-know of each other by these only. reachable: whether a host answers. Imports `deploys.run`.
+know of each other by these only. reachable: whether a host answers. Imports `ground`, `postmaster`,
+`probes`; no other room of `deploys`.
 """

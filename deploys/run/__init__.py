@@ -3,6 +3,6 @@
 verb, options: what a run can be asked for. start, prepare: what is checked before anything is
 connected to. site: the inventory, read once. frame, flow: what begins, separates and ends the steps
 of a run. outcome, recording: what became of it, as data. paths: where state and keys are, and the
-lock. Imports `ground`, `keys`, `postmaster`, `dns_providers`; no
-other room of `deploys`, as all of them stand on it.
+lock. Imports `ground`, `keys`, `postmaster`, `dns_providers`; no other room of `deploys`, where
+nearly all stand on it.
 """
