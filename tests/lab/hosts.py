@@ -40,7 +40,7 @@ done
 _RESTLESS = re.compile(
     r"^(run|tmp|proc|sys|dev)/|^var/(log|tmp|cache|lib/systemd|lib/apt|lib/private)/"
     r"|^var/lib/(dpkg/lock|pmail/data/|pmail-deploy-(edge|greylist)/|postfix/)|\.dpkg-new$"
-    r"|^var/spool/postfix/(pid|private|public)/|^root/\.ssh/|^etc/(machine-id|resolv\.conf)$"
+    r"|^var/spool/postfix/|^root/\.ssh/|^etc/(machine-id|resolv\.conf)$"
     r"|^home/[^/]+/\.|^var/lib/ucf|^etc/\.updated$|^var/\.updated$|^etc/\.pwd\.lock$"
 )
 
