@@ -42,6 +42,7 @@ class Invocation:
 
     deploys: tuple[str, ...]
     dry: bool
+    yes: bool
     split: tuple[str, ...]
     limit: tuple[str, ...]
     exclude: tuple[str, ...]
@@ -57,6 +58,7 @@ class Invocation:
         return cls(
             deploys=tuple(given["operations"]),
             dry=given["dry"],
+            yes=given["yes"],
             split=split,
             limit=tuple(given["limit"]),
             exclude=tuple(given["exclude"]),
@@ -204,6 +206,8 @@ def _wrong_options(verb: Verb[Any], asked: Request, invocation: Invocation) -> I
     """What is wrong with pyinfra's own options."""
     if invocation.dry and not asked.shown_dry:
         yield Words.of("flow.no_dry", verb=verb.name)
+    elif invocation.dry and invocation.yes:  # pyinfra looks for no changes then
+        yield Words.of("flow.dry_yes")
     if asked.changes:
         for each in invocation.split[:1]:
             yield Words.of("flow.split_run", option=each)

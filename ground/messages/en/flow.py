@@ -26,6 +26,7 @@ TEXTS = {
     "flow.nothing_to_do": "{verb} has nothing to do on the hosts that --limit and --exclude leave; it is for those in {groups}. Nothing was changed or checked.",
     "flow.left_out": "--limit or --exclude leaves {names} out, and this run is asked to do something there. Nothing was changed. Run again without, or take in what belongs to {names}.",
     "flow.no_dry": "{verb}: this changes nothing, and with --dry it would show nothing either; run it without --dry",
+    "flow.dry_yes": "with -y (or PYINFRA_YES) nothing is compared, so --dry would show nothing; leave it out: --dry changes nothing anyway",
     "flow.no_answer": "nobody is there to answer the question above, so the run stops here and nothing was changed. Run again with -y to be asked nothing.",
     "flow.no_answer_to_failure": "nobody is there to say whether to go on without what has failed, so the run stops here. Mend what is said above, then run again.",
     "flow.said_no": "the question was not answered with Enter alone, so the run stopped there.",

@@ -25,6 +25,7 @@ TEXTS = {
     "flow.nothing_to_do": "{verb} 在 --limit 和 --exclude 所留下的主机上无事可做；它用于 {groups} 中的主机。未作任何改动或检查。",
     "flow.left_out": "--limit 或 --exclude 排除了 {names}，而本次运行正是要在那里操作。未作任何改动。请去掉该选项，或把属于 {names} 的主机也包括进来，再重新运行。",
     "flow.no_dry": "{verb}：此项不作任何改动，加上 --dry 也就什么都不会显示；请去掉 --dry 运行",
+    "flow.dry_yes": "加上 -y（或设了 PYINFRA_YES）就不作比较，--dry 也就什么都不会显示；请去掉它：--dry 本来就不作任何改动",
     "flow.no_answer": "没有人回答上面的问题，运行到此停止，未作任何改动。请加 -y 重新运行，则不再询问。",
     "flow.no_answer_to_failure": "没有人回答是否撇开失败的部分继续，运行到此停止。请按上文提示修复后重新运行。",
     "flow.said_no": "对问题的回答不是单按回车，运行到此停止。",

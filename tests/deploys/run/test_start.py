@@ -61,6 +61,7 @@ def asked(verb: Verb[Any], *hosts: Any, **given: Any) -> Any:
     invocation = Invocation(
         given.get("files", (verb.file,)),
         given.get("dry", False),
+        given.get("yes", False),
         given.get("split", ()),
         limit,
         given.get("exclude", ()),
@@ -102,7 +103,7 @@ def test_all_mistakes_are_told_at_once_whatever_they_are_in() -> None:
     with pytest.raises(BadInput) as error:
         given = {"rotate_wait": "perhaps", "rotate_emergancy": "1"}
         made = Inventory(([server, zone], {}), mail_servers=([server], {}), zones=([zone], {}))
-        invocation = Invocation((ROTATE.file,), False, ("--serial",), (), (), given)
+        invocation = Invocation((ROTATE.file,), False, False, ("--serial",), (), (), given)
         with ctx_inventory.use(made), ctx_state.use(State(made, Config())):
             prepare(ROTATE, invocation, VERBS)
     said = str(error.value)
@@ -165,6 +166,13 @@ def test_a_dry_run_of_what_only_looks_is_refused_where_it_would_show_nothing() -
         (QUEUE, {"queue_action": "delete", "queue_ids": "ABCDEF"}),
     ):
         assert asked(verb, dry=True, data=data)
+
+
+def test_a_dry_run_that_looks_for_no_changes_is_refused_as_it_would_show_none() -> None:
+    for verb in (DEPLOY, EXPORT):
+        (reason,) = refused(verb, dry=True, yes=True)
+        assert "-y" in reason and "PYINFRA_YES" in reason
+        assert asked(verb, yes=True)
 
 
 def test_a_plan_needs_a_dry_run() -> None:
@@ -332,7 +340,7 @@ def run(
 
 
 def stop(running: subprocess.Popen[bytes]) -> None:
-    running.send_signal(signal.SIGINT)
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
 
 
 def say_yes(running: subprocess.Popen[bytes]) -> None:
@@ -355,6 +363,7 @@ def followed(
         [sys.executable, "-m", "pyinfra", str(folder / "inventory.py"), *words, "-vvv"],
         cwd=REPOSITORY,
         env={**os.environ, "PMAIL_OUTCOME": str(outcome), "PYTHONUNBUFFERED": "1"},
+        start_new_session=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
