@@ -25,6 +25,7 @@ from tests.lab.process import Daemon, run, wait_for
 ZONE = "example.test"
 IDN_ZONE = "xn--bcher-kva.test"
 OTHER_ZONE = "locked.test"  # served, but our key may not change it
+_ZONES = (ZONE, IDN_ZONE, OTHER_ZONE)
 KEY = "update-key"
 ALGORITHM = "hmac-sha256"
 _SECRET = b64encode(secrets.token_bytes(32)).decode()
@@ -57,22 +58,23 @@ def _free_port() -> int:
 def running(name: str, folder: Path) -> Iterator[NameServer]:
     """One of `bind`, `knot`, `powerdns`, with two zones and a key for the first."""
     server = NameServer(name, _free_port(), _SECRET, _free_port())
-    for zone in (ZONE, IDN_ZONE, OTHER_ZONE):
+    for zone in _ZONES:
         (folder / f"{zone}.zone").write_text(_ZONE_TEXT.format(zone=zone))
     command = {"bind": _bind, "knot": _knot, "powerdns": _powerdns}[name](server, folder)
     daemon = Daemon(folder / "pid")
     daemon.start(command, folder / "log")
     try:
-        if not wait_for(lambda: _answers(server.port), 60):
+        # A server answers for one zone while it still loads another.
+        if not wait_for(lambda: all(_answers(server.port, zone) for zone in _ZONES), 60):
             raise RuntimeError((folder / "log").read_text()[-2000:])
         yield server
     finally:
         daemon.stop()
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, zone: str) -> bool:
     try:
-        reply = dns.query.tcp(dns.message.make_query(ZONE, "SOA"), "127.0.0.1", 1, port)
+        reply = dns.query.tcp(dns.message.make_query(zone, "SOA"), "127.0.0.1", 1, port)
     except (OSError, dns.exception.DNSException, EOFError):
         return False
     return bool(reply.answer)
@@ -147,7 +149,7 @@ def _filled_database(secret: str) -> bytes:
         empty_powerdns(folder)
         (folder / "pdns.conf").write_text(powerdns_config(folder, "127.0.0.1", 0, 0, secret))
         util = ["pdnsutil", f"--config-dir={folder}"]
-        for zone in (ZONE, IDN_ZONE, OTHER_ZONE):
+        for zone in _ZONES:
             (folder / f"{zone}.zone").write_text(_ZONE_TEXT.format(zone=zone))
             run(*util, "load-zone", zone, str(folder / f"{zone}.zone"))
         run(*util, "import-tsig-key", KEY, ALGORITHM, secret)
