@@ -231,28 +231,23 @@ def test_a_refusal_is_sent_as_it_is_with_its_percent_signs_doubled() -> None:
     _talk(rules, script)
 
 
-def test_a_recipient_that_costs_nothing_is_not_counted() -> None:
+@pytest.mark.parametrize(
+    ("refused", "free", "answer"),
+    [
+        ("550 5.1.1 no such user here", False, b"y550 5.1.1 no such user here\0"),
+        ("", True, b"c"),
+    ],
+)
+def test_a_recipient_that_is_refused_or_costs_nothing_is_not_counted(
+    refused: str, free: bool, answer: bytes
+) -> None:
     rules = _Scripted()
 
     async def script(postfix: _Postfix) -> None:
         await postfix.greet()
         await postfix.mail(b"<a@x.test>", b"<b@x.test>")
-        rules.free = True
-        assert await postfix.ask(b"R", b"<c@x.test>") == b"c"
-        assert await postfix.content() == [b"c"]
-
-    _talk(rules, script)
-    assert rules.messages[0].recipients == 1
-
-
-def test_a_refused_recipient_is_not_counted() -> None:
-    rules = _Scripted()
-
-    async def script(postfix: _Postfix) -> None:
-        await postfix.greet()
-        await postfix.mail(b"<a@x.test>", b"<b@x.test>")
-        rules.refused = "550 5.1.1 no such user here"
-        assert await postfix.ask(b"R", b"<c@x.test>") == b"y550 5.1.1 no such user here\0"
+        rules.refused, rules.free = refused, free
+        assert await postfix.ask(b"R", b"<c@x.test>") == answer
         assert await postfix.content() == [b"c"]
 
     _talk(rules, script)

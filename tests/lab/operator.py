@@ -15,8 +15,8 @@ from typing import Any
 
 from keys.store import KeyStore
 from tests.lab import warm
+from tests.lab.warm import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 _STATUS = re.compile(
     r"^\s*\[(?P<host>[^\]]+)\]\s+(?P<status>Success|No changes|Error)", re.MULTILINE
 )

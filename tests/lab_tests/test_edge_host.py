@@ -16,7 +16,7 @@ from tests.lab.network import Network
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.conftest import Relayed
-from tests.lab_tests.site import Server, Site, add_relayed, inbox, send
+from tests.lab_tests.site import TWO_DOMAINS, Server, Site, inbox, send
 from tests.lab_tests.test_relay import signed_by
 
 pytestmark = pytest.mark.lab
@@ -61,7 +61,7 @@ def test_an_installation_of_the_version_before_moves_over_and_what_waits_goes_ou
     new_site: Site,
 ) -> None:
     site = new_site
-    server = add_relayed(site, users=["bob"])
+    server = site.add_running("relay", *TWO_DOMAINS, users=["bob"])
     assert site.operator.run().status == 0
     put_back(server)
     Receiver().daemon.stop()
