@@ -290,10 +290,12 @@ def delegation(zone: str, network: Network) -> Delegation:
     """Return the zone's authoritative servers as the parent names them.
 
     Falls back to the child's own NS records where no parent server answers (then the parent's
-    answer is not known). Raises DelegationError when neither does.
+    answer is not known). Raises DelegationError when neither does, or no resolver answers.
     """
     apex = dns.name.from_text(zone)
     child = _resolve_names(apex, "NS", network)
+    if not child and not _answers(network):
+        raise DelegationError("dns.error.mute_resolvers", resolvers=", ".join(network.resolvers))
     names, glue = _referral(apex, network)
     chosen = names or child
     if not chosen:
@@ -373,6 +375,22 @@ def resolver(network: Network) -> dns.resolver.Resolver:
     stub.port = network.port
     stub.timeout, stub.lifetime = network.timeout, network.timeout * 3
     return stub
+
+
+def _answers(network: Network) -> bool:
+    """Whether any resolver answers at all: each knows the root, whatever else is out of order.
+
+    Without it every name up to the root would be waited for, and seem to be registered nowhere.
+    """
+    stub = resolver(network)
+    stub.lifetime = network.timeout * len(network.resolvers)
+    try:
+        stub.resolve(dns.name.root, "NS", raise_on_no_answer=False)
+    except dns.exception.Timeout:
+        return False
+    except dns.exception.DNSException:
+        return True
+    return True
 
 
 def _resolve(name: dns.name.Name, rtype: str, network: Network) -> list[dns.rdata.Rdata]:

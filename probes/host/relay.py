@@ -17,14 +17,17 @@ inside() { timeout 10 nsenter --net=@namespace@ "$@"; }
 counted() { inside nft list chain inet edge to_postfix 2>/dev/null | grep -o 'packets [0-9]*'; }
 pid=$(systemctl show -P MainPID pmail)
 [ "$(readlink /proc/$pid/ns/net)" = "$(stat -Lc 'net:[%i]' @namespace@)" ] && echo "apart yes"
+for port in 465 587; do
+    {
+        inside runuser -u @user@ -- bash -c "exec 3<>/dev/tcp/192.0.2.1/$port" 2>/dev/null
+        echo "round $port $?"
+    } &
+done
 echo "before $(counted)"
 inside runuser -u @user@ -- bash -c 'exec 3<>/dev/tcp/192.0.2.1/25; head -n 1 <&3' 2>/dev/null \
     | sed 's/^/redirect /'
 echo "after $(counted)"
-for port in 465 587; do
-    inside runuser -u @user@ -- bash -c "exec 3<>/dev/tcp/192.0.2.1/$port" 2>/dev/null
-    echo "round $port $?"
-done
+wait
 # Postfix's listener, and whoever answers for it at the moment, have a port together.
 ss -Hltnp | sed -n 's/.*:\(25\|465\) .*"master".*/listen \1 master/p; t
     s/.*:\(25\|465\) .*(("\([^"]*\)".*/listen \1 \2/p'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import dns.exception
@@ -18,6 +18,9 @@ import dns.reversename
 from dns_providers.rrset import MX, TXT, Address, Target, Value, from_rdata, name_text, owner_name
 
 TIMEOUT = 5.0
+# A resolver that left two questions in a row unanswered is most likely out of reach. To wait the
+# whole time for each of a hundred questions would take minutes and find out no more.
+_OFTEN, _IMPATIENT = 2, 1.0
 
 
 class Outcome(StrEnum):
@@ -48,11 +51,24 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Resolvers:
-    """The recursive resolvers to ask, in this order; the first that answers counts."""
+    """The recursive resolvers to ask, in this order; the first that answers counts.
+
+    timeout: seconds to wait for an answer.
+    """
 
     addresses: tuple[str, ...]
     port: int = 53
     timeout: float = TIMEOUT
+    _unanswered: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+
+    def patience(self, address: str) -> float:
+        """Seconds to wait for an answer of one of them now."""
+        often = self._unanswered.get(address, 0) >= _OFTEN
+        return min(self.timeout, _IMPATIENT) if often else self.timeout
+
+    def remember(self, address: str, *, answered: bool) -> None:
+        """Remember whether it has answered, for `patience`."""
+        self._unanswered[address] = 0 if answered else self._unanswered.get(address, 0) + 1
 
 
 def ask(owner: str, rtype: str, resolvers: Resolvers) -> Answer:
@@ -70,12 +86,14 @@ def ask_one(owner: str, rtype: str, resolver: str, resolvers: Resolvers) -> Answ
     query = dns.message.make_query(owner_name(owner), rtype, use_edns=0, payload=1232)
     try:
         reply, _ = dns.query.udp_with_fallback(
-            query, resolver, timeout=resolvers.timeout, port=resolvers.port
+            query, resolver, timeout=resolvers.patience(resolver), port=resolvers.port
         )
     except dns.exception.Timeout:
+        resolvers.remember(resolver, answered=False)
         return Answer(owner, rtype, Outcome.TIMEOUT, resolver=resolver)
     except (OSError, dns.exception.DNSException):
         return Answer(owner, rtype, Outcome.SERVFAIL, resolver=resolver)
+    resolvers.remember(resolver, answered=True)
     return _answer(owner, rtype, reply, resolver)
 
 

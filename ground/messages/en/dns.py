@@ -87,6 +87,7 @@ TEXTS = {
     "dns.error.bad_zone_file": "{path} is no usable zone file of {zone}: {reason}",
     "dns.error.no_delegation": "{zone} has no name servers as seen from {resolvers}. Is the domain "
     "registered, and delegated to your DNS provider?",
+    "dns.error.mute_resolvers": "none of the resolvers answers: {resolvers}. Can this machine reach them (UDP and TCP port 53)? Others are set by `resolvers`.",
     "dns.error.no_address": "none of the name servers of {zone} has an address: {servers}",
     "dns.option.missing": "{option} is missing (dns_provider {provider} needs it)",
     "dns.option.one_of": "give exactly one of {options} (dns_provider {provider} needs it)",

@@ -76,6 +76,7 @@ TEXTS = {
     "dns.error.bad_zone_file": "{path} 不是 {zone} 的可用区域文件：{reason}",
     "dns.error.no_delegation": "从 {resolvers} 看，{zone} 没有名称服务器。"
     "域名是否已注册，并已委派给您的 DNS 服务商？",
+    "dns.error.mute_resolvers": "解析器均无应答：{resolvers}。本机能否访问它们（UDP 和 TCP 53 端口）？可用 `resolvers` 改用其他解析器。",
     "dns.error.no_address": "{zone} 的名称服务器都没有地址：{servers}",
     "dns.option.missing": "缺少 {option}（dns_provider {provider} 需要）",
     "dns.option.one_of": "请在 {options} 中恰好给出一个（dns_provider {provider} 需要）",

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import dns.flags
 import dns.message
@@ -16,6 +17,7 @@ import pytest
 from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.propagation import (
     Delegation,
+    DelegationError,
     Expected,
     NameServer,
     Network,
@@ -23,6 +25,7 @@ from dns_providers.publishing.propagation import (
     ServerState,
     Verdict,
     ask,
+    delegation,
     judge,
     wait,
 )
@@ -207,3 +210,28 @@ def test_the_deadline_names_the_server_that_is_late(port: int) -> None:
         )
     assert not outcome.ok and [each.server for each in outcome.failures] == ["ns2"]
     assert 60 <= clock.now < 75
+
+
+# -- whose servers -----------------------------------------------------------------------------
+
+
+def test_where_no_resolver_answers_that_is_told_and_not_that_the_zone_is_nowhere(
+    port: int,
+) -> None:
+    mute = replace(network(port, Clock()), resolvers=("127.0.0.8", "127.0.0.9"))
+    with pytest.raises(DelegationError) as told:
+        delegation("example.test", mute)
+    assert told.value.words.id == "dns.error.mute_resolvers"
+    assert "127.0.0.8, 127.0.0.9" in str(told.value)
+
+
+def test_a_zone_that_a_resolver_knows_nothing_of_is_delegated_by_nobody(port: int) -> None:
+    asked = []
+
+    def nothing(query: dns.message.Message) -> dns.message.Message:
+        asked.append(query.question[0].name.to_text())
+        return dns.message.make_response(query)
+
+    with name_server("127.0.0.1", port, nothing), pytest.raises(DelegationError) as told:
+        delegation("example.test", replace(network(port, Clock()), resolvers=("127.0.0.1",)))
+    assert told.value.words.id == "dns.error.no_delegation" and "example.test." in asked

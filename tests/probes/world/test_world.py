@@ -77,6 +77,27 @@ def test_a_resolver_that_says_nothing_is_a_timeout() -> None:
     assert questions.ask(ZONE, "A", Resolvers(())).outcome is Outcome.TIMEOUT
 
 
+def test_a_resolver_that_often_says_nothing_is_waited_for_less_until_it_answers(
+    monkeypatch: pytest.MonkeyPatch, zone: tuple[ZoneServer, Resolvers]
+) -> None:
+    monkeypatch.setattr(questions, "_IMPATIENT", 0.05)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind((HOST, 0))
+        silent = Resolvers((HOST,), int(mute.getsockname()[1]), timeout=0.1)
+        waited = []
+        for _ in range(4):
+            waited.append(silent.patience(HOST))
+            questions.ask(ZONE, "A", silent)
+    assert waited == [0.1, 0.1, 0.05, 0.05]
+    assert silent.patience("192.0.2.1") == 0.1
+    _, answering = zone
+    for _ in range(2):
+        answering.remember(HOST, answered=False)
+    assert answering.patience(HOST) == 0.05
+    questions.ask(ZONE, "A", answering)
+    assert answering.patience(HOST) == 5
+
+
 def test_the_first_resolver_that_answers_counts_and_those_after_it_are_not_asked() -> None:
     with serving(HOST, "127.0.0.2", "127.0.0.3") as (port, (broken, good, last)):
         broken.rcode = dns.rcode.SERVFAIL
