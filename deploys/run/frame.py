@@ -16,7 +16,7 @@ from deploys.run.outcome import recorder
 from deploys.run.prepare import why_outdated
 from deploys.run.recording import told
 from deploys.run.site import server_of, zone_of
-from deploys.run.start import prepared
+from deploys.run.start import ready
 from deploys.run.verb import Verb
 from ground.words import text
 from postmaster.settings import MailServer, Site, ZoneSettings
@@ -39,11 +39,11 @@ class Run(Generic[R]):
 def frame(verb: Verb[R]) -> Iterator[Run[R]]:
     """Begin, do what stands below, end.
 
-    What changes something has the site's lock meanwhile, and is refused while mail is paused.
-    Raises OperationError with every mistake in what was asked for and in the inventory.
+    What changes something has the site's lock meanwhile. Raises OperationError with every mistake
+    in what was asked for and in the inventory, or with every reason to refuse the run.
     """
     with told():
-        found = prepared(verb)
+        found = ready(verb)
         flow.begin(
             name=text("flow.name.begin"),
             alone=found.asked.changes,

@@ -73,6 +73,7 @@ class Seen:
     declined: list[str] = field(default_factory=list)
     hosts: frozenset[str] | None = None
     loaded: set[tuple[str, str]] = field(default_factory=set)
+    unreached: dict[str, str] = field(default_factory=dict)
     executing: bool = False
     ended: set[tuple[str, str]] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
@@ -134,10 +135,14 @@ class Recorder:
         """What was asked for cannot be done, and nothing was changed."""
         self.seen.bad_input += reasons
 
-    def stopped(self, reason: str) -> None:
+    def unreached(self, host: str, reason: str) -> None:
+        """A host could not be connected to."""
+        self.seen.unreached[host] = reason
+        self._tell("unreached", host=host, text=reason)
+
+    def stopped(self, *reasons: str) -> None:
         """The run stopped while it was prepared, or where each host begins."""
-        if reason not in self.seen.errors:
-            self.seen.errors.append(reason)
+        self.seen.errors += (each for each in reasons if each not in self.seen.errors)
 
     def declined(self, reason: str) -> None:
         """Nobody said yes to a question, or somebody stopped the run."""

@@ -19,6 +19,7 @@ from deploys.run.options import Request
 from deploys.run.paused import why_paused
 from deploys.run.verb import Verb
 from ground.words import Words, say, text
+from keys.journal import JournalError
 from postmaster.parse import SettingsError
 from postmaster.settings import Site
 
@@ -83,8 +84,7 @@ class Prepared(Generic[R]):
 def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...]) -> Prepared[R]:
     """Return what a verb is asked for, and the site, once all of it is found to be right.
 
-    verbs: all that there are. Raises BadInput with every mistake; OperationError while mail is
-    paused.
+    verbs: all that there are. Raises BadInput with every mistake.
     """
     asked, wrong = options.parse(verb.request, _data_of(verb, invocation))
     known = _words_of(_maybe_run(verbs, invocation))
@@ -106,8 +106,6 @@ def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...])
         reasons.append(Words.of("flow.nothing_to_do", **names))
     if reasons:
         raise _bad_input(reasons, ())
-    if asked.changes and not verb.while_paused and (reason := why_paused()):
-        raise OperationError(reason)
     return Prepared(asked, found, invocation.dry)
 
 
@@ -116,8 +114,12 @@ def why_outdated(verb: Verb[Any], prepared: Site) -> str | None:
 
     Other runs may have done something until this one has the site's lock.
     """
-    if not verb.while_paused and (reason := why_paused()):
-        return reason
+    try:
+        reason = None if verb.while_paused else why_paused()
+    except JournalError as error:
+        reason = error.words
+    if reason:
+        return str(reason)
     domains = ", ".join(site.with_another_key(prepared))
     return text("flow.keys_changed", domains=domains) if domains else None
 

@@ -15,6 +15,7 @@ from pyinfra.context import ctx_state
 from deploys.run import outcome
 from deploys.run.outcome import recorder
 from deploys.run.prepare import BadInput, Invocation, hosts_of
+from deploys.run.refusals import RefusedRun
 from ground.words import text
 
 
@@ -58,6 +59,9 @@ def told() -> Iterator[None]:
     except BadInput as error:
         recorder().bad_input(error.reasons)
         raise
+    except RefusedRun as error:
+        recorder().stopped(*error.reasons)
+        raise
     except Exception as error:
         recorder().stopped(str(error))
         raise
@@ -65,6 +69,10 @@ def told() -> Iterator[None]:
 
 class _Steps(BaseStateCallback):
     """Tells what each host does."""
+
+    @staticmethod
+    def host_connect_error(state: State, host: Host, error: Exception) -> None:
+        recorder().unreached(host.name, str(error))
 
     @staticmethod
     def operation_start(state: State, op_hash: str) -> None:

@@ -1,4 +1,5 @@
-"""Where a run begins: before pyinfra connects to anything, all is checked that was asked for.
+"""Where a run begins: before pyinfra connects to anything, all is checked that was asked for; once
+it is connected, and before anything is changed, every reason to refuse it is asked.
 
 `config.py` calls `start`: pyinfra runs it before it reads the inventory.
 """
@@ -8,12 +9,14 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
-from functools import cache
+from dataclasses import replace
+from threading import RLock
 from types import FrameType
 from typing import Any, TypeVar
 
 import click
 from pyinfra.api import OperationError, State
+from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
 from deploys.run.options import Request
@@ -27,12 +30,19 @@ from deploys.run.prepare import (
     is_asked_for,
     prepare,
 )
+from deploys.run.reaching import around
 from deploys.run.recording import record, record_steps, told
+from deploys.run.refusals import ask_all
 from deploys.run.verb import Verb
 from ground.words import text
+from postmaster.settings import Site
 
 R = TypeVar("R", bound=Request)
 _started: list[tuple[Invocation, tuple[Verb[Any], ...]]] = []
+_prepared: dict[Verb[Any], Prepared[Any]] = {}
+_refined: list[Callable[[Site], Site]] = []
+_asked: set[Verb[Any]] = set()
+_asking = RLock()  # the hosts of a run are prepared at the same time
 
 
 def start(verbs: tuple[Verb[Any], ...]) -> None:
@@ -59,15 +69,46 @@ def start(verbs: tuple[Verb[Any], ...]) -> None:
             for verb in mine:
                 prepared(verb)
 
+    def ask() -> None:
+        with told():
+            for verb in mine:
+                ready(verb)
+
     _before_connecting(ctx_state.get(), check)
+    _before_preparing(ctx_state.get(), ask)
 
 
-@cache
 def prepared(verb: Verb[R]) -> Prepared[R]:
     """Return what a verb is asked for in this run, and its site. Raises as `prepare` does."""
     if not _started:
         raise BadInput(text("flow.no_config", folder=str(REPOSITORY)))
-    return prepare(verb, *_started[0])
+    if verb not in _prepared:
+        _prepared[verb] = prepare(verb, *_started[0])
+    found: Prepared[R] = _prepared[verb]
+    for change in _refined:
+        found = replace(found, site=change(found.site))
+    return found
+
+
+def ready(verb: Verb[R]) -> Prepared[R]:
+    """Return the same, once every reason to refuse the run is asked: hosts are connected.
+
+    A user's own deploy file may bring a verb along that pyinfra was not called with. Raises
+    RefusedRun with all reasons.
+    """
+    with _asking:
+        if verb not in _asked:
+            ask_all(verb.asked_first, around(verb, prepared(verb), ctx_state.get()))
+            _asked.add(verb)
+    return prepared(verb)
+
+
+def refine(change: Callable[[Site], Site]) -> None:
+    """Have the steps of this run work with a site that says more than the inventory does.
+
+    To be called while refusals are asked: by what was found on the hosts.
+    """
+    _refined.append(change)
 
 
 def _tell_broken_inventories() -> None:
@@ -127,3 +168,18 @@ def _before_connecting(state: State, check: Callable[[], None]) -> None:
         check()
 
     state.init = then  # type: ignore[method-assign]
+
+
+def _before_preparing(state: State, ask: Callable[[], None]) -> None:
+    """Have something asked when all hosts are connected and no deploy file is loaded yet.
+
+    Also with `-y`, with which pyinfra prepares no operation.
+    """
+    set_stage = state.set_stage
+
+    def then(stage: StateStage) -> None:
+        set_stage(stage)
+        if stage is StateStage.Prepare:
+            ask()
+
+    state.set_stage = then  # type: ignore[method-assign]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from deploys.run.options import Request
+from deploys.run.paused import mail_paused
+from deploys.run.refusals import Refusal
 
 R = TypeVar("R", bound=Request)
 
@@ -16,8 +18,8 @@ class Verb(Generic[R]):
 
     help: message id; a verb without one is a word of another. groups: of hosts that it does
     something on. opening: it opens DNS providers, so their secrets must be there. while_paused: it
-    may change something while a rotation pauses mail. pyinfra_options: more of them, by
-    `pmail-deploy`.
+    may change something while a rotation pauses mail. refusals: asked before anything is changed.
+    pyinfra_options: more of them, by `pmail-deploy`.
     """
 
     name: str
@@ -27,4 +29,10 @@ class Verb(Generic[R]):
     groups: tuple[str, ...] = ("mail_servers", "zones")
     opening: bool = True
     while_paused: bool = False
+    refusals: tuple[Refusal, ...] = ()
     pyinfra_options: tuple[str, ...] = ()
+
+    @property
+    def asked_first(self) -> tuple[Refusal, ...]:
+        """Its refusals, and that of all verbs that leave paused mail alone."""
+        return self.refusals if self.while_paused else (mail_paused, *self.refusals)

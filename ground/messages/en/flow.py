@@ -35,4 +35,9 @@ TEXTS = {
     "flow.no_verb": "none of pmail-deploy's deploy files was in this run, so nothing of it is known.",
     "flow.no_config": "pyinfra has not read our config.py: add --config {folder}/config.py",
     "flow.no_outcome": "the outcome cannot be written to {path} (PMAIL_OUTCOME): {reason}. Nothing was changed.",
+    "flow.refused": "Nothing was changed.",
+    "flow.refused_on": "{host}: {reason}",
+    "flow.not_asked": "it could not be looked at: {reason}",
+    "flow.to_compare": "to compare",
+    "flow.not_compared": "{host} is not reached, so what it knows of this site was not compared: {reason}",
 }

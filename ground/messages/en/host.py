@@ -52,4 +52,5 @@ TEXTS = {
     "host.remove_failed": "{path} could not be removed",
     "host.name.no_firewall": "Firewall tables of earlier versions",
     "host.no_firewall": "there are none",
+    "host.not_looked": "what is on it cannot be read: {reason}",
 }

@@ -34,4 +34,9 @@ TEXTS = {
     "flow.no_verb": "本次运行不含 pmail-deploy 的任何部署文件，因此对它一无所知。",
     "flow.no_config": "pyinfra 没有读取我们的 config.py：请加 --config {folder}/config.py",
     "flow.no_outcome": "无法把结果写入 {path}（PMAIL_OUTCOME）：{reason}。未作任何改动。",
+    "flow.refused": "未作任何改动。",
+    "flow.refused_on": "{host}：{reason}",
+    "flow.not_asked": "无法查看：{reason}",
+    "flow.to_compare": "用于比对",
+    "flow.not_compared": "无法连接 {host}，未能比对它所记录的本站点信息：{reason}",
 }

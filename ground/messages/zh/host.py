@@ -52,4 +52,5 @@ TEXTS = {
     "host.remove_failed": "无法删除 {path}",
     "host.name.no_firewall": "早期版本的防火墙表",
     "host.no_firewall": "没有",
+    "host.not_looked": "无法读取其中的内容：{reason}",
 }

@@ -16,12 +16,13 @@ from typing import Any
 
 import click
 import pytest
-from pyinfra.api import Config, Inventory, OperationError, State
+from pyinfra.api import Config, Inventory, State
 from pyinfra.context import ctx_inventory, ctx_state
 
 from deploys.cli import verbs
 from deploys.cli.verbs import DEPLOY, DNS, EXPORT, POLICY, QUEUE, ROTATE, VERBS, VERIFY
 from deploys.run.paths import key_store, state_dir
+from deploys.run.paused import mail_paused
 from deploys.run.prepare import BadInput, Invocation, in_one_line, prepare
 from deploys.run.verb import Verb
 from ground.words import text
@@ -224,21 +225,13 @@ def pause_mail() -> None:
     Journal(state_dir()).save(rotation)
 
 
-def test_while_mail_is_paused_nothing_is_changed_but_by_the_rotation() -> None:
-    pause_mail()
-    changing = [verb for verb in VERBS if verb.request().changes]
-    names = {"deploy", "users", "tls", "dns", "dns export", "rotate-dkim"}
-    assert {verb.name for verb in changing} == names
-    for verb in changing:
-        if verb.while_paused:
-            assert verb in (ROTATE, EXPORT) and asked(verb)
-            continue
-        with pytest.raises(OperationError, match="paused") as error:
-            asked(verb)
-        assert not isinstance(error.value, BadInput)
-    for verb in set(VERBS) - set(changing):
-        assert asked(verb)
-    assert asked(DNS, data={"dns_action": "plan"}, dry=True)
+def test_while_mail_is_paused_only_the_rotation_and_what_leaves_hosts_alone_changes_something() -> (
+    None
+):
+    changing = {verb.name for verb in VERBS if verb.request().changes}
+    assert changing == {"deploy", "users", "tls", "dns", "dns export", "rotate-dkim"}
+    free = {verb.name for verb in VERBS if mail_paused not in verb.asked_first}
+    assert free == {"rotate-dkim", "dns export"}
 
 
 class Wrapped(click.ClickException):
@@ -555,3 +548,58 @@ def test_what_is_left_open_is_a_failure_and_told(tmp_path: Path) -> None:
     done = pmail_deploy(tmp_path, HERE, *ABORT, "-y")
     assert done.status == 1
     assert [each["host"] for each in done.events[-1]["left"]] == ["@local"]
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    """All that is in a folder, but what the run itself says."""
+    return {
+        str(path): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("outcome", "inventory.py")
+    }
+
+
+@pytest.mark.parametrize("options", [("-y",), (), ("--dry",)], ids=["yes", "asked", "dry"])
+def test_a_run_is_refused_before_any_deploy_file_is_loaded_whatever_the_options(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    pause_mail()
+    before = kept(tmp_path)
+    for verb in ("deploy", "users"):
+        done = pmail_deploy(tmp_path, HERE, verb, *options)
+        assert done.status == 1 and "rotate-dkim" in done.said, done.said
+        assert "Ready:" not in done.said and "Nothing was changed" in done.said
+        (reason,) = done.events[-1]["reasons"]
+        assert "example.com" in reason
+    assert kept(tmp_path) == before
+
+
+def test_a_verb_that_a_file_of_the_users_own_brings_along_is_refused_as_well(
+    tmp_path: Path,
+) -> None:
+    pause_mail()
+    (tmp_path / "inventory.py").write_text(HERE)
+    own = tmp_path / "own.py"
+    own.write_text("from pyinfra import local\nlocal.include('deploys/users.py')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pyinfra", tmp_path / "inventory.py", own, "-y"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1 and "example.com is paused" in done.stdout + done.stderr
+    assert "Beginning operation run" not in done.stdout + done.stderr
+
+
+def test_the_servers_outside_the_limit_are_compared_where_they_are_reached(tmp_path: Path) -> None:
+    there = {**SERVER[1], "ssh_port": 1, "ipv4": "8.8.4.4", "domains": ["b.example.com"]}
+    content = (
+        f"mail_servers = [{('@local', SERVER[1])!r}, {('127.0.0.1', there)!r}]\n"
+        f"zones = [{BY_HAND!r}]\n"
+    )
+    limit = ("dns", "adopt", "-y", "--limit", BY_HAND[0])
+    done = pmail_deploy(tmp_path, content, *limit)
+    assert "to compare" in done.said and "127.0.0.1 is not reached" in done.said
+    assert [each["host"] for each in done.events if each["event"] == "unreached"] == ["127.0.0.1"]
+    assert done.events[-1]["failed"] != ["127.0.0.1"]

@@ -1,0 +1,84 @@
+"""One look at a host: each part gets what its script wrote, whatever that is; a cut one is none."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from deploys.host import looked as looks
+from deploys.host.looked import MACHINE, PARTS, Part, look_again, looked, parse, script
+from ground.errors import DeployError
+
+ODD = Part("odd", r"printf 'a\nb \377'; exit 3", str)
+BROKEN = Part("broken", "echo x >&2; nosuch-command", str)
+LAST = Part("last", "echo fine", str.strip)
+
+
+def run(*parts: Part[Any]) -> str:
+    done = subprocess.run(["sh", "-c", script(parts)], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_each_part_sees_what_its_own_script_wrote_and_stops_no_other() -> None:
+    found = parse(run(ODD, BROKEN, LAST))
+    assert found
+    assert found.of(ODD) == "a\nb \ufffd"
+    assert (found.of(BROKEN), found.of(LAST)) == ("", "fine")
+
+
+def test_a_look_that_was_cut_off_anywhere_is_none() -> None:
+    lines = run(ODD, LAST).splitlines()
+    for count in range(len(lines)):
+        assert parse("\n".join(lines[:count])) is None
+
+
+@dataclass(eq=False)
+class Somewhere:
+    """A host that runs scripts here, and counts them."""
+
+    name: str
+    works: bool = True
+    scripts: list[str] = field(default_factory=list)
+
+    def run_shell_command(self, command: Any, **_: Any) -> tuple[bool, Any]:
+        self.scripts.append(str(command))
+        words = ["sh", "-c", str(command)] if self.works else ["sh", "-c", "echo cut >&2; exit 1"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+
+        class Output:
+            stdout_lines = done.stdout.splitlines()
+            stderr_lines = done.stderr.splitlines()
+
+        return done.returncode == 0, Output()
+
+
+@pytest.fixture(autouse=True)
+def parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "PARTS", (MACHINE, LAST))
+
+
+def test_a_host_is_read_once_in_a_run_and_again_only_on_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host: Any = Somewhere("once")
+    monkeypatch.setitem(__import__("deploys.host.remote", fromlist=["_"])._SUDO, "once", False)
+    assert looked(host) is looked(host) and len(host.scripts) == 1
+    assert looked(host).of(LAST) == "fine"
+    look_again(host)
+    assert len(host.scripts) == 2
+
+
+def test_a_host_that_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    host: Any = Somewhere("broken", works=False)
+    monkeypatch.setitem(__import__("deploys.host.remote", fromlist=["_"])._SUDO, "broken", False)
+    with pytest.raises(DeployError, match="cut"):
+        looked(host)
+
+
+def test_parts_have_names_of_their_own() -> None:
+    names = [each.name for each in PARTS]
+    assert len(set(names)) == len(names) and not any(" " in each for each in names)
