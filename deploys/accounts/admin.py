@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
+from typing import Any
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, operation
 
 from deploys.accounts import passwords
-from deploys.accounts.api import Api, ApiError
+from deploys.accounts.api import LOGIN_REFUSED, Api, ApiError
+from deploys.host.looked import DATABASE, looked
+from deploys.run.refusals import Around, Refused, on_each
 from ground.operations import refuse
-from ground.words import text
+from ground.words import Words, text
 from postmaster.settings import MailServer
 
 
@@ -23,9 +26,28 @@ def admin_works(server: MailServer) -> Generator[FunctionCommand, None, None]:
     if state.is_executing:
         problem = admin_problem(host, server)
         if problem:
-            yield FunctionCommand(refuse, (problem,), {})
+            yield FunctionCommand(refuse, (str(problem),), {})
             return
     host.noop(text("users.admin_works", account=server.admin_account))
+
+
+def no_admin(around: Around[Any]) -> Iterable[Refused]:
+    """Refuse where PMail has an administrator that we cannot log in as.
+
+    A PMail that does not answer refuses nothing: the run may be what starts it.
+    """
+    return on_each(around.servers(), _no_admin)
+
+
+def _no_admin(host: Host, server: MailServer) -> Iterable[Words]:
+    if not looked(host).of(DATABASE):
+        return
+    try:
+        problem = _problem(host, server)
+    except ApiError as error:
+        problem = error.words if error.words.id == LOGIN_REFUSED else None
+    if problem:
+        yield problem
 
 
 def admin_api(host: Host, server: MailServer) -> Api | None:
@@ -36,15 +58,18 @@ def admin_api(host: Host, server: MailServer) -> Api | None:
     return Api(host, server.web_host, server.admin_account, password)
 
 
-def admin_problem(host: Host, server: MailServer) -> str | None:
+def admin_problem(host: Host, server: MailServer) -> Words | None:
     """Return why the admin cannot log in, or None."""
+    try:
+        return _problem(host, server)
+    except ApiError as error:
+        return error.words
+
+
+def _problem(host: Host, server: MailServer) -> Words | None:
     api = admin_api(host, server)
     if api is None:
         path = passwords.path(server.host, server.admin_account)
-        variable = passwords.admin_variable()
-        return text("users.no_password", path=str(path), variable=variable)
-    try:
-        is_admin, _ = api.info()
-    except ApiError as error:
-        return str(error)
-    return None if is_admin else text("users.no_admin", account=server.admin_account)
+        return Words.of("users.no_password", path=path, variable=passwords.admin_variable())
+    is_admin, _ = api.info()
+    return None if is_admin else Words.of("users.no_admin", account=server.admin_account)

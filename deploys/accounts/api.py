@@ -22,6 +22,8 @@ from ground.errors import DeployError
 _PAGE_SIZE = 10000
 _AHEAD = 30  # seconds; PMail refuses a token 5 s after its time, and takes one before it
 
+LOGIN_REFUSED = "host.api.login"
+
 
 class ApiError(DeployError):
     """PMail did not answer, or said no."""
@@ -97,7 +99,7 @@ class Api:
         except (ValueError, KeyError, TypeError):
             raise ApiError("host.api.no_answer", path=path, reason="no JSON") from None
         if number != 0:
-            message_id = "host.api.login" if number in (100, 403) else "host.api.refused"
+            message_id = LOGIN_REFUSED if number in (100, 403) else "host.api.refused"
             raise ApiError(message_id, path=path, account=self.account, reason=message)
         return answer["data"]
 

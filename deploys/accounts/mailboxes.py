@@ -77,7 +77,7 @@ def _change_mailboxes(
 ) -> bool:
     api = admin_api(host, server)
     if api is None:
-        return refuse(state, host, admin_problem(host, server) or "")
+        return refuse(state, host, str(admin_problem(host, server)))
     try:
         for user in new:
             variable = passwords.user_variable(user.account)

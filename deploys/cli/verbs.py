@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
+from deploys.accounts.admin import no_admin
+from deploys.edge import operations as edge
+from deploys.host.foreign import foreign_files
+from deploys.outbound import operations as outbound
 from deploys.outbound.queue_request import QueueRequest
+from deploys.outbound.smarthosts import missing_passwords
+from deploys.pmail_server import steps as pmail
+from deploys.rotation.refusals import too_late
 from deploys.rotation.request import Request as RotationRequest
 from deploys.run.options import Look, Request
+from deploys.run.refusals import Refusal
 from deploys.run.verb import Verb
+from deploys.tls_certificate import steps as tls
+from deploys.tls_certificate.operations import unusable_files
 from deploys.verification.request import VerifyRequest
 from deploys.zones.request import DnsRequest, ExportRequest, PolicyRequest
 
 _SERVERS, _ZONES = ("mail_servers",), ("zones",)
+# What is asked before anything is changed.
+_ADMIN: tuple[Refusal, ...] = (no_admin,)
+_CERTIFICATE: tuple[Refusal, ...] = (unusable_files,)
+_HOST: tuple[Refusal, ...] = (
+    foreign_files(pmail.guarded, tls.guarded, edge.guarded, outbound.guarded),
+    missing_passwords,
+)
 
-DEPLOY = Verb("deploy", "deploys/bootstrap.py", Request, "cli.deploy")
+DEPLOY = Verb(
+    "deploy",
+    "deploys/bootstrap.py",
+    Request,
+    "cli.deploy",
+    refusals=(*_HOST, *_CERTIFICATE, *_ADMIN),
+)
 PREFLIGHT = Verb("preflight", "deploys/preflight.py", Look, "cli.preflight", _SERVERS)
-USERS = Verb("users", "deploys/users.py", Request, "cli.users", _SERVERS)
-TLS = Verb("tls", "deploys/tls.py", Request, "cli.tls", _SERVERS)
+USERS = Verb("users", "deploys/users.py", Request, "cli.users", _SERVERS, refusals=_ADMIN)
+TLS = Verb(
+    "tls",
+    "deploys/tls.py",
+    Request,
+    "cli.tls",
+    _SERVERS,
+    refusals=(foreign_files(tls.guarded), *_CERTIFICATE),
+)
 VERIFY = Verb("verify", "deploys/verify.py", VerifyRequest, "cli.verify", _SERVERS, opening=False)
 DNS = Verb("dns", "deploys/dns.py", DnsRequest, "cli.dns")
 EXPORT = Verb(
@@ -33,6 +63,7 @@ ROTATE = Verb(
     RotationRequest,
     "cli.rotate",
     while_paused=True,
+    refusals=(too_late,),
     # A host that is not there keeps its old key and stops nobody else's rotation.
     pyinfra_options=("--fail-percent", "100"),
 )

@@ -14,11 +14,13 @@ from deploys.host import edge_layout as layout
 from deploys.host import files as host_files
 from deploys.host import outbound_layout as outbound
 from deploys.host.files import Wanted
+from deploys.host.foreign import Guarded
 from deploys.host.pmail_layout import MARK, UNITS, USER
 from deploys.host.remote import read
 from deploys.host.templates import render
 from ground.operations import refuse
 from ground.words import text
+from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 
 Commands = Generator[FunctionCommand, None, None]
@@ -43,6 +45,17 @@ def files(server: MailServer) -> Commands:
 
     + server: the mail server
     """
+    yield from host_files.ensure(_wanted(server))
+
+
+def guarded(server: MailServer) -> tuple[Guarded, ...]:
+    """Return the files of the edge that must not be somebody else's."""
+    if not mode_of(server).relayed:
+        return ()
+    return tuple(Guarded(each.path) for each in _wanted(server) if each.ours)
+
+
+def _wanted(server: MailServer) -> tuple[Wanted, ...]:
     texts = {
         layout.RULES: configure.namespace_rules(),
         layout.RESOLV_CONF: configure.resolv_conf(),
@@ -57,15 +70,14 @@ def files(server: MailServer) -> Commands:
     }
     services = configure.service_units(server)
     sockets = configure.sockets(server)
-    wanted = [
+    return (
         Wanted(layout.PROGRAM, configure.program(), "root", "root", "644"),
         Wanted(layout.CONFIG, configure.program_config(server).encode(), "root", USER, "640"),
         *(_file(path, content) for path, content in texts.items()),
         *(_file(path, content, "755") for path, content in programs.items()),
         *(_file(f"{UNITS}/{name}", content) for name, content in services.items()),
         *(_file(each.path, configure.socket_unit(each)) for each in sockets),
-    ]
-    yield from host_files.ensure(tuple(wanted))
+    )
 
 
 def _file(path: str, content: str, mode: str = "644") -> Wanted:

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from pyinfra.api import Host
 
+from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from ground.errors import DeployError
 
@@ -34,8 +35,9 @@ class Part(Generic[T]):
 
 
 MACHINE = Part("machine", "cat /etc/machine-id", str.strip)
+DATABASE = Part("database", f"[ -s {layout.DATABASE} ] && echo there", bool)
 
-PARTS: tuple[Part[Any], ...] = (MACHINE,)
+PARTS: tuple[Part[Any], ...] = (MACHINE, DATABASE)
 
 
 @dataclass(frozen=True, slots=True)

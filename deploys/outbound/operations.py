@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 
 from pyinfra import host, state
@@ -13,6 +14,7 @@ from pyinfra.api.operation import OperationMeta
 from deploys.host import files as host_files
 from deploys.host import outbound_layout as layout
 from deploys.host.files import Wanted
+from deploys.host.foreign import Guarded
 from deploys.host.pmail_layout import MARK, UNITS
 from deploys.host.remote import read
 from deploys.host.templates import render
@@ -67,7 +69,11 @@ def signer(server: MailServer, store: KeyStore, proven: Proven) -> Commands:
     except KeyStoreError as error:
         yield from fail(str(error))
         return
-    tables = (
+    yield from host_files.ensure((*keys, *_tables(server, signed)))
+
+
+def _tables(server: MailServer, signed: tuple[Signed, ...]) -> tuple[Wanted, ...]:
+    return (
         _file(layout.OPENDKIM_CONF, configure.opendkim_conf()),
         _file(layout.KEY_TABLE, configure.key_table(signed)),
         _file(layout.SIGNING_TABLE, configure.signing_table(server, signed)),
@@ -76,7 +82,6 @@ def signer(server: MailServer, store: KeyStore, proven: Proven) -> Commands:
         _file(layout.SENDERS, configure.senders(server, signed)),
         _file(layout.HEADER_CHECKS, configure.header_checks(server, signed)),
     )
-    yield from host_files.ensure((*keys, *tables))
 
 
 def _signed(server: MailServer, proven: Proven) -> tuple[Signed, ...]:
@@ -130,6 +135,20 @@ def _file(path: str, content: str, mode: str = "644") -> Wanted:
     return Wanted(path, content.encode(), "root", "root", mode, MARK)
 
 
+def guarded(server: MailServer) -> tuple[Guarded, ...]:
+    """Return the files of signer, Postfix and resolver that must not be somebody else's."""
+    if not mode_of(server).relayed:
+        return ()
+    files = [*_tables(server, ()), *_postfix_files(server, Sending(None, None, ()))]
+    files += smarthosts.files(server)
+    files += _resolver_files(server) if server.relay.dane else []
+    return tuple(
+        Guarded(each.path, layout.MAIN_CF if _is_debians(each) else "")
+        for each in files
+        if each.ours
+    )
+
+
 # -- Postfix -----------------------------------------------------------------------------------
 
 
@@ -139,8 +158,22 @@ def postfix(server: MailServer) -> Commands:
 
     + server: the mail server
     """
-    sending = _sending(host, server)
-    files = [
+    files = _postfix_files(server, _sending(host, server))
+    # Debian's own master.cf, installed a moment ago and never started, is nobody's.
+    if not host_files.existing(host, (layout.MAIN_CF,)):
+        files = [replace(each, ours=None) if _is_debians(each) else each for each in files]
+    # Passwords that are missing were told by the preflight.
+    files += smarthosts.files(server)
+    unused = (*smarthosts.unused(host, server), layout.RECEIVERS, *_OLD_DROP_INS)
+    yield from host_files.ensure(tuple(files), unused)
+
+
+def _is_debians(wanted: Wanted) -> bool:
+    return wanted.path == layout.MASTER_CF
+
+
+def _postfix_files(server: MailServer, sending: Sending) -> list[Wanted]:
+    return [
         _file(layout.MAIN_CF, configure.main_cf(server, sending)),
         _file(layout.MASTER_CF, configure.master_cf(server, sending)),
         _file(layout.LOGINS, configure.logins(server)),
@@ -154,13 +187,6 @@ def postfix(server: MailServer) -> Commands:
         _file(layout.POSTFIX_DROP_IN, configure.postfix_drop_in(server)),
         _file(layout.POSTFIX_GENERATOR, configure.postfix_generator(), "755"),
     ]
-    # Debian's own master.cf, installed a moment ago and never started, is nobody's.
-    if not host_files.existing(host, (layout.MAIN_CF,)):
-        files[1] = Wanted(layout.MASTER_CF, files[1].content, "root", "root", "644")
-    # Passwords that are missing were told by the preflight.
-    files += smarthosts.files(server)
-    unused = (*smarthosts.unused(host, server), layout.RECEIVERS, *_OLD_DROP_INS)
-    yield from host_files.ensure(tuple(files), unused)
 
 
 def _sending(host: Host, server: MailServer) -> Sending:
@@ -187,16 +213,19 @@ def resolver(server: MailServer) -> Commands:
 
     + server: the mail server
     """
-    anchor = server.relay.dane_trust_anchor
-    files = [
+    files = _resolver_files(server)
+    if anchor := server.relay.dane_trust_anchor:
+        content = Path(anchor).read_bytes()
+        files.append(Wanted(layout.RESOLVER_ANCHOR, content, "root", "root", "644"))
+    yield from host_files.ensure(tuple(files))
+
+
+def _resolver_files(server: MailServer) -> list[Wanted]:
+    return [
         _file(layout.RESOLVER_CONF, configure.resolver_conf(server)),
         _file(layout.RESOLV_CONF, configure.resolv_conf()),
         _file(f"{UNITS}/{layout.RESOLVER_UNIT}", configure.resolver_unit()),
     ]
-    if anchor:
-        content = Path(anchor).read_bytes()
-        files.append(Wanted(layout.RESOLVER_ANCHOR, content, "root", "root", "644"))
-    yield from host_files.ensure(tuple(files))
 
 
 # -- running -----------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pyinfra.api import Host
 
@@ -12,7 +14,9 @@ from deploys.host.files import Wanted
 from deploys.host.pmail_layout import MARK
 from deploys.host.remote import read
 from deploys.outbound import configure
-from postmaster.checks.preflight import Kept, Password
+from deploys.run.refusals import Around, Refused, on_each
+from ground.words import Words
+from postmaster.checks.preflight import Kept, Password, password_problem
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Smarthost
 
@@ -25,6 +29,18 @@ def passwords(host: Host, server: MailServer) -> tuple[Password, ...]:
         Password(each.host, each.user, _source(each), _kept(host, number, each))
         for number, each in enumerate(server.relay.smarthosts)
     )
+
+
+def missing_passwords(around: Around[Any]) -> Iterable[Refused]:
+    """Refuse where a smarthost's password is nowhere, or others can read it."""
+    return on_each(around.servers(), _missing)
+
+
+def _missing(host: Host, server: MailServer) -> Iterable[Words]:
+    for each in passwords(host, server):
+        if problem := password_problem(each):
+            seen, remedy = problem
+            yield Words.of("relay.password", smarthost=each.smarthost, seen=seen, remedy=remedy)
 
 
 def _kept(host: Host, number: int, smarthost: Smarthost) -> Kept:

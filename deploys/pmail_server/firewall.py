@@ -10,12 +10,19 @@ from pyinfra.api.operation import OperationMeta
 
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
+from deploys.host.foreign import Guarded
 from deploys.host.remote import read
 from deploys.pmail_server import configure
 from ground.words import text
+from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 
 Commands = Generator[FunctionCommand, None, None]
+_FILES = (
+    (layout.FIREWALL_RULES, "644"),
+    (layout.FIREWALL_HOLDER, "755"),
+    (layout.FIREWALL_UNIT, "644"),
+)
 
 
 @operation()
@@ -24,17 +31,18 @@ def firewall_files(rules: str) -> Commands:
 
     + rules: our nftables table
     """
-    contents = (
-        (layout.FIREWALL_RULES, rules, "644"),
-        (layout.FIREWALL_HOLDER, configure.firewall_holder(), "755"),
-        (layout.FIREWALL_UNIT, configure.firewall_unit(), "644"),
-    )
+    contents = (rules, configure.firewall_holder(), configure.firewall_unit())
     yield from host_files.ensure(
         tuple(
             host_files.Wanted(path, content.encode(), "root", "root", mode, layout.MARK)
-            for path, content, mode in contents
+            for (path, mode), content in zip(_FILES, contents, strict=True)
         )
     )
+
+
+def guarded(server: MailServer) -> tuple[Guarded, ...]:
+    """Return the files of the firewall that must not be somebody else's."""
+    return () if mode_of(server).relayed else tuple(Guarded(path) for path, _ in _FILES)
 
 
 @operation()

@@ -10,11 +10,11 @@ from deploys.accounts.mailboxes import mailboxes
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
 from deploys.host.files import Folder
+from deploys.host.foreign import Guarded
 from deploys.host.packages import packages, system_user
-from deploys.pmail_server import configure
+from deploys.pmail_server import configure, firewall
 from deploys.pmail_server.binary import binary
 from deploys.pmail_server.configuration import configuration
-from deploys.pmail_server.firewall import firewall, firewall_files, no_firewall
 from deploys.pmail_server.service import running
 from deploys.pmail_server.signing_key import outgoing_key, own_key
 from deploys.run.paths import key_store
@@ -48,6 +48,11 @@ def install_pmail(server: MailServer) -> tuple[OperationMeta, ...]:
     )
 
 
+def guarded(server: MailServer) -> tuple[Guarded, ...]:
+    """Return the files of PMail's own that must not be somebody else's."""
+    return (Guarded(layout.UNIT), *firewall.guarded(server))
+
+
 def _key(server: MailServer) -> OperationMeta:
     """The key that PMail starts with: the published one where PMail itself signs."""
     mode = mode_of(server)
@@ -60,10 +65,12 @@ def _key(server: MailServer) -> OperationMeta:
 def start_pmail(server: MailServer, inputs: tuple[OperationMeta, ...]) -> None:
     """Run PMail with what is on the disk, reached by what shall reach it, and prove it."""
     if mode_of(server).relayed:
-        no_firewall(name=text("host.name.no_firewall"))
+        firewall.no_firewall(name=text("host.name.no_firewall"))
     else:
-        unit = firewall_files(name=text("host.name.rules"), rules=configure.firewall_rules(server))
-        firewall(name=text("host.name.firewall"), server=server, unit_changes=unit)
+        unit = firewall.firewall_files(
+            name=text("host.name.rules"), rules=configure.firewall_rules(server)
+        )
+        firewall.firewall(name=text("host.name.firewall"), server=server, unit_changes=unit)
     running(name=text("host.name.running"), server=server, inputs=inputs)
     admin_works(name=text("host.name.admin"), server=server)
     mailboxes(name=text("host.name.mailboxes"), server=server)

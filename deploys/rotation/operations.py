@@ -16,6 +16,7 @@ from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 from deploys.host.remote import read
 from deploys.rotation import wording
 from deploys.rotation.outcome import Outcome, tried
+from deploys.rotation.refusals import turned
 from deploys.rotation.request import Request
 from deploys.rotation.run import CLOCK_WITHIN, Run
 from deploys.run import flow
@@ -196,9 +197,9 @@ def _turned(there: Rotation, request: Request, run: Run, fresh: Callable[[], Rot
     """
     now, leaked = time.time(), request.emergency and not there.emergency
     if leaked and there.switched:
-        coming = machine.instead(there, fresh())
-        _announce(coming, run)
-        yield FunctionCommand(_supersede, (there, coming), {})
+        instead = machine.instead(there, fresh())
+        _announce(instead, run)
+        yield FunctionCommand(_supersede, (there, instead), {})
         return
     if leaked and there.returns:
         line = text("rotation.leaked_returns", domain=there.domain, key=there.new.name)
@@ -207,21 +208,16 @@ def _turned(there: Rotation, request: Request, run: Run, fresh: Callable[[], Rot
             flow.leave_unsolved(host.name, (line,))
         return
     try:
-        if request.action == "abort":
-            turned = machine.back(there, now)
-        elif leaked:
-            turned = machine.hurry(there, now)
-        else:
-            return
-    except machine.TooLate as error:
-        line = str(error)
-        if not state.is_executing:
-            raise OperationError(line) from None
-        flow.leave_unsolved(host.name, (line,))
+        coming = turned(there, request, now)
+    except machine.TooLate as error:  # since it was asked whether the run is refused
+        if state.is_executing:
+            flow.leave_unsolved(host.name, (str(error),))
         return
-    run.planned[there.domain] = turned
+    if coming is None:
+        return
+    run.planned[there.domain] = coming
     host.log_styled(f"  {text('rotation.turned', domain=there.domain)}", fg="yellow")
-    yield FunctionCommand(_begin, (turned,), {})
+    yield FunctionCommand(_begin, (coming,), {})
 
 
 def _not_now(server: MailServer, signing: SigningKey, request: Request) -> str | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
@@ -16,6 +17,7 @@ from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import Reply, read
 from deploys.run.paths import keys_dir
+from deploys.run.refusals import Around, Refused
 from deploys.tls_certificate import challenge_dns
 from deploys.tls_certificate.challenge_dns import AcmeError
 from deploys.tls_certificate.renewal import Pair, due, problems
@@ -72,10 +74,9 @@ def from_files(server: MailServer) -> Commands:
 
     + server: the mail server
     """
-    pair, reasons = _read_files(server)
-    if pair is None or reasons:
-        head = text("tls.files.unusable", path=str(server.tls.cert_file))
-        yield from fail("\n".join([head, *(f"  - {reason}" for reason in reasons)]))
+    pair, unusable = _read_files(server)
+    if pair is None or unusable:
+        yield from fail(str(unusable))
         return
     there = current(host)
     if there is not None and there.fingerprint == pair.certificate.fingerprint:
@@ -85,7 +86,23 @@ def from_files(server: MailServer) -> Commands:
     yield FunctionCommand(_install, (pair,), {})
 
 
-def _read_files(server: MailServer) -> tuple[Pair | None, list[str]]:
+def unusable_files(around: Around[Any]) -> Iterable[Refused]:
+    """Refuse where the operator's certificate cannot be used."""
+    for _, server in around.servers():
+        if server.tls.method == "files" and (unusable := _read_files(server)[1]):
+            yield Refused(unusable, server.host)
+
+
+def _read_files(server: MailServer) -> tuple[Pair | None, Words | None]:
+    """The files' certificate, and why it cannot be used."""
+    pair, reasons = _in_files(server)
+    if not reasons:
+        return pair, None
+    lines = "".join(f"\n  - {reason}" for reason in reasons)
+    return pair, Words.of("tls.files.unusable", path=server.tls.cert_file, reasons=lines)
+
+
+def _in_files(server: MailServer) -> tuple[Pair | None, list[str]]:
     reasons, contents = [], []
     for path in (Path(server.tls.cert_file or ""), Path(server.tls.key_file or "")):
         try:

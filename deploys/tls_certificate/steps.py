@@ -11,12 +11,15 @@ from pyinfra.api.operation import OperationMeta
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
 from deploys.host.files import Folder
+from deploys.host.foreign import Guarded
 from deploys.host.packages import packages
 from deploys.tls_certificate import operations
 from ground.words import text
 from postmaster.settings import MailServer, Site
 
 _HERE = Path(__file__).parent
+_STOPGAP_UNITS = ("pmail-tls-stopgap.service", "pmail-tls-stopgap.timer")
+_CERTBOT_DROP_IN = f"{layout.UNITS}/certbot.service.d/pmail-deploy.conf"
 
 
 def certificate_steps(server: MailServer, site: Site) -> tuple[OperationMeta, ...]:
@@ -27,10 +30,19 @@ def certificate_steps(server: MailServer, site: Site) -> tuple[OperationMeta, ..
     _own_file("install-certificate.sh", operations.INSTALL, "755")
     _own_file("certificate-stopgap.sh", operations.STOPGAP, "755")
     certificate = _METHODS[server.tls.method](server, site)
-    for unit in host.loop(("pmail-tls-stopgap.service", "pmail-tls-stopgap.timer")):
+    for unit in host.loop(_STOPGAP_UNITS):
         _own_file(unit, f"{layout.UNITS}/{unit}", "644")
     operations.timer(name=text("tls.name.stopgap"), unit="pmail-tls-stopgap.timer")
     return (certificate,)
+
+
+def guarded(server: MailServer) -> tuple[Guarded, ...]:
+    """Return the files for certificates that must not be somebody else's."""
+    paths = [operations.INSTALL, operations.STOPGAP]
+    paths += [f"{layout.UNITS}/{unit}" for unit in _STOPGAP_UNITS]
+    if server.tls.method == "acme-http":
+        paths += [operations.HOOK, *([_CERTBOT_DROP_IN] if server.tls.ca_file else [])]
+    return tuple(map(Guarded, paths))
 
 
 def _own_file(source: str, path: str, mode: str) -> None:
@@ -57,7 +69,7 @@ def _acme_http(server: MailServer, site: Site) -> OperationMeta:
 
 def _private_authority(ca_file: str) -> None:
     """A directory whose own certificate comes from a private authority, renewals included."""
-    folder = f"{layout.UNITS}/certbot.service.d"
+    folder = str(Path(_CERTBOT_DROP_IN).parent)
     host_files.file(
         name=text("tls.name.file", path=operations.CA_BUNDLE),
         path=operations.CA_BUNDLE,
@@ -65,8 +77,8 @@ def _private_authority(ca_file: str) -> None:
     )
     host_files.directories(name=text("tls.name.file", path=folder), folders=(Folder(folder),))
     host_files.file(
-        name=text("tls.name.file", path=f"{folder}/pmail-deploy.conf"),
-        path=f"{folder}/pmail-deploy.conf",
+        name=text("tls.name.file", path=_CERTBOT_DROP_IN),
+        path=_CERTBOT_DROP_IN,
         content=(
             f"# {layout.MARK}\n[Service]\nEnvironment=REQUESTS_CA_BUNDLE={operations.CA_BUNDLE}\n"
         ),

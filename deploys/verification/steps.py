@@ -137,7 +137,7 @@ def host_view(host: Host, server: MailServer) -> HostView:
     if not reply.ok:
         return HostView(False)
     now = time.time()
-    return host_probe.parse(reply.stdout, admin_problem(host, server) or "", now)
+    return host_probe.parse(reply.stdout, str(admin_problem(host, server) or ""), now)
 
 
 def edge_view(host: Host, server: MailServer) -> EdgeView:

@@ -251,13 +251,26 @@ def _passwords(seen: Bare) -> Iterator[tuple[Subject, Password]]:
 
 def password(seen: Password, _: Bare) -> Judgement:
     """PRE-13: a smarthost's password is here, for its owner only, or on the host already."""
-    if seen.kept is Kept.KNOWN:
-        return passed(Words.of("preflight.password", user=seen.user))
-    if seen.kept is Kept.EXPOSED:
-        exposed = Words.of("preflight.password_exposed", source=seen.source)
-        return failed(exposed, Words.of("preflight.password_exposed.remedy", source=seen.source))
-    missing = Words.of("preflight.no_password", user=seen.user)
-    return failed(missing, Words.of("preflight.no_password.remedy", source=seen.source))
+    problem = password_problem(seen)
+    return failed(*problem) if problem else passed(Words.of("preflight.password", user=seen.user))
+
+
+def password_problem(seen: Password) -> tuple[Words, Words] | None:
+    """Return what is wrong with where a password is, and what to do about it; None: nothing."""
+    match seen.kept:
+        case Kept.KNOWN:
+            return None
+        case Kept.EXPOSED:
+            values = {"source": seen.source}
+            return (
+                Words.of("preflight.password_exposed", **values),
+                Words.of("preflight.password_exposed.remedy", **values),
+            )
+        case Kept.MISSING:
+            return (
+                Words.of("preflight.no_password", user=seen.user),
+                Words.of("preflight.no_password.remedy", source=seen.source),
+            )
 
 
 CHECKS: tuple[Check[Bare, Any], ...] = (

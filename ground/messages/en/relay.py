@@ -20,4 +20,5 @@ TEXTS = {
     "relay.still_waiting": "messages that still wait in Postfix's queue: {count}; it goes on trying, and is stopped by the first run that finds the queue empty",
     "relay.stopped": "Postfix and OpenDKIM are stopped, their queue is empty",
     "relay.not_stopped": "Postfix and OpenDKIM could not be stopped",
+    "relay.password": "{smarthost}: {seen}; {remedy}",
 }

@@ -16,7 +16,7 @@ TEXTS = {
     "tls.due.stopgap": "the present one is a self-signed stopgap",
     "tls.due.names": "the present one lacks {names}",
     "tls.due.expires": "days left of the present one: {days}",
-    "tls.files.unusable": "the certificate {path} cannot be used:",
+    "tls.files.unusable": "the certificate {path} cannot be used:{reasons}",
     "tls.files.unreadable": "{path} cannot be read: {reason}",
     "tls.files.exposed": "{path} can be read by others. Run: chmod 600 {path}",
     "tls.files.no_certificate": "tls_cert_file holds no certificate in PEM form",

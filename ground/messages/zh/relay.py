@@ -20,4 +20,5 @@ TEXTS = {
     "relay.still_waiting": "Postfix 队列里还有 {count} 封邮件；它会继续投递，队列清空后的下一次运行会将它停止",
     "relay.stopped": "Postfix 和 OpenDKIM 已停止，队列已空",
     "relay.not_stopped": "无法停止 Postfix 和 OpenDKIM",
+    "relay.password": "{smarthost}：{seen}；{remedy}",
 }

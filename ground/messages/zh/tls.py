@@ -16,7 +16,7 @@ TEXTS = {
     "tls.due.stopgap": "当前为自签应急证书",
     "tls.due.names": "当前证书缺少 {names}",
     "tls.due.expires": "当前证书剩余 {days} 天",
-    "tls.files.unusable": "证书 {path} 不可用：",
+    "tls.files.unusable": "证书 {path} 不可用：{reasons}",
     "tls.files.unreadable": "无法读取 {path}：{reason}",
     "tls.files.exposed": "{path} 可被他人读取。请运行：chmod 600 {path}",
     "tls.files.no_certificate": "tls_cert_file 中没有 PEM 格式的证书",
