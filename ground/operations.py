@@ -20,6 +20,15 @@ def fail(message: str) -> Generator[FunctionCommand, None, None]:
 
 def refuse(state: State, host: Host, message: str) -> bool:
     """Show why, and fail the host without a traceback."""
+    _first_reasons.setdefault(host.name, message)
     for line in message.splitlines():
         host.log_styled(line, fg="red")
     return False
+
+
+def why_failed(host_name: str) -> str | None:
+    """Return the first reason that a host was failed for in this process, None without one."""
+    return _first_reasons.get(host_name)
+
+
+_first_reasons: dict[str, str] = {}

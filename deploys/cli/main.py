@@ -63,7 +63,6 @@ def run_deploy(verb: Verb[Any], request: Request, given: dict[str, Any]) -> Fini
     command = [sys.executable, "-m", "pyinfra", str(inventory.absolute()), verb.file]
     command += [word for each in given["limit"] for word in ("--limit", each)]
     command += [word for each in options.as_data(request) for word in ("--data", each)]
-    command += verb.pyinfra_options
     command += ["--dry"] if dry else ["-y"] if given["yes"] or not request.asks else []
     with TemporaryDirectory() as folder:
         named = os.environ.get(outcome.VARIABLE) or f"{folder}/outcome"

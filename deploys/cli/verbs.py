@@ -64,7 +64,5 @@ ROTATE = Verb(
     "cli.rotate",
     while_paused=True,
     refusals=(too_late,),
-    # A host that is not there keeps its old key and stops nobody else's rotation.
-    pyinfra_options=("--fail-percent", "100"),
 )
 VERBS = (DEPLOY, PREFLIGHT, USERS, TLS, VERIFY, DNS, EXPORT, POLICY, QUEUE, ROTATE)

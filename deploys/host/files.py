@@ -208,8 +208,7 @@ def install_all(
 def run(state: State, host: Host, script: str, failure: str) -> bool:
     """Run a script as root; on failure show `failure` and what the script said."""
     reply = read(host, script, timeout=900)
-    if not reply.ok:
-        host.log_styled(failure, fg="red")
-        for line in (reply.stderr or reply.stdout).splitlines()[-10:]:
-            host.log_styled(f"  {line}", fg="red")
-    return reply.ok
+    if reply.ok:
+        return True
+    lines = (reply.stderr or reply.stdout).splitlines()[-10:]
+    return refuse(state, host, "\n  ".join([failure, *lines]))

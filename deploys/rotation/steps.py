@@ -16,6 +16,7 @@ from deploys.rotation.outcome import Outcome
 from deploys.rotation.request import Request, domains_with_keys
 from deploys.rotation.run import Run, this_run
 from deploys.rotation.wording import STEP
+from deploys.run.needs import missing_beside
 from deploys.run.prepare import BadInput
 from deploys.run.site import zone_of
 from deploys.verification.steps import checked
@@ -84,13 +85,12 @@ def _refuse_half(site: Site, request: Request) -> None:
         return
     limited = {each.name for each in state.limit_hosts}
     zones = {zone_of(site, each).name: each.name for each in state.inventory.get_group("zones")}
-    missing = set[str]()
-    for server in site.servers:
-        for domain in filter(request.names, domains_with_keys(server)):
-            pair = {server.host, zones[_zone_with(site, domain).name]}
-            if pair & limited:
-                missing |= pair - limited
-    if missing:
+    pairs = (
+        (server.host, zones[_zone_with(site, domain).name])
+        for server in site.servers
+        for domain in filter(request.names, domains_with_keys(server))
+    )
+    if missing := missing_beside(limited, pairs):
         raise BadInput(text("rotation.half", hosts=", ".join(sorted(missing))))
 
 

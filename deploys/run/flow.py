@@ -1,13 +1,14 @@
 """The order of a run over several hosts: begin, wait for each other, end with what was left open.
 
 pyinfra orders operations within a host only. An operation that every host calls is a point where
-all of them meet, so what stands below it relies on what stands above it, on whatever host.
+all of them meet, so what stands below it relies on what stands above it, on whatever host. A host
+that fails stops those that need it, and nobody else.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -17,6 +18,7 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
 from deploys.run import paths
+from deploys.run.needs import Needs
 from deploys.run.outcome import recorder
 from ground.operations import refuse
 from ground.private_files import lock_file, private_folder, try_lock
@@ -32,6 +34,7 @@ _POINTS = {
 }
 
 _held: list[IO[str]] = []
+_needs: dict[str, frozenset[str]] = {}
 
 
 @operation()
@@ -55,21 +58,34 @@ def _why_not_begin(why_outdated: Callable[[], str | None]) -> str | None:
     return why_outdated() if _lock_site() else text("flow.busy", path=str(_lock_path()))
 
 
-def barrier(point: str) -> OperationMeta:
-    """Every host waits here; nobody passes when one of them has failed or not arrived.
+def among(needs: Needs) -> None:
+    """Have hosts wait at barriers for those alone that they need; else everybody for everybody."""
+    _needs.update(needs)
 
-    point: what is true below, one of those in `_POINTS`.
+
+def barrier(point: str, *, goes_on: bool = False) -> OperationMeta:
+    """Every host waits here; none passes when one that it needs has failed or not arrived.
+
+    point: what is true below, one of those in `_POINTS`. goes_on: what stands below can do without
+    a host that has failed, and looks itself whether it has.
     """
-    return meet(name=text(_POINTS[point]), point=point)
+    return meet(name=text(_POINTS[point]), point=point, goes_on=goes_on)
+
+
+def away(names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of these hosts have failed by now or were not reached."""
+    failed = {each.name for each in state.failed_hosts} | set(recorder().seen.unreached)
+    return tuple(sorted(failed & set(names)))
 
 
 @operation()
-def meet(point: str) -> Generator[FunctionCommand, None, None]:
-    """Wait for every host.
+def meet(point: str, goes_on: bool = False) -> Generator[FunctionCommand, None, None]:
+    """Wait for the others.
 
     + point: what they have come to
+    + goes_on: also without those that have failed
     """
-    reason = _why_not_pass(state, host) if state.is_executing else None
+    reason = _why_not_pass(state, host, goes_on=goes_on) if state.is_executing else None
     if reason:
         yield FunctionCommand(refuse, (reason,), {})
         return
@@ -99,17 +115,23 @@ def end(verb: str) -> Generator[FunctionCommand, None, None]:
     host.noop(text("flow.ended"))
 
 
-def _why_not_pass(state: State, host: Host) -> str | None:
-    if state.failed_hosts:
-        names = ", ".join(sorted(failed.name for failed in state.failed_hosts))
-        return text("flow.host_failed", hosts=names)
-    late = _late_hosts(state, host)
+def _why_not_pass(state: State, host: Host, *, goes_on: bool) -> str | None:
+    needed = _needed_by(host, state)
+    if not goes_on and (failed := away(needed)):
+        hosts = recorder().stops_for(host.name, failed)
+        return text("flow.host_failed", hosts=", ".join(hosts))
+    late = _late_hosts(state, host, needed)
     if late:
         return text("flow.host_late", hosts=", ".join(late))
     return None
 
 
-def _late_hosts(state: State, host: Host) -> list[str]:
+def _needed_by(host: Host, state: State) -> frozenset[str]:
+    everybody = frozenset(each.name for each in state.inventory if state.is_host_in_limit(each))
+    return _needs.get(host.name, frozenset()) & everybody if _needs else everybody
+
+
+def _late_hosts(state: State, host: Host, needed: frozenset[str]) -> list[str]:
     """Active hosts that have not done all that stands above the operation `host` executes."""
     order = state.get_op_order()
     above = order[: order.index(host.executing_op_hash)]
@@ -117,7 +139,9 @@ def _late_hosts(state: State, host: Host) -> list[str]:
         other.name
         for other in state.inventory.get_active_hosts()
         for op_hash in above
-        if op_hash in state.ops[other] and not _complete(state, other, op_hash)
+        if other.name in needed
+        and op_hash in state.ops[other]
+        and not _complete(state, other, op_hash)
     }
     return sorted(late)
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from pyinfra import host
+from pyinfra import host, state
 
 from deploys.run import flow
+from deploys.run.needs import needs
 from deploys.run.options import Request
 from deploys.run.outcome import recorder
 from deploys.run.prepare import why_outdated
 from deploys.run.recording import told
-from deploys.run.site import server_of, zone_of
+from deploys.run.site import server_of, zone_hosts, zone_of
 from deploys.run.start import ready
 from deploys.run.verb import Verb
 from ground.words import text
@@ -44,6 +45,7 @@ def frame(verb: Verb[R]) -> Iterator[Run[R]]:
     """
     with told():
         found = ready(verb)
+        flow.among(needs(found.site, zone_hosts(found.site, state)))
         flow.begin(
             name=text("flow.name.begin"),
             alone=found.asked.changes,

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -61,8 +62,10 @@ class Seen:
     verbs: what it was to do. dry: with `--dry`. bad_input, errors: why it stopped. declined: why
     nobody said yes, or that somebody stopped it. hosts: names of those that it was for, None while
     the inventory is not read. loaded, ended: verb and host, for those that were prepared and those
-    that came to the end. executing: it was carried out. failed: names of hosts. left: what needs
-    somebody. waiting: what a later run goes on with. reports: those made. changes: how many
+    that came to the end. unreached: hosts that could not be connected to, and why. executing: it
+    was carried out. failed: names of hosts. failed_in: host and the operation that it failed in
+    first. stopped_for: hosts that stopped, and which of those that they need had failed. left: what
+    needs somebody. waiting: what a later run goes on with. reports: those made. changes: how many
     operations changed something (with `--dry`: would), by host.
     """
 
@@ -79,6 +82,8 @@ class Seen:
     failed: set[str] = field(default_factory=set)
     left: list[Left] = field(default_factory=list)
     waiting: list[Left] = field(default_factory=list)
+    stopped_for: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    failed_in: dict[str, str] = field(default_factory=dict)
     reports: list[ReportMade] = field(default_factory=list)
     changes: dict[str, int] = field(default_factory=dict)
 
@@ -106,6 +111,55 @@ def verdict(seen: Seen) -> Verdict:
         return Verdict.FAILED
     unknown = any(each.exit_status == _UNKNOWN for each in seen.reports)
     return Verdict.UNKNOWN if unknown else Verdict.DONE
+
+
+class HowEnded(StrEnum):
+    """How a run ended on one host."""
+
+    DONE = "done"
+    FAILED = "failed"
+    LEFT = "left"  # something there needs somebody
+    UNREACHED = "unreached"
+    STOPPED = "stopped"  # for others that it needs
+    CUT = "cut"  # the whole run was
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnded:
+    """How a run ended on a host. changes: how many operations changed something there.
+
+    about: why, in the user's language; "" where it is done.
+    """
+
+    host: str
+    how: HowEnded
+    changes: int
+    about: str = ""
+
+
+def how_ended(seen: Seen, reason: Callable[[str], str | None]) -> tuple[HostEnded, ...]:
+    """Return how a run that was carried out ended on each of its hosts.
+
+    reason: gives why a host was failed, where that is known.
+    """
+    return tuple(_how_ended(seen, host, reason) for host in sorted(seen.hosts or ()))
+
+
+def _how_ended(seen: Seen, host: str, reason: Callable[[str], str | None]) -> HostEnded:
+    changes = seen.changes.get(host, 0)
+    left = [each.text for each in seen.left if each.host == host]
+    if host in seen.unreached:
+        return HostEnded(host, HowEnded.UNREACHED, changes, seen.unreached[host])
+    if host in seen.stopped_for:
+        return HostEnded(host, HowEnded.STOPPED, changes, ", ".join(seen.stopped_for[host]))
+    if left:
+        return HostEnded(host, HowEnded.LEFT, changes, left[0])
+    if host in seen.failed:
+        why = reason(host) or seen.failed_in.get(host, "")
+        return HostEnded(host, HowEnded.FAILED, changes, why)
+    if seen.ended >= {(verb, host) for verb in seen.verbs}:
+        return HostEnded(host, HowEnded.DONE, changes)
+    return HostEnded(host, HowEnded.CUT, changes)
 
 
 class Recorder:
@@ -160,6 +214,8 @@ class Recorder:
 
     def step(self, host: str, name: str, *, passed: bool) -> None:
         """A host has done an operation, or has failed in it."""
+        if not passed:
+            self.seen.failed_in.setdefault(host, name)
         self._tell("step", host=host, operation=name, passed=passed)
 
     def changed(self, host: str, name: str) -> None:
@@ -172,6 +228,11 @@ class Recorder:
         if point not in self._passed:
             self._passed.add(point)
             self._tell("barrier", point=point)
+
+    def stops_for(self, host: str, failed: tuple[str, ...]) -> tuple[str, ...]:
+        """A host stops, as it needs some that have failed. Returns those that did not stop so."""
+        first = tuple(each for each in failed if each not in self.seen.stopped_for) or failed
+        return self.seen.stopped_for.setdefault(host, first)
 
     def leave(self, host: str, lines: tuple[str, ...]) -> None:
         """Something needs somebody."""
@@ -198,8 +259,8 @@ class Recorder:
         """A host came to the end."""
         self.seen.ended.add((verb, host))
 
-    def close(self) -> None:
-        """Write the verdict: the last line."""
+    def close(self, hosts: tuple[HostEnded, ...] = ()) -> None:
+        """Write the verdict: the last line. hosts: how the run ended on each."""
         seen = self.seen
         self._tell(
             "verdict",
@@ -210,6 +271,7 @@ class Recorder:
             reports=[asdict(each) for each in seen.reports],
             left=[asdict(each) for each in seen.left],
             waiting=[asdict(each) for each in seen.waiting],
+            hosts=[asdict(each) for each in hosts],
         )
         if self._file is not None:
             os.close(self._file)

@@ -15,6 +15,7 @@ from pyinfra.api import Host, Inventory, OperationError, State
 from pyinfra.context import ctx_state
 
 from deploys.run import options, site
+from deploys.run.needs import zones_of
 from deploys.run.options import Request
 from deploys.run.paused import why_paused
 from deploys.run.verb import Verb
@@ -74,11 +75,15 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Prepared(Generic[R]):
-    """A verb that makes sense here: what is asked for, of which site."""
+    """A verb that makes sense here: what is asked for, of which site.
+
+    along: zones that are not in `--limit`, and that servers in it need.
+    """
 
     asked: R
     site: Site
     dry: bool
+    along: tuple[Host, ...] = ()
 
 
 def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...]) -> Prepared[R]:
@@ -98,15 +103,16 @@ def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...])
         found = site.current_site(verb.opening, frozenset((*_words_of(verbs), *unknown)))
     except SettingsError as error:
         raise _bad_input(reasons, error.reasons) from None
-    reasons += asked.problems_in(found, _in_limit(found))
+    brought = along(verb, asked, found, invocation)
+    reasons += asked.problems_in(found, _in_limit(found, brought))
     groups = asked.groups or verb.groups
     narrowed = invocation.limit or invocation.exclude
-    if not reasons and narrowed and not _has_work(groups):
+    if not reasons and narrowed and not _has_work(groups, brought):
         names = {"verb": verb.name, "groups": ", ".join(groups)}
         reasons.append(Words.of("flow.nothing_to_do", **names))
     if reasons:
         raise _bad_input(reasons, ())
-    return Prepared(asked, found, invocation.dry)
+    return Prepared(asked, found, invocation.dry, brought)
 
 
 def why_outdated(verb: Verb[Any], prepared: Site) -> str | None:
@@ -180,6 +186,27 @@ def hosts_of(state: State) -> list[Host]:
     return [each for each in state.inventory if state.is_host_in_limit(each)]
 
 
+def along(verb: Verb[Any], asked: Request, found: Site, invocation: Invocation) -> tuple[Host, ...]:
+    """Return the zones that servers named by `--limit` bring along, where a verb is for zones."""
+    state = ctx_state.get()
+    if not invocation.limit or "zones" not in (asked.groups or verb.groups):
+        return ()
+    zones = zones_of(found, site.zone_hosts(found, state))
+    names = {zone for each in hosts_of(state) for zone in zones.get(each.name, ())}
+    return tuple(
+        each
+        for each in state.inventory
+        if each.name in names
+        and not state.is_host_in_limit(each)
+        and not any(_means(pattern, each) for pattern in invocation.exclude)
+    )
+
+
+def _means(pattern: str, host: Host) -> bool:
+    """Whether `--limit` or `--exclude` means a host by a pattern."""
+    return pattern in host.groups or fnmatch(host.name, pattern)
+
+
 def _data_of(verb: Verb[Any], invocation: Invocation) -> dict[str, object]:
     """The words for a verb as they were typed, else as the inventory has them."""
     words = options.words(verb.request)
@@ -221,18 +248,19 @@ def _wrong_limits(invocation: Invocation) -> Iterable[Words]:
     names = sorted(each.name for each in inventory)
     given = [("--limit", each) for each in invocation.limit]
     for option, pattern in [*given, *(("--exclude", each) for each in invocation.exclude)]:
-        if not inventory.get_group(pattern, None) and not any(fnmatch(n, pattern) for n in names):
+        if not any(_means(pattern, each) for each in inventory):
             values = {"option": option, "pattern": pattern, "known": ", ".join(names)}
             yield Words.of("flow.no_such_host", **values)
 
 
-def _in_limit(found: Site) -> Site:
+def _in_limit(found: Site, more: tuple[Host, ...]) -> Site:
     """The part of the site that the run is for."""
-    hosts = hosts_of(ctx_state.get())
+    hosts = (*hosts_of(ctx_state.get()), *more)
     servers = tuple(site.server_of(found, each) for each in hosts if "mail_servers" in each.groups)
     zones = tuple(site.zone_of(found, each) for each in hosts if "zones" in each.groups)
     return Site(servers, zones)
 
 
-def _has_work(groups: Sequence[str]) -> bool:
-    return any(set(groups) & set(host.groups) for host in hosts_of(ctx_state.get()))
+def _has_work(groups: Sequence[str], more: tuple[Host, ...]) -> bool:
+    hosts = (*hosts_of(ctx_state.get()), *more)
+    return any(set(groups) & set(host.groups) for host in hosts)

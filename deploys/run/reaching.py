@@ -12,7 +12,7 @@ from deploys.run.options import Request
 from deploys.run.outcome import recorder
 from deploys.run.prepare import Prepared, hosts_of
 from deploys.run.refusals import Around
-from deploys.run.site import zone_of
+from deploys.run.site import zone_hosts
 from deploys.run.verb import Verb
 from ground.words import text
 
@@ -38,7 +38,7 @@ def around(verb: Verb[Any], found: Prepared[R], state: State) -> Around[R]:
         {each.name: each for each in servers if each.connected},
         {each.name: unreached.get(each.name, "") for each in servers if not each.connected},
         chosen,
-        {each.name: zone_of(found.site, each).name for each in _group(state, "zones")},
+        {host: name for name, host in zone_hosts(found.site, state).items()},
     )
 
 

@@ -8,15 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 from pyinfra.api import Host, State
 from pyinfra.api.state import BaseStateCallback
 from pyinfra.context import ctx_state
 
 from deploys.run import outcome
-from deploys.run.outcome import recorder
+from deploys.run.outcome import HostEnded, HowEnded, how_ended, recorder
 from deploys.run.prepare import BadInput, Invocation, hosts_of
 from deploys.run.refusals import RefusedRun
-from ground.words import text
+from ground.operations import why_failed
+from ground.words import family, text
+
+_LINES = family("flow.line", HowEnded)
 
 
 def record(verbs: tuple[str, ...], invocation: Invocation) -> None:
@@ -42,7 +46,17 @@ def _close() -> None:
                 each.name: state.get_meta_for_host(each).ops_change for each in hosts_of(state)
             }
             recorder().seen.changes |= {name: count for name, count in planned.items() if count}
-    recorder().close()
+    ended = how_ended(recorder().seen, why_failed) if recorder().seen.executing else ()
+    for each in ended:
+        _say(each)
+    recorder().close(ended)
+
+
+def _say(ended: HostEnded) -> None:
+    """One line for a host, the last that is on the screen: where several fail, each is there."""
+    about = ended.about.splitlines()[0].strip() if ended.about else "-"
+    line = text(_LINES[ended.how], host=ended.host, count=ended.changes, about=about)
+    click.secho(line, err=True, fg="green" if ended.how is HowEnded.DONE else "red")
 
 
 def record_steps(state: State) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from pyinfra import inventory
-from pyinfra.api import Host
+from pyinfra.api import Host, State
 
 from deploys.run.paths import key_store
 from dns_providers.registry import PROVIDERS, option_names, option_problems
@@ -55,6 +55,12 @@ def with_another_key(site: Site) -> tuple[str, ...]:
         for domain, selector in server.selectors
         if store.current(domain) not in (None, selector)
     )
+
+
+def zone_hosts(site: Site, state: State) -> dict[str, str]:
+    """Return the inventory name of each zone, by the zone's name."""
+    hosts: Iterable[Host] = state.inventory.get_group("zones", ())
+    return {zone_of(site, each).name: each.name for each in hosts}
 
 
 def _hosts(group: str, beside: frozenset[str]) -> tuple[HostData, ...]:

@@ -15,7 +15,8 @@ from types import FrameType
 from typing import Any, TypeVar
 
 import click
-from pyinfra.api import OperationError, State
+from pyinfra import logger
+from pyinfra.api import Host, OperationError, State
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
@@ -26,6 +27,7 @@ from deploys.run.prepare import (
     BadInput,
     Invocation,
     Prepared,
+    hosts_of,
     in_one_line,
     is_asked_for,
     prepare,
@@ -66,8 +68,9 @@ def start(verbs: tuple[Verb[Any], ...]) -> None:
 
     def check() -> None:
         with told():
-            for verb in mine:
-                prepared(verb)
+            brought = [each for verb in mine for each in prepared(verb).along]
+        if brought:
+            _bring(ctx_state.get(), brought)
 
     def ask() -> None:
         with told():
@@ -166,8 +169,19 @@ def _before_connecting(state: State, check: Callable[[], None]) -> None:
         init(*arguments, **named)
         record_steps(state)
         check()
+        # Without -y pyinfra would stop all for one, and ask whether to go on: barriers know better.
+        state.config.FAIL_PERCENT = 100
+        state.should_raise_failed_hosts = None
 
     state.init = then  # type: ignore[method-assign]
+
+
+def _bring(state: State, hosts: list[Host]) -> None:
+    """Have a limited run be for more hosts."""
+    names = ", ".join(sorted({each.name for each in hosts}))
+    logger.info(text("flow.brought", hosts=names))
+    state.limit_hosts = list({*state.limit_hosts, *hosts})
+    recorder().inventory_read(frozenset(each.name for each in hosts_of(state)))
 
 
 def _before_preparing(state: State, ask: Callable[[], None]) -> None:

@@ -19,7 +19,6 @@ class Verb(Generic[R]):
     help: message id; a verb without one is a word of another. groups: of hosts that it does
     something on. opening: it opens DNS providers, so their secrets must be there. while_paused: it
     may change something while a rotation pauses mail. refusals: asked before anything is changed.
-    pyinfra_options: more of them, by `pmail-deploy`.
     """
 
     name: str
@@ -30,7 +29,6 @@ class Verb(Generic[R]):
     opening: bool = True
     while_paused: bool = False
     refusals: tuple[Refusal, ...] = ()
-    pyinfra_options: tuple[str, ...] = ()
 
     @property
     def asked_first(self) -> tuple[Refusal, ...]:

@@ -14,6 +14,7 @@ from deploys.run import flow
 from deploys.zones.access import ledger_of, network_of, open_zone, patience, replaced, servers_in
 from deploys.zones.key_records import is_proven, key_records
 from dns_providers.publishing import operations, propagation
+from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import read_backup
 from dns_providers.publishing.propagation import Delegation
 from ground.words import text
@@ -30,13 +31,13 @@ def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
     return operations.publish(
         name=text("dns.name.publish"),
         provider=lambda: open_zone(zone),
-        claims=lambda: _wanted(site, zone).stage(BEFORE_MX),
+        claims=lambda: _claims(site, zone, BEFORE_MX),
         all_claims=lambda: _wanted(site, zone).claims,
         retiring=_KEYS,
         made_by_this_run=lambda: _missing_keys(_wanted(site, zone)),
         ledger=ledger_of(zone.name),
         replaced=replaced(zone),
-        unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
+        unsolved=lambda lines: flow.leave_unsolved(host.name, (*lines, *_left_out(site, zone))),
         delegation=lambda: _delegation(site, zone),
     )
 
@@ -61,7 +62,7 @@ def wait_until_visible(
     """Wait until every authoritative server shows a stage's records."""
     return operations.wait_until_visible(
         name=text("dns.name.wait"),
-        claims=lambda: _wanted(site, zone).stage(stage),
+        claims=lambda: _claims(site, zone, stage),
         ledger=ledger_of(zone.name),
         network=network_of(site, zone),
         timeout=patience(site, zone),
@@ -131,6 +132,32 @@ def _delegation(site: Site, zone: ZoneSettings) -> Delegation:
 
 def _wanted(site: Site, zone: ZoneSettings) -> Desired:
     return desired(site, zone.name, key_records)
+
+
+def _claims(site: Site, zone: ZoneSettings, stage: str) -> tuple[Claim, ...]:
+    """The claims of a stage, without key records that a server we cannot ask may know better."""
+    left_out = _unread_keys(site, zone)
+    return tuple(each for each in _wanted(site, zone).stage(stage) if each not in left_out)
+
+
+def _unread_keys(site: Site, zone: ZoneSettings) -> dict[Claim, str]:
+    """Claims of key records -> the server that is not reached and signs with these keys."""
+    away = flow.away(each.host for each in site.servers)
+    groups = {
+        f"{_KEYS}:{domain.name}": server.host
+        for server in site.servers
+        if server.host in away
+        for domain in server.domains
+    }
+    claims = _wanted(site, zone).claims
+    return {each: groups[each.group] for each in claims if each.group in groups}
+
+
+def _left_out(site: Site, zone: ZoneSettings) -> tuple[str, ...]:
+    return tuple(
+        text("dns.key_left_out", key=str(claim.key), host=server)
+        for claim, server in _unread_keys(site, zone).items()
+    )
 
 
 def _missing_keys(wanted: Desired) -> tuple[str, ...]:

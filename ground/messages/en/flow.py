@@ -40,4 +40,11 @@ TEXTS = {
     "flow.not_asked": "it could not be looked at: {reason}",
     "flow.to_compare": "to compare",
     "flow.not_compared": "{host} is not reached, so what it knows of this site was not compared: {reason}",
+    "flow.line.done": "{host}: done ({count} changed)",
+    "flow.line.failed": "{host}: failed ({count} changed before): {about}",
+    "flow.line.left": "{host}: needs you ({count} changed): {about}",
+    "flow.line.unreached": "{host}: not reached: {about}",
+    "flow.line.stopped": "{host}: stopped ({count} changed), it waits for {about}",
+    "flow.line.cut": "{host}: cut off ({count} changed)",
+    "flow.brought": "--limit: the zones of its servers come along: {hosts}",
 }

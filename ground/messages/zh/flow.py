@@ -39,4 +39,11 @@ TEXTS = {
     "flow.not_asked": "无法查看：{reason}",
     "flow.to_compare": "用于比对",
     "flow.not_compared": "无法连接 {host}，未能比对它所记录的本站点信息：{reason}",
+    "flow.line.done": "{host}：完成（更改 {count} 项）",
+    "flow.line.failed": "{host}：失败（此前更改 {count} 项）：{about}",
+    "flow.line.left": "{host}：需要您处理（更改 {count} 项）：{about}",
+    "flow.line.unreached": "{host}：无法连接：{about}",
+    "flow.line.stopped": "{host}：已停止（更改 {count} 项），等待 {about}",
+    "flow.line.cut": "{host}：被中断（更改 {count} 项）",
+    "flow.brought": "--limit：其服务器所在的区域一并纳入：{hosts}",
 }

@@ -27,9 +27,10 @@ def step(line, fails=False):
             journal.write(f"{line} {host.name}\\n")
     yield FunctionCommand(work, (), {})
 
+flow.among(NEEDS)
 flow.begin(name="Begin", alone=ALONE, why_outdated=lambda: None)
 step(name="Above", line="above", fails=host.name == FAILING)
-flow.barrier("keys_ready")
+flow.barrier("keys_ready", goes_on=GOES_ON)
 step(name="Below", line="below")
 """
 
@@ -44,11 +45,18 @@ class Run:
 
 
 def run(
-    folder: Path, *options: str, failing: str = "", answer: str = "", alone: bool = True
+    folder: Path,
+    *options: str,
+    failing: str = "",
+    answer: str = "",
+    alone: bool = True,
+    needs: dict[str, frozenset[str]] | None = None,
+    goes_on: bool = False,
 ) -> Run:
     journal = folder / "journal"
     (folder / "inventory.py").write_text(INVENTORY)
     head = f"JOURNAL = {str(journal)!r}\nFAILING = {failing!r}\nALONE = {alone}\n"
+    head += f"NEEDS = {needs or {}}\nGOES_ON = {goes_on}\n"
     (folder / "run.py").write_text(head + DEPLOY)
     done = subprocess.run(
         [sys.executable, "-m", "pyinfra", folder / "inventory.py", folder / "run.py", *options],
@@ -76,6 +84,33 @@ def test_a_failed_host_stops_all_others_also_when_the_user_says_go_on(
     done = run(tmp_path, *options, failing="@zone/two.test", answer="\n" * 6)
     assert done.status != 0
     assert done.steps == ("above @zone/one.test",)
+
+
+ONE, TWO = "@zone/one.test", "@zone/two.test"
+
+
+@pytest.mark.parametrize("options", [("-y",), ()])
+def test_a_failed_host_stops_those_that_need_it_and_nobody_asks_whether_to_go_on(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    alone = {ONE: frozenset[str](), TWO: frozenset({ONE})}
+    done = run(tmp_path, *options, failing=TWO, needs=alone, answer="\n")
+    assert done.status == 1 and done.steps == (f"above {ONE}", f"below {ONE}")
+    assert "continue?" not in done.output
+    for line in (f"{ONE}: done (2 changed)", f"{TWO}: failed (0 changed before): Above"):
+        assert line in done.output
+
+
+def test_who_waits_for_a_failed_host_says_so_in_the_last_lines(tmp_path: Path) -> None:
+    needs = {ONE: frozenset({TWO}), TWO: frozenset({ONE})}
+    done = run(tmp_path, "-y", failing=TWO, needs=needs)
+    assert done.status == 1 and done.steps == (f"above {ONE}",)
+    assert f"{ONE}: stopped (1 changed), it waits for {TWO}" in done.output.splitlines()[-2]
+
+
+def test_what_can_do_without_a_failed_host_goes_on(tmp_path: Path) -> None:
+    done = run(tmp_path, "-y", failing=TWO, goes_on=True)
+    assert done.status == 1 and done.steps == (f"above {ONE}", f"below {ONE}")
 
 
 @pytest.mark.parametrize("option", ["--serial", "--no-wait"])

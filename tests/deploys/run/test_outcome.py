@@ -12,12 +12,15 @@ import pytest
 
 from deploys.run.outcome import (
     Ended,
+    HostEnded,
+    HowEnded,
     Left,
     Recorder,
     ReportMade,
     Seen,
     Verdict,
     exit_status,
+    how_ended,
     read,
     verdict,
 )
@@ -60,6 +63,38 @@ def test_a_run_is_done_only_when_every_host_came_to_the_end_of_every_verb(
 def test_each_verdict_has_its_exit_status_and_none_is_a_failure() -> None:
     assert [exit_status(each) for each in Verdict] == [0, 1, 2, 3]
     assert exit_status(None) == 1
+
+
+def test_each_host_has_an_ending_of_its_own_with_the_first_reason() -> None:
+    names = ("a", "away", "cut", "left", "other", "red", "third")
+    seen = Seen(
+        VERBS,
+        hosts=frozenset(names),
+        executing=True,
+        ended={("verify", "a")},
+        unreached={"away": "no route"},
+        failed={"away", "red", "other", "third", "left"},
+        failed_in={"red": "Install", "other": "Meet", "third": "Packages", "left": "End"},
+        stopped_for={"other": ("red",)},
+        left=[Left("left", "a record in the way"), Left("left", "another")],
+        changes={"a": 3, "red": 1},
+    )
+    ended = {each.host: each for each in how_ended(seen, {"red": "disk full"}.get)}
+    assert tuple(ended) == names
+    assert ended["a"] == HostEnded("a", HowEnded.DONE, 3)
+    assert ended["away"] == HostEnded("away", HowEnded.UNREACHED, 0, "no route")
+    assert ended["cut"] == HostEnded("cut", HowEnded.CUT, 0)
+    assert ended["left"] == HostEnded("left", HowEnded.LEFT, 0, "a record in the way")
+    assert ended["other"] == HostEnded("other", HowEnded.STOPPED, 0, "red")
+    assert ended["red"] == HostEnded("red", HowEnded.FAILED, 1, "disk full")
+    assert ended["third"].about == "Packages"
+
+
+def test_who_stops_for_others_names_those_that_did_not_stop_so_themselves() -> None:
+    recorder = Recorder()
+    assert recorder.stops_for("zone", ("server",)) == ("server",)
+    assert recorder.stops_for("second", ("server", "zone")) == ("server",)
+    assert recorder.stops_for("third", ("zone",)) == ("zone",)
 
 
 def run(path: Path) -> Recorder:

@@ -143,12 +143,22 @@ def test_what_exclude_names_is_checked_as_what_limit_names() -> None:
 
 def test_hosts_that_a_verb_does_nothing_on_are_refused() -> None:
     assert "mail_servers" in refused(VERIFY, limit=(BY_HAND[0],))[0]
-    assert "zones" in refused(POLICY, limit=(SERVER[0],))[0]
     assert asked(DEPLOY, limit=(BY_HAND[0],))
-    assert "zones" in refused(DNS, limit=(SERVER[0],), data={"dns_action": "adopt"})[0]
     for action, said in (({"rotate_action": "status"}, "mail_servers"), (REVEAL, "example.com")):
         assert said in refused(ROTATE, limit=(BY_HAND[0],), data=action)[0]
         assert asked(ROTATE, limit=(SERVER[0],), data=action)
+
+
+def test_servers_bring_their_zones_along_where_a_verb_is_for_zones() -> None:
+    hosts = (SERVER, BY_HAND, ("@zone/other.test", {"dns_provider": "manual"}))
+    limit: dict[str, Any] = {"limit": (SERVER[0],)}
+    for verb, data in ((DEPLOY, {}), (POLICY, {}), (DNS, {"dns_action": "adopt"})):
+        found = asked(verb, *hosts, **limit, data=data)
+        assert [each.name for each in found.along] == [BY_HAND[0]]
+        assert asked(verb, *hosts, data=data).along == ()
+    for verb, data in ((VERIFY, {}), (ROTATE, {"rotate_action": "status"})):
+        assert asked(verb, *hosts, **limit, data=data).along == ()
+    assert asked(DEPLOY, *hosts, **limit, exclude=("@zone/*",)).along == ()
 
 
 def test_a_dry_run_of_what_only_looks_is_refused_where_it_would_show_nothing() -> None:
