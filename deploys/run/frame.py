@@ -14,6 +14,7 @@ from deploys.run import flow
 from deploys.run.needs import needs
 from deploys.run.options import Request
 from deploys.run.outcome import recorder
+from deploys.run.paused import paused_on
 from deploys.run.prepare import why_outdated
 from deploys.run.recording import told
 from deploys.run.site import server_of, zone_hosts, zone_of
@@ -51,10 +52,15 @@ def frame(verb: Verb[R]) -> Iterator[Run[R]]:
             alone=found.asked.changes,
             why_outdated=partial(why_outdated, verb, found.site),
         )
+        server = server_of(found.site, host) if "mail_servers" in host.groups else None
+        # What changes something is refused then, unless it goes on with what has paused mail.
+        looks = not found.asked.changes and not verb.while_paused
+        if server and looks and (paused := paused_on(server)):
+            flow.leave(name=text("flow.name.paused"), line=str(paused))
         yield Run(
             found.asked,
             found.site,
-            server_of(found.site, host) if "mail_servers" in host.groups else None,
+            server,
             zone_of(found.site, host) if "zones" in host.groups else None,
             found.dry,
         )

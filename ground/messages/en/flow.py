@@ -47,4 +47,5 @@ TEXTS = {
     "flow.line.stopped": "{host}: stopped ({count} changed), it waits for {about}",
     "flow.line.cut": "{host}: cut off ({count} changed)",
     "flow.brought": "--limit: the zones of its servers come along: {hosts}",
+    "flow.name.paused": "Is mail paused?",
 }

@@ -46,4 +46,5 @@ TEXTS = {
     "flow.line.stopped": "{host}：已停止（更改 {count} 项），等待 {about}",
     "flow.line.cut": "{host}：被中断（更改 {count} 项）",
     "flow.brought": "--limit：其服务器所在的区域一并纳入：{hosts}",
+    "flow.name.paused": "邮件是否已暂停",
 }

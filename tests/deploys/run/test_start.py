@@ -584,6 +584,18 @@ def test_a_run_is_refused_before_any_deploy_file_is_loaded_whatever_the_options(
     assert kept(tmp_path) == before
 
 
+def test_who_looks_while_mail_is_paused_is_told_and_does_not_end_as_if_all_were_well(
+    tmp_path: Path,
+) -> None:
+    paused()
+    done = pmail_deploy(tmp_path, HERE, "queue", "kept")
+    assert done.status == 1 and "Beginning operation run" in done.said
+    assert any("example.com is paused" in each["text"] for each in done.events[-1]["left"])
+    (Path(state_dir()) / "rotation" / "example.com.json").write_text("{")
+    done = pmail_deploy(tmp_path, HERE, "queue", "kept")
+    assert done.status == 1 and "is damaged" in done.said
+
+
 def test_a_verb_that_a_file_of_the_users_own_brings_along_is_refused_as_well(
     tmp_path: Path,
 ) -> None:
