@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import signal
@@ -56,7 +57,9 @@ PARENT, PRIMARY, SECONDARY, LAGGING, BY_API = (
     f"198.51.100.{last}" for last in (60, 53, 54, 56, 58)
 )
 ALGORITHM = "hmac-sha256"
-SITE_ZONES = ("example.test", "second.test", "third.test", "lag.test")
+# More zones of a site, for the one test that needs them.
+FLEET = tuple(f"fleet{number}.test" for number in range(7)) if os.environ.get("PMAIL_LONG") else ()
+SITE_ZONES = ("example.test", "second.test", "third.test", "lag.test", *FLEET)
 REVERSE = ("113.0.203.in-addr.arpa", "3.1.1.0.8.b.d.0.1.0.0.2.ip6.arpa")
 FAR: dict[str, tuple[str, ...]] = {  # domains of others, and the addresses of their MX hosts
     "recv.test": (RECEIVER,),

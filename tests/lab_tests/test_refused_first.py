@@ -71,9 +71,10 @@ def smarthost() -> dict[str, object]:
 
 
 def test_a_lost_password_and_a_rotation_in_the_way_are_told_before_anything_is_changed(
-    running_site: Site,
+    new_site: Site,
 ) -> None:
-    site, state = running_site, running_site.operator.state
+    site, state = new_site, new_site.operator.state
+    site.add_running("direct")
     kept = site.operator.folder / "kept"
     shutil.move(state / "passwords", kept)
     for deploy in ("deploy.py", "deploys/users.py"):
