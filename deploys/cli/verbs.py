@@ -9,6 +9,7 @@ from deploys.outbound import operations as outbound
 from deploys.outbound.queue_request import QueueRequest
 from deploys.outbound.smarthosts import missing_passwords
 from deploys.pmail_server import steps as pmail
+from deploys.pmail_server.refusals import unusable_release
 from deploys.rotation.refusals import too_late
 from deploys.rotation.request import Request as RotationRequest
 from deploys.run.options import Look, Request
@@ -26,6 +27,7 @@ _CERTIFICATE: tuple[Refusal, ...] = (unusable_files,)
 _HOST: tuple[Refusal, ...] = (
     foreign_files(pmail.guarded, tls.guarded, edge.guarded, outbound.guarded),
     missing_passwords,
+    unusable_release,
 )
 
 DEPLOY = Verb(

@@ -36,8 +36,9 @@ class Part(Generic[T]):
 
 MACHINE = Part("machine", "cat /etc/machine-id", str.strip)
 DATABASE = Part("database", f"[ -s {layout.DATABASE} ] && echo there", bool)
+ARCHITECTURE = Part("architecture", "uname -m", str.strip)
 
-PARTS: tuple[Part[Any], ...] = (MACHINE, DATABASE)
+PARTS: tuple[Part[Any], ...] = (MACHINE, DATABASE, ARCHITECTURE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ground.operations import fail, refuse
 from ground.words import text
 from postmaster.settings import MailServer
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @operation()
@@ -27,7 +27,7 @@ def binary(server: MailServer) -> Generator[FunctionCommand, None, None]:
 
     + server: the mail server
     """
-    arch = _ARCHITECTURES.get(read(host, "uname -m").stdout)
+    arch = ARCHITECTURES.get(read(host, "uname -m").stdout)
     if arch is None:
         yield from fail(text("host.architecture"))
         return

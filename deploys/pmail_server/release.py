@@ -65,6 +65,18 @@ def known(source: PmailSource, arch: str) -> Known | None:
     return _records().get(where)
 
 
+def check(source: PmailSource, arch: str) -> None:
+    """Look whether the binary is the one that is wanted, as far as that is known here already.
+
+    Nothing is fetched, and nothing is kept. Raises ReleaseError.
+    """
+    where = location(source, arch)
+    if _is_path(where):
+        _examine(where, _read(where), source, arch)
+    elif recorded := _records().get(where):
+        _enforce(where, recorded.file_sha256, source.sha256)
+
+
 def obtain(source: PmailSource, arch: str, progress: Callable[[int, int], None]) -> Release:
     """Return the binary, fetching it when it is not here yet.
 

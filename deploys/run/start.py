@@ -142,8 +142,7 @@ def _answered(ask: Callable[[str], bool]) -> Callable[[str], bool]:
                 raise EOFError
             yes = ask(question)
         except EOFError:
-            failed = ctx_state.get().failed_hosts
-            reason = text("flow.no_answer_to_failure" if failed else "flow.no_answer")
+            reason = text("flow.no_answer")
             recorder().declined(reason)
             raise OperationError(reason) from None
         if not yes:

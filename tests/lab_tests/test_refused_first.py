@@ -10,7 +10,6 @@ import pytest
 
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rules, Step, Strategy, after, begin
-from tests.lab_tests.conftest import add_relayed
 from tests.lab_tests.site import Site, converges
 
 pytestmark = pytest.mark.lab
@@ -42,7 +41,8 @@ def refused(site: Site, *words: str, deploy: str = "deploy.py", data: tuple[str,
 
 def test_what_others_have_on_the_host_and_missing_secrets_are_told_at_once(new_site: Site) -> None:
     site = new_site
-    server = add_relayed(site, smarthost=smarthost(), outbound="smarthost")
+    server = site.add_server("example.test", smarthost=smarthost(), outbound="smarthost")
+    server.data["pmail_sha256"] = "0" * 64
     theirs = "/etc/systemd/system/pmail.service"
     server.host.run(f"echo '[Unit]' > {theirs}; mkdir /etc/postfix; touch /etc/postfix/main.cf")
     server.host.run("echo '# a master.cf of their own' > /etc/postfix/master.cf")
@@ -51,8 +51,9 @@ def test_what_others_have_on_the_host_and_missing_secrets_are_told_at_once(new_s
     refused(
         site,
         *(theirs, "/etc/postfix/main.cf", "/etc/postfix/master.cf", "SMARTHOST_PASSWORD"),
-        unreadable,
+        *(unreadable, "wanted is " + "0" * 64),
     )
+    del server.data["pmail_sha256"]
     server.data["tls_cert_file"] = right
     site.operator.secrets["SMARTHOST_PASSWORD"] = "s3cret"
     server.host.run(f"rm -r {theirs} /etc/postfix/main.cf")

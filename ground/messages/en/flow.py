@@ -28,7 +28,6 @@ TEXTS = {
     "flow.no_dry": "{verb}: this changes nothing, and with --dry it would show nothing either; run it without --dry",
     "flow.dry_yes": "with -y (or PYINFRA_YES) nothing is compared, so --dry would show nothing; leave it out: --dry changes nothing anyway",
     "flow.no_answer": "nobody is there to answer the question above, so the run stops here and nothing was changed. Run again with -y to be asked nothing.",
-    "flow.no_answer_to_failure": "nobody is there to say whether to go on without what has failed, so the run stops here. Mend what is said above, then run again.",
     "flow.said_no": "the question was not answered with Enter alone, so the run stopped there.",
     "flow.stopped": "somebody stopped the run (Ctrl-C).",
     "flow.keys_changed": "meanwhile another run has put another DKIM key in use for {domains}, so what was prepared here is of the past. Nothing was changed; run again.",

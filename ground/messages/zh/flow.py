@@ -27,7 +27,6 @@ TEXTS = {
     "flow.no_dry": "{verb}：此项不作任何改动，加上 --dry 也就什么都不会显示；请去掉 --dry 运行",
     "flow.dry_yes": "加上 -y（或设了 PYINFRA_YES）就不作比较，--dry 也就什么都不会显示；请去掉它：--dry 本来就不作任何改动",
     "flow.no_answer": "没有人回答上面的问题，运行到此停止，未作任何改动。请加 -y 重新运行，则不再询问。",
-    "flow.no_answer_to_failure": "没有人回答是否撇开失败的部分继续，运行到此停止。请按上文提示修复后重新运行。",
     "flow.said_no": "对问题的回答不是单按回车，运行到此停止。",
     "flow.stopped": "有人中止了运行（Ctrl-C）。",
     "flow.keys_changed": "其间另一个运行已让 {domains} 改用另一个 DKIM 密钥，此前准备的内容已过时。未作任何改动；请重新运行。",

@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,26 @@ def test_a_source_that_gives_something_else_than_the_first_time_is_refused(state
         # What is recorded is held against the sum that the user gave since, before all else.
         pinned = source(where.location, "ab" * 32)
         assert refused(pinned).words.id == "host.release.sum" and len(talker.heard) == 2
+
+
+def test_what_is_here_is_checked_before_anything_is_fetched_or_kept(
+    local: Callable[[bytes], Path], state: Path
+) -> None:
+    path = local(elf())
+    release.check(source(path, sum_of(elf())), "amd64")
+    wrong = ((source(path, "0" * 64), "amd64"), (source(path), "arm64"))
+    for where, arch in (*wrong, (source(state / "none"), "amd64")):
+        with pytest.raises(ReleaseError):
+            release.check(where, arch)
+    assert not state.exists()
+    with talking(served(official(elf()))) as port:
+        where = source(f"http://127.0.0.1:{port}/pmail.zip")
+        other = replace(where, sha256="0" * 64)
+        release.check(other, "amd64")
+        release.obtain(where, "amd64", nothing)
+        release.check(where, "amd64")
+        with pytest.raises(ReleaseError, match="0" * 64):
+            release.check(other, "amd64")
 
 
 def test_several_sources_are_recorded_beside_each_other(state: Path) -> None:

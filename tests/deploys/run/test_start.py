@@ -541,17 +541,16 @@ def test_a_key_that_is_in_use_since_the_question_waits_is_not_put_back(tmp_path:
 
 
 @pytest.mark.parametrize("options", [(), ("--dry",), ("--dry", "-y")])
-def test_where_a_host_has_failed_nobody_is_advised_to_be_asked_nothing(
+def test_where_a_host_is_not_reached_nobody_is_asked_whether_to_go_on_without_it(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    """A run that asks nothing stops there too, and a dry one asks whatever is given with it."""
     server = ("127.0.0.1", {**SERVER[1], "ssh_port": 1})
     content = f"mail_servers = [{server!r}]\nzones = [{BY_HAND!r}]\n"
     done = pmail_deploy(tmp_path, content, "users", *options)
     last = done.events[-1]
     assert (done.status, last["verdict"], last["failed"]) == (1, "failed", ["127.0.0.1"])
-    assert last["reasons"] == [text("flow.no_answer_to_failure")]
-    assert "Run again with -y" not in done.said and last["reasons"][0] in done.said
+    assert "continue?" not in done.said
+    assert last["reasons"] == ([] if options else [text("flow.no_answer")])
 
 
 def test_what_is_left_open_is_a_failure_and_told(tmp_path: Path) -> None:
@@ -587,7 +586,7 @@ def test_a_run_is_refused_before_any_deploy_file_is_loaded_whatever_the_options(
 def test_who_looks_while_mail_is_paused_is_told_and_does_not_end_as_if_all_were_well(
     tmp_path: Path,
 ) -> None:
-    paused()
+    pause_mail()
     done = pmail_deploy(tmp_path, HERE, "queue", "kept")
     assert done.status == 1 and "Beginning operation run" in done.said
     assert any("example.com is paused" in each["text"] for each in done.events[-1]["left"])
