@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from deploys.accounts.admin import no_admin
 from deploys.edge import operations as edge
-from deploys.host.foreign import foreign_files
 from deploys.outbound import operations as outbound
 from deploys.outbound.queue_request import QueueRequest
 from deploys.outbound.smarthosts import missing_passwords
@@ -17,6 +16,7 @@ from deploys.run.refusals import Refusal
 from deploys.run.verb import Verb
 from deploys.tls_certificate import steps as tls
 from deploys.tls_certificate.operations import unusable_files
+from deploys.verification.refusals import foreign_files
 from deploys.verification.request import VerifyRequest
 from deploys.zones.request import DnsRequest, ExportRequest, PolicyRequest
 

@@ -1,21 +1,15 @@
-"""Refusal: files of somebody else where ours are going to be."""
+"""Files of somebody else where ours are going to be."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from pyinfra.api import Host
 
 from deploys.host.pmail_layout import MARK
 from deploys.host.remote import read
-from deploys.run.refusals import Around, Refusal, Refused, on_each
 from ground.errors import DeployError
-from ground.words import Words
-from postmaster.settings import MailServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +21,6 @@ class Guarded:
 
     path: str
     beside: str = ""
-
-
-FilesOf = Callable[[MailServer], Iterable[Guarded]]
-
-
-def foreign_files(*rooms: FilesOf) -> Refusal:
-    """Return the refusal for foreign files. rooms: each gives those that it guards on a server."""
-    return partial(_refuse, rooms)
-
-
-def _refuse(rooms: tuple[FilesOf, ...], around: Around[Any]) -> tuple[Refused, ...]:
-    def ask(host: Host, server: MailServer) -> Iterable[Words]:
-        guarded = tuple(each for room in rooms for each in room(server))
-        for path in foreign(host, guarded):
-            yield Words.of("host.foreign", path=path)
-
-    return on_each(around.servers(), ask)
 
 
 def foreign(host: Host, guarded: tuple[Guarded, ...]) -> tuple[str, ...]:

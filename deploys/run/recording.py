@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from pyinfra.api import Host, State
+from pyinfra.api import Host, OperationError, State
 from pyinfra.api.state import BaseStateCallback
-from pyinfra.context import ctx_state
+from pyinfra.context import ctx_host, ctx_state
 
 from deploys.run import outcome
+from deploys.run.cut import BROKEN, why_broken
 from deploys.run.outcome import HostEnded, HowEnded, how_ended, recorder
 from deploys.run.prepare import BadInput, Invocation, hosts_of
 from deploys.run.refusals import RefusedRun
@@ -76,9 +77,18 @@ def told() -> Iterator[None]:
     except RefusedRun as error:
         recorder().stopped(*error.reasons)
         raise
+    except BROKEN as error:
+        reason = str(why_broken(_current(), error))
+        recorder().stopped(reason)
+        raise OperationError(reason) from None
     except Exception as error:
         recorder().stopped(str(error))
         raise
+
+
+def _current() -> str:
+    """The host that is prepared, if one is."""
+    return ctx_host.get().name if ctx_host.isset() else "-"
 
 
 class _Steps(BaseStateCallback):

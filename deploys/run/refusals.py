@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from paramiko import SSHException
 from pyinfra.api import Host, OperationError
 from pyinfra.context import ctx_config, ctx_host
 
+from deploys.run.cut import BROKEN, why_broken
 from ground.errors import Told
 from ground.words import Words, say, text
 from postmaster.settings import MailServer, Site, ZoneSettings
 
 R = TypeVar("R")
-_CUT = (OSError, EOFError, SSHException)  # how a connection ends that is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +107,16 @@ def _on(ask: Ask, there: tuple[Host, MailServer]) -> tuple[Refused, ...]:
     with ctx_config.use(host.state.config.copy()), ctx_host.use(host):
         try:
             return tuple(Refused(each, host.name) for each in ask(host, server))
-        except (Told, *_CUT) as error:
-            return (Refused(_why(error), host.name),)
+        except (Told, *BROKEN) as error:
+            return (Refused(_why(error, host.name), host.name),)
 
 
 def _asked(refusal: Refusal, around: Around[Any]) -> tuple[Refused, ...]:
     try:
         return tuple(refusal(around))
-    except (Told, *_CUT) as error:
-        return (Refused(_why(error)),)
+    except (Told, *BROKEN) as error:
+        return (Refused(_why(error, "-")),)
 
 
-def _why(error: Exception) -> Words:
-    if isinstance(error, Told):
-        return error.words
-    return Words.of("flow.not_asked", reason=str(error) or type(error).__name__)
+def _why(error: Exception, host: str) -> Words:
+    return error.words if isinstance(error, Told) else why_broken(host, error)

@@ -20,6 +20,7 @@ from pyinfra.api import Host, OperationError, State
 from pyinfra.api.state import StateStage
 from pyinfra.context import ctx_state
 
+from deploys.run.cut import guard
 from deploys.run.options import Request
 from deploys.run.outcome import recorder
 from deploys.run.prepare import (
@@ -186,7 +187,7 @@ def _bring(state: State, hosts: list[Host]) -> None:
 def _before_preparing(state: State, ask: Callable[[], None]) -> None:
     """Have something asked when all hosts are connected and no deploy file is loaded yet.
 
-    Also with `-y`, with which pyinfra prepares no operation.
+    Also with `-y`, with which pyinfra prepares no operation. What is prepared is guarded then.
     """
     set_stage = state.set_stage
 
@@ -194,5 +195,7 @@ def _before_preparing(state: State, ask: Callable[[], None]) -> None:
         set_stage(stage)
         if stage is StateStage.Prepare:
             ask()
+        elif stage is StateStage.Execute:
+            guard(state)
 
     state.set_stage = then  # type: ignore[method-assign]

@@ -36,7 +36,6 @@ TEXTS = {
     "flow.no_outcome": "the outcome cannot be written to {path} (PMAIL_OUTCOME): {reason}. Nothing was changed.",
     "flow.refused": "Nothing was changed.",
     "flow.refused_on": "{host}: {reason}",
-    "flow.not_asked": "it could not be looked at: {reason}",
     "flow.to_compare": "to compare",
     "flow.not_compared": "{host} is not reached, so what it knows of this site was not compared: {reason}",
     "flow.line.done": "{host}: done ({count} changed)",
@@ -47,4 +46,5 @@ TEXTS = {
     "flow.line.cut": "{host}: cut off ({count} changed)",
     "flow.brought": "--limit: the zones of its servers come along: {hosts}",
     "flow.name.paused": "Is mail paused?",
+    "flow.here": "this machine could not do its part: {reason}. Mend that, run again.",
 }

@@ -35,7 +35,6 @@ TEXTS = {
     "flow.no_outcome": "无法把结果写入 {path}（PMAIL_OUTCOME）：{reason}。未作任何改动。",
     "flow.refused": "未作任何改动。",
     "flow.refused_on": "{host}：{reason}",
-    "flow.not_asked": "无法查看：{reason}",
     "flow.to_compare": "用于比对",
     "flow.not_compared": "无法连接 {host}，未能比对它所记录的本站点信息：{reason}",
     "flow.line.done": "{host}：完成（更改 {count} 项）",
@@ -46,4 +45,5 @@ TEXTS = {
     "flow.line.cut": "{host}：被中断（更改 {count} 项）",
     "flow.brought": "--limit：其服务器所在的区域一并纳入：{hosts}",
     "flow.name.paused": "邮件是否已暂停",
+    "flow.here": "本机未能完成其部分：{reason}。请修复后重新运行。",
 }

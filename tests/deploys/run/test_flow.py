@@ -14,13 +14,18 @@ REPOSITORY = Path(__file__).parents[3]
 INVENTORY = 'zones = ["@zone/one.test", "@zone/two.test"]\n'
 DEPLOY = """
 from pathlib import Path
-from pyinfra import host
+from paramiko import SSHException
+from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 from deploys.run import flow
 
 @operation()
 def step(line, fails=False):
+    if fails and BREAKS == "looking" and state.is_executing:
+        raise EOFError("gone")
     def work(state, host):
+        if fails and BREAKS == "working":
+            raise SSHException("gone")
         if fails:
             return False
         with Path(JOURNAL).open("a") as journal:
@@ -52,11 +57,12 @@ def run(
     alone: bool = True,
     needs: dict[str, frozenset[str]] | None = None,
     goes_on: bool = False,
+    breaks: str = "",
 ) -> Run:
     journal = folder / "journal"
     (folder / "inventory.py").write_text(INVENTORY)
     head = f"JOURNAL = {str(journal)!r}\nFAILING = {failing!r}\nALONE = {alone}\n"
-    head += f"NEEDS = {needs or {}}\nGOES_ON = {goes_on}\n"
+    head += f"NEEDS = {needs or {}}\nGOES_ON = {goes_on}\nBREAKS = {breaks!r}\n"
     (folder / "run.py").write_text(head + DEPLOY)
     done = subprocess.run(
         [sys.executable, "-m", "pyinfra", folder / "inventory.py", folder / "run.py", *options],
@@ -106,6 +112,17 @@ def test_who_waits_for_a_failed_host_says_so_in_the_last_lines(tmp_path: Path) -
     done = run(tmp_path, "-y", failing=TWO, needs=needs)
     assert done.status == 1 and done.steps == (f"above {ONE}",)
     assert f"{ONE}: stopped (1 changed), it waits for {TWO}" in done.output.splitlines()[-2]
+
+
+@pytest.mark.parametrize("breaks", ["looking", "working"])
+def test_a_connection_that_breaks_in_the_middle_fails_its_host_without_a_traceback(
+    tmp_path: Path, breaks: str
+) -> None:
+    alone = {ONE: frozenset[str](), TWO: frozenset({ONE})}
+    done = run(tmp_path, "-y", failing=TWO, needs=alone, breaks=breaks)
+    assert done.status == 1 and done.steps == (f"above {ONE}", f"below {ONE}"), done.output
+    assert "Traceback" not in done.output
+    assert f"{TWO}: failed (0 changed before): the connection to {TWO} broke: gone" in done.output
 
 
 def test_what_can_do_without_a_failed_host_goes_on(tmp_path: Path) -> None:
