@@ -3,7 +3,7 @@
 TEXTS = {
     "cli.group": "From a bare VPS and a domain to a PMail server whose mail is accepted.",
     "cli.inventory": "Inventory file.",
-    "cli.limit": "Only this host or group; may be given several times.",
+    "cli.limit": "Only this host, with the zones of its domains, or this group; may be given several times.",
     "cli.dry": "Show what would change, DNS records included, and change nothing.",
     "cli.yes": "Do not ask.",
     "cli.json": "Write the report to this file.",
