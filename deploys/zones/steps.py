@@ -154,9 +154,12 @@ def _unread_keys(site: Site, zone: ZoneSettings) -> dict[Claim, str]:
 
 
 def _left_out(site: Site, zone: ZoneSettings) -> tuple[str, ...]:
+    """Which key records would be written if their servers could be asked."""
+    entries = ledger_of(zone.name).load().entries
     return tuple(
         text("dns.key_left_out", key=str(claim.key), host=server)
         for claim, server in _unread_keys(site, zone).items()
+        if claim.key not in entries or entries[claim.key].values != claim.values
     )
 
 
