@@ -43,11 +43,13 @@ def _no_admin(host: Host, server: MailServer) -> Iterable[Words]:
     if not looked(host).of(DATABASE):
         return
     try:
-        problem = _problem(host, server)
+        if problem := _problem(host, server):
+            yield problem
     except ApiError as error:
-        problem = error.words if error.words.id == LOGIN_REFUSED else None
-    if problem:
-        yield problem
+        if error.words.id == LOGIN_REFUSED:
+            account, path = server.admin_account, passwords.path(server.host, server.admin_account)
+            values = {"account": account, "path": path, "variable": passwords.admin_variable()}
+            yield Words.of("users.wrong_password", **values)
 
 
 def admin_api(host: Host, server: MailServer) -> Api | None:

@@ -24,18 +24,17 @@ _SERVERS, _ZONES = ("mail_servers",), ("zones",)
 # What is asked before anything is changed.
 _ADMIN: tuple[Refusal, ...] = (no_admin,)
 _CERTIFICATE: tuple[Refusal, ...] = (unusable_files,)
-_HOST: tuple[Refusal, ...] = (
+_FOREIGN: tuple[Refusal, ...] = (
     foreign_files(pmail.guarded, tls.guarded, edge.guarded, outbound.guarded),
-    missing_passwords,
-    unusable_release,
 )
+_INSTALL: tuple[Refusal, ...] = (missing_passwords, unusable_release)
 
 DEPLOY = Verb(
     "deploy",
     "deploys/bootstrap.py",
     Request,
     "cli.deploy",
-    refusals=(*_HOST, *_CERTIFICATE, *_ADMIN),
+    refusals=(*_FOREIGN, *_INSTALL, *_CERTIFICATE, *_ADMIN),
 )
 PREFLIGHT = Verb("preflight", "deploys/preflight.py", Look, "cli.preflight", _SERVERS)
 USERS = Verb("users", "deploys/users.py", Request, "cli.users", _SERVERS, refusals=_ADMIN)
@@ -45,7 +44,7 @@ TLS = Verb(
     Request,
     "cli.tls",
     _SERVERS,
-    refusals=(foreign_files(tls.guarded), *_CERTIFICATE),
+    refusals=(*_FOREIGN, *_CERTIFICATE),
 )
 VERIFY = Verb("verify", "deploys/verify.py", VerifyRequest, "cli.verify", _SERVERS, opening=False)
 DNS = Verb("dns", "deploys/dns.py", DnsRequest, "cli.dns")

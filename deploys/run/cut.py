@@ -1,4 +1,4 @@
-"""A connection that breaks in the middle fails its host, and nothing else: told, no traceback.
+"""What breaks in the middle, a connection above all, fails its host alone: told, no traceback.
 
 pyinfra ends the whole run where an operation's own code raises.
 """
@@ -13,16 +13,19 @@ from paramiko import SSHException
 from pyinfra.api import FunctionCommand, Host, State
 from pyinfra.api.command import PyinfraCommand
 
+from ground.errors import Told
 from ground.operations import refuse
 from ground.words import Words
 
 Commands = Callable[[], Iterator[PyinfraCommand]]
-BROKEN = (OSError, EOFError, SSHException)
+BROKEN = (Told, OSError, EOFError, SSHException)
 _CONNECTION = (ConnectionError, TimeoutError, EOFError, SSHException)
 
 
 def why_broken(host: str, error: BaseException) -> Words:
     """Return what one of `BROKEN` means. host: who was worked on."""
+    if isinstance(error, Told):
+        return error.words
     reason = str(error) or type(error).__name__
     if isinstance(error, _CONNECTION):
         return Words.of("rotation.cut", host=host, reason=reason)

@@ -16,7 +16,6 @@ from pyinfra.api import Host, OperationError
 from pyinfra.context import ctx_config, ctx_host
 
 from deploys.run.cut import BROKEN, why_broken
-from ground.errors import Told
 from ground.words import Words, say, text
 from postmaster.settings import MailServer, Site, ZoneSettings
 
@@ -107,16 +106,12 @@ def _on(ask: Ask, there: tuple[Host, MailServer]) -> tuple[Refused, ...]:
     with ctx_config.use(host.state.config.copy()), ctx_host.use(host):
         try:
             return tuple(Refused(each, host.name) for each in ask(host, server))
-        except (Told, *BROKEN) as error:
-            return (Refused(_why(error, host.name), host.name),)
+        except BROKEN as error:
+            return (Refused(why_broken(host.name, error), host.name),)
 
 
 def _asked(refusal: Refusal, around: Around[Any]) -> tuple[Refused, ...]:
     try:
         return tuple(refusal(around))
-    except (Told, *BROKEN) as error:
-        return (Refused(_why(error, "-")),)
-
-
-def _why(error: Exception, host: str) -> Words:
-    return error.words if isinstance(error, Told) else why_broken(host, error)
+    except BROKEN as error:
+        return (Refused(why_broken("-", error)),)

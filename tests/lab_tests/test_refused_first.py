@@ -83,7 +83,7 @@ def test_a_lost_password_and_a_rotation_in_the_way_are_told_before_anything_is_c
     (state / "passwords").mkdir()
     (password,) = kept.iterdir()
     (state / "passwords" / password.name).write_text("wrong\n")
-    refused(site, "PMail refuses admin")
+    refused(site, "does not take the administrator's password", "PMAIL_ADMIN_PASSWORD")
     shutil.rmtree(state / "passwords")
     shutil.move(kept, state / "passwords")
 

@@ -9,4 +9,5 @@ TEXTS = {
     "users.enabled": "{account}：重新启用",
     "users.disabled": "{account}：已停用（清单中不再有）",
     "users.not_named": "{account} 存在但不在清单中；未作改动",
+    "users.wrong_password": "PMail 不接受此处已知的管理员密码（{account}）。请在 {variable} 中给出正确的密码，或将其写入 {path}。",
 }

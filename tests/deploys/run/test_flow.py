@@ -18,11 +18,14 @@ from paramiko import SSHException
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, operation
 from deploys.run import flow
+from ground.errors import DeployError
 
 @operation()
 def step(line, fails=False):
     if fails and BREAKS == "looking" and state.is_executing:
         raise EOFError("gone")
+    if fails and BREAKS == "told" and state.is_executing:
+        raise DeployError("flow.here", reason="gone")
     def work(state, host):
         if fails and BREAKS == "working":
             raise SSHException("gone")
@@ -114,15 +117,22 @@ def test_who_waits_for_a_failed_host_says_so_in_the_last_lines(tmp_path: Path) -
     assert f"{ONE}: stopped (1 changed), it waits for {TWO}" in done.output.splitlines()[-2]
 
 
-@pytest.mark.parametrize("breaks", ["looking", "working"])
+@pytest.mark.parametrize(
+    ("breaks", "said"),
+    [
+        ("looking", f"the connection to {TWO} broke: gone"),
+        ("working", f"the connection to {TWO} broke: gone"),
+        ("told", "this machine could not do its part: gone"),
+    ],
+)
 def test_a_connection_that_breaks_in_the_middle_fails_its_host_without_a_traceback(
-    tmp_path: Path, breaks: str
+    tmp_path: Path, breaks: str, said: str
 ) -> None:
     alone = {ONE: frozenset[str](), TWO: frozenset({ONE})}
     done = run(tmp_path, "-y", failing=TWO, needs=alone, breaks=breaks)
     assert done.status == 1 and done.steps == (f"above {ONE}", f"below {ONE}"), done.output
     assert "Traceback" not in done.output
-    assert f"{TWO}: failed (0 changed before): the connection to {TWO} broke: gone" in done.output
+    assert f"{TWO}: failed (0 changed before): {said}" in done.output
 
 
 def test_what_can_do_without_a_failed_host_goes_on(tmp_path: Path) -> None:
