@@ -18,4 +18,16 @@ TEXTS = {
     "keys.no_file": "there is no key file {path}",
     "keys.too_short": "{path} has {bits} bits; receivers refuse less than {least}",
     "keys.different": "{source} is another key than {path}, which stays in use. Take dkim_key_file out, or move the kept key away.",
+    "keys.not_asked": "{domain}: its key is not here, and {who} could not be asked whether there is one. No key was "
+    "made. Run again when that answers, or put keys and state back from a backup.",
+    "keys.lost_fixed": "{selector}._domainkey.{domain}: the private key of this record is neither here nor on the host, "
+    'and a server that signs by itself (outbound = "direct") knows this selector only. Put the key back from a '
+    "backup; or delete the record at the provider, wait until its TTL is over, and run again: a new key is made. "
+    'If it is the key of another server of yours, name it in dkim_key_file. With outbound = "relay" selectors are '
+    "free, and nothing has to be deleted.",
+    "keys.pinned_lost": "{selector}._domainkey.{domain}: the inventory names this selector (dkim_selector), and the "
+    "private key of its record is neither here nor on the host. Take dkim_selector out, and a new key is published "
+    "beside it; or name the key's file in dkim_key_file.",
+    "keys.given_revoked": "{domain}: the key that dkim_key_file names was revoked in an emergency, and is not used "
+    "again. Take dkim_key_file out.",
 }

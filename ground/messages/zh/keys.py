@@ -18,4 +18,11 @@ TEXTS = {
     "keys.no_file": "没有密钥文件 {path}",
     "keys.too_short": "{path} 只有 {bits} 位；收件方拒绝少于 {least} 位的密钥",
     "keys.different": "{source} 与在用的 {path} 不是同一密钥。请去掉 dkim_key_file，或移走已保存的密钥。",
+    "keys.not_asked": "{domain}：它的密钥不在本机，也无法向 {who} 询问是否已有密钥。没有生成新密钥。请在其可应答后再运行，或从备份恢复密钥与状态。",
+    "keys.lost_fixed": '{selector}._domainkey.{domain}：该记录的私钥既不在本机也不在服务器上，而自行签名的服务器（outbound = "direct"）只认这一个 selector。'
+    "请从备份恢复密钥；或在服务商处删除该记录，待其 TTL 过后再运行，届时会生成新密钥。若它是您另一台服务器的密钥，请用 dkim_key_file 指明。"
+    '使用 outbound = "relay" 时 selector 不受限，无需删除任何记录。',
+    "keys.pinned_lost": "{selector}._domainkey.{domain}：清单指定了此 selector（dkim_selector），而其记录的私钥既不在本机也不在服务器上。"
+    "请去掉 dkim_selector，新密钥会发布在它旁边；或用 dkim_key_file 指明密钥文件。",
+    "keys.given_revoked": "{domain}：dkim_key_file 指明的密钥已在紧急轮换中吊销，不会再用。请去掉 dkim_key_file。",
 }
