@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from dns_providers.publishing.claims import Claim, ClaimMode
+from dns_providers.publishing.claims import Claim, ClaimMode, Part
 from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRKey, Value, key, owner_name
 from ground.words import family
 from keys.dkim import DkimPublicKey
@@ -24,11 +24,13 @@ class KeyRecord:
     """A DKIM key record that has to be there.
 
     public: None while the key is not made. ttl: seconds that it must have, None for the zone's.
+    in_place_of: keys whose record it may replace, where the signer knows one selector only.
     """
 
     selector: str
     public: DkimPublicKey | None
     ttl: int | None = None
+    in_place_of: tuple[DkimPublicKey, ...] = ()
 
 
 KeyRecordsOf = Callable[[SigningKey], Iterable[KeyRecord]]
@@ -86,7 +88,7 @@ def desired(site: Site, zone: str, key_records: KeyRecordsOf) -> Desired:
                 if record.public is None:
                     missing.append(MissingKey(owner, ttl))
                 else:
-                    claims.append(_dkim(owner, signing.domain, record.public, record.ttl, ttl))
+                    claims.append(_dkim(owner, signing.domain, record, record.public, ttl))
     return Desired(tuple(claims), tuple(missing))
 
 
@@ -202,7 +204,23 @@ def _caa(server: MailServer) -> Iterator[Claim]:
         yield _claim(server.primary, "CAA", values, group, mode=ClaimMode.MEMBER)
 
 
-def _dkim(owner: str, domain: str, public: DkimPublicKey, ttl: int | None, zone_ttl: int) -> Claim:
+def _dkim(
+    owner: str, domain: str, record: KeyRecord, public: DkimPublicKey, zone_ttl: int
+) -> Claim:
     value: TXT = dkim.record(public)
     claim = _claim(owner, "TXT", (value,), f"dkim:{domain}", needed=True)
-    return replace(claim, ttl=ttl or zone_ttl, enforce_ttl=ttl is not None)
+    ours = frozenset(each.data for each in (public, *record.in_place_of))
+    return replace(
+        claim,
+        ttl=record.ttl or zone_ttl,
+        enforce_ttl=record.ttl is not None,
+        keeps=Part(_key_of, ours),
+    )
+
+
+def _key_of(value: Value) -> str | None:
+    """The key in a key record, None in anything else."""
+    try:
+        return dkim.public_data(value.data) if isinstance(value, TXT) else None
+    except dkim.DkimSyntaxError:
+        return None

@@ -8,7 +8,8 @@ from dns_providers.publishing.ledger import fingerprint
 from dns_providers.rrset import key
 from keys.dkim import DkimPublicKey
 from keys.journal import Journal
-from keys.rotation import Strategy
+from keys.rotation import Rotation, Strategy
+from keys.store import KeyStore
 from postmaster import dkim
 from postmaster.desired import KeyRecord, zone_for
 from postmaster.outbound import SigningKey
@@ -32,11 +33,20 @@ def key_records(signing: SigningKey) -> tuple[KeyRecord, ...]:
         ttl = rotation.rules.low_ttl if rotation.lowered else rotation.rules.ttl
         for key in rotation.published:
             public = store.public_of(signing.domain, key.name)
-            records[key.selector] = KeyRecord(key.selector, public, ttl if fixed else None)
+            replaced = _in_place_of(rotation, store) if fixed else ()
+            records[key.selector] = KeyRecord(
+                key.selector, public, ttl if fixed else None, replaced
+            )
     if signing.selector not in records:
         public = store.public(signing.domain, signing.selector)
         records[signing.selector] = KeyRecord(signing.selector, public)
     return tuple(records.values())
+
+
+def _in_place_of(rotation: Rotation, store: KeyStore) -> tuple[DkimPublicKey, ...]:
+    """The keys whose record a rotation replaces in place: its own, on the way there and back."""
+    found = (store.public_of(rotation.domain, each.name) for each in (rotation.old, rotation.new))
+    return tuple(each for each in found if each)
 
 
 def is_proven(site: Site, signing: SigningKey) -> bool:

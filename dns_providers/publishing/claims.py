@@ -44,6 +44,21 @@ class Singleton:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What of an RRset's values nothing but its owner may change: of a key record, the key.
+
+    of: a value's part, None of a value that has none. ours: the parts that may be written over.
+    """
+
+    of: Callable[[Value], str | None]
+    ours: frozenset[str]
+
+    def keeps(self, live: frozenset[Value]) -> bool:
+        """Whether what is there has another part than ours."""
+        return not {self.of(value) for value in live} <= self.ours
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One thing that we want of one RRset.
 
@@ -54,6 +69,7 @@ class Claim:
     needed: the server cannot work without the group; else its conflict lets the run go on.
     reason: message id of why the record is published, or empty.
     stage: the publishing stage it belongs to.
+    keeps: what of another value there is never written over, whoever wrote it and asks for it.
     """
 
     key: RRKey
@@ -67,3 +83,4 @@ class Claim:
     enforce_ttl: bool = False
     only_if_free: bool = False  # leave a foreign RRset alone without calling it a conflict
     singleton: Singleton | None = field(default=None, compare=False, repr=False)
+    keeps: Part | None = field(default=None, compare=False, repr=False)

@@ -266,6 +266,11 @@ def _exclusive(claim: Claim, live: RRset | None, context: _Context) -> _Decision
         if claim.enforce_ttl and live.ttl != after.ttl:
             return _write(claim, live, after)
         return _satisfied(claim, live, entry)
+    if claim.keeps is not None:
+        if not claim.keeps.keeps(live.values):
+            return _write(claim, live, after)
+        words = Words.of("dns.conflict.key_changed", key=claim.key)
+        return _Decision(conflict=_conflict(claim, words, live))
     ours = entry is not None and live.values == entry.values
     if ours or claim.key in context.replace:
         return _write(claim, live, after)

@@ -16,6 +16,9 @@ TEXTS = {
     "may replace it, add '{key}' to dns_replace of the zone; the old one is kept in state/backups/.",
     "dns.conflict.edited": "{key}: somebody has changed what we wrote. It was left alone. If ours may "
     "replace it, add '{key}' to dns_replace of the zone.",
+    "dns.conflict.key_changed": "{key}: another DKIM key stands there than ours. A key record is never "
+    "overwritten: receivers that know it would refuse what is signed with ours. It was left alone. If nothing signs "
+    "with it any more, delete it at the provider, and run again when its TTL is over.",
     "dns.conflict.alias": "{key}: the name is an alias ({found}), so it can have no other record. "
     "Remove the alias, or choose another name.",
     "dns.conflict.delegated": "{key}: the name lies below {found}, that is in another zone. Add "

@@ -15,6 +15,8 @@ TEXTS = {
     "dns_replace；旧记录会保存在 state/backups/。",
     "dns.conflict.edited": "{key}：我们写入的内容已被他人修改，未作改动。如允许替换，请把 '{key}' "
     "加入该区域的 dns_replace。",
+    "dns.conflict.key_changed": "{key}：那里的 DKIM 公钥与我们的不同。密钥记录从不覆盖：已缓存它的收件方会拒绝用我们的密钥签名的邮件。记录保持原样。"
+    "若已无人用它签名，请在服务商处删除，待其 TTL 过后再运行。",
     "dns.conflict.alias": "{key}：该名称是别名（{found}），不能再有其他记录。请删除别名或改用其他名称。",
     "dns.conflict.delegated": "{key}：该名称位于 {found} 之下，属于另一个区域。请把该区域加入清单。",
     "dns.conflict.dname": "{key}：该名称位于 {found} 之下，不能有记录。",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dns_providers.base import Capabilities, Change
-from dns_providers.publishing.claims import Claim, ClaimMode
+from dns_providers.publishing.claims import Claim, ClaimMode, Part
 from dns_providers.publishing.plan import (
     Entry,
     Plan,
@@ -102,6 +102,32 @@ def test_what_somebody_edited_after_us_is_a_conflict() -> None:
     written = rrset(HOST, "A", 60, Address("203.0.113.99"))
     made = planned([claim()], [rrset(HOST, "A", 60, FOREIGN)], (entry(written),))
     assert made.conflicts[0].problem.id == "dns.conflict.edited"
+
+
+def word(value: Value) -> str | None:
+    """The part of a value that stays: its first word."""
+    return value.data.decode().partition(" ")[0] if isinstance(value, TXT) else None
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("named", [False, True])
+def test_what_a_claim_keeps_is_never_written_over_whoever_wrote_it_or_asks_for_it(
+    known: bool, named: bool
+) -> None:
+    owner = "s._domainkey.example.test"
+    there = rrset(owner, "TXT", 60, TXT(b"theirs x"))
+    wanted = replace(claim(owner, "TXT", TXT(b"ours x")), keeps=Part(word, frozenset({"ours"})))
+    entries = (entry(there),) if known else ()
+    allowed = frozenset({wanted.key}) if named else frozenset()
+    made = planned([wanted], [there], entries, allowed)
+    assert not made.changes and not made.entries
+    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.key_changed"]
+    # What may be replaced, and what differs in other things only, is.
+    for ours in (Part(word, frozenset({"ours", "theirs"})), wanted.keeps):
+        value = TXT(b"theirs x") if ours is not wanted.keeps else TXT(b"ours y")
+        before = rrset(owner, "TXT", 60, value)
+        made = planned([replace(wanted, keeps=ours)], [before])
+        assert [each.before for each in made.changes] == [before]
 
 
 def test_only_the_record_that_is_named_may_be_replaced() -> None:
