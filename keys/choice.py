@@ -21,7 +21,8 @@ class Seen:
     stored: of the private key in the store that is in use under it. kept: all private keys that
     the store has under it. known: of the last one that the store had. on_host: of the private key
     on the host. ledger: of the record that we wrote or adopted last. live: of the record in DNS,
-    REVOKED, None where there is none. marked: the host's manifest has it in use. unusable: why the
+    REVOKED, None where there is none. marked: its name in the store, where
+    the host's manifest has it in use. unusable: why the
     stored key cannot be read.
     """
 
@@ -32,14 +33,14 @@ class Seen:
     on_host: str | None = None
     ledger: str | None = None
     live: str | None = None
-    marked: bool = False
+    marked: str | None = None
     unusable: Words | None = None
 
     @property
     def blank(self) -> bool:
         """Whether nobody has ever seen a key under it."""
-        keys = (self.stored, self.known, self.on_host, self.ledger, self.live)
-        return not self.kept and not self.marked and all(each is None for each in keys)
+        keys = (self.stored, self.known, self.on_host, self.ledger, self.live, self.marked)
+        return not self.kept and all(each is None for each in keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,25 @@ def new_key_lost(evidence: Evidence) -> bool:
     return rotation.new.fingerprint not in keys
 
 
+def unnamed(evidence: Evidence, choice: Choice, *, keep: bool) -> tuple[KeyRef, ...]:
+    """Return the private keys of the store that do not sign, and whose record is not there.
+
+    keep: old ones stay, unless they were revoked.
+    """
+    if isinstance(choice, Refuse):
+        return ()
+    going = evidence.rotation
+    refs = (going.old, going.new, *going.superseded) if going else ()
+    named = {choice.name, *(each.name for each in refs)}
+    return tuple(
+        each
+        for seen in evidence.selectors
+        for each in seen.kept
+        if each.name not in named
+        and (each.fingerprint in evidence.banned or not (keep or each.fingerprint == seen.live))
+    )
+
+
 def _matching(evidence: Evidence) -> str | None:
     """The youngest selector whose record in DNS is of a key that there is."""
     found = [
@@ -185,11 +205,19 @@ def _matching(evidence: Evidence) -> str | None:
 
 def _kept(evidence: Evidence, seen: Seen) -> Keep | None:
     """A key of the store whose record is there, or not there yet."""
+    rotation = evidence.rotation
+    if rotation and seen.stored in (rotation.old.fingerprint, rotation.new.fingerprint):
+        # In place: what a server is late with is the rotation's to judge.
+        return Keep(seen.selector, _in_use(seen))
     keys = [each for each in seen.kept if each.fingerprint not in evidence.banned]
     same = [each for each in keys if each.fingerprint == seen.live]
     if seen.live is None:
         same = [each for each in keys if each.fingerprint == seen.stored]
     return Keep(seen.selector, same[-1].name) if same else None
+
+
+def _in_use(seen: Seen) -> str:
+    return next(each.name for each in seen.kept if each.fingerprint == seen.stored)
 
 
 def _given(evidence: Evidence, seen: Seen) -> Make | None:
@@ -231,12 +259,15 @@ def _made(evidence: Evidence, seen: Seen) -> Choice:
 def _beside(evidence: Evidence, seen: Seen) -> Choice:
     """A new selector; what the one before was is told, where something may have known it."""
     lost = seen.live or seen.on_host or seen.stored or seen.ledger or seen.known
-    if seen.selector and (lost or seen.live == REVOKED or seen.marked):
+    if seen.selector and (lost or seen.live == REVOKED):
         return Replace(KeyRef(seen.selector, seen.selector, lost or ""), evidence.fresh)
     return Make(evidence.fresh, evidence.fresh)
 
 
 def _name(evidence: Evidence, seen: Seen, selector: str, key: str | None = None) -> str:
     """A name in the store for a key under a selector: its own, unless another key had that."""
+    names = {each.name for each in seen.kept}
+    if key is not None and seen.marked is not None and seen.marked not in names:
+        return seen.marked
     taken = seen.known not in (None, key) or bool(seen.kept)
     return evidence.fresh_name if taken else selector

@@ -16,6 +16,7 @@ import itertools
 import json
 import os
 import string
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ from keys.dkim import (
     public_key,
     read,
 )
+from keys.rotation import KeyRef
 
 VERSION = 1
 MIN_BITS = 1024  # RFC 8301 section 3.2: verifiers must not accept less
@@ -106,14 +108,16 @@ class KeyStore:
     def _pointer(self, domain: str, selector: str) -> Path:
         return self.root / domain / f"{selector}.in-use"
 
-    def free_name(self, domain: str, stem: str) -> str:
+    def free_name(self, domain: str, stem: str, taken: Collection[str] = ()) -> str:
         """Return the first of `stem`a, `stem`b, … that no key has or ever had.
 
         stem: the beginning of a selector, or `selector@…` for a key under a selector that has one.
+        taken: what others than the store know to be taken.
         """
         numbers = itertools.count()
         names = (f"{stem}{_letters(number)}" for number in numbers)
-        return next(name for name in names if not _about(self.file(domain, name)).exists())
+        files = ((name, self.file(domain, name)) for name in names if name not in taken)
+        return next(name for name, file in files if not (_about(file).exists() or file.exists()))
 
     def exists(self, domain: str, selector: str) -> bool:
         """Whether there is a key."""
@@ -140,7 +144,11 @@ class KeyStore:
         return self.public_of(domain, self.name(domain, selector))
 
     def public_of(self, domain: str, name: str) -> DkimPublicKey | None:
-        """Return a key's public part, or None when there is no key. Raises KeyStoreError."""
+        """Return a key's public part, or None when there is none. Raises KeyStoreError."""
+        path = _about(self.file(domain, name))
+        if not self.file(domain, name).exists() and path.exists():
+            known = _read_about(path)  # of a key that is lost, not of one that was erased
+            return None if known.erased else known.public
         about = self.about(domain, name)
         return about.public if about else None
 
@@ -159,6 +167,26 @@ class KeyStore:
         """Return what is known of all keys that a domain has or had, the oldest first."""
         records = (self.root / domain).glob("*.json")
         return tuple(sorted(map(_read_about, records), key=lambda each: (each.created, each.name)))
+
+    def kept(self, domain: str) -> tuple[KeyRef, ...]:
+        """Return the private keys of a domain, the oldest first; nothing is written.
+
+        Raises KeyStoreError.
+        """
+        known = {each.name: each for each in self.history(domain)}
+        files = {path.stem for path in (self.root / domain).glob("*.key")}
+        others = sorted(files - known.keys())
+        return (
+            *(
+                KeyRef(each.name, each.selector, each.public.fingerprint)
+                for each in known.values()
+                if each.name in files
+            ),
+            *(KeyRef(n, n.partition("@")[0], self._fingerprint(domain, n)) for n in others),
+        )
+
+    def _fingerprint(self, domain: str, name: str) -> str:
+        return public_key(read(self._open(self.file(domain, name)))).fingerprint
 
     def note(self, domain: str, name: str, **times: datetime) -> None:
         """Remember when a key was `published`, `first_used`, `retired`; the first time counts."""
@@ -203,9 +231,23 @@ class KeyStore:
         """
         return self._keep(domain, selector, name or selector, make(bits), "made")
 
-    def take_in(self, domain: str, selector: str, source: Path) -> DkimPublicKey:
+    def take_in(
+        self, domain: str, selector: str, source: Path, name: str | None = None
+    ) -> DkimPublicKey:
         """Keep a copy of an existing server's private key. Raises KeyStoreError."""
-        return self._keep(domain, selector, selector, self.check_source(source), "taken in")
+        pem = self.check_source(source)
+        return self._keep(domain, selector, name or selector, pem, "taken in")
+
+    def take_back(self, domain: str, selector: str, name: str, pem: bytes) -> DkimPublicKey:
+        """Keep the key that a host has had of us. Raises KeyStoreError."""
+        about = _about(self.file(domain, name))
+        if not about.exists():
+            return self._keep(domain, selector, name, pem, "taken back")
+        public = public_key(read(pem))
+        if _read_about(about).public != public:
+            raise Different("keys.exists", path=about)
+        self._keep_file(domain, name, pem)
+        return public
 
     def check_source(self, source: Path) -> bytes:
         """Return a key file to take in as plain PKCS#8 PEM. Raises KeyStoreError."""
@@ -222,10 +264,15 @@ class KeyStore:
         self, domain: str, selector: str, name: str, pem: bytes, origin: str
     ) -> DkimPublicKey:
         path = self.file(domain, name)
-        self._prepare_folder(path.parent)
-        kept = encrypted_pem(pem, self.passphrase) if self.passphrase else pem
-        _write_new(path, kept)
+        if not path.exists() and (about := _about(path)).exists():
+            raise Different("keys.exists", path=about)  # of a key that was, and is remembered
+        self._keep_file(domain, name, pem)
         return self._write_about(domain, selector, name, origin, pem)
+
+    def _keep_file(self, domain: str, name: str, pem: bytes) -> None:
+        path = self.file(domain, name)
+        self._prepare_folder(path.parent)
+        _write_new(path, encrypted_pem(pem, self.passphrase) if self.passphrase else pem)
 
     def _prepare_folder(self, folder: Path) -> None:
         # Above the store there may be anything; the store itself is for its owner only.

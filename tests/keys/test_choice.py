@@ -42,9 +42,9 @@ def evidence(*selectors: Seen, **known: object) -> Evidence:
     return replace(nothing, selectors=selectors, **known)  # type: ignore[arg-type]
 
 
-STORED = Seen(S, A, kept(S, A), A, A, A, A, marked=True)
-LOST = Seen(S, None, (), None, A, A, A, marked=True)  # the host has it
-GONE = Seen(S, None, (), None, None, A, A, marked=True)  # nobody has it
+STORED = Seen(S, A, kept(S, A), A, A, A, A, marked=S)
+LOST = Seen(S, None, (), None, A, A, A, marked=S)  # the host has it
+GONE = Seen(S, None, (), None, None, A, A, marked=S)  # nobody has it
 
 
 def refused(choice: Choice) -> str:
@@ -78,7 +78,7 @@ def test_a_pointer_to_a_revoked_key_is_not_followed() -> None:
 
 
 def test_what_dns_shows_of_a_stored_key_is_enough_where_all_pointers_are_lost() -> None:
-    old, new = replace(STORED, marked=False, live=REVOKED), Seen(T, B, kept(T, B), B, None, B, B)
+    old, new = replace(STORED, marked=None, live=REVOKED), Seen(T, B, kept(T, B), B, None, B, B)
     assert choose(evidence(old, new)) == Keep(T, T)
 
 
@@ -90,8 +90,15 @@ def test_a_key_that_the_host_has_is_taken_back_where_its_record_is_its_own() -> 
 
 
 def test_a_fixed_selectors_key_is_taken_back_beside_another_key() -> None:
-    other = replace(LOST, selector="default", stored=B, known=B, kept=kept("default", B))
+    other = Seen("default", B, kept("default", B), B, A, A, A)
     assert choose(evidence(other, fixed="default")) == TakeBack("default", f"x@{FRESH}")
+
+
+def test_a_key_that_is_taken_back_has_the_name_that_the_manifest_remembers() -> None:
+    there = replace(LOST, selector="default", marked="default@202611b")
+    assert choose(evidence(there, fixed="default")) == TakeBack("default", "default@202611b")
+    taken = replace(there, stored=B, known=B, kept=kept("default", B, "default@202611b"))
+    assert choose(evidence(taken, fixed="default")) == TakeBack("default", f"x@{FRESH}")
 
 
 def test_a_fixed_selectors_key_is_found_though_its_pointer_is_lost() -> None:
@@ -131,12 +138,12 @@ def test_a_revoked_key_is_never_used_or_taken_back(there: Seen) -> None:
 
 
 def test_a_fixed_selectors_record_is_left_to_the_machine_that_pauses_mail() -> None:
-    fixed = replace(GONE, selector="default")
+    fixed = replace(GONE, selector="default", marked="default")
     for live in (A, B, REVOKED):
         there = evidence(replace(fixed, live=live), fixed="default")
         assert refused(choose(there)) == "keys.lost_fixed"
     # Deleted as told, its TTL over: a key under another name, as that one was somebody's.
-    known = replace(fixed, live=None, known=A)
+    known = replace(fixed, live=None, known=A, marked=None)
     assert choose(evidence(known, fixed="default")) == Make("default", f"x@{FRESH}")
 
 
@@ -215,7 +222,14 @@ def seen(draw: st.DrawFn, selector: str) -> Seen:
     stored = next(iter(refs), None)
     live = draw(_maybe | st.just(REVOKED))
     return Seen(
-        selector, stored, there, draw(_maybe), draw(_maybe), draw(_maybe), live, draw(st.booleans())
+        selector,
+        stored,
+        there,
+        draw(_maybe),
+        draw(_maybe),
+        draw(_maybe),
+        live,
+        draw(st.none() | st.just(selector)),
     )
 
 

@@ -350,3 +350,44 @@ def test_each_time_of_a_key_is_remembered_under_its_own_name(tmp_path: Path) -> 
     (about,) = keys.history("example.test")
     assert about.published == day and about.first_used == day.replace(day=4)
     assert about.retired == day.replace(day=5) and about.erased is None
+
+
+def test_a_key_that_the_host_had_is_taken_back_beside_what_was_known_of_it(tmp_path: Path) -> None:
+    there = store(tmp_path)
+    there.create(*NAME, bits=1024)
+    there.note(*NAME, published=datetime(2026, 11, 1, tzinfo=UTC))
+    pem, about = there.private_pem(*NAME), there.about(*NAME)
+    there.path(*NAME).unlink()
+    assert there.kept(NAME[0]) == () and about is not None
+    assert there.public(*NAME) == about.public, "its record is still claimed as it was"
+    there.take_back(*NAME, NAME[1], pem)
+    assert there.private_pem(*NAME) == pem and there.about(*NAME) == about
+    assert [each.fingerprint for each in there.kept(NAME[0])] == [about.public.fingerprint]
+
+
+def test_what_is_known_of_a_key_that_was_is_never_written_over(tmp_path: Path) -> None:
+    there = store(tmp_path)
+    there.create(*NAME, bits=1024)
+    there.path(*NAME).unlink()
+    before = there.history(NAME[0])
+    with pytest.raises(Different):
+        there.create(*NAME, bits=1024)
+    with pytest.raises(Different):
+        there.take_back(*NAME, NAME[1], dkim.make(1024))
+    assert there.history(NAME[0]) == before and not there.path(*NAME).exists()
+
+
+def test_the_private_keys_that_there_are_are_listed_without_a_write(tmp_path: Path) -> None:
+    there, domain = store(tmp_path), NAME[0]
+    there.create(domain, "default", "default@202611a", 1024)
+    lone = there.create(domain, "pm202611a", bits=1024)
+    (tmp_path / "store" / domain / "pm202611a.json").unlink()
+    files = sorted(tmp_path.rglob("*"))
+    first, second = there.kept(domain)
+    assert (first.name, first.selector) == ("default@202611a", "default")
+    assert (second.name, second.fingerprint) == ("pm202611a", lone.fingerprint)
+    assert sorted(tmp_path.rglob("*")) == files
+
+
+def test_names_that_others_know_of_are_not_free(tmp_path: Path) -> None:
+    assert store(tmp_path).free_name("example.test", "pm", {"pma", "pmc"}) == "pmb"
