@@ -15,6 +15,11 @@ def owner(selector: str, domain: str) -> str:
     return f"{selector}._domainkey.{domain}"
 
 
+def is_owner(name: str) -> bool:
+    """Return whether an owner name is one of a key record."""
+    return "_domainkey" in name.split(".")[1:]
+
+
 def record(key: DkimPublicKey) -> TXT:
     """Return the key record of a public key."""
     return TXT(key.record.encode("ascii"))

@@ -17,8 +17,9 @@ from dns_providers.publishing import operations, propagation
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import read_backup
 from dns_providers.publishing.propagation import Delegation
+from dns_providers.rrset import name_text
 from ground.words import text
-from postmaster import spf
+from postmaster import dkim, spf
 from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired
 from postmaster.outbound import mode_of
 from postmaster.settings import Site, ZoneSettings
@@ -121,6 +122,8 @@ def undo(zone: ZoneSettings, backup: str) -> OperationMeta | None:
         provider=lambda: open_zone(zone),
         backup=backup,
         ledger=ledger_of(zone.name),
+        # The key of now signs, and one that was revoked must not come back.
+        keeps=lambda key: dkim.is_owner(name_text(key.owner)),
     )
 
 

@@ -251,27 +251,31 @@ def remove(
 
 @operation()
 def undo(
-    provider: OpenProvider, backup: str, ledger: Ledger
+    provider: OpenProvider,
+    backup: str,
+    ledger: Ledger,
+    keeps: Callable[[RRKey], bool] | None = None,
 ) -> Generator[FunctionCommand, None, None]:
     """Put back the records of a backup, where nobody has changed them since.
 
     + provider: opens the zone's provider
     + backup: path of the backup file
     + ledger: the zone's ledger
+    + keeps: tells of RRsets whose former values must not come back
     """
     try:
         changes = read_backup(Path(backup))[1]
         opened = provider()
-        plan = plan_undo(changes, read(opened, frozenset(c.key.owner for c in changes)))
+        plan = plan_undo(changes, read(opened, frozenset(c.key.owner for c in changes)), keeps)
     except ProviderError as error:
         yield from fail(str(error))
         return
-    _show(plan, (), ())
+    _show(plan, plan.notes, ())
     _show_by_hand(opened, plan)
     if plan.conflicts:
         yield FunctionCommand(refuse, (text("dns.blocked"),), {})
     elif plan.changes:
-        yield FunctionCommand(_undo, (opened, changes, ledger), {})
+        yield FunctionCommand(_undo, (opened, changes, ledger, keeps), {})
     else:
         host.noop(text("dns.as_wished"))
 
@@ -356,9 +360,10 @@ def _undo(
     provider: Provider,
     changes: tuple[Change, ...],
     ledger: Ledger,
+    keeps: Callable[[RRKey], bool] | None,
 ) -> bool:
     try:
-        carry_out_undo(provider, changes, ledger, _teller(host))
+        carry_out_undo(provider, changes, ledger, _teller(host), keeps)
     except ProviderError as error:
         return refuse(state, host, str(error))
     return True

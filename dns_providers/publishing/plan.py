@@ -450,16 +450,23 @@ def _withdrawal(entry: Entry, reason: str) -> Claim:
     )
 
 
-def undo(done: Iterable[Change], snapshot: Snapshot) -> Plan:
-    """Plan the way back of recorded changes; what was edited since is a conflict."""
-    changes, conflicts = [], []
+def undo(
+    done: Iterable[Change], snapshot: Snapshot, keeps: Callable[[RRKey], bool] | None = None
+) -> Plan:
+    """Plan the way back of recorded changes; what was edited since is a conflict.
+
+    keeps: tells of RRsets whose former values must not come back.
+    """
+    changes, conflicts, notes = [], [], []
     for change in done:
         live = snapshot.get(change.key)
-        if same_values(live, change.after):
+        if keeps and change.before is not None and keeps(change.key):
+            notes.append(Note(Words.of("dns.note.not_undone", key=change.key)))
+        elif same_values(live, change.after):
             changes.append(Change(live, change.before, change.group, "dns.reason.undo"))
         elif not same_values(live, change.before):
             there = live.lines() if live else ()
             wanted = change.before.lines() if change.before else ()
             problem = Words.of("dns.conflict.edited", key=change.key)
             conflicts.append(Conflict(change.key, change.group, False, problem, there, wanted))
-    return Plan(tuple(changes), tuple(conflicts))
+    return Plan(tuple(changes), tuple(conflicts), tuple(notes))

@@ -5,7 +5,7 @@ Free of pyinfra, so that operations, the ACME challenge and the tests go the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -100,17 +100,22 @@ def carry_out(
 
 
 def carry_out_undo(
-    provider: Provider, changes: Iterable[Change], ledger: Ledger, tell: Tell = tell_nobody
+    provider: Provider,
+    changes: Iterable[Change],
+    ledger: Ledger,
+    tell: Tell = tell_nobody,
+    keeps: Callable[[RRKey], bool] | None = None,
 ) -> Plan:
     """Put back the before-images of recorded changes; what was edited since is left alone.
 
-    Returns the plan. Raises ProviderError.
+    keeps: tells of RRsets whose former values must not come back. Returns the plan.
+    Raises ProviderError.
     """
     recorded = tuple(changes)
     with ledger.locked():
         snapshot = read(provider, frozenset(change.key.owner for change in recorded))
         state = resolve(ledger.load(), snapshot)
-        planned = undo(recorded, snapshot)
+        planned = undo(recorded, snapshot, keeps)
         assert_inside(planned.changes, frozenset(change.key for change in recorded))
         _write(provider, Prepared(planned, snapshot, state), ledger, tell)
         return planned

@@ -32,6 +32,7 @@ TEXTS = {
     "dns.conflict.txt_ends": "{key}: this provider drops spaces at the ends of a TXT record, and takes no empty one.",
     "dns.note.left_alone": "{key}: {found} is there already and was left alone",
     "dns.note.hides_wildcard": "{key}: creating it ends what {wildcard} answered for this name",
+    "dns.note.not_undone": "{key}: a key record is not put back, as mail is signed with the key of now; it was left alone",
     "dns.note.no_longer_wanted": "{key}: written by an earlier run and no longer wanted; it was left "
     "alone, delete it when nothing uses it",
     "dns.spf.several": "{key}: there are {count} SPF records, receivers refuse that (RFC 7208 section 4.5). Make one of them.",

@@ -28,6 +28,7 @@ TEXTS = {
     "dns.conflict.txt_ends": "{key}：该服务商会去掉 TXT 记录首尾的空格，也不接受空值。",
     "dns.note.left_alone": "{key}：已有 {found}，未作改动",
     "dns.note.hides_wildcard": "{key}：创建后，{wildcard} 不再对该名称生效",
+    "dns.note.not_undone": "{key}：密钥记录不会恢复为旧值，因为邮件用现在的密钥签名；保持原样",
     "dns.note.no_longer_wanted": "{key}：由以前的运行写入，现已不再需要；未作改动，确认无人使用后请删除",
     "dns.spf.several": "{key}：有 {count} 条 SPF 记录，收件方会拒绝（RFC 7208 第 4.5 节）。请合并为一条。",
     "dns.spf.syntax": "{key}：现有 SPF 记录在 {term!r} 处无效。请先修正。",

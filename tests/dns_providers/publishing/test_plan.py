@@ -338,6 +338,21 @@ def test_a_name_that_is_not_claimed_is_never_written() -> None:
         assert_inside([Change(None, rrset(HOST, "A", 60, OURS), "group")], frozenset())
 
 
+def test_undo_brings_no_former_value_of_what_it_is_told_to_keep() -> None:
+    before, after = rrset(HOST, "A", 60, OURS), rrset(HOST, "A", 60, FOREIGN)
+    for change in (Change(before, after, "dkim", "r"), Change(before, None, "dkim", "r")):
+        there = memory([change.after] if change.after else [])
+        seen = there.read(frozenset({before.key.owner}))
+        back = undo([change], seen, lambda key: key == before.key)
+        assert back.changes == () and [each.words.id for each in back.notes] == [
+            "dns.note.not_undone"
+        ]
+    # What we have made goes: nothing comes back.
+    made = Change(None, after, "dkim", "r")
+    seen = memory([after]).read(frozenset({after.key.owner}))
+    assert [each.after for each in undo([made], seen, lambda _: True).changes] == [None]
+
+
 def test_undo_puts_back_and_leaves_what_was_edited_since() -> None:
     before, after = rrset(HOST, "A", 60, FOREIGN), rrset(HOST, "A", 60, OURS)
     change = Change(before, after, "addresses")
