@@ -185,6 +185,10 @@ class KeyStore:
             *(KeyRef(n, n.partition("@")[0], self._fingerprint(domain, n)) for n in others),
         )
 
+    def leftovers(self, domain: str) -> tuple[Path, ...]:
+        """Return what a run left that was killed while it wrote a private key."""
+        return tuple(sorted((self.root / domain).glob(".*.key.*")))
+
     def _fingerprint(self, domain: str, name: str) -> str:
         return public_key(read(self._open(self.file(domain, name)))).fingerprint
 

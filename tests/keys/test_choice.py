@@ -23,6 +23,7 @@ from keys.choice import (
     candidate,
     choose,
     new_key_lost,
+    unnamed,
 )
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy
 
@@ -288,3 +289,22 @@ def test_what_the_host_signs_with_goes_on_as_long_as_it_verifies(there: Evidence
     if seen.on_host and seen.on_host == seen.live and seen.on_host not in there.revoked:
         found = used(there, choose(there))
         assert found == (seen.selector, seen.on_host)
+
+
+def test_private_keys_that_do_not_sign_and_have_no_record_are_unnamed() -> None:
+    old, new = KeyRef("old", S, A), KeyRef("new", S, B)
+    there = evidence(Seen(S, B, (old, new), B, B, B, B), signs=S)
+    choice = choose(there)
+    assert unnamed(there, choice, keep=False) == (old,)
+    assert unnamed(there, choice, keep=True) == ()
+    # What was revoked goes in any case; what a rotation may go back to stays.
+    leaked = replace(there, revoked=frozenset({A}))
+    assert unnamed(leaked, choice, keep=True) == (old,)
+    going = replace(rotation(Step.KEEP), old=old, new=new)
+    assert unnamed(replace(there, rotation=going), choice, keep=False) == ()
+    # Its record is in DNS still: a signer that is come back to may need it.
+    other = Seen(T, None, kept(T, C), C, None, C, C)
+    assert unnamed(replace(there, selectors=(*there.selectors, other)), choice, keep=False) == (
+        old,
+    )
+    assert unnamed(there, Refuse(Words.of("keys.not_asked")), keep=False) == ()

@@ -391,3 +391,11 @@ def test_the_private_keys_that_there_are_are_listed_without_a_write(tmp_path: Pa
 
 def test_names_that_others_know_of_are_not_free(tmp_path: Path) -> None:
     assert store(tmp_path).free_name("example.test", "pm", {"pma", "pmc"}) == "pmb"
+
+
+def test_what_a_killed_run_left_of_a_private_key_is_found(tmp_path: Path) -> None:
+    there = store(tmp_path)
+    there.create(*NAME, bits=1024)
+    left = there.path(*NAME).with_name(".default.key.4711")
+    left.write_bytes(there.private_pem(*NAME))
+    assert there.leftovers(NAME[0]) == (left,) and there.leftovers("other.test") == ()
