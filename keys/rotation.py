@@ -100,7 +100,9 @@ class Rotation:
 
     old, new: on the way back their parts are changed over. step: what is to be done next, since
     `entered`. done: the steps that are done, and when. touched: the new key may be in use.
-    superseded: old keys of a rotation whose place this one took; they go with its own.
+    superseded: old keys of a rotation whose place this one took; they go with its own. server: the
+    mail server that signs, by its name in the inventory. zone: of the records. Both as they were
+    when it began, "" in a journal of an earlier version.
     """
 
     domain: str
@@ -117,6 +119,8 @@ class Rotation:
     touched: bool = False
     problem: Words | None = None
     superseded: tuple[KeyRef, ...] = ()
+    server: str = ""
+    zone: str = ""
 
     @property
     def ended(self) -> bool:
@@ -207,9 +211,26 @@ def begin(
     now: float,
     *,
     emergency: bool = False,
+    server: str = "",
+    zone: str = "",
 ) -> Rotation:
-    """Return a rotation that is about to start. now: Unix seconds."""
-    return Rotation(domain, strategy, old, new, rules, now, now, emergency=emergency)
+    """Return a rotation that is about to start.
+
+    now: Unix seconds. server: name in the inventory of the mail server that signs. zone: of the
+    records.
+    """
+    return Rotation(
+        domain,
+        strategy,
+        old,
+        new,
+        rules,
+        now,
+        now,
+        emergency=emergency,
+        server=server,
+        zone=zone,
+    )
 
 
 def after(rotation: Rotation, now: float) -> Rotation:

@@ -261,9 +261,16 @@ def _planned(server: MailServer, signing: SigningKey, request: Request, rules: R
     else:
         fresh = store.free_name(signing.domain, f"{signing.selector}@{when}")
         new = KeyRef(fresh, signing.selector)
-    times = rules(signing, old)
     return machine.begin(
-        signing.domain, strategy, old, new, times, now, emergency=request.emergency
+        signing.domain,
+        strategy,
+        old,
+        new,
+        rules(signing, old),
+        now,
+        emergency=request.emergency,
+        server=server.host,
+        zone=server.domain(signing.domain).zone,
     )
 
 

@@ -30,7 +30,17 @@ OLD, NEW = KeyRef("pm202611a", "pm202611a", "aa"), KeyRef("pm202612a", "pm202612
 def started(
     strategy: Strategy = Strategy.DUAL, domain: str = "example.test", emergency: bool = False
 ) -> Rotation:
-    return begin(domain, strategy, OLD, NEW, RULES, 1000.0, emergency=emergency)
+    return begin(
+        domain,
+        strategy,
+        OLD,
+        NEW,
+        RULES,
+        1000.0,
+        emergency=emergency,
+        server="mx1",
+        zone="example.test",
+    )
 
 
 def ended(rotation: Rotation, seconds: float = 10.0) -> Rotation:
@@ -60,6 +70,14 @@ def test_what_was_saved_is_what_is_loaded(tmp_path: Path) -> None:
         journal.save(each)
         assert journal.load("example.test") == each
     assert (tmp_path / "rotation" / "example.test.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_journal_of_an_earlier_version_names_neither_server_nor_zone(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    path, record = saved(journal)
+    assert (record.pop("server"), record.pop("zone")) == ("mx1", "example.test")
+    path.write_text(json.dumps(record))
+    assert journal.load("example.test") == replace(started(), server="", zone="")
 
 
 def test_all_rotations_that_go_on_are_found_in_the_order_of_their_names(tmp_path: Path) -> None:
