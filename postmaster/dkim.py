@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import binascii
+
 from dns_providers.rrset import TXT
 from keys.dkim import DkimPublicKey
 
@@ -45,3 +47,11 @@ def public_data(data: bytes) -> str:
     if "p" not in tags:
         raise DkimSyntaxError("p")
     return "".join(tags["p"].split())
+
+
+def fingerprint(data: bytes) -> str | None:
+    """Return the SHA-256 (hex) of the key that a record holds, None where it holds none."""
+    try:
+        return DkimPublicKey(public_data(data), 0).fingerprint
+    except (DkimSyntaxError, binascii.Error):
+        return None

@@ -13,7 +13,7 @@ from deploys.zones.key_records import key_records
 from dns_providers.base import ProviderError, Tell
 from dns_providers.publishing import propagation
 from dns_providers.publishing.claims import Claim, ClaimMode
-from dns_providers.publishing.plan import Plan, withdrawals
+from dns_providers.publishing.plan import Entry, Plan, withdrawals
 from dns_providers.publishing.propagation import (
     Delegation,
     Expected,
@@ -22,9 +22,10 @@ from dns_providers.publishing.propagation import (
     ServerState,
     Verdict,
 )
-from dns_providers.publishing.publish import carry_out, mark_proven, read
+from dns_providers.publishing.publish import carry_out, enter, mark_proven, read
 from dns_providers.publishing.wording import state_line
-from dns_providers.rrset import TXT, RRKey, Value, key
+from dns_providers.rrset import TXT, RRKey, RRset, Value, key
+from dns_providers.text import value_text
 from ground.words import Words
 from keys.rotation import KeyRef, Rotation, Strategy
 from keys.store import KeyStoreError
@@ -84,20 +85,22 @@ class InDns:
         return self._put_back(rotation, self._shown)
 
     def retire(self, rotation: Rotation, how: str) -> Outcome:
-        """Take out the records of keys that leave, or say that they are revoked.
+        """Take out the records of keys that leave, or say that they are revoked; then wait until
+        no server shows such a key.
 
         Never while the key that signs is not at every server, whatever DNS does; and never when
         somebody has changed such a record.
         """
-        owners = tuple(self._owner(ref, rotation) for ref in rotation.leaving)
         unproven = self._put_back(rotation, self._everywhere)
         if unproven:
             return unproven
+        gone = tuple(self._known_as(ref, rotation) for ref in rotation.leaving)
+        owners = tuple(each.key for each in gone)
         for owner in owners:
             if owner not in replaced(self.zone) and self._edited(owner):
                 return Words.of("dns.conflict.edited", key=str(owner))
         claims = (claim for owner in owners for claim in self._retired(owner, rotation, how))
-        return self._carried_out(tuple(claims))
+        return self._carried_out(tuple(claims)) or self._gone(gone, rotation)
 
     def served_ttl(self, ref: KeyRef, domain: str) -> int:
         """Return the longest TTL that a server gives a key's record, the zone's if there is none.
@@ -190,6 +193,59 @@ class InDns:
             ),
         )
 
+    def _known_as(self, ref: KeyRef, rotation: Rotation) -> Expected:
+        """The record of a key that leaves, in each form that is known of it: none may stay.
+
+        What is published with this very key is there because of us, as the journal proves, also
+        where the ledger is lost, or has found the record there.
+        """
+        owner, ledger = self._owner(ref, rotation), ledger_of(self.zone.name)
+        entry, live = ledger.load().entries.get(owner), self._live(owner)
+        shown = live.values if live else frozenset[Value]()
+        ours = {each for each in shown if isinstance(each, TXT) and _has(each, ref)}
+        if live and ours == shown and (entry is None or not entry.ours):
+            entry = Entry(
+                owner,
+                shown,
+                live.ttl,
+                "written",
+                f"dkim:{rotation.domain}",
+                ClaimMode.EXCLUSIVE,
+            )
+            enter(ledger, entry)
+        public = key_store().public_of(rotation.domain, ref.name)
+        forms = {dkim.record(public)} if public else set[TXT]()
+        written = entry.values if entry else frozenset[Value]()
+        return Expected(owner, (written | ours | forms) - {REVOKED}, gone=True)
+
+    def _gone(self, leaving: tuple[Expected, ...], rotation: Rotation) -> Outcome:
+        """Wait until no server shows a record of a key that leaves."""
+        for each in leaving:
+            live = self._live(each.key)
+            if still := (live.values if live else frozenset()) & each.values:
+                values = ", ".join(sorted(value_text(value, each.key.rtype) for value in still))
+                return Words.of(
+                    "rotation.still_published",
+                    domain=rotation.domain,
+                    key=str(each.key),
+                    values=values,
+                )
+        outcome = propagation.wait(
+            leaving,
+            self._delegation(),
+            self._network(),
+            timeout=self._timeout(),
+            report=self.report,
+        )
+        if outcome.ok:
+            return None
+        lines = "; ".join(state_line(each) for each in outcome.failures)
+        return Words.of("rotation.still_shown", domain=rotation.domain, servers=lines)
+
+    def _live(self, owner: RRKey) -> RRset | None:
+        """What the provider has. Raises ProviderError."""
+        return read(open_zone(self.zone), frozenset({owner.owner})).get(owner)
+
     def _edited(self, owner: RRKey) -> bool:
         """Whether there is something else than we wrote. Raises ProviderError."""
         return self._changed(owner, frozenset(), frozenset({REVOKED}))
@@ -199,7 +255,7 @@ class InDns:
         entry = ledger_of(self.zone.name).load().entries.get(owner)
         if entry is None:
             return False
-        live = read(open_zone(self.zone), frozenset({owner.owner})).get(owner)
+        live = self._live(owner)
         return (live.values if live else frozenset()) not in (entry.values, *but)
 
     def _carried_out(self, claims: tuple[Claim, ...]) -> Outcome:
@@ -253,3 +309,8 @@ class InDns:
 
     def _timeout(self) -> float:
         return patience(self.site, self.zone)
+
+
+def _has(record: TXT, ref: KeyRef) -> bool:
+    """Whether a record is of this very key, however it is written."""
+    return bool(ref.fingerprint) and dkim.fingerprint(record.data) == ref.fingerprint

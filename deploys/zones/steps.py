@@ -89,6 +89,9 @@ def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
             for server in servers
             for signing in mode_of(server).signing_keys(server)
         ),
+        delegation=lambda: _delegation(site, zone),
+        network=network_of(site, zone),
+        timeout=patience(site, zone),
     )
 
 

@@ -45,7 +45,7 @@ from dns_providers.publishing.wording import (
     state_line,
 )
 from dns_providers.publishing.zone_choice import Differences, check_live
-from dns_providers.rrset import RRKey
+from dns_providers.rrset import RRKey, Value
 from ground.operations import fail, refuse
 from ground.words import Words, text
 
@@ -146,8 +146,12 @@ def retire(
     group: str,
     keep: int,
     ready: Callable[[], bool],
+    delegation: Callable[[], Delegation],
+    network: Network,
+    timeout: float,
 ) -> Generator[FunctionCommand, None, None]:
-    """Take out records that nothing has needed for long enough; only what we wrote.
+    """Take out records that nothing has needed for long enough; only what we wrote, and until no
+    server shows it.
 
     + provider: opens the zone's provider
     + all_claims: claims of every stage: what is needed
@@ -155,6 +159,9 @@ def retire(
     + group: kind of claim group ("dkim")
     + keep: seconds that a record stays after its last use
     + ready: whether what replaces them is in use by now
+    + delegation: finds the zone's servers
+    + network: resolvers to find the servers with
+    + timeout: seconds to wait at most
     """
     if state.is_executing and not ready():
         host.noop(text("dns.not_retired_yet"))
@@ -182,6 +189,9 @@ def retire(
     _show(prepared.plan, prepared.plan.notes, ())
     _show_by_hand(opened, prepared.plan)
     yield FunctionCommand(_publish, (opened, lambda: claims, ledger, frozenset(), None), {})
+    gone = tuple(Expected(each.key, _taken_out(each), gone=True) for each in prepared.plan.changes)
+    if gone:
+        yield FunctionCommand(_wait_until_gone, (gone, delegation, network, timeout), {})
 
 
 @operation()
@@ -404,6 +414,29 @@ def _wait(
     except ProviderError as error:
         return refuse(state, host, str(error))
     return outcome.ok
+
+
+def _taken_out(change: Change) -> frozenset[Value]:
+    before, after = change.before, change.after
+    return (before.values if before else frozenset()) - (after.values if after else frozenset())
+
+
+def _wait_until_gone(
+    state: State,
+    host: Host,
+    gone: tuple[Expected, ...],
+    delegation: Callable[[], Delegation],
+    network: Network,
+    timeout: float,
+) -> bool:
+    try:
+        outcome = propagation.wait(
+            gone, delegation(), network, timeout=timeout, report=Reporter(host, network.clock)
+        )
+    except ProviderError as error:
+        return refuse(state, host, str(error))
+    lines = "\n".join(state_line(each) for each in outcome.failures)
+    return outcome.ok or refuse(state, host, text("dns.still_shown", servers=lines))
 
 
 def _show_outcome(host: Host, outcome: Outcome) -> None:

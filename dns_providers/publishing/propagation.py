@@ -84,11 +84,15 @@ class Delegation:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A record that must be seen: all values (EXCLUSIVE) or at least these (the others)."""
+    """A record that must be seen: all values (EXCLUSIVE) or at least these (the others).
+
+    gone: none of the values may be seen any more; without values there may be no record at all.
+    """
 
     key: RRKey
     values: frozenset[Value]
     mode: ClaimMode = ClaimMode.EXCLUSIVE
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,18 +211,20 @@ def _verdict(reply: dns.message.Message, expected: Expected) -> Verdict:
     if not reply.flags & dns.flags.AA:
         return Verdict.LAME
     if rcode == dns.rcode.NXDOMAIN:
-        return Verdict.NXDOMAIN
+        return Verdict.OK if expected.gone else Verdict.NXDOMAIN
     kind = dns.rdatatype.from_text(expected.key.rtype)
     for found in reply.answer:
         if found.name == expected.key.owner and found.rdtype == kind:
             values = frozenset(from_rdata(rdata) for rdata in found)
             return Verdict.OK if _as_wished(values, expected) else Verdict.STALE
         if found.name == expected.key.owner and found.rdtype == dns.rdatatype.CNAME:
-            return Verdict.CNAME
-    return Verdict.NODATA
+            return Verdict.OK if expected.gone else Verdict.CNAME
+    return Verdict.OK if expected.gone else Verdict.NODATA
 
 
 def _as_wished(values: frozenset[Value], expected: Expected) -> bool:
+    if expected.gone:
+        return bool(expected.values) and not expected.values & values
     if expected.mode is ClaimMode.EXCLUSIVE:
         return values == expected.values
     return expected.values <= values

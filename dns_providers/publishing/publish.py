@@ -147,6 +147,16 @@ def adopt(provider: Provider, claims: Iterable[Claim], ledger: Ledger) -> tuple[
         return fresh
 
 
+def enter(ledger: Ledger, entry: Entry) -> None:
+    """Have the ledger know an RRset that something else proves to be ours; the zone stays as it is.
+
+    Raises LedgerError.
+    """
+    with ledger.locked():
+        state = ledger.load()
+        ledger.save(replace(state, entries={**state.entries, entry.key: entry}))
+
+
 class Valued(Protocol):
     """Whatever says which values an RRset has: the RRset, a ledger's entry, an expectation."""
 

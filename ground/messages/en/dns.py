@@ -191,4 +191,5 @@ TEXTS = {
     "dns.option.octodns_secret": "the environment variable {variable} is not set, nor {variable}_FILE for a file (octodns_provider {provider} needs it as {argument})",
     "dns.error.octodns_settings": "{provider} cannot be used with these settings ({reason}). Check octodns_arguments and {variables}.",
     "dns.key_left_out": "{key} is left as it is: {host}, which signs with it, is not reached",
+    "dns.still_shown": "The provider has taken the records out, and these servers still show them; if that stays so, they have to leave the delegation, or their operator has to be asked:\n{servers}",
 }

@@ -88,4 +88,6 @@ TEXTS = {
     "rotation.reveal_served": "{domain}: {selector} is still served by {servers}; whoever has its private key could sign as you",
     "rotation.revealed": "{domain}: the private key of {selector} is in {path}; publish it where you like",
     "rotation.name.reveal": "Reveal a retired key",
+    "rotation.still_published": "{domain}: the old key's record {key} is still published: beside it is something that nothing here proves to be ours, so it was left. Take {values} out there yourself, and run again.",
+    "rotation.still_shown": "{domain}: the provider has taken out the old key's record, and these servers still show it: {servers}. Nothing more is done until none does. Run again later; a server that is gone for good has to leave the delegation.",
 }

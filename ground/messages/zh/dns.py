@@ -179,4 +179,5 @@ TEXTS = {
     "dns.option.octodns_secret": "没有设置环境变量 {variable}，也没有设置指向文件的 {variable}_FILE（octodns_provider {provider} 需要它作为 {argument}）",
     "dns.error.octodns_settings": "用这些设置无法使用 {provider}（{reason}）。请检查 octodns_arguments 和 {variables}。",
     "dns.key_left_out": "{key} 保持原样：用它签名的 {host} 无法连接",
+    "dns.still_shown": "服务商已删除这些记录，但以下服务器仍在显示；若持续如此，须将其从委派中移除，或询问其运营者：\n{servers}",
 }

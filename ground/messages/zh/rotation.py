@@ -84,4 +84,6 @@ TEXTS = {
     "rotation.reveal_served": "{domain}：{selector} 仍由 {servers} 提供；任何持有其私钥的人都可冒充您签名",
     "rotation.revealed": "{domain}：{selector} 的私钥在 {path} 中；可公布于您愿意的地方",
     "rotation.name.reveal": "公开已停用的密钥",
+    "rotation.still_published": "{domain}：旧密钥的记录 {key} 仍在发布：旁边有无法证明属于我们的内容，因此保留。请自行在该处删除 {values}，然后再次运行。",
+    "rotation.still_shown": "{domain}：服务商已删除旧密钥的记录，但以下服务器仍在显示：{servers}。在它们都不再显示之前不会继续。请稍后再次运行；永久失效的服务器须从委派中移除。",
 }

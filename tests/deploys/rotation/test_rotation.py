@@ -179,7 +179,8 @@ class World:
     """A zone at a provider, its two name servers, a resolver; and the site's own files.
 
     down: name servers that do not answer. behind: what one shows instead of the zone. follows:
-    it shows the zone as soon as somebody waits for that.
+    it shows the zone as soon as somebody waits for that. cached: what one shows of records that
+    are to be gone.
     """
 
     site: Site
@@ -187,6 +188,7 @@ class World:
     rotation: Rotation
     down: set[str] = field(default_factory=set)
     behind: dict[str, frozenset[Value]] = field(default_factory=dict)
+    cached: dict[str, frozenset[Value]] = field(default_factory=dict)
     follows: bool = False
     refuses: bool = False
     allowed: tuple[str, ...] = ()
@@ -256,6 +258,9 @@ class World:
             return Verdict.TIMEOUT
         rrset = self.zone.rrsets.get(expected.key)
         shown = self.behind.get(where, rrset.values if rrset else frozenset())
+        if expected.gone:
+            shown = self.cached.get(where, shown)
+            return Verdict.STALE if shown & expected.values else Verdict.OK
         if not shown:
             return Verdict.NXDOMAIN
         return Verdict.OK if shown == expected.values else Verdict.STALE
@@ -291,7 +296,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
         store.create("example.com", selector, bits=1024)
         store.set_current("example.com", selector)
         store.create("example.com", fresh.selector, fresh.name, 1024)
-        start = begin("example.com", strategy, KeyRef(selector, selector), fresh, RULES, 1000.0)
+        made = {name: key_store().public_of("example.com", name) for name in (selector, fresh.name)}
+        sums = {name: each.fingerprint for name, each in made.items() if each}
+        old = KeyRef(selector, selector, sums[selector])
+        fresh = replace(fresh, fingerprint=sums[fresh.name])
+        start = begin("example.com", strategy, old, fresh, RULES, 1000.0)
         zone = memory([], "example.com")
         found = World(site(outbound=mode), zone, start)
         monkeypatch.setattr(in_dns, "open_zone", lambda _: found.open())
@@ -457,6 +466,61 @@ def test_with_a_leaked_key_goes_the_old_one_of_the_rotation_that_brought_it(
     assert there.values(first.old) == (set() if step is Step.ERASE else {REVOKED})
     assert there.values(first.new) == {REVOKED}
     assert there.values(third) == there.right(third)
+
+
+@pytest.mark.parametrize(("how", "left"), [("remove", set()), ("revoke", {REVOKED})])
+@pytest.mark.parametrize("lost", ["the ledger", "what it says: it found the record there"])
+@pytest.mark.parametrize("written", ["", "v=DKIM1; t=s; h=sha256; k=rsa; p="])
+def test_an_old_record_goes_by_its_key_when_the_ledger_does_not_know_it_as_ours(
+    world: Build, how: str, left: set[Value], lost: str, written: str
+) -> None:
+    there = world(Strategy.DUAL)
+    old = there.goes_to(Step.RETIRE).old
+    (right,) = there.right(old)
+    assert isinstance(right, TXT)
+    if written:
+        there.becomes(old, TXT(written.encode() + dkim.public_data(right.data).encode()))
+    ledger = in_dns.ledger_of("example.com")
+    known = ledger.load()
+    entries = {owner: each for owner, each in known.entries.items() if owner != there.owner(old)}
+    if lost != "the ledger":
+        found = replace(known.entries[there.owner(old)], origin="adopted")
+        entries[there.owner(old)] = replace(found, values=there.values(old))
+    ledger.save(replace(known, entries=entries))
+    assert there.in_dns.retire(there.rotation, how) is None
+    assert there.values(old) == left
+
+
+def test_what_cannot_be_taken_out_is_told_with_what_to_delete(world: Build) -> None:
+    there = world(Strategy.DUAL)
+    old = there.goes_to(Step.RETIRE).old
+    there.becomes(old, THEIRS, *there.right(old))
+    ledger = in_dns.ledger_of("example.com")
+    ledger.path.unlink()
+    told = there.in_dns.retire(there.rotation, "remove")
+    assert told is not None and told.id == "rotation.still_published"
+    (right,) = there.right(old)
+    assert isinstance(right, TXT)
+    assert told.named["key"] == str(there.owner(old))
+    assert told.named["values"] == f'"{right.data.decode()}"'
+    # A record of somebody else's key is none of ours, and stays.
+    there.becomes(old, THEIRS)
+    assert there.in_dns.retire(there.rotation, "remove") is None
+    assert there.values(old) == {THEIRS}
+
+
+def test_no_record_is_retired_before_every_server_has_ceased_to_show_it(world: Build) -> None:
+    there = world(Strategy.DUAL)
+    old = there.goes_to(Step.RETIRE).old
+    there.cached = {EVERYWHERE[1]: there.right(old)}
+    for how, left in (("remove", set[Value]()), ("revoke", {REVOKED}), ("remove", {REVOKED})):
+        # Killed in between or not, it is looked for again; what is gone stays so.
+        told = there.in_dns.retire(there.rotation, how)
+        assert told is not None and told.id == "rotation.still_shown"
+        assert EVERYWHERE[1] in told.named["servers"]
+        assert there.values(old) <= left | {REVOKED}
+    there.cached = {}
+    assert there.in_dns.retire(there.rotation, "remove") is None
 
 
 # -- times -------------------------------------------------------------------------------------

@@ -125,6 +125,28 @@ def test_an_answer_is_told_apart(port: int, answer: Answer, verdict: Verdict) ->
         assert ask("127.0.0.1", WANTED, network(port, Clock())) is verdict
 
 
+@pytest.mark.parametrize(
+    ("answer", "verdict", "of_all"),
+    [
+        (answering(), Verdict.OK, Verdict.OK),
+        (answering(rcode=dns.rcode.NXDOMAIN), Verdict.OK, Verdict.OK),
+        (answering("other"), Verdict.OK, Verdict.STALE),  # a wildcard's, or one that says: revoked
+        (answering("new"), Verdict.STALE, Verdict.STALE),
+        (answering("other", "new"), Verdict.STALE, Verdict.STALE),
+        (answering(authoritative=False), Verdict.LAME, Verdict.LAME),
+        (answering(rcode=dns.rcode.SERVFAIL), Verdict.SERVFAIL, Verdict.SERVFAIL),
+    ],
+)
+def test_what_is_to_be_gone_is_right_where_it_is_not(
+    port: int, answer: Answer, verdict: Verdict, of_all: Verdict
+) -> None:
+    gone = Expected(WANTED.key, WANTED.values, gone=True)
+    nothing = Expected(WANTED.key, frozenset(), gone=True)
+    with name_server("127.0.0.1", port, answer):
+        assert ask("127.0.0.1", gone, network(port, Clock())) is verdict
+        assert ask("127.0.0.1", nothing, network(port, Clock())) is of_all
+
+
 def test_no_answer_is_no_verdict_on_the_record(port: int) -> None:
     assert ask("127.0.0.9", WANTED, network(port, Clock())).silent
 
