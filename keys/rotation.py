@@ -45,6 +45,7 @@ class Step(StrEnum):
     VERIFY = "verify"  # what is signed now is verified as receivers do
     RESTORE = "restore"  # the record's TTL
     KEEP = "keep"  # the old record, for mail that is verified late
+    EMPTY = "empty"  # until nothing waits in the queue that the old key has signed
     RETIRE = "retire"  # the old record goes
     ERASE = "erase"  # the old private key goes
     DONE = "done"
@@ -53,13 +54,14 @@ class Step(StrEnum):
 # In the order of all strategies: each one's steps are some of these.
 STEPS: tuple[Step, ...] = tuple(step for step in Step if step is not Step.DONE)
 _ONLY = {
-    Strategy.DUAL: frozenset({Step.INSTALL, Step.RETIRE}),
+    Strategy.DUAL: frozenset({Step.INSTALL, Step.EMPTY, Step.RETIRE}),
     Strategy.FIXED: frozenset(
         {Step.LOWER, Step.AGE, Step.PAUSE, Step.DRAIN, Step.RESUME, Step.RESTORE}
     ),
 }
 # What a leaked key leaves no time for. Its record must go, and caches have it anyway.
-_NOT_IN_EMERGENCY = frozenset({Step.LOWER, Step.AGE, Step.DRAIN, Step.KEEP})
+_NOT_IN_EMERGENCY = frozenset({Step.LOWER, Step.AGE, Step.DRAIN, Step.KEEP, Step.EMPTY})
+_FOR_LATE_MAIL = frozenset({Step.KEEP, Step.EMPTY})
 # From here on the new key may be what receivers look for.
 _TOUCHES = {Strategy.DUAL: Step.SWITCH, Strategy.FIXED: Step.PUBLISH}
 # From here on nothing of the old key can be relied on.
@@ -318,7 +320,7 @@ def _way_back(rotation: Rotation) -> Step:
 def _belongs(step: Step, rotation: Rotation) -> bool:
     if step not in steps_of(rotation.strategy):
         return False
-    if step is Step.KEEP and rotation.going_back and not rotation.touched:
+    if step in _FOR_LATE_MAIL and rotation.going_back and not rotation.touched:
         return False  # nobody ever saw that key
     return not (rotation.emergency and step in _NOT_IN_EMERGENCY)
 

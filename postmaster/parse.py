@@ -36,6 +36,7 @@ from postmaster.settings_table import (
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
 _ZONE = "@zone/"
+_DAY = 86400  # seconds
 # Copies of what programs send pass through it (edge.sent).
 _RESERVED_ACCOUNT = "sent-copies"
 
@@ -223,6 +224,7 @@ def _server(
     _check_selector(values, reasons)
     tls = _tls(values, reasons)
     _check_relay(values, {domain.name for domain in domains}, reasons)
+    _check_keep(values, reasons)
     _check_edge(values, {domain.name for domain in domains}, reasons)
     given = values["dkim_selector"]
     selectors = tuple((each.name, given or selector_of(each.name)) for each in domains)
@@ -354,6 +356,13 @@ def _check_relay(values: Mapping[str, Any], domains: set[str], reasons: _Reasons
     for name in ("dane_forward_to", "dane_trust_anchor"):
         if values[name] and not values["dane"]:
             reasons.add("settings.dane_unused", name=name)
+
+
+def _check_keep(values: Mapping[str, Any], reasons: _Reasons) -> None:
+    """A message that is still tried is verified with the key that it was signed with."""
+    days, seconds = values["dkim_keep_days"], values["retry_for"]
+    if MODES[values["outbound"]].relayed and days * _DAY < seconds:
+        reasons.add("settings.keep_less_than_retry", days=days, retry=seconds)
 
 
 def _check_edge(values: Mapping[str, Any], domains: set[str], reasons: _Reasons) -> None:

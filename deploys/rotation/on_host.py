@@ -13,6 +13,7 @@ from pyinfra.api import FunctionCommand, Host, State
 
 from deploys.host import files as host_files
 from deploys.host import outbound_layout as layout
+from deploys.host import queued
 from deploys.host.files import Wanted
 from deploys.host.remote import read
 from deploys.outbound import operations as outbound
@@ -21,12 +22,14 @@ from deploys.pmail_server import configure
 from deploys.pmail_server.firewall import firewall, firewall_files
 from deploys.pmail_server.service import running
 from deploys.pmail_server.signing_key import key_in_use, outgoing_key
-from deploys.rotation.outcome import Outcome
+from deploys.rotation.outcome import WAITS_FOR_QUEUE, Outcome
+from deploys.rotation.run import CLOCK_WITHIN, Clock
+from deploys.rotation.wording import moment
 from deploys.run.paths import key_store
 from deploys.zones.key_records import is_proven
 from dns_providers.base import Tell
 from ground.words import Words
-from keys.rotation import Rotation, Strategy
+from keys.rotation import Rotation, Step, Strategy
 from postmaster import dkim
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import SENDING_PORTS, MailServer, Site
@@ -34,6 +37,10 @@ from probes.host.proof import verified
 from probes.world import dns, tcp
 from probes.world.dns import Resolvers
 from probes.world.tcp import Reach
+
+_DELIVERED_WITHIN = 30.0  # seconds
+_LOOK_EVERY = 2.0  # seconds
+_SHOWN = 20  # queue ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,20 @@ class OnHost:
             )
         return None
 
+    def empty(self, rotation: Rotation, clock: Clock) -> Outcome:
+        """Look whether a message waits that a key that leaves has signed, until those that are
+        being delivered are through. Raises QueueUnknown.
+        """
+        signers = frozenset((rotation.domain, ref.selector) for ref in rotation.leaving)
+        switched = rotation.when(Step.SWITCH)
+        before = None if switched is None else switched + CLOCK_WITHIN
+        end = clock.passed() + _DELIVERED_WITHIN
+        while (left := queued.signed_with(self.host, signers, before)).messages:
+            if left.held or clock.passed() > end:
+                return self._still_waiting(left, rotation)
+            clock.sleep(_LOOK_EVERY)
+        return None
+
     def erase(self, rotation: Rotation, now: float) -> Outcome:
         """Delete old private keys, on the host and in the store, unless they shall be kept."""
         store = key_store()
@@ -153,6 +174,24 @@ class OnHost:
             if command.execute(self.state, self.host, {}) is False:
                 return Words.of("rotation.host_step", host=self.host.name)
         return None
+
+    def _still_waiting(self, left: queued.Signed, rotation: Rotation) -> Words:
+        if left.held:
+            return Words.of(
+                "rotation.queue_held",
+                domain=rotation.domain,
+                host=self.host.name,
+                ids=", ".join(left.held),
+            )
+        last = max(each.since for each in left.messages) + self.server.relay.retry_for
+        return Words.of(
+            WAITS_FOR_QUEUE,
+            domain=rotation.domain,
+            host=self.host.name,
+            count=str(len(left.ids)),
+            ids=_some(left.ids),
+            until=moment(last),
+        )
 
     def _as_it_is_now(self) -> MailServer:
         """The server with the selectors that the store has: this run changes several."""
@@ -179,3 +218,7 @@ class OnHost:
         if public is None or used != public.data:
             return Words.of("rotation.not_switched", domain=rotation.domain)
         return None
+
+
+def _some(ids: tuple[str, ...]) -> str:
+    return ", ".join((*ids[:_SHOWN], *("…" for _ in ids[_SHOWN : _SHOWN + 1])))

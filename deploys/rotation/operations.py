@@ -15,7 +15,7 @@ from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 
 from deploys.host.remote import read
 from deploys.rotation import wording
-from deploys.rotation.outcome import Outcome, tried
+from deploys.rotation.outcome import WAITS_FOR_QUEUE, Outcome, tried
 from deploys.rotation.refusals import turned
 from deploys.rotation.request import Request
 from deploys.rotation.run import CLOCK_WITHIN, Run
@@ -40,6 +40,7 @@ Checks = Callable[[Host], tuple[Result, ...]]
 RulesOf = Callable[[SigningKey, KeyRef], Rules]
 
 _TELL_EVERY = 30.0  # seconds
+_LOOK_AGAIN = 60.0  # seconds
 
 
 def journal() -> Journal:
@@ -129,7 +130,7 @@ def do(
             else:
                 due = not again and step in _coming(domain, request, run)
             if due:
-                yield FunctionCommand(_perform, (step, domain, run, effect), {})
+                yield FunctionCommand(_perform, (step, domain, run, effect, request.wait), {})
     host.noop(text("rotation.not_its_turn"))
 
 
@@ -303,7 +304,9 @@ def _coming(domain: str, request: Request, run: Run) -> tuple[Step, ...]:
 # -- a step ------------------------------------------------------------------------------------
 
 
-def _perform(state: State, host: Host, step: Step, domain: str, run: Run, effect: Effect) -> bool:
+def _perform(
+    state: State, host: Host, step: Step, domain: str, run: Run, effect: Effect, stays: bool
+) -> bool:
     """Do a step and remember how it went. Never fails the host: others' rotations go on."""
 
     def tell(words: Words) -> None:
@@ -315,13 +318,34 @@ def _perform(state: State, host: Host, step: Step, domain: str, run: Run, effect
     try:
         with nullcontext() if there.paused else flow.let_others_in():
             outcome = waited(there, run, tell)
-        with journal().locked(domain):
-            if journal().load(domain) == there:  # else another run went on meanwhile
-                outcome = outcome or tried(lambda: effect(state, host, there, tell))
-                _remember(host, there, outcome, run)
+        while not _settled(
+            there, host, run, stays, outcome, lambda: effect(state, host, there, tell)
+        ):
+            with flow.let_others_in():
+                run.clock.sleep(_LOOK_AGAIN)
     except (Told, OSError, EOFError, SSHException) as error:
         _stop(domain, run, wording.problem(there, _why(host, error)))
     return True
+
+
+def _settled(
+    there: Rotation,
+    host: Host,
+    run: Run,
+    stays: bool,
+    outcome: Outcome,
+    effect: Callable[[], Outcome],
+) -> bool:
+    """Do a step and remember how it went, unless it has to be looked at again in a while."""
+    with journal().locked(there.domain):
+        if journal().load(there.domain) != there:
+            return True  # another run went on meanwhile
+        outcome = outcome or tried(effect)
+        if outcome and outcome.id == WAITS_FOR_QUEUE and stays:
+            host.log_styled(f"  {outcome}", fg="cyan")
+            return False
+        _remember(host, there, outcome, run)
+        return True
 
 
 def _why(host: Host, error: Exception) -> Words:
@@ -372,9 +396,10 @@ def _remember(host: Host, there: Rotation, outcome: Outcome, run: Run) -> None:
 
 
 def _failed(host: Host, there: Rotation, outcome: Words, run: Run) -> None:
-    line = wording.problem(there, outcome)
-    host.log_styled(f"  {line}", fg="red")
-    flow.leave_unsolved(host.name, (line,))
+    line, waits = wording.problem(there, outcome), outcome.id == WAITS_FOR_QUEUE
+    host.log_styled(f"  {line}", fg="cyan" if waits else "red")
+    if not waits:
+        flow.leave_unsolved(host.name, (line,))
     stuck = machine.failed(there, outcome)
     if machine.turns_by_itself(there):
         stuck = replace(machine.back(stuck, time.time()), problem=outcome)

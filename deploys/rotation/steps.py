@@ -37,7 +37,9 @@ _ORDER: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("server", (Step.PAUSE,)),
     ("zone", (Step.PUBLISH, Step.PROVE, Step.DRAIN)),
     ("server", (Step.INSTALL, Step.SWITCH, Step.RESUME, Step.VERIFY)),
-    ("zone", (Step.RESTORE, Step.KEEP, Step.RETIRE)),
+    ("zone", (Step.RESTORE, Step.KEEP)),
+    ("server", (Step.EMPTY,)),
+    ("zone", (Step.RETIRE,)),
     ("server", (Step.ERASE,)),
 )
 
@@ -150,6 +152,7 @@ def _host_effect(
         Step.SWITCH: there.switch,
         Step.RESUME: there.resume,
         Step.VERIFY: there.verify,
+        Step.EMPTY: lambda each: there.empty(each, this_run().clock),
     }
     return effects[step](rotation)
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from pyinfra import host
+from paramiko import SSHException
+from pyinfra import host, state
 from pyinfra.api.operation import OperationMeta
 
+from deploys.host.queued import QueueUnknown, signed_with
 from deploys.host.reachable import not_answering
 from deploys.run import flow
 from deploys.zones.access import ledger_of, network_of, open_zone, patience, replaced, servers_in
@@ -17,12 +19,12 @@ from dns_providers.publishing import operations, propagation
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import read_backup
 from dns_providers.publishing.propagation import Delegation
-from dns_providers.rrset import name_text
-from ground.words import text
+from dns_providers.rrset import RRKey, name_text
+from ground.words import Words, text
 from postmaster import dkim, spf
 from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired
 from postmaster.outbound import mode_of
-from postmaster.settings import Site, ZoneSettings
+from postmaster.settings import MailServer, Site, ZoneSettings
 
 _KEYS = "dkim"  # kind of claim group whose records retire by themselves
 
@@ -89,10 +91,30 @@ def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
             for server in servers
             for signing in mode_of(server).signing_keys(server)
         ),
+        needed=lambda owner: _still_waiting(servers, owner),
         delegation=lambda: _delegation(site, zone),
         network=network_of(site, zone),
         timeout=patience(site, zone),
     )
+
+
+def _still_waiting(servers: Iterable[MailServer], owner: RRKey) -> Iterable[Words]:
+    """Servers whose queue holds a message that a key has signed, or cannot be looked at."""
+    selector, _, domain = name_text(owner.owner).partition("._domainkey.")
+    for server in servers:
+        there = state.inventory.get_host(server.host)
+        named = {"key": str(owner), "host": server.host}
+        try:
+            if not (there and there.connected):
+                yield Words.of("dns.note.queue_not_seen", **named)
+                continue
+            left = signed_with(there, frozenset({(domain, selector)})).ids
+        except (QueueUnknown, OSError, SSHException):
+            yield Words.of("dns.note.queue_not_seen", **named)
+            continue
+        if left:
+            count, ids = str(len(left)), ", ".join(left[:20])
+            yield Words.of("dns.note.queue_holds", count=count, ids=ids, **named)
 
 
 def adopt(site: Site, zone: ZoneSettings) -> OperationMeta:

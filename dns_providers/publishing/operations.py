@@ -146,6 +146,7 @@ def retire(
     group: str,
     keep: int,
     ready: Callable[[], bool],
+    needed: Callable[[RRKey], Iterable[Words]],
     delegation: Callable[[], Delegation],
     network: Network,
     timeout: float,
@@ -159,6 +160,7 @@ def retire(
     + group: kind of claim group ("dkim")
     + keep: seconds that a record stays after its last use
     + ready: whether what replaces them is in use by now
+    + needed: reasons why a record has to stay still, asked right before
     + delegation: finds the zone's servers
     + network: resolvers to find the servers with
     + timeout: seconds to wait at most
@@ -171,6 +173,8 @@ def retire(
         known = ledger.load()
         unused = unused_since(all_claims(), known.entries, known.unused, group, now)
         due = tuple(key for key, since in unused.items() if now - since >= keep)
+        stays = {key: tuple(needed(key)) for key in due} if state.is_executing else {}
+        due = tuple(key for key in due if not stays.get(key))
         claims = withdrawals(due, known.entries)
         opened = provider() if claims else None
         prepared = prepare(opened, claims, ledger) if opened else None
@@ -178,7 +182,9 @@ def retire(
         yield from fail(str(error))
         return
     for key, since in unused.items():
-        if key not in due:
+        for reason in stays.get(key, ()):
+            _log(str(reason), "cyan")
+        if now - since < keep:
             day = datetime.fromtimestamp(since + keep, UTC).date()
             _log(text("dns.note.retiring", key=str(key), day=day), "cyan")
     if state.is_executing:

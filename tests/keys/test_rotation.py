@@ -58,7 +58,7 @@ def path(rotation: Rotation) -> list[str]:
 
 def test_the_steps_of_each_strategy() -> None:
     assert " ".join(path(started(Strategy.DUAL))) == (
-        "make publish prove install switch verify keep retire erase"
+        "make publish prove install switch verify keep empty retire erase"
     )
     assert " ".join(path(started(Strategy.FIXED))) == (
         "make lower age pause publish prove drain switch resume verify restore keep erase"
@@ -137,7 +137,9 @@ def test_a_run_does_what_is_due_until_a_wait_that_it_does_not_stay_for() -> None
     )
     kept = walked(dual, Step.KEEP)
     assert coming(kept, kept.entered + RULES.keep - 1, stays=False) == ()
-    assert " ".join(coming(kept, kept.entered + RULES.keep, stays=False)) == "keep retire erase"
+    assert (
+        " ".join(coming(kept, kept.entered + RULES.keep, stays=False)) == "keep empty retire erase"
+    )
 
 
 def test_a_problem_stays_until_its_step_is_done() -> None:

@@ -21,6 +21,11 @@ _STATUS = re.compile(
     r"^\s*\[(?P<host>[^\]]+)\]\s+(?P<status>Success|No changes|Error)", re.MULTILINE
 )
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Nobody waits for days in the lab: old records go sooner than any user may have them go.
+_HURRIED = """
+from postmaster import parse as _parse
+_parse._check_keep = lambda *_: None
+"""
 
 InLab = Callable[[list[str]], list[str]]
 
@@ -85,8 +90,10 @@ class Operator:
         """Write the inventory as a user would: one self-contained file of data."""
         servers = pprint.pformat(list(self.servers.items()), sort_dicts=False, width=96)
         zones = [(f"@zone/{name}", data) for name, data in self.zones.items()]
+        hurried = any("dkim_keep_days" in data for data in self.servers.values())
         self.inventory.write_text(
             f"mail_servers = {servers}\n\nzones = {pprint.pformat(zones, sort_dicts=False)}\n"
+            + (_HURRIED if hurried else "")
         )
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:

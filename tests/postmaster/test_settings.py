@@ -173,3 +173,13 @@ def test_the_longest_zone_that_a_domain_ends_in_holds_it_in_whatever_letters() -
         ("newmail.example.co.uk", "example.co.uk"),
         ("xn--bcher-kva.example", "xn--bcher-kva.example"),
     ]
+
+
+def test_a_key_record_stays_for_at_least_as_long_as_a_message_may_wait() -> None:
+    two_days = 2 * 86400
+    for days, retry in ((1, two_days), (0, 60), (2, two_days + 1)):
+        (told,) = reasons(dkim_keep_days=days, retry_for=retry, delay_notice=0)
+        assert "dkim_keep_days" in told and str(retry) in told
+    assert site(dkim_keep_days=2, retry_for=two_days).servers
+    # Without a queue of its own a server has nothing that waits.
+    assert site(outbound="direct", dkim_keep_days=0).servers

@@ -192,4 +192,6 @@ TEXTS = {
     "dns.error.octodns_settings": "{provider} cannot be used with these settings ({reason}). Check octodns_arguments and {variables}.",
     "dns.key_left_out": "{key} is left as it is: {host}, which signs with it, is not reached",
     "dns.still_shown": "The provider has taken the records out, and these servers still show them; if that stays so, they have to leave the delegation, or their operator has to be asked:\n{servers}",
+    "dns.note.queue_holds": "{key} stays: {count} messages signed with its key wait on {host}: {ids}",
+    "dns.note.queue_not_seen": "{key} stays: the queue of {host} could not be looked at",
 }

@@ -17,4 +17,5 @@ TEXTS = {
     "queue.forged": "its author is an address of ours, and nothing proves it",
     "queue.kept": "messages kept aside: {count}",
     "queue.none_kept": "nothing is kept aside",
+    "queue.unreadable": "the queue of {host} cannot be read: {reason}",
 }

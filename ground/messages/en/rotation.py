@@ -90,4 +90,7 @@ TEXTS = {
     "rotation.name.reveal": "Reveal a retired key",
     "rotation.still_published": "{domain}: the old key's record {key} is still published: beside it is something that nothing here proves to be ours, so it was left. Take {values} out there yourself, and run again.",
     "rotation.still_shown": "{domain}: the provider has taken out the old key's record, and these servers still show it: {servers}. Nothing more is done until none does. Run again later; a server that is gone for good has to leave the delegation.",
+    "rotation.step.empty": "wait until the queue holds nothing that the old key signed",
+    "rotation.queue_holds": "{domain}: {count} messages signed with the old key still wait on {host}, until {until} at the latest: {ids}. The old record stays until they are through: run again later (--wait stays).",
+    "rotation.queue_held": "{domain}: messages signed with the old key are on hold on {host}: {ids}. The old record stays while they are there: release or delete them (pmail-deploy queue), run again.",
 }

@@ -61,4 +61,5 @@ TEXTS = {
     "settings.alias_domain": "aliases: {address} is at no domain of this server",
     "settings.user_reserved": "account {account} is used by the server itself: choose another name",
     "settings.not_a_zone": "a zone has @zone/ before its name: write @zone/{name}",
+    "settings.keep_less_than_retry": "dkim_keep_days: {days} is shorter than retry_for ({retry} s): a message that waits for so long would arrive when its key's record is gone. Raise the one, or lower the other.",
 }

@@ -180,4 +180,6 @@ TEXTS = {
     "dns.error.octodns_settings": "用这些设置无法使用 {provider}（{reason}）。请检查 octodns_arguments 和 {variables}。",
     "dns.key_left_out": "{key} 保持原样：用它签名的 {host} 无法连接",
     "dns.still_shown": "服务商已删除这些记录，但以下服务器仍在显示；若持续如此，须将其从委派中移除，或询问其运营者：\n{servers}",
+    "dns.note.queue_holds": "{key} 保留：{host} 上有 {count} 封用其密钥签名的邮件在等待：{ids}",
+    "dns.note.queue_not_seen": "{key} 保留：无法查看 {host} 的队列",
 }

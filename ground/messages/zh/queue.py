@@ -17,4 +17,5 @@ TEXTS = {
     "queue.forged": "作者是我们的地址，却没有任何证明",
     "queue.kept": "另行保存了 {count} 封邮件",
     "queue.none_kept": "没有另行保存的邮件",
+    "queue.unreadable": "无法读取 {host} 的队列：{reason}",
 }

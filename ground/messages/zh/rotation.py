@@ -86,4 +86,7 @@ TEXTS = {
     "rotation.name.reveal": "公开已停用的密钥",
     "rotation.still_published": "{domain}：旧密钥的记录 {key} 仍在发布：旁边有无法证明属于我们的内容，因此保留。请自行在该处删除 {values}，然后再次运行。",
     "rotation.still_shown": "{domain}：服务商已删除旧密钥的记录，但以下服务器仍在显示：{servers}。在它们都不再显示之前不会继续。请稍后再次运行；永久失效的服务器须从委派中移除。",
+    "rotation.step.empty": "等待队列中不再有旧密钥签名的邮件",
+    "rotation.queue_holds": "{domain}：{host} 上仍有 {count} 封用旧密钥签名的邮件在等待，最迟到 {until}：{ids}。在它们发出之前旧记录保留：请稍后再次运行（--wait 会一直等待）。",
+    "rotation.queue_held": "{domain}：{host} 上有用旧密钥签名的邮件被挂起：{ids}。只要它们还在，旧记录就保留：请放行或删除（pmail-deploy queue），然后再次运行。",
 }

@@ -61,4 +61,5 @@ TEXTS = {
     "settings.alias_domain": "aliases：{address} 不属于本服务器的任何域名",
     "settings.user_reserved": "账户 {account} 由服务器自身使用：请换一个名称",
     "settings.not_a_zone": "区域名之前要有 @zone/：请写作 @zone/{name}",
+    "settings.keep_less_than_retry": "dkim_keep_days：{days} 天短于 retry_for（{retry} 秒）：等待这么久的邮件送达时，其密钥的记录已被删除。请提高前者，或降低后者。",
 }

@@ -7,15 +7,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from deploys.rotation import in_dns, revealing, steps
+from deploys.host.queued import Signed
+from deploys.rotation import in_dns, on_host, revealing, steps
 from deploys.rotation.in_dns import REVOKED, InDns
+from deploys.rotation.on_host import OnHost
 from deploys.rotation.operations import is_for_later, waited
-from deploys.rotation.outcome import Outcome
+from deploys.rotation.outcome import WAITS_FOR_QUEUE, Outcome
 from deploys.rotation.request import Request
 from deploys.rotation.run import Clock, Run, this_run
+from deploys.rotation.wording import moment
 from deploys.run.paths import key_store, state_dir
 from deploys.run.paused import why_paused
 from deploys.zones.key_records import is_proven
@@ -24,6 +29,7 @@ from dns_providers.publishing.propagation import Delegation, Expected, ServerSta
 from dns_providers.publishing.propagation import Outcome as Awaited
 from dns_providers.rrset import TXT, RRKey, RRset, Value, key
 from ground.words import Words
+from keys import rotation as machine
 from keys.dkim import make, public_key, read
 from keys.journal import Journal, JournalError
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, after, begin, instead
@@ -31,6 +37,8 @@ from keys.store import About
 from postmaster import dkim
 from postmaster.outbound import SigningKey
 from postmaster.settings import Site
+from probes.host.queued import Signer
+from probes.host.relay import Waiting
 from probes.world.dns import Answer
 from probes.world.dns import Outcome as Lookup
 from tests.fakes import MemoryProvider, memory
@@ -521,6 +529,53 @@ def test_no_record_is_retired_before_every_server_has_ceased_to_show_it(world: B
         assert there.values(old) <= left | {REVOKED}
     there.cached = {}
     assert there.in_dns.retire(there.rotation, "remove") is None
+
+
+# -- the queue ---------------------------------------------------------------------------------
+
+
+def in_queue(queue_id: str, queue: str = "deferred", since: int = 1000) -> Waiting:
+    """A message that waits."""
+    return Waiting(queue_id, queue, since, "a@example.com", "b@recv.test", "")
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_the_old_record_waits_for_what_its_key_has_signed_and_is_still_in_the_queue(
+    monkeypatch: pytest.MonkeyPatch, back: bool
+) -> None:
+    third = KeyRef("pm202610a", "pm202610a")
+    there = replace(at(Step.EMPTY, Strategy.DUAL), superseded=(third,), going_back=back)
+    asked, time = list[frozenset[Signer]](), Time()
+    left = [(in_queue("1", "active"), in_queue("2")), (in_queue("2"),), ()]
+
+    def look(host: object, signers: frozenset[Signer], before: float | None) -> Signed:
+        assert before == 1000.0 + 300  # no later message can have it
+        asked.append(signers)
+        return Signed(left.pop(0) if left[1:] else left[0])
+
+    monkeypatch.setattr(on_host.queued, "signed_with", look)
+    host: Any = SimpleNamespace(name="mx1")
+    server: Any = SimpleNamespace(relay=SimpleNamespace(retry_for=50))
+    here = OnHost(cast(Any, None), host, server, site(), lambda _: None)
+    assert here.empty(there, time.clock) is None and not left[0]
+    names = [OLD.name] if back else [OLD.name, third.name]
+    assert set(asked) == {frozenset(("example.test", name) for name in names)}
+    # What does not go in a while is told, and waited for by another run.
+    left[:] = [tuple(in_queue(str(number), since=number) for number in range(1, 23))]
+    told = here.empty(there, time.clock)
+    assert told is not None and told.id == WAITS_FOR_QUEUE
+    assert told.named["ids"] == ", ".join([*map(str, range(1, 21)), "…"])
+    assert (told.named["count"], told.named["until"]) == ("22", moment(22 + 50))
+    left[:] = [(in_queue("1"), in_queue("2", "hold"))]
+    told = here.empty(there, time.clock)
+    assert told == Words.of("rotation.queue_held", domain="example.test", host="mx1", ids="2")
+
+
+def test_a_key_that_nobody_saw_waits_for_no_queue() -> None:
+    unseen = machine.back(at(Step.PROVE, Strategy.DUAL), 1000.0)
+    seen = machine.back(at(Step.VERIFY, Strategy.DUAL), 1000.0)
+    assert Step.EMPTY not in machine.coming(unseen, 1000.0, stays=True)
+    assert Step.EMPTY in machine.coming(seen, 1000.0, stays=True)
 
 
 # -- times -------------------------------------------------------------------------------------

@@ -44,10 +44,10 @@ def test_a_key_record_stays_for_as_long_as_mail_may_be_verified(
 ) -> None:
     assert kept(monkeypatch, None) == 7 * DAY
     assert kept(monkeypatch, 30) == 30 * DAY
-    assert kept(monkeypatch, 0) == 0
+    assert kept(monkeypatch, 2) == 2 * DAY
 
 
 def test_of_several_servers_in_a_zone_the_one_that_keeps_longest_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert kept(monkeypatch, 1, 14, 3) == 14 * DAY
+    assert kept(monkeypatch, 2, 14, 3) == 14 * DAY
