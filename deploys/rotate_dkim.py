@@ -18,7 +18,7 @@ with frame(ROTATE) as run:
 
     if asked.action == "status":
         if server:
-            status(name=text("rotation.name.status"), server=server, request=asked)
+            status(name=text("rotation.name.status"), server=server, site=site, request=asked)
     elif asked.action == "reveal":
         if server:
             reveal(name=text("rotation.name.reveal"), server=server, site=site, request=asked)

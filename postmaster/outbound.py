@@ -106,3 +106,10 @@ DEFAULT_MODE = RELAY.name
 def mode_of(server: MailServer) -> OutboundMode:
     """Return the description of a server's outbound mode."""
     return MODES[server.outbound]
+
+
+def signing_with(server: MailServer, strategy: str) -> OutboundMode:
+    """Return the mode that a rotation of this strategy is of: the server's, if that fits."""
+    mode = mode_of(server)
+    fitting = (each for each in (mode, *MODES.values()) if each.rotation == strategy)
+    return next(fitting)

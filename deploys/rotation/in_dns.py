@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deploys.rotation.outcome import Outcome, tried
 from deploys.run.paths import key_store
@@ -24,6 +24,7 @@ from dns_providers.publishing.propagation import (
 )
 from dns_providers.publishing.publish import carry_out, enter, mark_proven, read
 from dns_providers.publishing.wording import state_line
+from dns_providers.publishing.zone_choice import NotLive, check_live
 from dns_providers.rrset import TXT, RRKey, RRset, Value, key
 from dns_providers.text import value_text
 from ground.words import Words
@@ -57,9 +58,17 @@ class InDns:
         """Publish the records that the rotation needs now, as the journal has it."""
         owners = {self._owner(ref, rotation) for ref in rotation.published}
         wanted = desired(self.site, self.zone.name, key_records).claims
-        claims = tuple(claim for claim in wanted if claim.key in owners)
+        # A domain that moves is on two servers meanwhile.
+        claims = tuple(dict.fromkeys(claim for claim in wanted if claim.key in owners))
         if {claim.key for claim in claims} != owners:
             return Words.of("rotation.no_key", domain=rotation.domain)
+        try:
+            self._check_live(owners)
+        except NotLive as error:
+            # What the servers have, from wherever, needs no publishing.
+            if all(self._shows(ref, rotation) for ref in rotation.published):
+                return None
+            return Words.of("rotation.other_provider", domain=rotation.domain, reason=error)
         return self._carried_out(claims)
 
     def lower(self, rotation: Rotation) -> Outcome:
@@ -83,6 +92,10 @@ class InDns:
         ago: no server that answers shows another.
         """
         return self._put_back(rotation, self._shown)
+
+    def shows_old(self, rotation: Rotation) -> bool:
+        """Return whether every server that answers shows the old key's record still."""
+        return self._shows(rotation.old, rotation)
 
     def retire(self, rotation: Rotation, how: str) -> Outcome:
         """Take out the records of keys that leave, or say that they are revoked; then wait until
@@ -119,6 +132,8 @@ class InDns:
         it is gone.
         """
         found = tried(lambda: look(rotation))
+        if not self.zone.provider:
+            return found  # nobody could put it back
         try:
             if found is None or not self._changed(self._owner(rotation.new, rotation)):
                 return found
@@ -258,6 +273,15 @@ class InDns:
         live = self._live(owner)
         return (live.values if live else frozenset()) not in (entry.values, *but)
 
+    def _check_live(self, owners: set[RRKey]) -> None:
+        """Raises NotLive where the inventory has another provider by now than the zone."""
+        snapshot = read(open_zone(self.zone), frozenset(each.owner for each in owners))
+        check_live(snapshot, self._delegation())
+
+    def _shows(self, ref: KeyRef, rotation: Rotation) -> bool:
+        """Whether every server that answers shows a key's record."""
+        return self._shown(replace(rotation, new=ref)) is None
+
     def _carried_out(self, claims: tuple[Claim, ...]) -> Outcome:
         if not claims:
             return None
@@ -309,6 +333,16 @@ class InDns:
 
     def _timeout(self) -> float:
         return patience(self.site, self.zone)
+
+
+def in_dns_of(site: Site, zone: str, rotation: Rotation, tell: Tell) -> InDns:
+    """Return the DNS side of a rotation, for a look from where its key is.
+
+    A zone that the inventory has no more can be looked at only.
+    """
+    zones = {each.name: each for each in site.zones}
+    there = zones.get(zone) or ZoneSettings(zone, "", (), (), rotation.rules.ttl)
+    return InDns(site, there, tell, lambda _: None)
 
 
 def _has(record: TXT, ref: KeyRef) -> bool:

@@ -15,6 +15,8 @@ from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 
 from deploys.host.remote import read
 from deploys.rotation import wording
+from deploys.rotation.going import Going, as_begun, changed, lost, rotating
+from deploys.rotation.in_dns import in_dns_of
 from deploys.rotation.outcome import WAITS_FOR_QUEUE, Outcome, tried
 from deploys.rotation.refusals import turned
 from deploys.rotation.request import Request
@@ -24,6 +26,7 @@ from deploys.run.outcome import recorder
 from deploys.run.paths import key_store, state_dir
 from dns_providers.base import Tell
 from ground.errors import DeployError, Told
+from ground.operations import fail
 from ground.words import Words, text
 from keys import rotation as machine
 from keys.dkim import month
@@ -32,12 +35,12 @@ from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy
 from postmaster.checks import gate
 from postmaster.checks.results import Result
 from postmaster.outbound import SigningKey, mode_of
-from postmaster.settings import MailServer
+from postmaster.settings import MailServer, Site
 
 Commands = Generator[FunctionCommand, None, None]
 Effect = Callable[[State, Host, Rotation, Tell], Outcome]  # of the rotation's step
 Checks = Callable[[Host], tuple[Result, ...]]
-RulesOf = Callable[[SigningKey, KeyRef], Rules]
+RulesOf = Callable[[Site, MailServer, SigningKey, KeyRef], Rules]
 
 _TELL_EVERY = 30.0  # seconds
 _LOOK_AGAIN = 60.0  # seconds
@@ -46,6 +49,11 @@ _LOOK_AGAIN = 60.0  # seconds
 def journal() -> Journal:
     """Return this site's journal."""
     return Journal(state_dir())
+
+
+def going_on(site: Site) -> tuple[Going, ...]:
+    """Return whose keys may be rotated or are, as the journal has it now. Raises JournalError."""
+    return rotating(site, journal().going_on())
 
 
 @operation()
@@ -60,45 +68,52 @@ def meet(step: str) -> Commands:
 
 @operation()
 def begin(
-    server: MailServer, request: Request, run: Run, checks: Checks, rules: RulesOf
+    server: MailServer, site: Site, request: Request, run: Run, checks: Checks, rules: RulesOf
 ) -> Commands:
     """Begin the rotations of a server that are due, or turn one back; others just go on.
 
     + server: the mail server
+    + site: the site it belongs to
     + request: what was asked for
     + run: what this run comes to
     + checks: gives the results of all checks of the server
     + rules: gives the times for a key
     """
     _compare_clocks(host, run)
-    mode, results = mode_of(server), list[Result]()
-    for signing in mode.signing_keys(server):
-        if not request.names(signing.domain):
+    try:
+        going = going_on(site)
+    except Told as error:
+        yield from fail(str(error))
+        return
+    results = list[Result]()
+    for each in going:
+        if each.server != server.host or not request.names(each.domain):
             continue
-        if signing.domain in run.stopped:  # while the run was prepared: nobody was asked
-            _stop(signing.domain, run, *run.stopped[signing.domain])
+        if each.domain in run.stopped:  # while the run was prepared: nobody was asked
+            _stop(each.domain, run, *run.stopped[each.domain])
             continue
-        fresh = partial(_planned, server, signing, request, rules)
         try:
-            there = journal().load(signing.domain)
-            if there is not None:
-                yield from _turned(there, request, run, fresh)
+            if each.rotation is not None:
+                yield from _goes_on(each.rotation, each, site, going, request, run, rules)
                 continue
+            (signing,) = (
+                key for key in mode_of(server).signing_keys(server) if key.domain == each.domain
+            )
             if request.action == "abort":
-                _stop(signing.domain, run, text("rotation.none", domain=signing.domain))
+                _stop(each.domain, run, text("rotation.none", domain=each.domain))
                 continue
-            reason = _not_now(server, signing, request)
+            reason = _not_now(server, signing, request) or _others_first(each, site, going)
             if reason:
                 host.log_styled(f"  {reason}", fg="cyan")
                 continue
             if not request.emergency:
                 results = results or list(checks(host))
-                if red := _red(results, signing.domain, server):
-                    _stop(signing.domain, run, *red)
+                if red := _red(results, each.domain, server):
+                    _stop(each.domain, run, *red)
                     continue
-            coming = fresh()
+            coming = _planned(site, server, signing, request, rules)
         except Told as error:
-            _stop(signing.domain, run, str(error))
+            _stop(each.domain, run, str(error))
             continue
         _announce(coming, run)
         yield FunctionCommand(_begin, (coming,), {})
@@ -135,37 +150,59 @@ def do(
 
 
 @operation()
-def show(domains: tuple[str, ...]) -> Commands:
+def show(site: Site, server: str, first: bool) -> Commands:
     """Show where the rotations are and what they wait for; changes nothing.
 
-    + domains: the server's domains
+    + site: the site
+    + server: the mail server whose rotations are shown
+    + first: this host tells of those whose server the inventory has no more
     """
     if state.is_executing:
-        for domain in domains:
-            there = _load(domain)
-            lines = tuple(wording.where(there)) if there else ()
-            recorder().wait(host.name, lines)
-            for line in lines:
-                host.log_styled(f"  {line}", fg="yellow" if there and there.problem else "cyan")
+        names = {each.host for each in site.servers}
+        for each in _now(site):
+            if each.rotation and (each.server == server or (first and each.server not in names)):
+                _show(each.rotation, lost(each, site))
     host.noop(text("rotation.shown"))
     yield from ()
 
 
 @operation()
-def status(server: MailServer, request: Request) -> Commands:
+def status(server: MailServer, site: Site, request: Request) -> Commands:
     """Show the age of each key, what is going on, and the last rotations; changes nothing.
 
     + server: the mail server
+    + site: the site it belongs to
     + request: what was asked for
     """
     if state.is_executing:
-        lines = []
         for signing in mode_of(server).signing_keys(server):
             if request.names(signing.domain):
-                lines += _status(server, signing)
-        host.log("\n".join(lines))
+                host.log("\n".join(_status(server, signing)))
+        for each in _now(site):
+            if each.rotation and each.server == server.host and request.names(each.domain):
+                _show(each.rotation, lost(each, site))
     host.noop(text("rotation.shown"))
     yield from ()
+
+
+def _now(site: Site) -> tuple[Going, ...]:
+    try:
+        return going_on(site)
+    except Told as error:
+        flow.leave_unsolved(host.name, (str(error),))
+        return ()
+
+
+def _show(there: Rotation, why_lost: Words | None) -> None:
+    """Tell where a rotation is. While mail is paused, or it cannot go on, nothing is well."""
+    lines = [*wording.where(there), *([str(why_lost)] if why_lost else ())]
+    stuck = there.problem is not None and there.problem.id != WAITS_FOR_QUEUE
+    for line in lines:
+        host.log_styled(f"  {line}", fg="yellow" if there.problem or why_lost else "cyan")
+    if there.paused or stuck or why_lost:
+        flow.leave_unsolved(host.name, tuple(lines))
+    else:
+        recorder().wait(host.name, tuple(lines))
 
 
 # -- beginning ---------------------------------------------------------------------------------
@@ -188,6 +225,46 @@ def _begin(state: State, host: Host, rotation: Rotation) -> bool:
 def _supersede(state: State, host: Host, rotation: Rotation, by: Rotation) -> bool:
     journal().supersede(rotation, by)
     return True
+
+
+def _goes_on(
+    there: Rotation,
+    each: Going,
+    site: Site,
+    going: tuple[Going, ...],
+    request: Request,
+    run: Run,
+    rules: RulesOf,
+) -> Commands:
+    """A rotation goes on as it began, whatever the inventory says by now. Raises Told."""
+    begun = as_begun(site, going, there)
+    if why := lost(each, site):
+        host.log_styled(f"  {why}", fg="yellow")
+        if state.is_executing and there.paused and _shows_old(begun, each, there):
+            # Nothing has changed yet that needs the zone: mail goes on with the key it has.
+            returned = there if there.going_back else machine.back(there, time.time())
+            yield FunctionCommand(_begin, (replace(returned, step=Step.SWITCH),), {})
+        return
+    server = begun.server(each.server)
+    (signing,) = (key for key in mode_of(server).signing_keys(server) if key.domain == there.domain)
+    fresh = partial(_planned, begun, server, signing, request, rules)
+    yield from _turned(there, request, run, fresh)
+
+
+def _shows_old(site: Site, each: Going, there: Rotation) -> bool:
+    return in_dns_of(site, each.zone, there, _tell).shows_old(there)
+
+
+def _tell(words: Words) -> None:
+    host.log_styled(f"  {words}", fg="cyan")
+
+
+def _others_first(each: Going, site: Site, going: tuple[Going, ...]) -> str | None:
+    """Why nothing begins on a server: the key of another way to sign is still being replaced."""
+    before = [
+        other.domain for other in going if other.server == each.server and changed(other, site)
+    ]
+    return text("rotation.finish_first", domains=", ".join(before)) if before else None
 
 
 def _turned(there: Rotation, request: Request, run: Run, fresh: Callable[[], Rotation]) -> Commands:
@@ -249,7 +326,9 @@ def _red(results: list[Result], domain: str, server: MailServer) -> list[str]:
     return [text("rotation.not_green", domain=domain), *lines] if lines else []
 
 
-def _planned(server: MailServer, signing: SigningKey, request: Request, rules: RulesOf) -> Rotation:
+def _planned(
+    site: Site, server: MailServer, signing: SigningKey, request: Request, rules: RulesOf
+) -> Rotation:
     store, now = key_store(), time.time()
     strategy = Strategy(mode_of(server).rotation)
     name = store.name(signing.domain, signing.selector)
@@ -267,7 +346,7 @@ def _planned(server: MailServer, signing: SigningKey, request: Request, rules: R
         strategy,
         old,
         new,
-        rules(signing, old),
+        rules(site, server, signing, old),
         now,
         emergency=request.emergency,
         server=server.host,
@@ -447,7 +526,5 @@ def _status(server: MailServer, signing: SigningKey) -> list[str]:
     store = key_store()
     about = store.about(signing.domain, store.name(signing.domain, signing.selector))
     lines = [wording.key_line(signing, about, server.rotation.max_age)]
-    there = _load(signing.domain)
-    lines += [f"  {line}" for line in wording.where(there)] if there else []
     past = [each for each in journal().history() if each["domain"] == signing.domain]
     return [*lines, *(f"  {wording.past(each)}" for each in past)]

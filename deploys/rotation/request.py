@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from deploys.run import options
 from deploys.run.options import Choice, Flag, Names, Text, option
+from deploys.run.paths import state_dir
 from ground.words import Words
+from keys.journal import Journal, JournalError
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Site
 
@@ -60,9 +63,13 @@ class Request(options.Request):
             yield Words.of("rotation.one_domain", action=self.action)
 
     def problems_in(self, site: Site, here: Site) -> Iterable[Words]:
-        """Return which domains are none with a key of their own, or on no server of this run."""
-        known, reached = _with_keys(site), _with_keys(here)
-        if unknown := [domain for domain in self.domains if domain not in known]:
+        """Return which domains are none with a key of their own, nor one that is being replaced, or
+        on no server of this run.
+        """
+        known, reached, replaced = _with_keys(site), _with_keys(here), frozenset[str]()
+        with suppress(JournalError):  # which is told where it is needed
+            replaced = frozenset(each.domain for each in Journal(state_dir()).going_on())
+        if unknown := [domain for domain in self.domains if domain not in known | replaced]:
             names = {"domains": ", ".join(unknown), "known": ", ".join(sorted(known))}
             yield Words.of("rotation.bad_domain", **names)
         if left_out := [each for each in self.domains if each in known - reached]:

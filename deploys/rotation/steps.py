@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 
-from pyinfra import state
-from pyinfra.api import Host, State
+from pyinfra import host, state
+from pyinfra.api import Host, OperationError, State
 
 from deploys.rotation import operations
-from deploys.rotation.in_dns import InDns
+from deploys.rotation.going import Going, as_begun, lost, of_domain, strategies
+from deploys.rotation.in_dns import InDns, in_dns_of
 from deploys.rotation.on_host import OnHost
 from deploys.rotation.outcome import Outcome
 from deploys.rotation.request import Request, domains_with_keys
@@ -24,9 +25,9 @@ from deploys.zones.access import open_zone
 from dns_providers.base import Tell, tell_nobody
 from dns_providers.publishing.operations import Reporter
 from ground.words import text
+from keys.journal import JournalError
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, steps_of
-from postmaster.desired import zone_for
-from postmaster.outbound import SigningKey, mode_of
+from postmaster.outbound import SigningKey
 from postmaster.settings import MailServer, Site, ZoneSettings
 
 _LEAST_TTL = 60  # seconds: less, and resolvers ask at every message
@@ -49,26 +50,29 @@ def rotate(
 ) -> None:
     """Do all that is due: begin, then every step; twice where a failed one may turn back.
 
-    Raises BadInput when the run is limited to half of what a rotation needs.
+    Raises BadInput when the run is limited to half of what a rotation needs, OperationError where
+    the journal cannot be read.
     """
-    _refuse_half(site, request)
+    going = _going(site)
+    _refuse_half(site, going, request)
     run = this_run()
     if server:
         operations.begin(
             name=text("rotation.name.begin"),
             server=server,
+            site=site,
             request=request,
             run=run,
             checks=partial(checked, server=server, site=site),
-            rules=partial(_rules, site=site, server=server),
+            rules=_rules,
         )
         run.prepared.add(server.host)
     if zone and _all_at_once():
         run.await_prepared(frozenset(each.host for each in site.servers) & _active())
-    strategies = {Strategy(mode_of(each).rotation) for each in site.servers}
-    for again in (False, True) if Strategy.FIXED in strategies else (False,):
+    needed = strategies(site, going)
+    for again in (False, True) if Strategy.FIXED in needed else (False,):
         for kind, group in _ORDER:
-            steps = tuple(step for step in group if any(step in steps_of(s) for s in strategies))
+            steps = tuple(step for step in group if any(step in steps_of(s) for s in needed))
             if not steps:
                 continue
             operations.meet(name=text("rotation.name.meet"), step=f"{again} {steps[0]}")
@@ -77,20 +81,33 @@ def rotate(
             if kind == "zone" and zone:
                 _in_zone(site, zone, steps, request, run, again=again)
     operations.meet(name=text("rotation.name.meet"), step="end")
-    if server:
-        operations.show(name=text("rotation.name.show"), domains=domains_with_keys(server))
+    operations.show(
+        name=text("rotation.name.show"),
+        site=site,
+        server=server.host if server else "",
+        first=host.name == min(_active()),
+    )
 
 
-def _refuse_half(site: Site, request: Request) -> None:
+@cache
+def _going(site: Site) -> tuple[Going, ...]:
+    """What may begin or goes on, as it is when the run is prepared: the same for all its hosts."""
+    try:
+        return operations.going_on(site)
+    except JournalError as error:
+        raise OperationError(str(error)) from None
+
+
+def _refuse_half(site: Site, going: Iterable[Going], request: Request) -> None:
     """Nobody's mail is paused, or key made, by a run that cannot publish; nor the other way."""
     if state.limit_hosts is None:
         return
     limited = {each.name for each in state.limit_hosts}
     zones = {zone_of(site, each).name: each.name for each in state.inventory.get_group("zones")}
     pairs = (
-        (server.host, zones[_zone_with(site, domain).name])
-        for server in site.servers
-        for domain in filter(request.names, domains_with_keys(server))
+        (each.server, zones[each.zone])
+        for each in going
+        if request.names(each.domain) and not lost(each, site)
     )
     if missing := missing_beside(limited, pairs):
         raise BadInput(text("rotation.half", hosts=", ".join(sorted(missing))))
@@ -122,7 +139,7 @@ def _on_server(
     operations.do(
         name=_name(steps),
         steps=steps,
-        domains=domains_with_keys(server),
+        domains=tuple(each.domain for each in _going(site) if each.server == server.host),
         request=request,
         run=run,
         effect=partial(_host_effect, server, site),
@@ -138,12 +155,13 @@ def _host_effect(
     rotation: Rotation,
     tell: Tell,
 ) -> Outcome:
-    there, step = OnHost(state, host, server, site, tell), rotation.step
+    going = operations.going_on(site)
+    begun = as_begun(site, going, rotation)
+    there, step = OnHost(state, host, begun.server(server.host), begun, tell), rotation.step
     if step is Step.ERASE:
         return there.erase(rotation, time.time())
-    if step is Step.SWITCH and (
-        changed := _in_dns(site, rotation.domain, tell).still_shown(rotation)
-    ):
+    shown = in_dns_of(begun, of_domain(going, rotation.domain).zone, rotation, tell)
+    if step is Step.SWITCH and (changed := shown.still_shown(rotation)):
         return changed
     effects: dict[Step, Callable[[Rotation], Outcome]] = {
         Step.MAKE: there.make,
@@ -166,16 +184,10 @@ def _in_zone(
     *,
     again: bool,
 ) -> None:
-    domains = tuple(
-        domain
-        for server in site.servers
-        for domain in domains_with_keys(server)
-        if _zone_with(site, domain) == zone
-    )
     operations.do(
         name=_name(steps),
         steps=steps,
-        domains=domains,
+        domains=tuple(each.domain for each in _going(site) if each.zone == zone.name),
         request=request,
         run=run,
         effect=partial(_zone_effect, zone, site),
@@ -191,12 +203,11 @@ def _zone_effect(
     rotation: Rotation,
     tell: Tell,
 ) -> Outcome:
-    there = InDns(site, zone, tell, Reporter(host, time.monotonic))
+    begun = as_begun(site, operations.going_on(site), rotation)
+    there = InDns(begun, zone, tell, Reporter(host, time.monotonic))
     step = rotation.step
     if step is Step.RETIRE:
-        server = next(each for each in site.servers if rotation.domain in domains_with_keys(each))
-        how = "revoke" if rotation.emergency else server.rotation.retire
-        return there.retire(rotation, how)
+        return there.retire(rotation, _how(begun, rotation))
     effects: dict[Step, Callable[[Rotation], Outcome]] = {
         Step.LOWER: there.lower,
         Step.AGE: there.lower,  # again: what stands in the way is found before mail is paused
@@ -209,24 +220,21 @@ def _zone_effect(
     return effects[step](rotation) if step in effects else None
 
 
-def _rules(signing: SigningKey, old: KeyRef, site: Site, server: MailServer) -> Rules:
+def _how(site: Site, rotation: Rotation) -> str:
+    """How an old record is retired: as its server's settings have it, a leaked key's is revoked."""
+    if rotation.emergency:
+        return "revoke"
+    having = (each for each in site.servers if rotation.domain in domains_with_keys(each))
+    return next((each.rotation.retire for each in having), "remove")
+
+
+def _rules(site: Site, server: MailServer, signing: SigningKey, old: KeyRef) -> Rules:
     """The times for a key: what its record is served with, and what its provider can take."""
-    there = _in_dns(site, signing.domain, tell_nobody)
-    served = there.served_ttl(old, signing.domain)
+    zone = site.zone(server.domain(signing.domain).zone)
+    served = InDns(site, zone, tell_nobody, lambda _: None).served_ttl(old, signing.domain)
     return Rules(
         ttl=served,
-        low_ttl=min(served, max(_LEAST_TTL, open_zone(there.zone).capabilities.min_ttl)),
+        low_ttl=min(served, max(_LEAST_TTL, open_zone(zone).capabilities.min_ttl)),
         slack=server.rotation.ttl_slack,
         keep=server.dkim_keep_days * 86400,
     )
-
-
-def _in_dns(site: Site, domain: str, tell: Tell) -> InDns:
-    """The DNS side of a domain's rotations, for a look from where its key is."""
-    return InDns(site, _zone_with(site, domain), tell, lambda _: None)
-
-
-def _zone_with(site: Site, domain: str) -> ZoneSettings:
-    name = zone_for(domain, (each.name for each in site.zones))
-    assert name is not None  # every domain has its zone, or the inventory is refused
-    return site.zone(name)

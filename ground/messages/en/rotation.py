@@ -93,4 +93,8 @@ TEXTS = {
     "rotation.step.empty": "wait until the queue holds nothing that the old key signed",
     "rotation.queue_holds": "{domain}: {count} messages signed with the old key still wait on {host}, until {until} at the latest: {ids}. The old record stays until they are through: run again later (--wait stays).",
     "rotation.queue_held": "{domain}: messages signed with the old key are on hold on {host}: {ids}. The old record stays while they are there: release or delete them (pmail-deploy queue), run again.",
+    "rotation.no_server": "{domain}: its key is being replaced on the server {server}, which the inventory does not have: put it back, run rotate-dkim until that has ended, then take it out again",
+    "rotation.no_zone": "{domain}: its key is being replaced in the zone {zone}, which the inventory does not have: put it back, run rotate-dkim until that has ended, then take it out again",
+    "rotation.finish_first": "the key of {domains} is still being replaced as the mode of before needs it: let that end first (pmail-deploy rotate-dkim), or turn it back (--abort)",
+    "rotation.other_provider": "{domain}: nothing was published. {reason} End this rotation with the provider that it began with, or move the zone first.",
 }

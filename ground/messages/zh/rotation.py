@@ -89,4 +89,8 @@ TEXTS = {
     "rotation.step.empty": "等待队列中不再有旧密钥签名的邮件",
     "rotation.queue_holds": "{domain}：{host} 上仍有 {count} 封用旧密钥签名的邮件在等待，最迟到 {until}：{ids}。在它们发出之前旧记录保留：请稍后再次运行（--wait 会一直等待）。",
     "rotation.queue_held": "{domain}：{host} 上有用旧密钥签名的邮件被挂起：{ids}。只要它们还在，旧记录就保留：请放行或删除（pmail-deploy queue），然后再次运行。",
+    "rotation.no_server": "{domain}：其密钥正在服务器 {server} 上更换，但清单中没有该服务器：请将其放回，运行 rotate-dkim 直到结束，然后再移除",
+    "rotation.no_zone": "{domain}：其密钥正在区域 {zone} 中更换，但清单中没有该区域：请将其放回，运行 rotate-dkim 直到结束，然后再移除",
+    "rotation.finish_first": "{domains} 的密钥仍在按之前的出站模式更换：请先让其结束（pmail-deploy rotate-dkim），或退回（--abort）",
+    "rotation.other_provider": "{domain}：未发布任何内容。{reason} 请先用开始时的服务商结束此次轮换，或先迁移区域。",
 }

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from dns import name as dns_name
 
 from deploys.host.queued import Signed
 from deploys.rotation import in_dns, on_host, revealing, steps
@@ -25,9 +26,16 @@ from deploys.run.paths import key_store, state_dir
 from deploys.run.paused import why_paused
 from deploys.zones.key_records import is_proven
 from dns_providers.base import ProviderError
-from dns_providers.publishing.propagation import Delegation, Expected, ServerState, Verdict, judge
+from dns_providers.publishing.propagation import (
+    Delegation,
+    Expected,
+    NameServer,
+    ServerState,
+    Verdict,
+    judge,
+)
 from dns_providers.publishing.propagation import Outcome as Awaited
-from dns_providers.rrset import TXT, RRKey, RRset, Value, key
+from dns_providers.rrset import TXT, Other, RRKey, RRset, Value, key
 from ground.words import Words
 from keys import rotation as machine
 from keys.dkim import make, public_key, read
@@ -44,7 +52,7 @@ from probes.world.dns import Outcome as Lookup
 from tests.fakes import MemoryProvider, memory
 from tests.postmaster.test_settings import site
 
-RULES = Rules(ttl=60, low_ttl=60, slack=30, keep=86400)
+RULES = Rules(ttl=90, low_ttl=60, slack=30, keep=86400)
 OLD, NEW = KeyRef("pm202611a", "pm202611a"), KeyRef("pm202611b", "pm202611b")
 RUN, STAY = Request(), Request(wait=True)
 
@@ -531,6 +539,49 @@ def test_no_record_is_retired_before_every_server_has_ceased_to_show_it(world: B
     assert there.in_dns.retire(there.rotation, "remove") is None
 
 
+# -- a zone that is no longer what it was ------------------------------------------------------
+
+
+def test_with_another_provider_nothing_is_published_where_nobody_would_see_it(
+    world: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = world(Strategy.FIXED)
+    first = there.goes_to(Step.PUBLISH)
+    # The inventory has one that has the zone, too, and is asked by nobody.
+    elsewhere = memory([], "example.com")
+    name = dns_name.from_text("ns1.elsewhere.test").to_wire()
+    assert name
+    servers = RRset(key("example.com", "NS"), 60, frozenset({Other(name, "")}))
+    elsewhere.rrsets[servers.key] = servers
+    at_home, there.zone = there.zone, elsewhere
+    delegated = Delegation("example.com", (NameServer("ns1.home.test", ("192.0.2.1",)),))
+    monkeypatch.setattr(InDns, "_delegation", lambda _: delegated)
+    there.behind = {where: at_home.rrsets[there.owner(first.old)].values for where in EVERYWHERE}
+    told = there.in_dns.publish(first)
+    assert told is not None and told.id == "rotation.other_provider"
+    assert "ns1.elsewhere.test" in told.named["reason"]
+    assert not there.values(first.new)
+    # On the way back the servers have it already: nothing stands in the way of mail.
+    back = machine.back(first, 1000.0)
+    assert there.in_dns.publish(replace(back, step=Step.PUBLISH)) is None
+    assert there.in_dns.shows_old(first)
+    there.behind = {where: there.right(first.new) for where in EVERYWHERE}
+    assert not there.in_dns.shows_old(first)
+
+
+def test_another_ttl_in_the_middle_changes_nothing_before_the_end(world: Build) -> None:
+    there = world(Strategy.FIXED)
+    raised = replace(there.site.zones[0], ttl=7200)
+    there.site = replace(there.site, zones=(raised,))
+    served = []
+    for step in (Step.LOWER, Step.PUBLISH, Step.RESTORE):
+        there.goes_to(step)
+        assert there.in_dns.publish(there.rotation) is None
+        served.append(there.zone.rrsets[there.owner(there.rotation.new)].ttl)
+    assert served == [RULES.low_ttl, RULES.low_ttl, RULES.ttl]
+    assert there.rotation.rules == RULES
+
+
 # -- the queue ---------------------------------------------------------------------------------
 
 
@@ -604,7 +655,7 @@ def test_the_times_of_a_rotation_are_those_of_the_settings_the_record_and_the_pr
     monkeypatch.setattr(steps, "open_zone", lambda _: Asked(least))
     there = site(dkim_keep_days=9, dkim_ttl_slack=45)
     signing = SigningKey("example.com", "pm202611a", ("example.com",))
-    times = steps._rules(signing, OLD, there, there.servers[0])
+    times = steps._rules(there, there.servers[0], signing, OLD)
     assert times == Rules(ttl=served, low_ttl=low, slack=45, keep=9 * 86400)
 
 
