@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.command == "serve":
             named = sockets.names(os.environ, os.getpid())
+            sockets.need(given.sockets, named)
             return asyncio.run(serve(given.config, sockets.taken(named)))
         return _kept(config.read(given.config), given.action, getattr(given, "id", ""))
     except (OSError, ValueError, sqlite3.Error, sockets.NoSockets, NotKept) as error:
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="serve the sockets that systemd hands over")
     serving.add_argument("config", type=Path)
+    serving.add_argument("sockets", nargs="*", help="names of sockets that must be among them")
     keeping = commands.add_parser("kept", help="messages that were kept aside")
     keeping.add_argument("config", type=Path)
     actions = keeping.add_subparsers(dest="action", required=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 
 _FIRST = 3
 
@@ -29,6 +29,12 @@ def names(environment: MutableMapping[str, str], pid: int) -> tuple[str, ...]:
     if len(named) != int(count):
         raise NoSockets(f"LISTEN_FDNAMES names {len(named)} sockets, LISTEN_FDS says {count}")
     return named
+
+
+def need(wanted: Iterable[str], named: Iterable[str]) -> None:
+    """Raises NoSockets where one that is wanted is not there: systemd starts it before each try."""
+    if missing := sorted(set(wanted) - set(named)):
+        raise NoSockets(f"systemd has no sockets yet for {', '.join(missing)}")
 
 
 def taken(named: tuple[str, ...], first: int = _FIRST) -> dict[str, list[socket.socket]]:

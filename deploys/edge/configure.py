@@ -116,6 +116,7 @@ def service_units(server: MailServer) -> dict[str, str]:
             "program.service.j2",
             net_unit=layout.NET_UNIT,
             sockets=[each for each in sockets(server) if each.service == layout.EDGE_UNIT],
+            others=[each for each in sockets(server) if each.service != layout.EDGE_UNIT],
             user=pmail.USER,
             namespace_file=layout.NAMESPACE_FILE,
             program=layout.PROGRAM,

@@ -111,6 +111,13 @@ def test_what_is_wrong_with_the_sockets_is_said(environment: dict[str, str], tex
         sockets.names(environment, 7)
 
 
+def test_the_program_waits_for_each_of_its_sockets() -> None:
+    sockets.need(("lmtp", "https"), ("https", "dns", "lmtp"))
+    sockets.need((), ("https",))
+    with pytest.raises(NoSockets, match="for auth, lmtp"):
+        sockets.need(("lmtp", "https", "auth"), ("https",))
+
+
 def test_several_sockets_of_one_name_are_all_taken_and_not_inherited() -> None:
     made = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     first = os.dup(made[0].fileno())

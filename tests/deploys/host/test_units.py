@@ -1,0 +1,90 @@
+"""Trouble that goes away leaves a running server: no unit of ours gives up for good."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deploys.edge import configure as edge
+from deploys.host import edge_layout, outbound_layout
+from deploys.outbound import configure as outbound
+from deploys.pmail_server import configure as pmail
+from tests.deploys.host.test_host_files import direct, relay
+
+ROOT = Path(__file__).parents[3]
+TLS = ROOT / "deploys" / "tls_certificate"
+SERVER = relay()
+SOCKETS = {each.unit: edge.socket_unit(each) for each in edge.sockets(SERVER)}
+SERVICES = {
+    **edge.service_units(SERVER),
+    "pmail.service": pmail.unit(SERVER),
+    "pmail.service of direct": pmail.unit(direct()),
+    "firewall": pmail.firewall_unit(),
+    "opendkim's": outbound.opendkim_drop_in(),
+    "postfix's": outbound.postfix_drop_in(SERVER),
+    outbound_layout.RESOLVER_UNIT: outbound.resolver_unit(),
+    "stopgap": (TLS / "pmail-tls-stopgap.service").read_text(),
+}
+# Its timer tries again each hour.
+TIMED = {"stopgap"}
+
+
+def values(unit: str, name: str) -> list[str]:
+    """What a unit says of something, each word."""
+    return [word for line in re.findall(rf"^{name}=(.*)$", unit, re.M) for word in line.split()]
+
+
+def test_all_units_are_looked_at() -> None:
+    files = [*(ROOT / "deploys").rglob("*.service*"), *(ROOT / "deploys").rglob("*drop-in.j2")]
+    services = [each for each in files if each.suffix in (".j2", ".service")]
+    # judge.service.j2 is two units, proxy.service.j2 three, pmail.service.j2 two here.
+    assert len(SERVICES) == len(services) + 4
+    assert len(list((ROOT / "deploys").rglob("*socket.j2"))) == 1 and SOCKETS
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_tried_again_for_ever(name: str) -> None:
+    unit = SERVICES[name]
+    assert values(unit, "StartLimitIntervalSec") == ["0"]
+    assert name in TIMED or values(unit, "Restart") in (["always"], ["on-failure"])
+    assert name in TIMED or int(values(unit, "RestartSec")[0]) >= 1
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_start_fails_for_another_unit_that_is_tried_again_itself(name: str) -> None:
+    """Such a start ends with the result `dependency`, and systemd does not try it again."""
+    unit = SERVICES[name]
+    needed = {word: values(unit, word) for word in ("Requires", "BindsTo", "Requisite")}
+    bound = {
+        # It is started by its socket only.
+        **{each.service: [each.unit] for each in edge.sockets(SERVER)},
+        # Which starts PMail when it is up itself.
+        "pmail.service of direct": ["pmail-deploy-firewall.service"],
+    }
+    bound.pop(edge_layout.EDGE_UNIT)
+    assert [each for found in needed.values() for each in found] == bound.get(name, [])
+    assert "systemctl start --no-block pmail" in SERVICES["firewall"]
+
+
+def test_sockets_are_started_again_by_what_needs_them() -> None:
+    program = SERVICES[edge_layout.EDGE_UNIT]
+    mine = {each.unit for each in edge.sockets(SERVER) if each.service == edge_layout.EDGE_UNIT}
+    # Before each try of its own, and it runs with all of them only.
+    assert mine <= set(values(program, "Wants")) and mine <= set(values(program, "After"))
+    names = [each.name for each in edge.sockets(SERVER) if each.unit in mine]
+    assert values(program, "ExecStart")[-len(names) :] == names
+    assert set(values(program, "Upholds")) == SOCKETS.keys() - mine
+    for unit in SOCKETS.values():
+        assert values(unit, "TriggerLimitIntervalSec") == ["0"] and not values(unit, "Requires")
+
+
+@pytest.mark.parametrize("name", [edge_layout.EDGE_UNIT, "pmail.service"])
+def test_what_is_in_the_namespace_goes_with_it_and_makes_it_where_it_is_not(name: str) -> None:
+    for word in ("Wants", "PartOf", "After"):
+        assert edge_layout.NET_UNIT in values(SERVICES[name], word)
+    inside = [each.unit for each in edge.sockets(SERVER) if each.inside]
+    assert inside
+    for unit in inside:
+        assert values(SOCKETS[unit], "PartOf") == values(SOCKETS[unit], "Wants")
