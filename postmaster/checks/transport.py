@@ -11,6 +11,7 @@ from postmaster.checks.results import Judgement, failed, passed, unknown, warned
 from postmaster.checks.runner import Check
 from postmaster.checks.seen import Seen
 from postmaster.checks.subjects import Subject
+from postmaster.settings import SENDING_PORTS
 from probes.world.http import SetUpView
 from probes.world.smtp import SmtpView
 from probes.world.tcp import Connection, Reach
@@ -31,6 +32,8 @@ def reachable(view: SmtpView | TlsView, seen: Seen) -> Judgement:
     """NET-02: the ports that others need are open from outside."""
     if view.reach is Reach.OPEN:
         return passed(Words.of(_REACH[view.reach]))
+    if seen.server.paused and view.port in SENDING_PORTS:
+        return unknown(Words.of("checks.net.paused"), required=False)
     if view.port == 25 and seen.world.own_network_blocks:
         return unknown(Words.of("checks.net.own_network"), required=False)
     return failed(Words.of(_REACH[view.reach]), Words.of("checks.net.remedy", port=view.port))

@@ -397,6 +397,20 @@ def test_a_closed_port_25_is_unknown_where_our_own_network_is_closed() -> None:
     assert of(other, "NET-02") == {f"{V4}:465": FAIL}
 
 
+@pytest.mark.parametrize("port", [465, 443])
+def test_a_port_that_a_rotation_closes_is_nobodys_firewall(port: int) -> None:
+    shut = with_port(GOOD, port, reach=Reach.TIMEOUT, certificate=None)
+    paused = replace(shut, server=replace(shut.server, paused=True))
+    result = one(paused, "NET-02", f"{V4}:{port}")
+    assert (result.status, result.seen.id) == (UNKNOWN, "checks.net.paused")
+    assert not result.required and result.remedy is None
+    # What is asked through it is not blamed either.
+    assert FAIL not in of(paused, "TLS-02").values()
+    # Others it does not close.
+    other = with_port(paused, 993, reach=Reach.TIMEOUT, certificate=None)
+    assert one(other, "NET-02", f"{V4}:993").status is FAIL
+
+
 def test_the_set_up_server_must_answer_nowhere() -> None:
     answering = (SetUpView(80, Reach.OPEN), SetUpView(443, Reach.OPEN, answered=True))
     seen = with_world(GOOD, set_up=answering)

@@ -156,4 +156,5 @@ TEXTS = {
     "checks.title.edge_02": "PMail takes the mail that was accepted",
     "checks.title.edge_03": "no mailbox sends more than it may",
     "checks.title.edge_04": "what stands before PMail has DNS",
+    "checks.net.paused": "closed by us: a key rotation that has not ended pauses mail (pmail-deploy rotate-dkim lets it go on)",
 }

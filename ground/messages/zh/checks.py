@@ -156,4 +156,5 @@ TEXTS = {
     "checks.title.edge_02": "PMail 收下已接受的邮件",
     "checks.title.edge_03": "没有邮箱超出发送限额",
     "checks.title.edge_04": "PMail 前面的程序可以使用 DNS",
+    "checks.net.paused": "由我们关闭：尚未结束的密钥轮换暂停了邮件（运行 pmail-deploy rotate-dkim 即可恢复）",
 }
