@@ -217,7 +217,7 @@ FAILURES = {
     "host away": Failure(
         away,
         "the connection to vps10 broke|vps10: see above",
-        steps("install", "switch", "verify", "erase"),
+        steps("install", "switch", "verify", "empty", "erase"),
         steps("pause", "switch", "resume", "verify"),
     ),
     "host's disk full": Failure(
