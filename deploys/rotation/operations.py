@@ -102,7 +102,7 @@ def begin(
             if request.action == "abort":
                 _stop(each.domain, run, text("rotation.none", domain=each.domain))
                 continue
-            reason = _not_now(server, signing, request) or _others_first(each, site, going)
+            reason = _others_first(each, site, going) or _not_now(server, signing, request)
             if reason:
                 host.log_styled(f"  {reason}", fg="cyan")
                 continue
