@@ -217,7 +217,11 @@ class InDns:
         owner, ledger = self._owner(ref, rotation), ledger_of(self.zone.name)
         entry, live = ledger.load().entries.get(owner), self._live(owner)
         shown = live.values if live else frozenset[Value]()
-        ours = {each for each in shown if isinstance(each, TXT) and _has(each, ref)}
+        public = key_store().public_of(rotation.domain, ref.name)
+        sums = {ref.fingerprint, public.fingerprint if public else ""} - {""}
+        ours = {
+            each for each in shown if isinstance(each, TXT) and dkim.fingerprint(each.data) in sums
+        }
         if live and ours == shown and (entry is None or not entry.ours):
             entry = Entry(
                 owner,
@@ -228,7 +232,6 @@ class InDns:
                 ClaimMode.EXCLUSIVE,
             )
             enter(ledger, entry)
-        public = key_store().public_of(rotation.domain, ref.name)
         forms = {dkim.record(public)} if public else set[TXT]()
         written = entry.values if entry else frozenset[Value]()
         return Expected(owner, (written | ours | forms) - {REVOKED}, gone=True)
@@ -343,8 +346,3 @@ def in_dns_of(site: Site, zone: str, rotation: Rotation, tell: Tell) -> InDns:
     zones = {each.name: each for each in site.zones}
     there = zones.get(zone) or ZoneSettings(zone, "", (), (), rotation.rules.ttl)
     return InDns(site, there, tell, lambda _: None)
-
-
-def _has(record: TXT, ref: KeyRef) -> bool:
-    """Whether a record is of this very key, however it is written."""
-    return bool(ref.fingerprint) and dkim.fingerprint(record.data) == ref.fingerprint
