@@ -7,7 +7,7 @@ until nothing is left to wait for).
 """
 
 from deploys.cli.verbs import ROTATE
-from deploys.rotation.operations import status
+from deploys.rotation.operations import show, status
 from deploys.rotation.revealing import reveal
 from deploys.rotation.steps import rotate
 from deploys.run.frame import frame
@@ -22,5 +22,6 @@ with frame(ROTATE) as run:
     elif asked.action == "reveal":
         if server:
             reveal(name=text("rotation.name.reveal"), server=server, site=site, request=asked)
+            show(name=text("rotation.name.show"), site=site, server=server.host, first=False)
     else:
         rotate(site, server, run.zone, asked)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from deploys.run.paths import state_dir
 from deploys.run.refusals import Around, Refused
 from ground.words import Words
 from keys.journal import Journal, JournalError
+from keys.rotation import Rotation
 from postmaster.settings import MailServer
 
 
@@ -18,19 +19,33 @@ def mail_paused(around: Around[Any]) -> Iterable[Refused]:
         yield Refused(reason)
 
 
-def why_paused(of: Container[str] | None = None) -> Words | None:
+def why_paused() -> Words | None:
     """Return of which domains no mail gets in or out, None when there are none.
 
-    of: only of these domains. Raises JournalError.
+    Raises JournalError.
     """
-    going_on = Journal(state_dir()).going_on()
-    paused = [each.domain for each in going_on if each.paused and (of is None or each.domain in of)]
-    return Words.of("rotation.paused", domain=", ".join(paused)) if paused else None
+    return _words(each for each in Journal(state_dir()).going_on() if each.paused)
 
 
 def paused_on(server: MailServer) -> Words | None:
     """Return why mail does not flow on a server, for whoever only looks; None when it does."""
     try:
-        return why_paused({each.name for each in server.domains})
+        return _words(paused_rotations(server))
     except JournalError as error:
         return error.words
+
+
+def paused_rotations(server: MailServer) -> tuple[Rotation, ...]:
+    """Return the rotations that let no mail of a server in or out. Raises JournalError."""
+    names = {each.name for each in server.domains}
+
+    def mine(each: Rotation) -> bool:
+        # The journal of an earlier version does not name the server.
+        return each.server == server.host or (not each.server and each.domain in names)
+
+    return tuple(each for each in Journal(state_dir()).going_on() if each.paused and mine(each))
+
+
+def _words(paused: Iterable[Rotation]) -> Words | None:
+    domains = ", ".join(each.domain for each in paused)
+    return Words.of("rotation.paused", domain=domains) if domains else None

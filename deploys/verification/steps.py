@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from deploys.outbound import look
 from deploys.pmail_server import configure
 from deploys.run.outcome import ReportMade, recorder
 from deploys.run.paths import Busy, file_name, locked, state_dir
+from deploys.run.paused import paused_rotations
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
 from dns_providers.base import ProviderError
@@ -35,6 +37,7 @@ from ground.operations import fail, refuse
 from ground.private_files import write_private
 from ground.words import text
 from keys.dkim import DkimPublicKey
+from keys.journal import JournalError
 from keys.store import KeyStoreError
 from postmaster import dkim
 from postmaster.checks import areas
@@ -86,6 +89,7 @@ def verify(server: MailServer, site: Site) -> Generator[FunctionCommand, None, N
 def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
     """Return the results of all rules that apply to one server."""
     relayed = mode_of(server).relayed
+    server = replace(server, paused=_is_paused(server))
     return areas.of_server(
         Seen(
             server=server,
@@ -98,6 +102,14 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
             now=datetime.now(UTC),  # last: nothing that was seen is of later
         )
     )
+
+
+def _is_paused(server: MailServer) -> bool:
+    """Whether a rotation pauses a server's mail; a journal that cannot be read is told elsewhere."""
+    try:
+        return bool(paused_rotations(server))
+    except JournalError:
+        return False
 
 
 def target(server: MailServer) -> Target:

@@ -20,6 +20,7 @@ from deploys.rotation.going import (
 from deploys.rotation.on_host import OnHost
 from deploys.rotation.request import Request
 from deploys.run.paths import key_store, state_dir
+from deploys.run.paused import paused_rotations
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, after, begin
 from postmaster.outbound import mode_of
@@ -177,3 +178,20 @@ def test_another_length_of_keys_in_the_middle_leaves_the_key_that_is_made(
         assert made is not None
         lengths.append((made.bits, made.data))
     assert lengths[0] == lengths[1] and lengths[0][0] == 1024
+
+
+def test_mail_is_paused_on_the_server_that_the_journal_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PMAIL_STATE", str(tmp_path))
+    here = site("direct", ["a.test"], second="b.test")
+    one, other = here.servers
+    for fields in ({}, {"server": "", "zone": ""}):
+        there = begun(Strategy.FIXED, "a.test", Step.DRAIN, **fields)
+        Journal(state_dir()).save(there)
+        assert paused_rotations(one) == (there,) and not paused_rotations(other)
+    # Also where its domain is taken out, or on another server by now.
+    Journal(state_dir()).save(begun(Strategy.FIXED, "a.test", Step.DRAIN, server=MX2))
+    assert not paused_rotations(one) and paused_rotations(other)
+    Journal(state_dir()).save(begun(Strategy.FIXED, "a.test", Step.AGE))
+    assert not paused_rotations(one) and not paused_rotations(other)
