@@ -105,7 +105,7 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
 
 
 def _is_paused(server: MailServer) -> bool:
-    """Whether a rotation pauses a server's mail; a journal that cannot be read is told elsewhere."""
+    """Whether a rotation pauses a server's mail. A damaged journal is told elsewhere."""
     try:
         return bool(paused_rotations(server))
     except JournalError:

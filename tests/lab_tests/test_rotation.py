@@ -270,7 +270,9 @@ def test_a_shorter_key_and_the_old_one_revealed_once_nothing_is_verified_with_it
         "publish the record, prove it on every server @ zone",
         "put the key on the host, sign with the new key, verify a signature by every resolver"
         " @ host",
-        "keep the old record for mail verified late, retire the old record @ zone",
+        "keep the old record for mail verified late @ zone",
+        "wait until the queue holds nothing that the old key signed @ host",
+        "retire the old record @ zone",
         "delete the old private key @ host",
     )
     for limit, missing in (
