@@ -9,7 +9,7 @@ from deploys.outbound.queue_request import QueueRequest
 from deploys.outbound.smarthosts import missing_passwords
 from deploys.pmail_server import steps as pmail
 from deploys.pmail_server.refusals import unusable_release
-from deploys.rotation.refusals import too_late
+from deploys.rotation.refusals import too_late, unfinished
 from deploys.rotation.request import Request as RotationRequest
 from deploys.run.options import Look, Request
 from deploys.run.refusals import Refusal
@@ -34,7 +34,7 @@ DEPLOY = Verb(
     "deploys/bootstrap.py",
     Request,
     "cli.deploy",
-    refusals=(*_FOREIGN, *_INSTALL, *_CERTIFICATE, *_ADMIN),
+    refusals=(unfinished, *_FOREIGN, *_INSTALL, *_CERTIFICATE, *_ADMIN),
 )
 PREFLIGHT = Verb("preflight", "deploys/preflight.py", Look, "cli.preflight", _SERVERS)
 USERS = Verb("users", "deploys/users.py", Request, "cli.users", _SERVERS, refusals=_ADMIN)
@@ -47,7 +47,7 @@ TLS = Verb(
     refusals=(*_FOREIGN, *_CERTIFICATE),
 )
 VERIFY = Verb("verify", "deploys/verify.py", VerifyRequest, "cli.verify", _SERVERS, opening=False)
-DNS = Verb("dns", "deploys/dns.py", DnsRequest, "cli.dns")
+DNS = Verb("dns", "deploys/dns.py", DnsRequest, "cli.dns", refusals=(unfinished,))
 EXPORT = Verb(
     "dns export",
     "deploys/dns_export.py",

@@ -86,6 +86,19 @@ def changed(each: Going, site: Site) -> bool:
     return mode.rotation != each.rotation.strategy or each.domain not in signing
 
 
+def finishes_first(each: Going, site: Site) -> bool:
+    """Whether a rotation has to end before its server may sign in another way.
+
+    What is left of one whose new key is in use, under a selector of its own, needs its domain no
+    more.
+    """
+    if each.rotation is None or not changed(each, site):
+        return False
+    server = next((server for server in site.servers if server.host == each.server), None)
+    same = server is not None and mode_of(server).rotation == each.rotation.strategy
+    return not (same and each.rotation.strategy is Strategy.DUAL and each.rotation.switched)
+
+
 def as_begun(site: Site, going: Iterable[Going], rotation: Rotation) -> Site:
     """Return the site as a rotation's host still is: by the mode that it began in, with the domains
     whose rotations go on there.

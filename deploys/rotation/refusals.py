@@ -1,13 +1,18 @@
-"""Why a run of rotations is refused before anything is done: what is asked for comes too late."""
+"""Why a run is refused before anything is done: a rotation that goes on would suffer, or what is
+asked of one comes too late.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import Any
 
-from deploys.rotation.request import Request, domains_with_keys
+from deploys.rotation.going import finishes_first, rotating
+from deploys.rotation.request import Request
 from deploys.run.paths import state_dir
 from deploys.run.refusals import Around, Refused
+from ground.words import Words
 from keys import rotation as machine
 from keys.journal import Journal
 from keys.rotation import Rotation
@@ -18,15 +23,27 @@ def too_late(around: Around[Request]) -> Iterable[Refused]:
 
     Raises JournalError.
     """
-    journal, now = Journal(state_dir()), time.time()
-    for server in around.site.servers:
-        for domain in filter(around.asked.names, domains_with_keys(server)):
-            there = journal.load(domain)
-            try:
-                if there is not None:
-                    turned(there, around.asked, now)
-            except machine.TooLate as error:
-                yield Refused(error.words, server.host)
+    now = time.time()
+    for each in rotating(around.site, Journal(state_dir()).going_on()):
+        if each.rotation is None or not around.asked.names(each.domain):
+            continue
+        try:
+            turned(each.rotation, around.asked, now)
+        except machine.TooLate as error:
+            yield Refused(error.words, each.server)
+
+
+def unfinished(around: Around[Any]) -> Iterable[Refused]:
+    """Refuse what would change how a server signs while the way of before is still needed.
+
+    What pauses mail is refused for that. Raises JournalError.
+    """
+    if not around.asked.changes:
+        return
+    for each in rotating(around.site, Journal(state_dir()).going_on()):
+        paused = each.rotation is not None and each.rotation.paused
+        if not paused and finishes_first(each, around.site):
+            yield Refused(Words.of("rotation.finish_first", domains=each.domain), each.server)
 
 
 def turned(there: Rotation, request: Request, now: float) -> Rotation | None:
