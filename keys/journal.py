@@ -7,7 +7,7 @@ that has ended.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,8 +15,8 @@ from typing import Any
 
 from ground.errors import Told
 from ground.private_files import lock_file, private_folder, try_lock, write_private
-from ground.words import Words
-from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy
+from keys.rotation import KeyRef, Rotation, Step
+from keys.rotation_record import from_record, to_record
 
 VERSION = 1
 
@@ -42,8 +42,8 @@ class Journal:
         if not path.exists():
             return None
         try:
-            return _from_record(json.loads(path.read_text("utf-8")))
-        except (ValueError, KeyError, TypeError, AttributeError):
+            return from_record(json.loads(path.read_text("utf-8")))
+        except ValueError:
             raise JournalError("rotation.journal_damaged", path=path) from None
 
     def going_on(self) -> tuple[Rotation, ...]:
@@ -55,7 +55,7 @@ class Journal:
         """Remember where a rotation is; one that has ended goes into the history."""
         path = self._path(rotation.domain)
         if not rotation.ended:
-            write_private(path, _dump(_to_record(rotation)))
+            write_private(path, _dump(to_record(rotation)))
             return
         self._remember(rotation)
         path.unlink(missing_ok=True)
@@ -80,6 +80,16 @@ class Journal:
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
         return tuple(json.loads(line) for line in lines)
 
+    def leaked(self, domains: Collection[str]) -> frozenset[str]:
+        """Return the fingerprints of the domains' keys that an emergency was about.
+
+        Raises JournalError.
+        """
+        going_on = (each for each in self.going_on() if each.domain in domains)
+        ended = (each for each in self.history() if each["domain"] in domains)
+        refs = {ref.fingerprint for each in going_on for ref in leaked(each)}
+        return frozenset(refs).union(*map(_leaked_before, ended))
+
     @contextmanager
     def locked(self, domain: str) -> Iterator[None]:
         """Hold a domain's lock. Raises JournalError when another run has it."""
@@ -91,6 +101,21 @@ class Journal:
 
     def _path(self, domain: str) -> Path:
         return self.folder / f"{domain}.json"
+
+
+def leaked(rotation: Rotation) -> tuple[KeyRef, ...]:
+    """Return the keys that an emergency is about; they have leaked though it is turned back."""
+    if not rotation.emergency:
+        return ()
+    return (rotation.new if rotation.going_back else rotation.old, *rotation.superseded)
+
+
+def _leaked_before(record: Mapping[str, Any]) -> frozenset[str]:
+    """The same of a rotation that has ended: fingerprints."""
+    if not record["emergency"]:
+        return frozenset()
+    old = record["new" if record["aborted"] else "old"]
+    return frozenset(each["fingerprint"] for each in (old, *record.get("superseded", ())))
 
 
 def audit(rotation: Rotation) -> dict[str, Any]:
@@ -119,33 +144,3 @@ def audit(rotation: Rotation) -> dict[str, Any]:
 
 def _dump(record: object) -> bytes:
     return json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n"
-
-
-def _to_record(rotation: Rotation) -> dict[str, Any]:
-    problem = rotation.problem
-    return {
-        "version": VERSION,
-        **asdict(rotation),
-        "done": [[step.value, when] for step, when in rotation.done],
-        "problem": {"message_id": problem.id, "values": problem.values} if problem else None,
-    }
-
-
-def _from_record(record: dict[str, Any]) -> Rotation:
-    if record.pop("version") != VERSION:
-        raise ValueError("another version")
-    problem = record["problem"]
-    plain = {
-        **record,
-        "strategy": Strategy(record["strategy"]),
-        "step": Step(record["step"]),
-        "old": KeyRef(**record["old"]),
-        "new": KeyRef(**record["new"]),
-        "rules": Rules(**record["rules"]),
-        "superseded": tuple(KeyRef(**each) for each in record.get("superseded", ())),
-        "done": tuple((Step(step), float(when)) for step, when in record["done"]),
-        "problem": Words(problem["message_id"], tuple(map(tuple, problem["values"])))
-        if problem
-        else None,
-    }
-    return Rotation(**plain)

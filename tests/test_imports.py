@@ -32,9 +32,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "postmaster": (
         "ground",
         "dns_providers.publishing.claims",
+        "dns_providers.publishing.plan",
         "dns_providers.publishing.public_suffix",
         "dns_providers.rrset",
+        "dns_providers.text",
         "keys.dkim",
+        "keys.rotation",
+        "keys.rotation_record",
         "probes",
     ),
     "deploys": PACKAGES,

@@ -34,7 +34,7 @@ def mailboxes(server: MailServer) -> Generator[FunctionCommand, None, None]:
             yield from fail(str(error))
             return
         there = {}
-    ours = _ours(server)
+    ours = made_by_us(server)
     new = [user for user in server.users if user.account not in there]
     back = [u.account for u in server.users if u.account in ours and _is_off(there, u.account)]
     gone = _removed(server, there)
@@ -94,7 +94,7 @@ def _change_mailboxes(
     return True
 
 
-def _ours(server: MailServer) -> frozenset[str]:
+def made_by_us(server: MailServer) -> frozenset[str]:
     """Mailboxes that we made, by our own record."""
     path = _record(server)
     return frozenset(json.loads(path.read_text("utf-8"))) if path.exists() else frozenset()
@@ -105,4 +105,6 @@ def _record(server: MailServer) -> Path:
 
 
 def _remember(server: MailServer, account: str) -> None:
-    write_private(_record(server), json.dumps(sorted(_ours(server) | {account})).encode() + b"\n")
+    write_private(
+        _record(server), json.dumps(sorted(made_by_us(server) | {account})).encode() + b"\n"
+    )

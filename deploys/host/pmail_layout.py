@@ -20,6 +20,8 @@ TLS_VERSIONS = f"{OWN}/tls"
 TLS_CURRENT = f"{TLS_VERSIONS}/current"
 TLS_CHAIN = f"{TLS_CURRENT}/fullchain.pem"
 TLS_KEY = f"{TLS_CURRENT}/privkey.pem"
+MANIFEST = f"{OWN}/manifest.json"
+MANIFEST_LOCK = f"{OWN}/.manifest.lock"
 FIREWALL_RULES = f"{OWN}/nftables.nft"
 FIREWALL_GUARD = f"{OWN}/guard.nft"  # of earlier versions
 

@@ -1,5 +1,6 @@
-"""A zone of the site: publish its records, wait, retire; export, rights.
+"""A zone of the site: publish its records, wait, retire; export, rights; what the host remembers.
 
 access: its provider, ledger and name servers. key_records: which DKIM records it needs now. steps:
-publishing. export_*, policy_steps, key_steps: the other verbs. Imports `deploys.host`, `run`.
+publishing. remembering: the manifest on the host. export_*, policy_steps, key_steps: the other
+verbs. Imports `deploys.host`, `run`, `accounts`.
 """

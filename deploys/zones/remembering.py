@@ -1,0 +1,125 @@
+"""Have a mail server's host remember its site: who wrote last, keys, records, users; no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import fields, replace
+from importlib import metadata
+
+from pyinfra import host
+from pyinfra.api import FunctionCommand, Host, State, operation
+from pyinfra.api.operation import OperationMeta
+
+from deploys.accounts.mailboxes import made_by_us
+from deploys.host import manifest as on_host
+from deploys.host import pmail_layout as layout
+from deploys.host.manifest import Found
+from deploys.run import identity
+from deploys.run.paths import key_store, state_dir
+from deploys.zones.access import ledger_of
+from ground.errors import Told
+from ground.operations import fail, refuse
+from ground.words import Words, text
+from keys.journal import Journal
+from postmaster.manifest import Facts, KeyInUse, Known, Manifest, wanted
+from postmaster.outbound import mode_of
+from postmaster.settings import MailServer, Site
+
+
+def remember(server: MailServer, site: Site) -> OperationMeta:
+    """Have a server's host remember what is true now."""
+    return remembered(name=text("manifest.name"), server=server, site=site)
+
+
+@operation()
+def remembered(server: MailServer, site: Site) -> Generator[FunctionCommand, None, None]:
+    """Ensure that the host's manifest says what is true now.
+
+    + server: the mail server
+    + site: all servers and zones
+    """
+    try:
+        found = on_host.there(host)
+        now, before = facts_now(site, server, found), found.manifest
+    except Told as error:
+        yield from fail(str(error))
+        return
+    if before is not None and before.facts == now:
+        host.noop(text("manifest.right", path=layout.MANIFEST))
+        return
+    mark, names = ("~", _differences(before.facts, now)) if before else ("+", "")
+    host.log_styled(f"  {mark} {layout.MANIFEST} {names}".rstrip(), fg="green")
+    yield FunctionCommand(_remember, (server, site), {})
+
+
+def _remember(state: State, host: Host, server: MailServer, site: Site) -> bool:
+    problem = remember_now(host, server, site)
+    return problem is None or refuse(state, host, str(problem))
+
+
+def remember_now(host: Host, server: MailServer, site: Site) -> Words | None:
+    """Have a host remember what is true now, while a run is carried out.
+
+    host: the server's, connected. Returns why that could not be done, None when it is.
+    """
+    try:
+        found = on_host.there(host)
+        now, before = facts_now(site, server, found), found.manifest
+        if before is not None and before.facts == now:
+            return None
+        stamp = identity.intend(now, before.stamp if before else None)
+        new = Manifest(stamp, now, before.email if before else 0)
+        problem = on_host.put(host, new, found.content)
+        if problem is None:
+            identity.written(now, stamp)
+        return problem
+    except Told as error:
+        return error.words
+
+
+def facts_now(site: Site, server: MailServer, found: Found) -> Facts:
+    """Return what a server's manifest has to say. found: what is on its host. Raises Told."""
+    journal = Journal(state_dir())
+    before = found.manifest
+    return wanted(
+        site,
+        server,
+        Known(
+            machine=found.machine,
+            keys=keys_in_use(server),
+            leaked=journal.leaked({each.name for each in server.domains}),
+            users=made_by_us(server),
+            versions=replace(found.versions, ours=_version()),
+            rotations=journal.going_on(),
+            ledgers={each.zone: ledger_of(each.zone).load().entries for each in server.domains},
+            before=before.facts if before else None,
+        ),
+    )
+
+
+def keys_in_use(server: MailServer) -> tuple[KeyInUse, ...]:
+    """Return the keys that a server signs with, as the store has them now. Raises KeyStoreError."""
+    mode, store = mode_of(server), key_store()
+    names = [each.name for each in server.domains]
+    found = []
+    for domain in names if mode.signs_every_domain else names[:1]:
+        selector = mode.fixed_selector or store.current(domain)
+        public = store.public(domain, selector) if selector else None
+        if selector and public:
+            name = store.name(domain, selector)
+            found.append(KeyInUse(domain, selector, name, public.fingerprint))
+    return tuple(found)
+
+
+def _differences(before: Facts, now: Facts) -> str:
+    """What of a manifest is no longer true, for people."""
+    names = (each.name for each in fields(Facts))
+    return ", ".join(name for name in names if getattr(before, name) != getattr(now, name))
+
+
+def _version() -> str:
+    """Our own version."""
+    try:
+        return metadata.version("pmail-deploy")
+    except metadata.PackageNotFoundError:  # run from a folder, not installed
+        return ""

@@ -1,0 +1,334 @@
+"""The manifest: what was written is what is read, and whose state may write it again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dns_providers.publishing.claims import ClaimMode
+from dns_providers.publishing.plan import Entry
+from dns_providers.rrset import MX, TXT, Address, RRKey, key, owner_name
+from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, after, begin
+from postmaster.manifest import (
+    Facts,
+    HostKnown,
+    Identity,
+    KeyInUse,
+    Known,
+    Look,
+    Manifest,
+    ManifestError,
+    RecordMark,
+    Stamp,
+    Standing,
+    Versions,
+    dump,
+    mark_of,
+    parse,
+    standing,
+    value_sum,
+    wanted,
+)
+from tests.postmaster.test_settings import site, zone
+
+RULES = Rules(ttl=3600, low_ttl=60, slack=30, keep=86400)
+OLD, NEW = KeyRef("pm202611a", "pm202611a", "aa"), KeyRef("pm202612a", "pm202612a", "bb")
+SITE = "0" * 32
+
+words = st.text(max_size=12)
+many = st.lists(words, max_size=3).map(tuple)
+rotations = st.builds(
+    Rotation,
+    domain=words,
+    strategy=st.sampled_from(Strategy),
+    old=st.just(OLD),
+    new=st.just(NEW),
+    rules=st.just(RULES),
+    started=st.floats(0, 2e9),
+    entered=st.floats(0, 2e9),
+    step=st.sampled_from(Step),
+    emergency=st.booleans(),
+)
+marks = st.builds(
+    RecordMark,
+    zone=words,
+    key=st.sampled_from([key("example.com", "MX"), key("_dmarc.example.com", "TXT")]),
+    sums=many,
+    ours=many,
+    mode=st.sampled_from(ClaimMode),
+    group=words,
+    ttl=st.integers(0, 1 << 31),
+    origin=st.sampled_from(["written", "adopted"]),
+    terms=many,
+    whole=st.booleans(),
+)
+all_facts = st.builds(
+    Facts,
+    host=words,
+    machine=words,
+    address=words,
+    outbound=words,
+    domains=many,
+    keys=st.lists(st.builds(KeyInUse, words, words, words, words), max_size=2).map(tuple),
+    revoked=many,
+    users=many,
+    admin=words,
+    versions=st.builds(Versions, words, words, words),
+    paused=st.none() | words,
+    rotations=st.lists(rotations, max_size=2).map(tuple),
+    records=st.lists(marks, max_size=2).map(tuple),
+)
+stamps = st.builds(
+    Stamp,
+    site=words,
+    generation=st.integers(1, 1 << 40),
+    mark=words,
+    controller=words,
+    time=st.datetimes(timezones=st.just(UTC)).map(lambda each: each.replace(microsecond=0)),
+)
+manifests = st.builds(Manifest, stamps, all_facts, st.integers(0, 1 << 40))
+
+
+@settings(max_examples=30)
+@given(manifests)
+def test_what_is_written_to_a_host_is_what_is_read_from_it(manifest: Manifest) -> None:
+    assert parse(dump(manifest).decode()) == manifest
+
+
+@settings(max_examples=30)
+@given(manifests, st.data())
+def test_a_manifest_that_was_cut_is_told_and_nothing_else_happens(
+    manifest: Manifest, data: st.DataObject
+) -> None:
+    whole = dump(manifest).decode().rstrip()
+    cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    with pytest.raises(ManifestError, match="damaged"):
+        parse(cut)
+
+
+@settings(max_examples=30)
+@given(manifests, st.data())
+def test_a_manifest_that_lacks_something_or_has_something_else_in_its_place_is_told(
+    manifest: Manifest, data: st.DataObject
+) -> None:
+    record = json.loads(dump(manifest))
+    part = data.draw(st.sampled_from([record, record["stamp"], record["facts"]]))
+    name = data.draw(st.sampled_from(sorted(part.keys() - {"version"})))
+    if data.draw(st.booleans()):
+        del part[name]
+    else:
+        part[name] = {"some": "thing"}
+    with pytest.raises(ManifestError, match="damaged"):
+        parse(json.dumps(record))
+
+
+def test_a_manifest_of_a_later_version_is_not_taken_for_a_damaged_one() -> None:
+    with pytest.raises(ManifestError, match="later version") as caught:
+        parse('{"version": 2, "facts": "in another form"}')
+    assert caught.value.words.named == {"version": "2"}
+
+
+# -- what it says ------------------------------------------------------------------------------
+
+
+def entry(
+    owner: str, rtype: str, *values: TXT | MX | Address, origin: str = "written", group: str = ""
+) -> tuple[RRKey, Entry]:
+    at = key(owner, rtype)
+    return at, Entry(at, frozenset(values), 300, origin, group, ClaimMode.EXCLUSIVE)
+
+
+def known(**given: object) -> Known:
+    return replace(Known(machine="m1"), **given)  # type: ignore[arg-type]
+
+
+ONE = site(zone("example.com"), zone("other.org"), domains=["example.com", "other.org"])
+
+
+def test_a_key_that_has_leaked_stays_revoked_whatever_becomes_of_the_state() -> None:
+    server = ONE.servers[0]
+    before = wanted(ONE, server, known(leaked=frozenset({"aa"})))
+    assert before.revoked == ("aa",)
+    assert wanted(ONE, server, known(before=before)).revoked == ("aa",)
+    after_it = wanted(ONE, server, known(before=before, leaked=frozenset({"bb"})))
+    assert after_it.revoked == ("aa", "bb")
+
+
+def test_mail_that_a_rotation_has_paused_is_said_to_be() -> None:
+    rotation = begin("example.com", Strategy.FIXED, OLD, NEW, RULES, 1000.0)
+    while rotation.step is not Step.PAUSE:
+        assert wanted(ONE, ONE.servers[0], known(rotations=(rotation,))).paused is None
+        rotation = after(rotation, 1000.0)
+    facts = wanted(ONE, ONE.servers[0], known(rotations=(rotation,)))
+    assert facts.paused == "rotation.paused"
+    assert facts.rotations == (rotation,)
+
+
+def test_a_rotation_of_another_server_s_domain_is_not_told_to_this_one() -> None:
+    rotation = begin("elsewhere.test", Strategy.FIXED, OLD, NEW, RULES, 1000.0)
+    assert wanted(ONE, ONE.servers[0], known(rotations=(rotation,))).rotations == ()
+
+
+def test_records_are_kept_as_sums_with_what_the_ledger_knows_of_them() -> None:
+    ours, theirs = TXT(b"v=spf1 ours"), TXT(b"somebody's")
+    at = key("example.com", "TXT")
+    kept = Entry(
+        at,
+        frozenset({ours, theirs}),
+        300,
+        "written",
+        "spf:example.com",
+        ClaimMode.MEMBER,
+        ("ip4:192.0.2.1",),
+        True,
+        frozenset({theirs}),
+    )
+    mark = mark_of("example.com", kept)
+    assert mark.ours == (value_sum(ours, "TXT"),)
+    assert set(mark.sums) == {value_sum(ours, "TXT"), value_sum(theirs, "TXT")}
+    assert (mark.zone, mark.key, mark.mode) == ("example.com", at, ClaimMode.MEMBER)
+    assert (mark.terms, mark.whole, mark.origin) == (kept.terms, True, "written")
+    assert (mark.group, mark.ttl) == ("spf:example.com", 300)
+    assert "somebody" not in dump(manifest_of(records=(mark,))).decode()
+
+
+def test_what_was_adopted_is_not_ours() -> None:
+    _, kept = entry("example.com", "A", Address("192.0.2.1"), origin="adopted")
+    assert mark_of("example.com", kept).ours == ()
+
+
+def test_two_servers_in_one_zone_have_each_its_own_records_and_both_those_of_nobody() -> None:
+    both = site(zone("example.com"), domains=["a.example.com"])
+    first = both.servers[0]
+    second = replace(
+        first,
+        host="8.8.4.4",
+        domains=(replace(first.domains[0], name="b.example.com", server="8.8.4.4"),),
+    )
+    both = replace(both, servers=(first, second))
+    there = dict(
+        [
+            entry("a.example.com", "MX", MX(10, owner_name("smtp.a.example.com"))),
+            entry("smtp.b.example.com", "A", Address("8.8.4.4")),
+            entry("gone.example.com", "A", Address("8.8.4.4")),
+        ]
+    )
+    seen = [
+        [
+            str(each.key)
+            for each in wanted(both, server, known(ledgers={"example.com": there})).records
+        ]
+        for server in both.servers
+    ]
+    assert seen == [
+        ["a.example.com/MX", "gone.example.com/A"],
+        ["smtp.b.example.com/A", "gone.example.com/A"],
+    ]
+
+
+def test_of_a_zone_without_a_domain_of_the_server_nothing_is_said() -> None:
+    there = dict([entry("elsewhere.test", "A", Address("8.8.4.4"))])
+    assert wanted(ONE, ONE.servers[0], known(ledgers={"elsewhere.test": there})).records == ()
+
+
+def test_the_same_is_said_in_whatever_order_it_is_known() -> None:
+    keys = (KeyInUse("other.org", "b", "b", "1"), KeyInUse("example.com", "a", "a", "2"))
+    users = frozenset({"bob", "alice"})
+    one = wanted(ONE, ONE.servers[0], known(keys=keys, users=users))
+    other = wanted(ONE, ONE.servers[0], known(keys=keys[::-1], users=users))
+    assert one == other
+    assert one.users == ("alice", "bob")
+    assert [each.domain for each in one.keys] == ["example.com", "other.org"]
+
+
+def test_what_the_inventory_says_of_a_server_is_in_its_manifest() -> None:
+    facts = wanted(ONE, ONE.servers[0], known(versions=Versions("v2.9.7", "ab", "0.1")))
+    assert facts.domains == ("example.com", "other.org")
+    assert (facts.host, facts.address) == ("8.8.8.8", "8.8.8.8")
+    assert (facts.outbound, facts.admin) == ("relay", "admin")
+    assert (facts.machine, facts.versions.pmail) == ("m1", "v2.9.7")
+
+
+# -- whose state -------------------------------------------------------------------------------
+
+
+def manifest_of(**given: object) -> Manifest:
+    facts = replace(wanted(ONE, ONE.servers[0], known()), **given)  # type: ignore[arg-type]
+    return Manifest(Stamp(SITE, 7, "m" * 16, "ann@desk", datetime(2026, 11, 1, tzinfo=UTC)), facts)
+
+
+def there(generation: int = 7, mark: str = "m" * 16, site: str = SITE) -> Manifest:
+    made = manifest_of()
+    return replace(made, stamp=replace(made.stamp, site=site, generation=generation, mark=mark))
+
+
+KNOWN = HostKnown(7, "m" * 16, None, "m1", "8.8.8.8", ("example.com",), "2026-11-01T00:00:00+00:00")
+FIRST = replace(KNOWN, generation=0, mark="", pending="p" * 16)
+
+
+def state(known: HostKnown | None = KNOWN, generation: int = 7) -> Identity:
+    return Identity(SITE, generation, {"8.8.8.8": known} if known else {})
+
+
+@pytest.mark.parametrize(
+    ("identity", "manifest", "deployed", "machine", "traces", "stands"),
+    [
+        (None, None, False, "m1", False, Standing.NEW),
+        (None, None, False, "m1", True, Standing.NEW),
+        (state(None), None, False, "m1", True, Standing.NEW),
+        (None, None, True, "m1", True, Standing.UNTOLD),
+        (state(None), None, True, "m1", True, Standing.UNTOLD),
+        (state(FIRST), None, True, "m1", True, Standing.UNTOLD),
+        (state(FIRST), None, False, "m1", True, Standing.NEW),
+        (None, None, True, "m1", False, Standing.NO_STATE),
+        (None, there(), True, "m1", False, Standing.NO_STATE),
+        (None, there(), True, "m1", True, Standing.NO_STATE),
+        (state(), there(), True, "m1", True, Standing.SAME),
+        (state(), there(), False, "m1", True, Standing.SAME),
+        (state(replace(KNOWN, pending="p" * 16)), there(), True, "m1", True, Standing.SAME),
+        (
+            state(replace(KNOWN, pending="p" * 16)),
+            there(8, "p" * 16),
+            True,
+            "m1",
+            True,
+            Standing.SAME,
+        ),
+        (state(FIRST), there(1, "p" * 16), True, "m1", True, Standing.SAME),
+        (state(), there(8, "n" * 16), True, "m1", True, Standing.OLDER_STATE),
+        (state(), there(7, "n" * 16), True, "m1", True, Standing.OLDER_STATE),
+        (state(None), there(3, "n" * 16), True, "m1", True, Standing.OLDER_STATE),
+        (state(FIRST), there(3, "n" * 16), True, "m1", True, Standing.OLDER_STATE),
+        (state(), there(6, "n" * 16), True, "m1", True, Standing.OLDER_HOST),
+        (state(), there(6, "n" * 16), True, "m2", True, Standing.OTHER_HOST),
+        (state(), there(9, "n" * 16, "1" * 32), True, "m1", True, Standing.OTHER_SITE),
+        (state(), None, True, "m1", True, Standing.LOST),
+        (state(), None, False, "m1", True, Standing.OTHER_HOST),
+        (state(), None, False, "m2", True, Standing.OTHER_HOST),
+    ],
+)
+def test_how_a_host_and_a_state_stand_to_each_other(
+    identity: Identity | None,
+    manifest: Manifest | None,
+    deployed: bool,
+    machine: str,
+    traces: bool,
+    stands: Standing,
+) -> None:
+    seen = Look(manifest, deployed, machine)
+    assert standing(identity, "8.8.8.8", seen, traces=traces) is stands
+
+
+def test_a_host_that_has_another_name_in_the_inventory_now_is_still_the_one_we_wrote_to() -> None:
+    seen = Look(there(), True, "m1")
+    assert standing(state(), "mail.example.com", seen, traces=True) is Standing.SAME
+
+
+def test_every_fact_is_in_the_file() -> None:
+    facts = json.loads(dump(manifest_of()))["facts"]
+    assert set(facts) == {each.name for each in fields(Facts)}
