@@ -16,6 +16,7 @@ from deploys.verification.preflight import preflight
 from deploys.verification.steps import verify
 from deploys.zones import key_steps
 from deploys.zones import steps as dns_steps
+from deploys.zones.remembering import remember
 from ground.words import text
 from postmaster.desired import BEFORE_MX, MX_STAGE
 
@@ -28,6 +29,7 @@ with frame(DEPLOY) as run:
 
     if server:
         key_steps.dkim_keys(server)
+        remember(server, site)
     barrier("keys_ready")
 
     if zone:
@@ -55,4 +57,5 @@ with frame(DEPLOY) as run:
     barrier("mx_published")
 
     if server:
+        remember(server, site)
         verify(name=text("report.name"), server=server, site=site)

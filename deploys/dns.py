@@ -12,6 +12,7 @@ from deploys.run.flow import barrier
 from deploys.run.frame import frame
 from deploys.zones import key_steps
 from deploys.zones import steps as dns_steps
+from deploys.zones.remembering import remember, remember_beside
 from postmaster.desired import BEFORE_MX
 
 with frame(DNS) as run:
@@ -19,6 +20,8 @@ with frame(DNS) as run:
 
     if run.server and asked.makes_keys:
         key_steps.dkim_keys(run.server)
+        if asked.changes:
+            remember(run.server, site)
     barrier("keys_ready", goes_on=asked.task == "publish")
 
     if zone:
@@ -35,3 +38,10 @@ with frame(DNS) as run:
                 dns_steps.adopt(site, zone)
             case "remove":
                 dns_steps.remove(zone)
+
+    if asked.changes:
+        barrier("dns_published", goes_on=True)
+        if run.server:
+            remember(run.server, site)
+        if zone:
+            remember_beside(site, zone)

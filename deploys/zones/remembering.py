@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import fields, replace
 from importlib import metadata
 
-from pyinfra import host
+from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
@@ -16,14 +16,14 @@ from deploys.host import pmail_layout as layout
 from deploys.host.manifest import Found
 from deploys.run import identity
 from deploys.run.paths import key_store, state_dir
-from deploys.zones.access import ledger_of
+from deploys.zones.access import ledger_of, servers_in
 from ground.errors import Told
 from ground.operations import fail, refuse
 from ground.words import Words, text
 from keys.journal import Journal
 from postmaster.manifest import Facts, KeyInUse, Known, Manifest, wanted
 from postmaster.outbound import mode_of
-from postmaster.settings import MailServer, Site
+from postmaster.settings import MailServer, Site, ZoneSettings
 
 
 def remember(server: MailServer, site: Site) -> OperationMeta:
@@ -54,6 +54,33 @@ def remembered(server: MailServer, site: Site) -> Generator[FunctionCommand, Non
 
 def _remember(state: State, host: Host, server: MailServer, site: Site) -> bool:
     problem = remember_now(host, server, site)
+    return problem is None or refuse(state, host, str(problem))
+
+
+def remember_beside(site: Site, zone: ZoneSettings) -> OperationMeta:
+    """Have the hosts of a zone remember what is true now, those that the run is not for."""
+    return remembered_beside(name=text("manifest.name"), site=site, zone=zone)
+
+
+@operation()
+def remembered_beside(site: Site, zone: ZoneSettings) -> Generator[FunctionCommand, None, None]:
+    """Ensure the manifests of a zone's servers that are reached though the run is not for them.
+
+    + site: all servers and zones
+    + zone: the zone that this host is
+    """
+    changed = False
+    for server in servers_in(site, zone):
+        there = state.inventory.get_host(server.host)
+        if state.is_executing and not state.is_host_in_limit(there) and there.connected:
+            changed = True
+            yield FunctionCommand(_remember_there, (there, server, site), {})
+    if not changed:
+        host.noop(text("manifest.right", path=layout.MANIFEST))
+
+
+def _remember_there(state: State, host: Host, there: Host, server: MailServer, site: Site) -> bool:
+    problem = remember_now(there, server, site)
     return problem is None or refuse(state, host, str(problem))
 
 
