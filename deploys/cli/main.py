@@ -18,10 +18,9 @@ from deploys.cli import click_texts
 from deploys.cli.init_inventory import Answers, inventory_text
 from deploys.cli.parameters import asked, common, parameters
 from deploys.cli.verbs import DNS, EXPORT, POLICY, ROTATE, VERBS, VERIFY
-from deploys.run import options, outcome
+from deploys.run import options, outcome, paths
 from deploys.run.options import Request
 from deploys.run.outcome import ReportMade, Verdict, exit_status
-from deploys.run.paths import keys_dir, state_dir
 from deploys.run.verb import Verb
 from deploys.zones.request import ACTIONS
 from dns_providers.registry import PROVIDERS, asked_for
@@ -72,9 +71,8 @@ def run_deploy(verb: Verb[Any], request: Request, given: dict[str, Any]) -> Fini
         except OSError as error:
             _complain("flow.no_outcome", path=named, reason=error.strerror)
             return Finished(_BAD_INPUT)
-        # State and keys stay where the user is; pyinfra has to run where its configuration is.
-        folders = {"PMAIL_STATE": str(state_dir()), "PMAIL_KEYS": str(keys_dir())}
-        environment = {**os.environ, **folders, outcome.VARIABLE: str(path)}
+        # pyinfra has to run where its configuration is; what was named is named from here.
+        environment = {**os.environ, **paths.from_here(), outcome.VARIABLE: str(path)}
         returncode = call(command, environment)
         ended = outcome.read(path)
     if ended is None:

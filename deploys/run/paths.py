@@ -1,4 +1,7 @@
-"""Where this site's state and keys are kept on the operator's machine, and the lock on them."""
+"""Where this site's state and keys are kept on the operator's machine, and the lock on them.
+
+They are beside the inventory, wherever a run is started.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,45 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from ground.errors import Told
 from ground.private_files import await_lock, lock_file, private_folder
+from ground.words import Words
 from keys.store import KeyStore
+from postmaster.settings import Site
 
+STATE, KEYS = "PMAIL_STATE", "PMAIL_KEYS"
+STARTED_IN = "PMAIL_STARTED_IN"  # where the user is, while pyinfra runs where its configuration is
+_USUAL = {STATE: "state", KEYS: "keys/store"}
 _LOCK_TIMEOUT = 60.0  # seconds
+_homes: list[Path] = []
+
+
+def live_beside(inventory: str) -> None:
+    """Have state and keys be beside an inventory from now on.
+
+    inventory: as pyinfra was given it. One that is no file (`@local`, a host's name) has nothing
+    beside it; then they are in the working directory.
+    """
+    path = Path(os.path.abspath(inventory))
+    _homes[:] = [path.parent] if path.is_file() else []
 
 
 def state_dir() -> Path:
-    """Return the state folder: `PMAIL_STATE`, or `state/` of the working directory."""
-    return Path(os.environ.get("PMAIL_STATE") or "state").absolute()
+    """Return the state folder: `PMAIL_STATE`, or `state/` beside the inventory."""
+    return _kept(STATE)
 
 
 def keys_dir() -> Path:
-    """Return the key store: `PMAIL_KEYS`, or `keys/store/` of the working directory."""
-    return Path(os.environ.get("PMAIL_KEYS") or "keys/store").absolute()
+    """Return the key store: `PMAIL_KEYS`, or `keys/store/` beside the inventory."""
+    return _kept(KEYS)
+
+
+def _kept(variable: str) -> Path:
+    if moved := os.environ.get(variable):
+        return Path(moved).absolute()
+    return (_homes[0] if _homes else Path.cwd()) / _USUAL[variable]
 
 
 def passphrase() -> str | None:
@@ -54,3 +80,50 @@ def locked(name: str) -> Iterator[None]:
         if not await_lock(stream, _LOCK_TIMEOUT):
             raise Busy("flow.busy", path=path)
         yield
+
+
+def from_here() -> dict[str, str]:
+    """Return the variables of a run that is started here and is at work in another folder."""
+    named = {each: os.environ.get(each) for each in (STATE, KEYS)}
+    folders = {each: str(Path(folder).absolute()) for each, folder in named.items() if folder}
+    return {**folders, STARTED_IN: str(Path.cwd())}
+
+
+def elsewhere(site: Site) -> tuple[Words, ...]:
+    """Return why a site's state and keys are not where they are looked for.
+
+    They were in the working directory once; what is there is told, and never passed over.
+    """
+    folders = (Path.cwd(), Path(os.environ.get(STARTED_IN) or "."))
+    return tuple(
+        _told_elsewhere(variable, found, site)
+        for variable in (STATE, KEYS)
+        if not os.environ.get(variable)
+        for found in dict.fromkeys((folder / _USUAL[variable]).resolve() for folder in folders)
+        if found != _kept(variable).resolve() and _is_of(variable, found, site)
+    )
+
+
+def _told_elsewhere(variable: str, found: Path, site: Site) -> Words:
+    wanted = _kept(variable)
+    if _is_of(variable, wanted, site):
+        return Words.of("state.twice", found=found, wanted=wanted)
+    old, new = quote(str(found)), quote(str(wanted))
+    command = f"install -d -m 700 {new} && cp -a {old}/. {new}/ && rm -r {old}"
+    return Words.of(
+        "state.elsewhere", found=found, wanted=wanted, command=command, variable=variable
+    )
+
+
+def _is_of(variable: str, folder: Path, site: Site) -> bool:
+    """Whether there is something of this site's in a folder, by the names of its files."""
+    domains = [each.name for server in site.servers for each in server.domains]
+    if variable == KEYS:
+        return any(any((folder / each).glob("*.*")) for each in domains)
+    names = [
+        *(f"ledger/{zone.name}.json" for zone in site.zones),
+        *(f"rotation/{domain}.json" for domain in domains),
+        *(f"users/{file_name(server.host)}.json" for server in site.servers),
+        *(f"passwords/{file_name(each.host)}-{each.admin_account}" for each in site.servers),
+    ]
+    return any((folder / each).exists() for each in names)

@@ -23,6 +23,7 @@ from pyinfra.context import ctx_state
 from deploys.run.cut import guard
 from deploys.run.options import Request
 from deploys.run.outcome import recorder
+from deploys.run.paths import live_beside
 from deploys.run.prepare import (
     REPOSITORY,
     BadInput,
@@ -60,6 +61,7 @@ def start(verbs: tuple[Verb[Any], ...]) -> None:
     invocation = Invocation.of(context.params)
     if not invocation.runs_files:
         return
+    live_beside(context.params["inventory"])
     _started.append((invocation, verbs))
     mine = tuple(each for each in verbs if is_asked_for(each, invocation))
     record(tuple(each.name for each in mine), invocation)

@@ -8,5 +8,7 @@ TEXTS = {
     "manifest.unread": "what the host remembers of its site could not be read (connection cut?). Run again.",
     "manifest.changed": "{host}: another run has written /etc/pmail-deploy/manifest.json meanwhile, from another copy of the state. Nothing was written over it. Run again: it is then said who that was.",
     "manifest.not_written": "{host}: /etc/pmail-deploy/manifest.json could not be written, what was there before stays: {reason}",
+    "state.elsewhere": "{found} holds this site's, but state and keys are beside the inventory now, whatever folder a run is started in: {wanted}. Nothing was changed. Move it there: {command} (or keep it where it is by {variable}={found}).",
+    "state.twice": "{found} and {wanted} both hold this site's, and only the second is used. Nothing was changed. See which of them is right, put that in {wanted}, and move the other away.",
     "state.damaged.site": "{path} is damaged. Move it away, then run pmail-deploy recover: it takes what it said from the hosts.",
 }

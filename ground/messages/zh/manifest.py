@@ -8,5 +8,7 @@ TEXTS = {
     "manifest.unread": "无法读取主机所记住的站点信息（连接中断？）。请重新运行。",
     "manifest.changed": "{host}：其间另一次运行已从另一份状态副本写入 /etc/pmail-deploy/manifest.json，未被覆盖。请重新运行，届时会说明是谁写入的。",
     "manifest.not_written": "{host}：无法写入 /etc/pmail-deploy/manifest.json，原有内容保持不变：{reason}",
+    "state.elsewhere": "{found} 中有本站点的内容，但无论从哪个目录启动，状态与密钥现在都与清单放在一起：{wanted}。未作任何更改。请移过去：{command}（或以 {variable}={found} 保留在原处）。",
+    "state.twice": "{found} 与 {wanted} 中都有本站点的内容，而只会使用后者。未作任何更改。请确认哪一份正确，将其放在 {wanted}，并移走另一份。",
     "state.damaged.site": "{path} 已损坏。请将其移走，再运行 pmail-deploy recover，由它从各主机取回其中的内容。",
 }
