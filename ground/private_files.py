@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
@@ -34,6 +36,34 @@ def write_private(path: Path, content: bytes) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)
+
+
+def set_aside(path: Path, now: datetime) -> Path:
+    """Put a file that cannot be used under another name, never over another file; return that.
+
+    now: UTC, goes into the name.
+    """
+    aside = named_aside(path, now)
+    path.unlink()
+    return aside
+
+
+def named_aside(path: Path, now: datetime) -> Path:
+    """Give a file that is damaged a second name, under which it stays as it is; return that."""
+    stem = f"{path.name}.damaged-{now:%Y%m%dT%H%M%SZ}"
+    names = (f"{stem}.{number}" if number else stem for number in itertools.count())
+    aside = next(each for each in map(path.with_name, names) if _is_linked(path, each))
+    aside.chmod(0o600)
+    return aside
+
+
+def _is_linked(path: Path, name: Path) -> bool:
+    """Give a file a second name, unless that is taken."""
+    try:
+        name.hardlink_to(path)
+    except FileExistsError:
+        return False
+    return True
 
 
 def lock_file(path: Path) -> IO[str]:

@@ -7,14 +7,21 @@ that has ended.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ground.errors import Told
-from ground.private_files import lock_file, private_folder, try_lock, write_private
+from ground.private_files import (
+    lock_file,
+    named_aside,
+    private_folder,
+    try_lock,
+    write_private,
+)
 from keys.rotation import KeyRef, Rotation, Step
 from keys.rotation_record import from_record, to_record
 
@@ -66,19 +73,41 @@ class Journal:
         self.save(by)
 
     def _remember(self, rotation: Rotation) -> None:
-        history, known = self.folder / "history.jsonl", self.history()
+        known = self.history()
         # A run that was killed between the two files does the last step again, at another time.
         which = (rotation.domain, rotation.started)
         if which not in [(each["domain"], each["started"]) for each in known]:
-            records = (*known, audit(rotation))
-            lines = (json.dumps(each, ensure_ascii=False, sort_keys=True) for each in records)
-            write_private(history, "".join(f"{line}\n" for line in lines).encode())
+            self.mend_history(datetime.now(UTC))
+            write_private(self.history_path, _lines((*known, audit(rotation))))
 
     def history(self) -> tuple[Mapping[str, Any], ...]:
-        """Return the audit records of rotations that have ended, the oldest first."""
-        path = self.folder / "history.jsonl"
-        lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        return tuple(json.loads(line) for line in lines)
+        """Return the audit records of rotations that have ended, the oldest first.
+
+        What is damaged is passed over, see `mend_history`.
+        """
+        return tuple(record for record in map(_past, self._kept_lines()) if record)
+
+    def mend_history(self, now: datetime) -> Path | None:
+        """Put a history with damaged lines aside, and go on with those that can be read.
+
+        now: UTC, goes into the name. Returns where it is kept as it was, None where it is whole.
+        """
+        lines = self._kept_lines()
+        records = [_past(line) for line in lines]
+        if all(records):
+            return None
+        aside = named_aside(self.history_path, now)
+        write_private(self.history_path, _lines(each for each in records if each))
+        return aside
+
+    def _kept_lines(self) -> list[bytes]:
+        path = self.history_path
+        return path.read_bytes().removesuffix(b"\n").split(b"\n") if path.exists() else []
+
+    @property
+    def history_path(self) -> Path:
+        """Where those that have ended are."""
+        return self.folder / "history.jsonl"
 
     def leaked(self, domains: Collection[str]) -> frozenset[str]:
         """Return the fingerprints of the domains' keys that an emergency was about.
@@ -108,6 +137,26 @@ def leaked(rotation: Rotation) -> tuple[KeyRef, ...]:
     if not rotation.emergency:
         return ()
     return (rotation.new if rotation.going_back else rotation.old, *rotation.superseded)
+
+
+def _past(line: bytes) -> Mapping[str, Any] | None:
+    """The record of a line of the history, None for what is none."""
+    try:
+        record = json.loads(line)
+        KeyRef(**record["old"]), KeyRef(**record["new"])
+        [KeyRef(**each) for each in record.get("superseded", ())]
+        times = [float(record[each]) for each in ("started", "ended", "outage")]
+        datetime.fromtimestamp(max(times), UTC)
+        right = record["version"] == VERSION and isinstance(record["domain"], str)
+        right = right and record.keys() >= {"emergency", "aborted"}
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, OSError):
+        return None
+    return record if right else None
+
+
+def _lines(records: Iterable[Mapping[str, Any]]) -> bytes:
+    lines = (json.dumps(each, ensure_ascii=False, sort_keys=True) for each in records)
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _leaked_before(record: Mapping[str, Any]) -> frozenset[str]:

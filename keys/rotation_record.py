@@ -34,8 +34,13 @@ def _rotation(record: dict[str, Any]) -> Rotation:
     if record.pop("version") != VERSION:
         raise ValueError("another version")
     problem = record["problem"]
+    texts = [record["domain"], *record["old"].values(), *record["new"].values()]
+    if not all(isinstance(each, str) for each in texts):
+        raise ValueError("no text")
     plain = {
         **record,
+        "started": float(record["started"]),
+        "entered": float(record["entered"]),
         "strategy": Strategy(record["strategy"]),
         "step": Step(record["step"]),
         "old": KeyRef(**record["old"]),

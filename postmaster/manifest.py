@@ -95,9 +95,9 @@ class Facts:
     """What a manifest says of its server; it is written anew only where this is no longer true.
 
     host: inventory name. machine: /etc/machine-id. domains: the primary first. revoked:
-    fingerprints of keys that have leaked, never fewer than before. users: accounts that we made.
-    paused: message id of why mail is paused. rotations: those going on. records: of the domains'
-    zones, without those of other servers' domains.
+    fingerprints of keys that have leaked. users: accounts that we made. Neither are ever fewer than
+    before. paused: message id of why mail is paused. rotations: those going on. records: of the
+    domains' zones, without those of other servers' domains.
     """
 
     host: str
@@ -145,7 +145,8 @@ class Known:
 def wanted(site: Site, server: MailServer, known: Known) -> Facts:
     """Return what a server's manifest has to say."""
     rotations = tuple(each for each in known.rotations if _is_of(each, server))
-    before = known.before.revoked if known.before else ()
+    revoked = known.before.revoked if known.before else ()
+    users = known.before.users if known.before else ()
     return Facts(
         host=server.host,
         machine=known.machine,
@@ -153,8 +154,8 @@ def wanted(site: Site, server: MailServer, known: Known) -> Facts:
         outbound=server.outbound,
         domains=tuple(each.name for each in server.domains),
         keys=tuple(sorted(known.keys, key=lambda each: (each.domain, each.selector))),
-        revoked=tuple(sorted({*before, *known.leaked})),
-        users=tuple(sorted(known.users)),
+        revoked=tuple(sorted({*revoked, *known.leaked})),
+        users=tuple(sorted({*users, *known.users})),
         admin=server.admin_account,
         versions=known.versions,
         paused="rotation.paused" if any(each.paused for each in rotations) else None,

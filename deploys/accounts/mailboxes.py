@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pyinfra import host, state
@@ -14,7 +15,7 @@ from deploys.accounts.admin import admin_api, admin_problem
 from deploys.accounts.api import Account, ApiError
 from deploys.run.paths import file_name, state_dir
 from ground.operations import fail, refuse
-from ground.private_files import write_private
+from ground.private_files import set_aside, write_private
 from ground.words import text
 from postmaster.settings import MailServer, User
 
@@ -25,6 +26,7 @@ def mailboxes(server: MailServer) -> Generator[FunctionCommand, None, None]:
 
     + server: the mail server
     """
+    _mend_record(server)
     api = admin_api(host, server)
     try:
         there = {each.account: each for each in api.users()} if api else {}
@@ -95,9 +97,28 @@ def _change_mailboxes(
 
 
 def made_by_us(server: MailServer) -> frozenset[str]:
-    """Mailboxes that we made, by our own record."""
+    """Return the accounts that we made, by our own record; none where that is damaged."""
+    return _accounts(_record(server)) or frozenset()
+
+
+def _accounts(record: Path) -> frozenset[str] | None:
+    """Accounts of a record, None where it is damaged."""
+    try:
+        names = json.loads(record.read_text("utf-8"))
+    except FileNotFoundError:
+        return frozenset()
+    except ValueError:
+        return None
+    right = isinstance(names, list) and all(isinstance(each, str) for each in names)
+    return frozenset(names) if right else None
+
+
+def _mend_record(server: MailServer) -> None:
+    """Have a damaged record kept aside, and tell it."""
     path = _record(server)
-    return frozenset(json.loads(path.read_text("utf-8"))) if path.exists() else frozenset()
+    if _accounts(path) is None:
+        aside = set_aside(path, datetime.now(UTC)) if state.is_executing else path
+        host.log_styled(f"  {text('state.damaged.users', path=path, aside=aside)}", fg="yellow")
 
 
 def _record(server: MailServer) -> Path:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, operation
@@ -34,7 +35,7 @@ from dns_providers.publishing.propagation import Expected, Network, ServerState,
 from dns_providers.publishing.wording import state_line
 from dns_providers.rrset import name_text
 from ground.operations import fail, refuse
-from ground.private_files import write_private
+from ground.private_files import set_aside, write_private
 from ground.words import text
 from keys.dkim import DkimPublicKey
 from keys.journal import JournalError
@@ -276,8 +277,7 @@ def _keep(report: Report) -> None:
         path = _free(folder, f"{report.made:%Y%m%dT%H%M%SZ}-{file_name(report.server)}")
         write_private(path, _json(record))
         recorder().report(ReportMade(report.server, str(path), report.exit_status))
-        kept = json.loads(latest.read_text("utf-8")) if latest.exists() else {"reports": []}
-        others = [each for each in kept["reports"] if each["server"] != report.server]
+        others = [each for each in _kept(latest) if each["server"] != report.server]
         everything = {"version": record["version"], "reports": [*others, record]}
         write_private(latest, _json(everything))
 
@@ -287,6 +287,21 @@ def _free(folder: Path, stem: str) -> Path:
     stems = itertools.chain((stem,), (f"{stem}-{number}" for number in itertools.count(2)))
     paths = (folder / f"{each}.json" for each in stems)
     return next(path for path in paths if not path.exists())
+
+
+def _kept(latest: Path) -> list[dict[str, Any]]:
+    """The reports of the last run; a file that is damaged is kept aside, and told."""
+    try:
+        reports = json.loads(latest.read_text("utf-8"))["reports"]
+        if all(isinstance(each["server"], str) for each in reports):
+            return list(reports)
+    except FileNotFoundError:
+        return []
+    except (ValueError, LookupError, TypeError):
+        pass
+    aside = set_aside(latest, datetime.now(UTC))
+    host.log_styled(text("state.damaged.reports", path=latest, aside=aside), fg="yellow")
+    return []
 
 
 def _json(record: object) -> bytes:

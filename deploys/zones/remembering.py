@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from importlib import metadata
 
 from pyinfra import host, state
@@ -38,6 +39,7 @@ def remembered(server: MailServer, site: Site) -> Generator[FunctionCommand, Non
     + server: the mail server
     + site: all servers and zones
     """
+    _mend_history()
     try:
         found = on_host.there(host)
         now, before = facts_now(site, server, found), found.manifest
@@ -50,6 +52,15 @@ def remembered(server: MailServer, site: Site) -> Generator[FunctionCommand, Non
     mark, names = ("~", _differences(before.facts, now)) if before else ("+", "")
     host.log_styled(f"  {mark} {layout.MANIFEST} {names}".rstrip(), fg="green")
     yield FunctionCommand(_remember, (server, site), {})
+
+
+def _mend_history() -> None:
+    """Have lines of the history that cannot be read kept aside, and tell it."""
+    journal = Journal(state_dir())
+    aside = journal.mend_history(datetime.now(UTC)) if state.is_executing else None
+    if aside:
+        values = {"path": journal.history_path, "aside": aside}
+        host.log_styled(f"  {text('state.damaged.history', **values)}", fg="yellow")
 
 
 def _remember(state: State, host: Host, server: MailServer, site: Site) -> bool:

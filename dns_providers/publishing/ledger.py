@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dns.exception import DNSException
+
 from dns_providers.base import Change, ProviderError, Snapshot
 from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.plan import Entry
@@ -23,6 +25,7 @@ from ground.private_files import await_lock, lock_file, private_folder, write_pr
 
 VERSION = 1
 _LOCK_TIMEOUT = 120.0  # seconds
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, DNSException)
 
 
 class LedgerError(ProviderError):
@@ -104,7 +107,7 @@ class Ledger:
             return LedgerState()
         try:
             return _state_from(json.loads(self.path.read_text("utf-8")))
-        except (ValueError, KeyError, TypeError):
+        except _UNREADABLE:
             raise LedgerError("dns.ledger.damaged", path=self.path) from None
 
     def save(self, state: LedgerState) -> None:
@@ -146,7 +149,7 @@ def read_backup(path: Path) -> tuple[str, tuple[Change, ...]]:
         if not isinstance(zone, str):
             raise ValueError(zone)
         return zone, changes
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *_UNREADABLE):
         raise LedgerError("dns.backup.damaged", path=path) from None
 
 

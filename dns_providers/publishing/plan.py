@@ -400,12 +400,13 @@ def unused_since(
 ) -> dict[RRKey, int]:
     """Return since when each RRset of ours of a kind of group is not needed (Unix seconds).
 
-    wanted: claims of every stage. known: what an earlier run found. group: "dkim" for all groups
-    `dkim:…`. Only what we wrote ourselves; what was adopted is somebody's.
+    wanted: claims of every stage. known: what an earlier run found; a time in the future, from a
+    clock that was wrong, counts from now. group: "dkim" for all groups `dkim:…`. Only what we
+    wrote ourselves; what was adopted is somebody's.
     """
     keys = {claim.key for claim in wanted}
     return {
-        entry.key: known.get(entry.key, now)
+        entry.key: min(known.get(entry.key, now), now)
         for entry in entries.values()
         if _kind(entry) == group and entry.origin == "written" and entry.key not in keys
     }

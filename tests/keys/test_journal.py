@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from keys.rotation import (
     instead,
 )
 
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
 RULES = Rules(ttl=3600, low_ttl=60, slack=30, keep=86400)
 OLD, NEW = KeyRef("pm202611a", "pm202611a", "aa"), KeyRef("pm202612a", "pm202612a", "bb")
 
@@ -217,3 +219,89 @@ def just(step: Step) -> Rotation:
     while rotation.step is not step:
         rotation = after(rotation, rotation.entered + 10)
     return rotation
+
+
+def history(tmp_path: Path) -> tuple[Journal, Path, list[bytes]]:
+    """A history of three rotations: its journal, its file, its lines."""
+    journal = Journal(tmp_path)
+    for domain in ("a.test", "b.test", "c.test"):
+        journal.save(ended(started(domain=domain)))
+    path = tmp_path / "rotation" / "history.jsonl"
+    return journal, path, path.read_bytes().splitlines(keepends=True)
+
+
+DAMAGES = [
+    b"",
+    b"{",
+    b"\xff\xfe",
+    b"[]",
+    b"null",
+    b"{}",
+    b'{"version": 1, "domain": "b.test"}',
+    b'{"version": 1, "domain": "b.test", "started": 1e40, "ended": 1, "outage": 0, '
+    b'"old": {"name": "a", "selector": "a"}, "new": {"name": "b", "selector": "b"}, '
+    b'"emergency": false, "aborted": false}',
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_line_of_the_history_hides_no_other(tmp_path: Path, damage: bytes) -> None:
+    journal, path, lines = history(tmp_path)
+    damaged = b"".join((lines[0], damage + b"\n", lines[2]))
+    path.write_bytes(damaged)
+    assert [each["domain"] for each in journal.history()] == ["a.test", "c.test"]
+    aside = journal.mend_history(NOW)
+    assert aside is not None and aside.read_bytes() == damaged
+    assert path.read_bytes() == lines[0] + lines[2]
+    assert journal.mend_history(NOW) is None
+
+
+def test_a_history_that_was_cut_anywhere_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    journal, path, lines = history(tmp_path)
+    whole = b"".join(lines)
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        found = whole[: length + 1].count(b"\n")  # a line is whole without what ends it
+        assert len(journal.history()) == found, length
+
+
+def test_what_ends_after_the_history_was_damaged_is_remembered_and_nothing_is_lost(
+    tmp_path: Path,
+) -> None:
+    journal, path, lines = history(tmp_path)
+    damaged = lines[0] + lines[1][:40]
+    path.write_bytes(damaged)
+    journal.save(ended(started(domain="d.test")))
+    assert [each["domain"] for each in journal.history()] == ["a.test", "d.test"]
+    (aside,) = path.parent.glob("history.jsonl.damaged-*")
+    assert aside.read_bytes() == damaged
+
+
+def test_a_journal_that_was_cut_anywhere_is_told_and_nothing_else_happens(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    path, _ = saved(journal)
+    whole = path.read_bytes().rstrip()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(JournalError, match="is damaged"):
+            journal.load("example.test")
+
+
+def test_a_key_that_an_emergency_was_about_has_leaked_for_good(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.save(started())
+    assert journal.leaked({"example.test"}) == set()
+    journal.save(started(emergency=True))
+    assert journal.leaked({"example.test"}) == {"aa"}
+    assert journal.leaked({"other.test"}) == set()
+    journal.save(back(started(emergency=True), 1000.0))
+    assert journal.leaked({"example.test"}) == {"aa"}
+    journal.save(ended(started(emergency=True)))
+    assert journal.going_on() == ()
+    assert journal.leaked({"example.test"}) == {"aa"}
+
+
+def test_a_key_has_leaked_though_its_emergency_was_turned_back(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.save(ended(back(started(emergency=True), 1000.0)))
+    assert journal.leaked({"example.test"}) == {"aa"}

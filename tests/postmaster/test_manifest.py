@@ -159,6 +159,12 @@ def test_a_key_that_has_leaked_stays_revoked_whatever_becomes_of_the_state() -> 
     assert after_it.revoked == ("aa", "bb")
 
 
+def test_an_account_that_we_made_stays_ours_whatever_becomes_of_the_state() -> None:
+    before = wanted(ONE, ONE.servers[0], known(users=frozenset({"bob"})))
+    after_it = wanted(ONE, ONE.servers[0], known(before=before, users=frozenset({"ann"})))
+    assert after_it.users == ("ann", "bob")
+
+
 def test_mail_that_a_rotation_has_paused_is_said_to_be() -> None:
     rotation = begin("example.com", Strategy.FIXED, OLD, NEW, RULES, 1000.0)
     while rotation.step is not Step.PAUSE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from dns_providers.base import (
 )
 from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.ledger import Ledger, LedgerError, read_backup
-from dns_providers.publishing.plan import withdrawals
+from dns_providers.publishing.plan import unused_since, withdrawals
 from dns_providers.publishing.publish import (
     adopt,
     carry_out,
@@ -257,6 +258,50 @@ def test_a_damaged_ledger_is_told_and_nothing_is_written(tmp_path: Path) -> None
     with pytest.raises(LedgerError):
         carry_out(zone, [claim("imap.example.test")], ledger)
     assert zone.writes == 1
+
+
+def test_a_ledger_that_was_cut_anywhere_is_told_and_nothing_else_happens(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, "example.test")
+    carry_out(memory(), [claim()], ledger)
+    whole = ledger.path.read_bytes().rstrip()
+    for length in range(len(whole)):
+        ledger.path.write_bytes(whole[:length])
+        with pytest.raises(LedgerError, match="is damaged"):
+            ledger.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("entries", [{"key": "a..b/A"}]),
+        ("entries", [1]),
+        ("entries", {}),
+        ("pending", [{}]),
+        ("pending", [{"change": 1, "entry": None}]),
+        ("proven", {"a..b/A": "x"}),
+        ("proven", []),
+        ("unused", {"example.test/A": "yesterday"}),
+    ],
+)
+def test_a_ledger_with_something_else_in_it_is_told(
+    tmp_path: Path, name: str, there: object
+) -> None:
+    ledger = Ledger(tmp_path, "example.test")
+    carry_out(memory(), [claim()], ledger)
+    record = json.loads(ledger.path.read_text())
+    ledger.path.write_text(json.dumps({**record, name: there}))
+    with pytest.raises(LedgerError, match="is damaged"):
+        ledger.load()
+
+
+def test_what_is_not_needed_since_a_day_in_the_future_is_not_needed_from_now_on(
+    tmp_path: Path,
+) -> None:
+    ledger = Ledger(tmp_path, "example.test")
+    carry_out(memory(), [replace(claim(), group="dkim:example.test")], ledger)
+    entries, wrong = ledger.load().entries, {claim().key: 4_000_000_000}
+    assert unused_since([], entries, wrong, "dkim", 1000) == {claim().key: 1000}
+    assert unused_since([], entries, {claim().key: 900}, "dkim", 1000) == {claim().key: 900}
 
 
 def test_what_retired_is_forgotten_and_has_to_be_seen_anew_when_it_comes_back(
