@@ -55,8 +55,11 @@ class Journal:
 
     def going_on(self) -> tuple[Rotation, ...]:
         """Return all rotations that are going on. Raises JournalError."""
-        domains = sorted(path.stem for path in self.folder.glob("*.json"))
-        return tuple(found for domain in domains if (found := self.load(domain)))
+        return tuple(found for domain in self.domains() if (found := self.load(domain)))
+
+    def domains(self) -> tuple[str, ...]:
+        """Return the domains that a rotation of is going on."""
+        return tuple(sorted(path.stem for path in self.folder.glob("*.json")))
 
     def save(self, rotation: Rotation) -> None:
         """Remember where a rotation is; one that has ended goes into the history."""

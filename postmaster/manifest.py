@@ -379,7 +379,7 @@ class Standing(StrEnum):
     OLDER_STATE  written since, from another copy of the state
     OLDER_HOST   the host was put back to an earlier day
     OTHER_SITE   another site's
-    OTHER_HOST   another machine, or one set up anew, in its place
+    OTHER_HOST   another machine, or one set up anew, in the place of one of ours
     LOST       ours, its manifest is gone
     """
 
@@ -396,11 +396,10 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen of a host. deployed: our unit is there. machine: its id."""
+    """What was seen of a host. deployed: our unit is there."""
 
     manifest: Manifest | None
     deployed: bool
-    machine: str
 
 
 def standing(identity: Identity | None, host: str, seen: Look, *, traces: bool) -> Standing:
@@ -421,7 +420,7 @@ def standing(identity: Identity | None, host: str, seen: Look, *, traces: bool) 
     known = _known(identity, host)
     if known is None or stamp.generation >= known.generation:
         return Standing.OLDER_STATE
-    return Standing.OLDER_HOST if seen.machine == known.machine else Standing.OTHER_HOST
+    return Standing.OLDER_HOST
 
 
 def _without(known: HostKnown | None, seen: Look, *, traces: bool) -> Standing:

@@ -18,10 +18,12 @@ from deploys.tls_certificate import steps as tls
 from deploys.tls_certificate.operations import unusable_files
 from deploys.verification.refusals import foreign_files
 from deploys.verification.request import VerifyRequest
+from deploys.zones.memory import damaged_state, older_state
 from deploys.zones.request import DnsRequest, ExportRequest, PolicyRequest
 
 _SERVERS, _ZONES = ("mail_servers",), ("zones",)
 # What is asked before anything is changed.
+_MEMORY: tuple[Refusal, ...] = (damaged_state, older_state)
 _ADMIN: tuple[Refusal, ...] = (no_admin,)
 _CERTIFICATE: tuple[Refusal, ...] = (unusable_files,)
 _FOREIGN: tuple[Refusal, ...] = (
@@ -34,20 +36,32 @@ DEPLOY = Verb(
     "deploys/bootstrap.py",
     Request,
     "cli.deploy",
-    refusals=(unfinished, *_FOREIGN, *_INSTALL, *_CERTIFICATE, *_ADMIN),
+    refusals=(*_MEMORY, unfinished, *_FOREIGN, *_INSTALL, *_CERTIFICATE, *_ADMIN),
 )
-PREFLIGHT = Verb("preflight", "deploys/preflight.py", Look, "cli.preflight", _SERVERS)
-USERS = Verb("users", "deploys/users.py", Request, "cli.users", _SERVERS, refusals=_ADMIN)
+PREFLIGHT = Verb(
+    "preflight", "deploys/preflight.py", Look, "cli.preflight", _SERVERS, refusals=_MEMORY
+)
+USERS = Verb(
+    "users", "deploys/users.py", Request, "cli.users", _SERVERS, refusals=(*_MEMORY, *_ADMIN)
+)
 TLS = Verb(
     "tls",
     "deploys/tls.py",
     Request,
     "cli.tls",
     _SERVERS,
-    refusals=(*_FOREIGN, *_CERTIFICATE),
+    refusals=(*_MEMORY, *_FOREIGN, *_CERTIFICATE),
 )
-VERIFY = Verb("verify", "deploys/verify.py", VerifyRequest, "cli.verify", _SERVERS, opening=False)
-DNS = Verb("dns", "deploys/dns.py", DnsRequest, "cli.dns", refusals=(unfinished,))
+VERIFY = Verb(
+    "verify",
+    "deploys/verify.py",
+    VerifyRequest,
+    "cli.verify",
+    _SERVERS,
+    opening=False,
+    refusals=_MEMORY,
+)
+DNS = Verb("dns", "deploys/dns.py", DnsRequest, "cli.dns", refusals=(*_MEMORY, unfinished))
 EXPORT = Verb(
     "dns export",
     "deploys/dns_export.py",
@@ -57,13 +71,13 @@ EXPORT = Verb(
     while_paused=True,
 )
 POLICY = Verb("dns policy", "deploys/dns_policy.py", PolicyRequest, groups=_ZONES, opening=False)
-QUEUE = Verb("queue", "deploys/queue.py", QueueRequest, "cli.queue", _SERVERS)
+QUEUE = Verb("queue", "deploys/queue.py", QueueRequest, "cli.queue", _SERVERS, refusals=_MEMORY)
 ROTATE = Verb(
     "rotate-dkim",
     "deploys/rotate_dkim.py",
     RotationRequest,
     "cli.rotate",
     while_paused=True,
-    refusals=(too_late,),
+    refusals=(*_MEMORY, too_late),
 )
 VERBS = (DEPLOY, PREFLIGHT, USERS, TLS, VERIFY, DNS, EXPORT, POLICY, QUEUE, ROTATE)

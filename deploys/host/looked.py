@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from pyinfra.api import Host
 
+from deploys.host import manifest
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from ground.errors import DeployError
@@ -34,11 +35,12 @@ class Part(Generic[T]):
     parse: Callable[[str], T]
 
 
+MEMORY = Part("memory", manifest.SCRIPT, lambda written: manifest.found(written.splitlines()))
 MACHINE = Part("machine", "cat /etc/machine-id", str.strip)
 DATABASE = Part("database", f"[ -s {layout.DATABASE} ] && echo there", bool)
 ARCHITECTURE = Part("architecture", "uname -m", str.strip)
 
-PARTS: tuple[Part[Any], ...] = (MACHINE, DATABASE, ARCHITECTURE)
+PARTS: tuple[Part[Any], ...] = (MEMORY, MACHINE, DATABASE, ARCHITECTURE)
 
 
 @dataclass(frozen=True, slots=True)

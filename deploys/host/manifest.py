@@ -41,7 +41,7 @@ class Found:
     @property
     def look(self) -> Look:
         """What is compared with the state. Raises ManifestError."""
-        return Look(self.manifest, self.deployed, self.machine)
+        return Look(self.manifest, self.deployed)
 
 
 def found(lines: list[str]) -> Found:

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from importlib import metadata
+from threading import RLock
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
@@ -18,6 +19,7 @@ from deploys.host.manifest import Found
 from deploys.run import identity
 from deploys.run.paths import key_store, state_dir
 from deploys.zones.access import ledger_of, servers_in
+from deploys.zones.memory import why_not
 from ground.errors import Told
 from ground.operations import fail, refuse
 from ground.words import Words, text
@@ -95,24 +97,42 @@ def _remember_there(state: State, host: Host, there: Host, server: MailServer, s
     return problem is None or refuse(state, host, str(problem))
 
 
-def remember_now(host: Host, server: MailServer, site: Site) -> Words | None:
+def remember_now(
+    host: Host, server: MailServer, site: Site, *, taking_over: bool = False
+) -> Words | None:
     """Have a host remember what is true now, while a run is carried out.
 
-    host: the server's, connected. Returns why that could not be done, None when it is.
+    host: the server's. taking_over: also where another copy of the state, or another site, has
+    written. Returns why that could not be done, None when it is.
     """
-    try:
-        found = on_host.there(host)
-        now, before = facts_now(site, server, found), found.manifest
-        if before is not None and before.facts == now:
-            return None
-        stamp = identity.intend(now, before.stamp if before else None)
-        new = Manifest(stamp, now, before.email if before else 0)
-        problem = on_host.put(host, new, found.content)
-        if problem is None:
-            identity.written(now, stamp)
-        return problem
-    except Told as error:
-        return error.words
+    if not host.connected:
+        return Words.of("manifest.not_reached", host=host.name)
+    with _writing:
+        lock = _locks.setdefault(host.name, RLock())
+    with lock:
+        try:
+            return _written(host, server, site, taking_over=taking_over)
+        except Told as error:
+            return error.words
+
+
+_writing = RLock()  # a server and its zones may have something to be remembered at the same time
+_locks: dict[str, RLock] = {}
+
+
+def _written(host: Host, server: MailServer, site: Site, *, taking_over: bool) -> Words | None:
+    found = on_host.there(host)
+    if not taking_over and (words := why_not(identity.identity(), server, found.look)):
+        return words  # written by somebody else since this run began
+    now, before = facts_now(site, server, found), found.manifest
+    if before is not None and before.facts == now:
+        return None
+    stamp = identity.intend(now, before.stamp if before else None)
+    new = Manifest(stamp, now, before.email if before else 0)
+    problem = on_host.put(host, new, found.content)
+    if problem is None:
+        identity.written(now, stamp)
+    return problem
 
 
 def facts_now(site: Site, server: MailServer, found: Found) -> Facts:

@@ -282,56 +282,52 @@ def state(known: HostKnown | None = KNOWN, generation: int = 7) -> Identity:
 
 
 @pytest.mark.parametrize(
-    ("identity", "manifest", "deployed", "machine", "traces", "stands"),
+    ("identity", "manifest", "deployed", "traces", "stands"),
     [
-        (None, None, False, "m1", False, Standing.NEW),
-        (None, None, False, "m1", True, Standing.NEW),
-        (state(None), None, False, "m1", True, Standing.NEW),
-        (None, None, True, "m1", True, Standing.UNTOLD),
-        (state(None), None, True, "m1", True, Standing.UNTOLD),
-        (state(FIRST), None, True, "m1", True, Standing.UNTOLD),
-        (state(FIRST), None, False, "m1", True, Standing.NEW),
-        (None, None, True, "m1", False, Standing.NO_STATE),
-        (None, there(), True, "m1", False, Standing.NO_STATE),
-        (None, there(), True, "m1", True, Standing.NO_STATE),
-        (state(), there(), True, "m1", True, Standing.SAME),
-        (state(), there(), False, "m1", True, Standing.SAME),
-        (state(replace(KNOWN, pending="p" * 16)), there(), True, "m1", True, Standing.SAME),
+        (None, None, False, False, Standing.NEW),
+        (None, None, False, True, Standing.NEW),
+        (state(None), None, False, True, Standing.NEW),
+        (None, None, True, True, Standing.UNTOLD),
+        (state(None), None, True, True, Standing.UNTOLD),
+        (state(FIRST), None, True, True, Standing.UNTOLD),
+        (state(FIRST), None, False, True, Standing.NEW),
+        (None, None, True, False, Standing.NO_STATE),
+        (None, there(), True, False, Standing.NO_STATE),
+        (None, there(), True, True, Standing.NO_STATE),
+        (state(), there(), True, True, Standing.SAME),
+        (state(), there(), False, True, Standing.SAME),
+        (state(replace(KNOWN, pending="p" * 16)), there(), True, True, Standing.SAME),
         (
             state(replace(KNOWN, pending="p" * 16)),
             there(8, "p" * 16),
             True,
-            "m1",
             True,
             Standing.SAME,
         ),
-        (state(FIRST), there(1, "p" * 16), True, "m1", True, Standing.SAME),
-        (state(), there(8, "n" * 16), True, "m1", True, Standing.OLDER_STATE),
-        (state(), there(7, "n" * 16), True, "m1", True, Standing.OLDER_STATE),
-        (state(None), there(3, "n" * 16), True, "m1", True, Standing.OLDER_STATE),
-        (state(FIRST), there(3, "n" * 16), True, "m1", True, Standing.OLDER_STATE),
-        (state(), there(6, "n" * 16), True, "m1", True, Standing.OLDER_HOST),
-        (state(), there(6, "n" * 16), True, "m2", True, Standing.OTHER_HOST),
-        (state(), there(9, "n" * 16, "1" * 32), True, "m1", True, Standing.OTHER_SITE),
-        (state(), None, True, "m1", True, Standing.LOST),
-        (state(), None, False, "m1", True, Standing.OTHER_HOST),
-        (state(), None, False, "m2", True, Standing.OTHER_HOST),
+        (state(FIRST), there(1, "p" * 16), True, True, Standing.SAME),
+        (state(), there(8, "n" * 16), True, True, Standing.OLDER_STATE),
+        (state(), there(7, "n" * 16), True, True, Standing.OLDER_STATE),
+        (state(None), there(3, "n" * 16), True, True, Standing.OLDER_STATE),
+        (state(FIRST), there(3, "n" * 16), True, True, Standing.OLDER_STATE),
+        (state(), there(6, "n" * 16), True, True, Standing.OLDER_HOST),
+        (state(), there(9, "n" * 16, "1" * 32), True, True, Standing.OTHER_SITE),
+        (state(), None, True, True, Standing.LOST),
+        (state(), None, False, True, Standing.OTHER_HOST),
     ],
 )
 def test_how_a_host_and_a_state_stand_to_each_other(
     identity: Identity | None,
     manifest: Manifest | None,
     deployed: bool,
-    machine: str,
     traces: bool,
     stands: Standing,
 ) -> None:
-    seen = Look(manifest, deployed, machine)
+    seen = Look(manifest, deployed)
     assert standing(identity, "8.8.8.8", seen, traces=traces) is stands
 
 
 def test_a_host_that_has_another_name_in_the_inventory_now_is_still_the_one_we_wrote_to() -> None:
-    seen = Look(there(), True, "m1")
+    seen = Look(there(), True)
     assert standing(state(), "mail.example.com", seen, traces=True) is Standing.SAME
 
 

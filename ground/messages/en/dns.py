@@ -50,8 +50,8 @@ TEXTS = {
     "dns.reason.caa": "who may issue certificates",
     "dns.reason.mx": "where mail for the domain goes",
     "dns.reason.undo": "put back from a backup",
-    "dns.ledger.damaged": "{path} is damaged. Put it back from a backup, or move it away: then every "
-    "record that is already right is adopted.",
+    "dns.ledger.damaged": "{path} is damaged. Put it back from a backup; or move it away and run "
+    "pmail-deploy recover, which makes it anew from the hosts and DNS.",
     "dns.ledger.busy": "another run is publishing {zone}. Wait until it has ended.",
     "dns.backup.damaged": "{path} is no backup of records.",
     "dns.error.no_soa": "{zone}: the provider shows no SOA record, so the zone looks empty or broken. "

@@ -69,7 +69,7 @@ TEXTS = {
     "rotation.cut": "the connection to {host} broke: {reason}. Run again.",
     "rotation.here": "this machine could not write what it has to remember, in {folder} or among the keys: {reason}. Mend that, run again; it goes on from here.",
     "rotation.host_step": "{host}: see above. Run again.",
-    "rotation.journal_damaged": "{path} is damaged, or of another version. Put it back from a backup.",
+    "rotation.journal_damaged": "{path} is damaged, or of another version. Put it back from a backup; or move it away and run pmail-deploy recover, which takes it from the host.",
     "rotation.busy": "{domain}: another run is rotating this key",
     "rotation.bad_domain": "no domain with a key of its own: {domains} (there are {known})",
     "rotation.bad_flags": "an emergency does not ask for a key's age: give one of --emergency and --check-age",

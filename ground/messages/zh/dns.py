@@ -44,7 +44,7 @@ TEXTS = {
     "dns.reason.caa": "谁可以签发证书",
     "dns.reason.mx": "该域名的邮件投递到何处",
     "dns.reason.undo": "从备份恢复",
-    "dns.ledger.damaged": "{path} 已损坏。请从备份恢复，或将其移走：届时已正确的记录会被重新登记。",
+    "dns.ledger.damaged": "{path} 已损坏。请从备份恢复；或将其移走并运行 pmail-deploy recover，由它依据各主机与 DNS 重新生成。",
     "dns.ledger.busy": "另一个运行正在发布 {zone}。请等它结束。",
     "dns.backup.damaged": "{path} 不是记录备份。",
     "dns.error.no_soa": "{zone}：服务商没有给出 SOA 记录，区域似乎为空或已损坏。未写入任何内容。",

@@ -65,7 +65,7 @@ TEXTS = {
     "rotation.cut": "与 {host} 的连接中断：{reason}。请再次运行。",
     "rotation.here": "本机无法在 {folder} 或密钥目录中写入须记住的内容：{reason}。请先排除故障再运行；将从这里继续。",
     "rotation.host_step": "{host}：见上文。请再次运行。",
-    "rotation.journal_damaged": "{path} 已损坏，或属于其他版本。请从备份恢复。",
+    "rotation.journal_damaged": "{path} 已损坏，或属于其他版本。请从备份恢复；或将其移走并运行 pmail-deploy recover，由它从主机取回。",
     "rotation.busy": "{domain}：另一次运行正在轮换此密钥",
     "rotation.bad_domain": "没有自己密钥的域名：{domains}（现有 {known}）",
     "rotation.bad_flags": "紧急轮换不看密钥使用时间：--emergency 和 --check-age 只能给一个",

@@ -26,7 +26,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stands(stamp: Stamp | None, host: str = FACTS.host) -> Standing:
     """How a host with a manifest of this stamp and the state stand to each other."""
-    seen = Look(Manifest(stamp, FACTS) if stamp else None, True, "m1")
+    seen = Look(Manifest(stamp, FACTS) if stamp else None, True)
     return standing(identity.identity(), host, seen, traces=True)
 
 

@@ -1,0 +1,152 @@
+"""Whose state may write to a host, and what is told to whoever has another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deploys.run import identity
+from deploys.run.outcome import recorder
+from deploys.run.refusals import Refused
+from deploys.zones import memory
+from deploys.zones.access import ledger_of
+from dns_providers.publishing.ledger import LedgerState
+from keys.journal import Journal
+from keys.rotation import Step, Strategy
+from postmaster.manifest import Known, Look, Manifest, Stamp, wanted
+from tests.keys.test_journal import started
+from tests.postmaster.test_settings import site, zone
+
+SITE = site(zone("example.com"), zone("other.org"), domains=["example.com", "other.org"])
+SERVER = SITE.servers[0]
+FACTS = wanted(SITE, SERVER, Known(machine="m1"))
+BARE, UNTOLD = Look(None, False), Look(None, True)
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """State and keys of their own."""
+    monkeypatch.setenv("PMAIL_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("PMAIL_KEYS", str(tmp_path / "keys"))
+    return tmp_path / "state"
+
+
+def written() -> Stamp:
+    """A host is written to."""
+    stamp = identity.intend(FACTS, None)
+    identity.written(FACTS, stamp)
+    return stamp
+
+
+def by(stamp: Stamp, **given: Any) -> Look:
+    return Look(Manifest(replace(stamp, **given), FACTS), True)
+
+
+def said(seen: Look) -> tuple[str, str]:
+    words = memory.why_not(identity.identity(), SERVER, seen)
+    return (words.id, str(words)) if words else ("", "")
+
+
+def test_a_host_that_nobody_has_set_up_and_one_that_we_wrote_to_last_are_gone_on_with() -> None:
+    assert said(BARE) == ("", "")
+    stamp = written()
+    assert said(by(stamp)) == ("", "")
+    assert said(BARE) == ("", "")  # set up anew: whether it may be is asked elsewhere
+
+
+def test_a_host_of_an_earlier_version_is_ours_if_the_state_has_a_trace_of_it(state: Path) -> None:
+    assert said(UNTOLD)[0] == "manifest.untold_host"
+    (state.parent / "keys" / "example.com").mkdir(parents=True)
+    assert said(UNTOLD) == ("", "")
+    (state.parent / "keys" / "example.com").rmdir()
+    ledger_of("other.org").save(LedgerState())
+    assert said(UNTOLD) == ("", "")
+
+
+def test_who_wrote_since_and_when_is_told_with_what_can_be_done() -> None:
+    stamp = written()
+    later = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+    newer = by(stamp, generation=2, mark="n" * 16, controller="ann@desk", time=later)
+    message_id, line = said(newer)
+    assert message_id == "manifest.stands.newer"
+    for word in ("ann@desk", "2026-11-27 03:00:00+00:00", "number 2", "knows 1", "recover"):
+        assert word in line
+
+
+def test_each_other_way_to_stand_has_its_own_words() -> None:
+    stamp = written()
+    assert said(UNTOLD)[0] == "manifest.stands.lost"
+    assert said(by(stamp, generation=0, mark="o" * 16))[0] == "manifest.stands.older"
+    assert said(by(stamp, site="1" * 32))[0] == "manifest.stands.other_site"
+    identity.path().unlink()
+    assert said(by(stamp))[0] == "manifest.stands.no_state"
+
+
+def around(monkeypatch: pytest.MonkeyPatch, seen: Look, *, changes: bool = True) -> Any:
+    """A run whose one server is reached, though it may not be for it."""
+
+    def on_each(servers: Iterable[Any], ask: Any) -> tuple[Refused, ...]:
+        return tuple(Refused(words, "8.8.8.8") for each in servers for words in ask(*each))
+
+    there = SimpleNamespace(look=seen, manifest=seen.manifest)
+    found = SimpleNamespace(of=lambda part: there)
+    monkeypatch.setattr(memory, "looked", lambda host: found)
+    monkeypatch.setattr(memory, "on_each", on_each)
+    asked = SimpleNamespace(changes=changes)
+    return SimpleNamespace(site=SITE, everywhere=lambda: ((None, SERVER),), asked=asked)
+
+
+def test_an_older_state_is_refused_by_every_host_that_is_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    newer = by(written(), generation=2, mark="n" * 16)
+    (refused,) = memory.older_state(around(monkeypatch, newer))
+    assert (refused.words.id, refused.host) == ("manifest.stands.newer", "8.8.8.8")
+    assert list(memory.older_state(around(monkeypatch, BARE))) == []
+
+
+def test_where_nothing_is_changed_an_older_state_is_told_and_ends_the_run_red(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder.cache_clear()
+    newer = by(written(), generation=2, mark="n" * 16)
+    assert list(memory.older_state(around(monkeypatch, newer, changes=False))) == []
+    assert "another copy of the state" in recorder().left_by("8.8.8.8")[0]
+    recorder.cache_clear()
+
+
+def test_mail_that_is_paused_as_the_host_remembers_is_told_where_the_state_has_lost_it(
+    monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    rotation = replace(started(Strategy.FIXED, "example.com"), step=Step.PAUSE)
+    stamp = written()
+    seen = Look(Manifest(stamp, replace(FACTS, rotations=(rotation,))), True)
+    (refused,) = memory.older_state(around(monkeypatch, seen))
+    assert refused.words.id == "manifest.paused" and "example.com" in str(refused)
+    Journal(state).save(rotation)
+    assert list(memory.older_state(around(monkeypatch, seen))) == []
+
+
+def test_all_that_is_damaged_in_the_state_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    look = around(monkeypatch, BARE)
+    assert list(memory.damaged_state(look)) == []
+    written()
+    ledger_of("example.com").save(LedgerState())
+    Journal(state).save(started(domain="other.org"))
+    assert list(memory.damaged_state(look)) == []
+    paths = [identity.path(), ledger_of("example.com").path, state / "rotation/other.org.json"]
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:20])
+    assert list(memory.damaged_state(around(monkeypatch, BARE, changes=False))) == []
+    reasons = [str(each) for each in memory.damaged_state(look)]
+    assert len(reasons) == 3
+    assert all(str(path) in reason for path, reason in zip(paths, reasons, strict=True))
+    assert list(memory.older_state(look)) == []  # one reason is enough
