@@ -1,3 +1,3 @@
-module pmail-stand-in
+module github.com/Jinnrry/pmail-stand-in
 
 go 1.19

@@ -1,0 +1,132 @@
+"""PMail's database as a host has it: the script that looks, and what it shows."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+
+# Every line of output is `database`, a name and a value. As PMail's user: a file that is made to
+# harm its reader harms no more than that.
+_SCRIPT = r"""
+export LC_ALL=C
+say() { printf 'database %s %s\n' "$1" "$2" | iconv -c -f UTF-8 -t UTF-8; }
+sqlite() { timeout 60 runuser -u @user@ -- sqlite3 -batch -init /dev/null -cmd '.timeout 5000' \
+    "$@" @file@ 2>&1; }
+# A journal that somebody's death has left is rolled back by whoever opens the file for writing.
+ask() { answer=$(echo "$1" | sqlite -readonly) || answer=$(echo "$1" | sqlite); }
+say machine "$(cat /etc/machine-id 2>/dev/null)"
+grep -qs @mark@ @unit@ && say unit ours
+say free "$(df -Pk /var/lib | awk 'NR==2 {print $4}')"
+# Places on the way that have a file system of their own, by fstab, and it is not there now.
+awk '!/^[[:space:]]*#/ && NF > 2 {print $2}' /etc/fstab 2>/dev/null | while read -r place; do
+    case @folder@/ in "${place%/}"/*) [ "$place" = / ] || mountpoint -q "$place" \
+        || say unmounted "$place";; esac
+done
+if [ -e @file@ ]; then
+    say size "$(stat -Lc %s @file@)"
+    [ "$(head -c 15 @file@)" = 'SQLite format 3' ] && say header right
+    if [ -s @file@ ] && command -v sqlite3 >/dev/null; then
+        if ask "select 'account', is_admin, disabled, account from user;"
+        then echo "$answer" | sed -n 's/^account|\(.\)|\(.\)|/account \1 \2 /p' \
+            | while read -r name rest; do say "$name" "$rest"; done; say asked yes
+        else say problem "$(echo "${answer:-no answer}" | head -n 1)"; fi
+        ask "select seq from sqlite_sequence where name = 'email';" && say email "$answer"
+        # Who runs with it has it open; a big one would take its time, and every run asks.
+        if ! systemctl is-active -q pmail; then
+            ask 'pragma quick_check(1);'
+            [ "$answer" = ok ] || say problem "$(echo "${answer:-no answer}" | head -n 1)"
+        fi
+    fi
+fi
+"""
+
+
+class Kind(StrEnum):
+    """What the file is."""
+
+    MISSING = "missing"
+    EMPTY = "empty"
+    OTHER = "other"  # no SQLite
+    SQLITE = "sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A row of PMail's accounts."""
+
+    name: str
+    admin: bool
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSeen:
+    """What was seen. size: octets. problem: why it cannot be read, or is not sound.
+
+    accounts: None where nothing could ask (no sqlite3 on the host yet). email: the highest id that
+    a message has had, 0 where there was none. unmounted: places on the way to it whose file system
+    is not mounted. machine: /etc/machine-id. established: PMail's unit is ours, so there has been
+    a database of ours. free: KiB where its copies are kept, None: not seen.
+    """
+
+    kind: Kind
+    size: int = 0
+    problem: str = ""
+    accounts: tuple[Account, ...] | None = None
+    email: int = 0
+    unmounted: tuple[str, ...] = ()
+    machine: str = ""
+    established: bool = False
+    free: int | None = None
+
+
+def script(*, file: str, user: str, unit: str, mark: str) -> str:
+    """Return the script, for root. unit: PMail's, with `mark` in it where it is ours."""
+    folder = file.rpartition("/")[0]
+    values = {"file": file, "folder": folder, "user": user, "unit": unit, "mark": mark}
+    made = _SCRIPT
+    for name, value in values.items():
+        made = made.replace(f"@{name}@", shlex.quote(value))
+    return made
+
+
+def parse(output: str) -> DatabaseSeen:
+    """Return what the script's output says."""
+    values, accounts, unmounted = dict[str, str](), list[Account](), list[str]()
+    for line in output.splitlines():
+        head, _, rest = line.partition(" ")
+        name, _, value = rest.partition(" ")
+        if head != "database":
+            continue
+        if name == "account":
+            admin, disabled, account = value.split(" ", 2)
+            accounts.append(Account(account, admin == "1", disabled == "1"))
+        elif name == "unmounted":
+            unmounted.append(value)
+        else:
+            values.setdefault(name, value)
+    size = _number(values.get("size"))
+    return DatabaseSeen(
+        kind=_kind(size, values),
+        size=size or 0,
+        problem=values.get("problem", ""),
+        accounts=tuple(accounts) if "asked" in values else None,
+        email=_number(values.get("email")) or 0,
+        unmounted=tuple(unmounted),
+        machine=values.get("machine", ""),
+        established="unit" in values,
+        free=_number(values.get("free")),
+    )
+
+
+def _kind(size: int | None, values: dict[str, str]) -> Kind:
+    if size is None:
+        return Kind.MISSING
+    if not size:
+        return Kind.EMPTY
+    return Kind.SQLITE if "header" in values else Kind.OTHER
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
