@@ -29,6 +29,7 @@ BINARIES = "/usr/local/lib/pmail"
 BINARY_CURRENT = f"{BINARIES}/current"
 BINARY = f"{BINARY_CURRENT}/pmail"
 TOOLS = "/usr/local/lib/pmail-deploy"
+DATABASE_READY = f"{TOOLS}/database-ready"
 FIREWALL_HOLDER = f"{TOOLS}/hold-firewall"
 
 UNITS = "/etc/systemd/system"

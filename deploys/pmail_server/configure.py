@@ -66,11 +66,17 @@ def unit(server: MailServer) -> str:
         config_seen=layout.CONFIG_SEEN,
         inputs=" ".join(layout.INPUTS),
         stamp=layout.STAMP,
+        database_ready=layout.DATABASE_READY,
         binary=layout.BINARY,
         http_port=layout.HTTP_PORT,
         data=layout.DATA,
         plugins=layout.PLUGINS,
     )
+
+
+def database_ready() -> str:
+    """Return the program without which PMail does not start: it looks at the database."""
+    return render(_HERE, "database-ready.sh.j2", database=layout.DATABASE)
 
 
 def firewall_unit() -> str:

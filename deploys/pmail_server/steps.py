@@ -22,7 +22,7 @@ from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 
-_PACKAGES = ("nftables", "curl", "ca-certificates", "openssl")
+_PACKAGES = ("nftables", "curl", "ca-certificates", "openssl", "sqlite3")
 
 
 def install_pmail(server: MailServer) -> tuple[OperationMeta, ...]:
@@ -35,6 +35,13 @@ def install_pmail(server: MailServer) -> tuple[OperationMeta, ...]:
     _folders()
     # Whoever asks whose mailbox it is asks there, before PMail runs.
     first_database(name=text("host.name.database"), server=server)
+    host_files.file(
+        name=text("host.name.database_ready"),
+        path=layout.DATABASE_READY,
+        content=configure.database_ready(),
+        mode="755",
+        ours=layout.MARK,
+    )
     return (
         binary(name=text("host.name.binary"), server=server),
         _key(server),

@@ -23,7 +23,7 @@ _PACKAGES = (
 )
 _DEPLOYED = (
     "ca-certificates,curl,nftables,openssl,unzip,postfix,opendkim,libsasl2-modules,"
-    "opendmarc,dbconfig-no-thanks,publicsuffix,python3"
+    "opendmarc,dbconfig-no-thanks,publicsuffix,python3,sqlite3"
 )
 _NO_CONFIGURATION = (
     "echo postfix postfix/main_mailer_type select No configuration "

@@ -53,4 +53,5 @@ TEXTS = {
     "host.name.no_firewall": "Firewall tables of earlier versions",
     "host.no_firewall": "there are none",
     "host.not_looked": "what is on it cannot be read: {reason}",
+    "host.name.database_ready": "What PMail needs of its database before it starts",
 }

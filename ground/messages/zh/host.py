@@ -53,4 +53,5 @@ TEXTS = {
     "host.name.no_firewall": "早期版本的防火墙表",
     "host.no_firewall": "没有",
     "host.not_looked": "无法读取其中的内容：{reason}",
+    "host.name.database_ready": "PMail 启动前检查数据库的程序",
 }

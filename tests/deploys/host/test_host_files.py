@@ -68,6 +68,7 @@ def pmail_files(server: MailServer) -> Iterator[tuple[str, str]]:
     yield "its folder", pmail.config_version(config)
     yield "its sum", pmail.config_sum(config)
     yield pmail_layout.UNIT, pmail.unit(server)
+    yield pmail_layout.DATABASE_READY, pmail.database_ready()
     yield pmail_layout.FIREWALL_UNIT, pmail.firewall_unit()
     yield pmail_layout.FIREWALL_HOLDER, pmail.firewall_holder()
     yield pmail_layout.FIREWALL_RULES, pmail.firewall_rules(server)
