@@ -28,9 +28,19 @@ FIREWALL_GUARD = f"{OWN}/guard.nft"  # of earlier versions
 BINARIES = "/usr/local/lib/pmail"
 BINARY_CURRENT = f"{BINARIES}/current"
 BINARY = f"{BINARY_CURRENT}/pmail"
+BINARY_VERSION = f"{BINARY_CURRENT}/version"  # as the binary says it
 TOOLS = "/usr/local/lib/pmail-deploy"
 DATABASE_READY = f"{TOOLS}/database-ready"
+SWITCH = f"{TOOLS}/switch-pmail"
 FIREWALL_HOLDER = f"{TOOLS}/hold-firewall"
+
+# Another binary is tried here, and the databases of those before it are kept.
+WORK = "/var/lib/pmail-deploy"
+TRIAL = f"{WORK}/trial"
+SWITCHING = f"{WORK}/switching"  # only while it is being done
+HELD = "/run/pmail-deploy-held"
+TRIAL_UNIT = "/run/systemd/system/pmail-deploy-trial.service"
+SWITCH_UNIT = "pmail-deploy-switch.service"
 
 UNITS = "/etc/systemd/system"
 UNIT = f"{UNITS}/pmail.service"

@@ -23,11 +23,13 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @operation()
 def binary(server: MailServer) -> Generator[FunctionCommand, None, None]:
-    """Ensure PMail's binary in a folder of its own, and the link to the current one.
+    """Ensure PMail's binary in a folder of its own; the first one is the current one at once.
+
+    Another one is tried before it takes the place of the one that runs: `upgrade.switched`.
 
     + server: the mail server
     """
-    arch = ARCHITECTURES.get(read(host, "uname -m").stdout)
+    arch = _architecture(host)
     if arch is None:
         yield from fail(text("host.architecture"))
         return
@@ -41,13 +43,31 @@ def binary(server: MailServer) -> Generator[FunctionCommand, None, None]:
         host.log_styled(f"  + {layout.BINARY} ({where})", fg="green")
         yield FunctionCommand(refuse, (text("host.binary_failed"),), {})
         return
-    folder = f"{layout.BINARIES}/{release.folder_name(server.source.version, sha256)}"
-    there = read(host, f"readlink {layout.BINARY_CURRENT}; sha256sum < {layout.BINARY}")
-    if there.stdout.splitlines() == [folder, f"{sha256}  -"]:
+    folder = _folder(server, sha256)
+    there = read(host, f"[ -e {layout.BINARY} ] && sha256sum < {folder}/pmail")
+    if there.ok and there.stdout == f"{sha256}  -":
         host.noop(text("host.binary_right", version=server.source.version))
         return
-    host.log_styled(f"  ~ {layout.BINARY} -> {server.source.version} ({sha256[:12]})", fg="green")
+    host.log_styled(f"  + {folder}/pmail", fg="green")
     yield FunctionCommand(_install_binary, (path, folder, sha256), {})
+
+
+def wanted_folder(server: MailServer) -> str | None:
+    """Return the folder of the binary that the current host is to have, None: not fetched yet.
+
+    Raises ReleaseError.
+    """
+    arch = _architecture(host)
+    known = release.known(server.source, arch) if arch else None
+    return _folder(server, known.binary_sha256) if known else None
+
+
+def _folder(server: MailServer, sha256: str) -> str:
+    return f"{layout.BINARIES}/{release.folder_name(server.source.version, sha256)}"
+
+
+def _architecture(host: Host) -> str | None:
+    return ARCHITECTURES.get(read(host, "uname -m").stdout)
 
 
 def _wanted_binary(server: MailServer, arch: str) -> tuple[str | None, Path | None]:
@@ -78,7 +98,7 @@ def _install_binary(state: State, host: Host, path: Path, folder: str, sha256: s
         f"base64 -d | gunzip > {fresh}; "
         f"echo '{sha256}  {fresh}' | sha256sum --check --strict --status; "
         f"chmod 755 {fresh}; sync {fresh}; mv -f {fresh} {final}; trap - EXIT; "
-        + link_script(layout.BINARY_CURRENT, folder)
+        f"[ -e {layout.BINARY} ] || {{ {link_script(layout.BINARY_CURRENT, folder)}; }}"
     )
     reply = read(host, script, stdin=packed, timeout=900)
     if not reply.ok:

@@ -13,6 +13,8 @@ from postmaster.outbound import mode_of
 from postmaster.settings import CLOSABLE_PORTS, SENDING_PORTS, MailServer
 
 _HERE = Path(__file__).parent
+# All that PMail listens on but its own plain HTTP port.
+_MAIL_PORTS = (25, 110, 443, 465, 587, 993, 995)
 
 
 def config_json(server: MailServer) -> str:
@@ -67,6 +69,7 @@ def unit(server: MailServer) -> str:
         inputs=" ".join(layout.INPUTS),
         stamp=layout.STAMP,
         database_ready=layout.DATABASE_READY,
+        held=layout.HELD,
         binary=layout.BINARY,
         http_port=layout.HTTP_PORT,
         data=layout.DATA,
@@ -77,6 +80,41 @@ def unit(server: MailServer) -> str:
 def database_ready() -> str:
     """Return the program without which PMail does not start: it looks at the database."""
     return render(_HERE, "database-ready.sh.j2", database=layout.DATABASE)
+
+
+def switch_pmail(server: MailServer, ready: str) -> str:
+    """Return the program that puts another PMail in the place of the one that runs.
+
+    ready: shell function that waits for a unit.
+    """
+    trial = render(
+        _HERE,
+        "trial.service.j2",
+        user=layout.USER,
+        root=layout.ROOT,
+        trial=layout.TRIAL,
+        data=layout.DATA,
+        plugins=layout.PLUGINS,
+        config_current=layout.CONFIG_CURRENT,
+        config_seen=layout.CONFIG_SEEN,
+        http_port=layout.HTTP_PORT,
+    )
+    return render(
+        _HERE,
+        "switch-pmail.sh.j2",
+        namespace=edge.NAMESPACE_FILE if mode_of(server).relayed else None,
+        work=layout.WORK,
+        trial=layout.TRIAL,
+        journal=layout.SWITCHING,
+        held=layout.HELD,
+        database=layout.DATABASE,
+        current=layout.BINARY_CURRENT,
+        user=layout.USER,
+        ports=", ".join(map(str, _MAIL_PORTS)),
+        ready=ready,
+        trial_unit=layout.TRIAL_UNIT,
+        trial_service=trial,
+    )
 
 
 def firewall_unit() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Generator
 
 from pyinfra import host, state
@@ -17,6 +16,13 @@ from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 
+# What the binary calls itself, as it has written it into the database.
+_NOTE_VERSION = (
+    "seen=$(echo 'select info from version limit 1;' | setpriv "
+    f"--reuid={layout.USER} --regid={layout.USER} --init-groups -- "
+    f"sqlite3 -batch -init /dev/null -cmd '.timeout 5000' -readonly {layout.DATABASE}); "
+    f'[ -z "$seen" ] || echo "$seen" > {layout.BINARY_VERSION}'
+)
 _READY_WITHIN = 90  # seconds; PMail itself waits as long for its web server
 
 
@@ -54,6 +60,7 @@ def _restart(state: State, host: Host, namespace: str | None) -> bool:
         "systemctl reset-failed pmail 2>/dev/null; systemctl restart pmail",
     )
     if started.ok and _ready(host, namespace):
+        read(host, _NOTE_VERSION)
         return True
     journal = read(host, "journalctl -u pmail -n 40 --no-pager -o cat").stdout.splitlines()
     # PMail prints its whole configuration when it starts; that stays on the host.
@@ -61,15 +68,26 @@ def _restart(state: State, host: Host, namespace: str | None) -> bool:
     return refuse(state, host, "\n".join([text("host.not_ready"), *shown]))
 
 
-def _ready(host: Host, namespace: str | None) -> bool:
-    """Wait for the web server's pong, and for IMAP, which PMail opens last; where PMail is."""
-    script = (
-        f"for i in $(seq {_READY_WITHIN * 2}); do "
-        f"curl -s --noproxy '*' --max-time 2 http://127.0.0.1:{layout.HTTP_PORT}/api/ping "
-        "| grep -q pong && ss -Hltn 'sport = :993' | grep -q . && exit 0; "
+def ready_function() -> str:
+    """Return a shell function: `ready UNIT TRIES [COMMAND...]` waits for PMail, two tries a second.
+
+    It waits for the web server's pong, and for IMAP, which PMail opens last. COMMAND: goes before
+    what looks, to be where PMail is.
+    """
+    return (
+        "ready() { unit=$1; tries=$2; shift 2; for i in $(seq $tries); do "
+        "\"$@\" curl -s --noproxy '*' --max-time 2 "
+        f"http://127.0.0.1:{layout.HTTP_PORT}/api/ping | grep -q pong "
+        "&& \"$@\" ss -Hltn 'sport = :993' | grep -q . && return 0; "
         # It is started again and again for ever: after a few times the reason is in the journal.
-        '[ "$(systemctl show -P NRestarts pmail)" -lt 3 ] || exit 1; sleep 0.5; done; exit 1'
+        '[ "$(systemctl show -P NRestarts $unit)" -lt 3 ] || return 1; '
+        "case $(systemctl show -P ActiveState $unit) in inactive|failed) return 1;; esac; "
+        "sleep 0.5; done; return 1; }"
     )
-    if namespace:
-        script = f"nsenter --net={namespace} sh -c {shlex.quote(script)}"
+
+
+def _ready(host: Host, namespace: str | None) -> bool:
+    """Wait for PMail, where it is."""
+    where = f"nsenter --net={namespace}" if namespace else ""
+    script = f"{ready_function()}; ready pmail {_READY_WITHIN * 2} {where}"
     return read(host, script, timeout=_READY_WITHIN * 3).ok

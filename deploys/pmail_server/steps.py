@@ -15,8 +15,9 @@ from deploys.host.packages import packages, system_user
 from deploys.pmail_server import configure, firewall
 from deploys.pmail_server.binary import binary
 from deploys.pmail_server.configuration import configuration
-from deploys.pmail_server.service import running
+from deploys.pmail_server.service import ready_function, running
 from deploys.pmail_server.signing_key import outgoing_key, own_key
+from deploys.pmail_server.upgrade import switched
 from deploys.run.paths import key_store
 from ground.words import text
 from postmaster.outbound import mode_of
@@ -39,6 +40,13 @@ def install_pmail(server: MailServer) -> tuple[OperationMeta, ...]:
         name=text("host.name.database_ready"),
         path=layout.DATABASE_READY,
         content=configure.database_ready(),
+        mode="755",
+        ours=layout.MARK,
+    )
+    host_files.file(
+        name=text("upgrade.name.program"),
+        path=layout.SWITCH,
+        content=configure.switch_pmail(server, ready_function()),
         mode="755",
         ours=layout.MARK,
     )
@@ -78,6 +86,7 @@ def start_pmail(server: MailServer, inputs: tuple[OperationMeta, ...]) -> None:
             name=text("host.name.rules"), rules=configure.firewall_rules(server)
         )
         firewall.firewall(name=text("host.name.firewall"), server=server, unit_changes=unit)
+    switched(name=text("upgrade.name"), server=server)
     running(name=text("host.name.running"), server=server, inputs=inputs)
     admin_works(name=text("host.name.admin"), server=server)
     mailboxes(name=text("host.name.mailboxes"), server=server)

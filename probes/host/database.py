@@ -11,7 +11,8 @@ from enum import StrEnum
 _SCRIPT = r"""
 export LC_ALL=C
 say() { printf 'database %s %s\n' "$1" "$2" | iconv -c -f UTF-8 -t UTF-8; }
-sqlite() { timeout 60 runuser -u @user@ -- sqlite3 -batch -init /dev/null -cmd '.timeout 5000' \
+sqlite() { timeout 60 setpriv --reuid=@user@ --regid=@user@ --init-groups -- \
+    sqlite3 -batch -init /dev/null -cmd '.timeout 5000' \
     "$@" @file@ 2>&1; }
 # A journal that somebody's death has left is rolled back by whoever opens the file for writing.
 ask() { answer=$(echo "$1" | sqlite -readonly) || answer=$(echo "$1" | sqlite); }

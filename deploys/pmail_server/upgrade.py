@@ -1,0 +1,107 @@
+"""pyinfra operation that puts another PMail in the place of the one that runs, with a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from pyinfra import host
+from pyinfra.api import FunctionCommand, Host, State, operation
+
+from deploys.host import pmail_layout as layout
+from deploys.host.remote import read
+from deploys.pmail_server.binary import wanted_folder
+from ground.operations import refuse
+from ground.words import family, text
+from postmaster.settings import MailServer
+
+_KEPT = 3  # databases of versions before
+_WITHIN = 3600  # seconds; a big database takes its time to be copied twice
+_REASONS = ("spoiled", "unnamed", "no_hold", "not_copied", "not_put_back")
+_REASON = family("upgrade.reason", _REASONS)
+_ENDS = ("refused", "back", "stuck")
+_ENDED = family("upgrade", _ENDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What became of a switch.
+
+    end: "switched", one of `_ENDS`, or "" where it said nothing. version: what the new PMail calls
+    itself. reasons: of `_REASONS`. words: the last that PMail said.
+    """
+
+    end: str
+    version: str = ""
+    reasons: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+def parse(output: str) -> Switched:
+    """Return what the program has printed."""
+    end, version, reasons, words = "", "", list[str](), list[str]()
+    for line in output.splitlines():
+        name, _, rest = line.partition(" ")
+        if name == "reason" and rest in _REASONS:
+            reasons.append(rest)
+        elif name == "switched" or line in _ENDS:
+            end, version = name, rest
+        else:
+            words.append(line)
+    return Switched(end, version, tuple(reasons), tuple(words))
+
+
+def told(switched: Switched) -> str:
+    """Return what is said of a switch that did not come to its end."""
+    reasons = [text(_REASON[each]) for each in switched.reasons]
+    end = text(_ENDED[switched.end]) if switched.end in _ENDED else text("upgrade.unknown")
+    return "\n".join((end, *reasons, *switched.words))
+
+
+@operation()
+def switched(server: MailServer) -> Generator[FunctionCommand, None, None]:
+    """Ensure that the wanted binary is the one in use, its database unharmed.
+
+    It is started on a copy of the database first, alone. Then PMail stops, its database is copied,
+    and the new one has it; where that does not get ready, binary and database return. Mail waits
+    meanwhile with whoever has it. What an interrupted run has left is finished or taken back.
+
+    + server: the mail server
+    """
+    wanted = wanted_folder(server)
+    there = read(host, f"readlink {layout.BINARY_CURRENT}; [ ! -e {layout.SWITCHING} ]")
+    if there.ok and there.stdout in ("", wanted):
+        host.noop(text("upgrade.none"))
+        return
+    shown = (wanted or "").rpartition("/")[2]
+    host.log_styled(f"  ~ {text('upgrade.switch', binary=shown)}", fg="green")
+    yield FunctionCommand(_switch, (server,), {})
+
+
+def _switch(state: State, host: Host, server: MailServer) -> bool:
+    left = _run(host, "")
+    if left.end in ("back", "stuck"):
+        host.log_styled(told(left), fg="yellow")
+    if (wanted := wanted_folder(server)) is None:
+        return refuse(state, host, text("host.binary_failed"))
+    if read(host, f"readlink {layout.BINARY_CURRENT}").stdout == wanted:
+        return True
+    done = _run(host, f"{wanted} {_KEPT}")
+    if done.end != "switched":
+        return refuse(state, host, told(done))
+    host.log_styled(f"  {text('upgrade.switched', version=done.version)}", fg="green")
+    return True
+
+
+def _run(host: Host, words: str) -> Switched:
+    """Run the program as a unit of its own: it goes on when we are cut off."""
+    unit, output = layout.SWITCH_UNIT, f"{layout.WORK}/switch.log"
+    script = (
+        f"while systemctl is-active -q {unit}; do sleep 1; done; "
+        f"install -d -m 755 {layout.WORK}; rm -f {output}; "
+        f"systemd-run -q --wait --collect --unit={unit} -p StandardOutput=append:{output} "
+        # Whatever ends it before its end.
+        f"-p ExecStopPost={layout.SWITCH} -p TimeoutStopSec=600 {layout.SWITCH} {words}; "
+        f"cat {output}; rm -f {output}"
+    )
+    return parse(read(host, script, timeout=_WITHIN).stdout)
