@@ -17,7 +17,7 @@ from postmaster.settings import MailServer
 
 _KEPT = 3  # databases of versions before
 _WITHIN = 3600  # seconds; a big database takes its time to be copied twice
-_REASONS = ("spoiled", "unnamed", "no_hold", "not_copied", "not_put_back")
+_REASONS = ("spoiled", "unnamed", "no_hold", "not_copied", "not_put_back", "interrupted")
 _REASON = family("upgrade.reason", _REASONS)
 _ENDS = ("refused", "back", "stuck")
 _ENDED = family("upgrade", _ENDS)

@@ -15,4 +15,5 @@ TEXTS = {
     "upgrade.reason.no_hold": "nft could not keep mail away meanwhile",
     "upgrade.reason.not_copied": "the database could not be copied",
     "upgrade.reason.not_put_back": "the old database could not be put back: it is in /var/lib/pmail-deploy/before",
+    "upgrade.reason.interrupted": "the switch was interrupted",
 }

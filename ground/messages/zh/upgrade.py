@@ -15,4 +15,5 @@ TEXTS = {
     "upgrade.reason.no_hold": "nft 无法在此期间暂停收信",
     "upgrade.reason.not_copied": "无法复制数据库",
     "upgrade.reason.not_put_back": "旧的数据库无法放回：它在 /var/lib/pmail-deploy/before",
+    "upgrade.reason.interrupted": "切换被中断",
 }
