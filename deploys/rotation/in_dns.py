@@ -60,7 +60,7 @@ class InDns:
         wanted = desired(self.site, self.zone.name, key_records).claims
         # A domain that moves is on two servers meanwhile.
         claims = tuple(dict.fromkeys(claim for claim in wanted if claim.key in owners))
-        if {claim.key for claim in claims} != owners:
+        if {claim.key for claim in claims} != owners or self._is_lost(rotation):
             return Words.of("rotation.no_key", domain=rotation.domain)
         try:
             self._check_live(owners)
@@ -320,10 +320,15 @@ class InDns:
 
     def _expected(self, ref: KeyRef, rotation: Rotation) -> Expected:
         public = key_store().public_of(rotation.domain, ref.name)
-        if public is None:
+        if public is None or (ref == rotation.new and self._is_lost(rotation)):
             raise KeyStoreError("rotation.no_key", domain=rotation.domain)
         values = frozenset({dkim.record(public)})
         return Expected(self._owner(ref, rotation), values, ClaimMode.EXCLUSIVE)
+
+    def _is_lost(self, rotation: Rotation) -> bool:
+        """Whether a new key is gone before anything signs with it: nothing ever will."""
+        there = key_store().file(rotation.domain, rotation.new.name).exists()
+        return rotation.signs == rotation.old and not there
 
     def _owner(self, ref: KeyRef, rotation: Rotation) -> RRKey:
         return key(dkim.owner(ref.selector, rotation.domain), "TXT")
