@@ -9,7 +9,7 @@ from deploys.outbound.queue_request import QueueRequest
 from deploys.outbound.smarthosts import missing_passwords
 from deploys.pmail_server import steps as pmail
 from deploys.pmail_server.refusals import unusable_release
-from deploys.rotation.refusals import too_late, unfinished
+from deploys.rotation.refusals import paused_unknown, too_late, unfinished
 from deploys.rotation.request import Request as RotationRequest
 from deploys.run.options import Look, Request
 from deploys.run.refusals import Refusal
@@ -23,7 +23,7 @@ from deploys.zones.request import DnsRequest, ExportRequest, PolicyRequest
 
 _SERVERS, _ZONES = ("mail_servers",), ("zones",)
 # What is asked before anything is changed.
-_MEMORY: tuple[Refusal, ...] = (damaged_state, older_state)
+_MEMORY: tuple[Refusal, ...] = (damaged_state, older_state, paused_unknown)
 _ADMIN: tuple[Refusal, ...] = (no_admin,)
 _CERTIFICATE: tuple[Refusal, ...] = (unusable_files,)
 _FOREIGN: tuple[Refusal, ...] = (

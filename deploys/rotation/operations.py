@@ -24,6 +24,7 @@ from deploys.rotation.run import CLOCK_WITHIN, Run
 from deploys.run import flow
 from deploys.run.outcome import recorder
 from deploys.run.paths import key_store, state_dir
+from deploys.zones.remembering import remember_now
 from dns_providers.base import Tell
 from ground.errors import DeployError, Told
 from ground.operations import fail
@@ -147,6 +148,25 @@ def do(
             if due:
                 yield FunctionCommand(_perform, (step, domain, run, effect, request.wait), {})
     host.noop(text("rotation.not_its_turn"))
+
+
+@operation()
+def remember(server: MailServer, site: Site) -> Commands:
+    """Have the host remember what the run has come to.
+
+    + server: the mail server
+    + site: the site it belongs to
+    """
+    if state.is_executing:
+        going = _now(site)
+        # As the host is: another way to sign is not there before a deploy.
+        before = [each for each in going if each.server == server.host and changed(each, site)]
+        for each in before[:1]:
+            site = as_begun(site, going, each.rotation) if each.rotation else site
+        if problem := remember_now(host, site.server(server.host), site):
+            flow.leave_unsolved(host.name, (str(problem),))
+    host.noop(text("rotation.shown"))
+    yield from ()
 
 
 @operation()

@@ -22,6 +22,7 @@ from deploys.run.prepare import BadInput
 from deploys.run.site import zone_of
 from deploys.verification.steps import checked
 from deploys.zones.access import open_zone
+from deploys.zones.remembering import remember_now
 from dns_providers.base import Tell, tell_nobody
 from dns_providers.publishing.operations import Reporter
 from ground.words import text
@@ -43,6 +44,9 @@ _ORDER: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("zone", (Step.RETIRE,)),
     ("server", (Step.ERASE,)),
 )
+
+# What is done for others to see: the host remembers it first.
+_REMEMBERED = frozenset({Step.PAUSE, Step.PUBLISH, Step.SWITCH, Step.RETIRE})
 
 
 def rotate(
@@ -81,6 +85,8 @@ def rotate(
             if kind == "zone" and zone:
                 _in_zone(site, zone, steps, request, run, again=again)
     operations.meet(name=text("rotation.name.meet"), step="end")
+    if server:
+        operations.remember(name=text("manifest.name"), server=server, site=site)
     operations.show(
         name=text("rotation.name.show"),
         site=site,
@@ -157,6 +163,8 @@ def _host_effect(
 ) -> Outcome:
     going = operations.going_on(site)
     begun = as_begun(site, going, rotation)
+    if unwritten := _remember_first(begun, going, state, rotation, tell):
+        return unwritten
     there, step = OnHost(state, host, begun.server(server.host), begun, tell), rotation.step
     if step is Step.ERASE:
         return there.erase(rotation, time.time())
@@ -203,7 +211,10 @@ def _zone_effect(
     rotation: Rotation,
     tell: Tell,
 ) -> Outcome:
-    begun = as_begun(site, operations.going_on(site), rotation)
+    going = operations.going_on(site)
+    begun = as_begun(site, going, rotation)
+    if unwritten := _remember_first(begun, going, state, rotation, tell):
+        return unwritten
     there = InDns(begun, zone, tell, Reporter(host, time.monotonic))
     step = rotation.step
     if step is Step.RETIRE:
@@ -218,6 +229,24 @@ def _zone_effect(
     }
     # The others are waits, and over.
     return effects[step](rotation) if step in effects else None
+
+
+def _remember_first(
+    begun: Site, going: Iterable[Going], state: State, rotation: Rotation, tell: Tell
+) -> Outcome:
+    """Have the server's host remember what is about to be done, so that no other run undoes it.
+
+    A host that is not reached cannot; while mail is paused nothing waits for that.
+    """
+    server = of_domain(going, rotation.domain).server
+    there = state.inventory.get_host(server)
+    if rotation.step not in _REMEMBERED or not there.connected:
+        return None
+    problem = remember_now(there, begun.server(server), begun)
+    if problem is None or not rotation.paused or rotation.step is Step.PAUSE:
+        return problem
+    tell(problem)
+    return None
 
 
 def _how(site: Site, rotation: Rotation) -> str:

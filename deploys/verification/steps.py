@@ -17,11 +17,12 @@ from pyinfra.api import FunctionCommand, Host, operation
 
 from deploys.accounts.admin import admin_problem
 from deploys.edge.operations import units
-from deploys.host import edge_layout, outbound_layout
+from deploys.host import edge_layout, manifest, outbound_layout
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from deploys.outbound import look
 from deploys.pmail_server import configure
+from deploys.run import flow
 from deploys.run.outcome import ReportMade, recorder
 from deploys.run.paths import Busy, file_name, locked, state_dir
 from deploys.run.paused import paused_rotations
@@ -34,11 +35,11 @@ from dns_providers.publishing.plan import Entries
 from dns_providers.publishing.propagation import Expected, Network, ServerState, Verdict
 from dns_providers.publishing.wording import state_line
 from dns_providers.rrset import name_text
+from ground.errors import Told
 from ground.operations import fail, refuse
 from ground.private_files import set_aside, write_private
 from ground.words import text
 from keys.dkim import DkimPublicKey
-from keys.journal import JournalError
 from keys.store import KeyStoreError
 from postmaster import dkim
 from postmaster.checks import areas
@@ -90,7 +91,7 @@ def verify(server: MailServer, site: Site) -> Generator[FunctionCommand, None, N
 def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
     """Return the results of all rules that apply to one server."""
     relayed = mode_of(server).relayed
-    server = replace(server, paused=_is_paused(server))
+    server = replace(server, paused=_is_paused(host, server))
     return areas.of_server(
         Seen(
             server=server,
@@ -105,12 +106,20 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
     )
 
 
-def _is_paused(server: MailServer) -> bool:
-    """Whether a rotation pauses a server's mail. A damaged journal is told elsewhere."""
+def _is_paused(host: Host, server: MailServer) -> bool:
+    """Whether a rotation pauses a server's mail, by the journal, or by the host where that is lost.
+
+    What is damaged is told elsewhere.
+    """
     try:
-        return bool(paused_rotations(server))
-    except JournalError:
+        if paused_rotations(server):
+            return True
+        paused = manifest.is_paused(host)
+    except Told:
         return False
+    if paused and state.is_executing:
+        flow.leave_unsolved(host.name, (text("rotation.paused_unknown"),))
+    return paused
 
 
 def target(server: MailServer) -> Target:

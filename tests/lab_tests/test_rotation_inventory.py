@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from tests.lab_tests.rotation import (
     DISTURBED,
     ROTATE,
@@ -39,6 +41,15 @@ def test_another_mode_and_a_domain_taken_out_in_the_middle(new_site: Site) -> No
         told = site.operator.run(deploy, *data(*more))
         assert told.status != 0 and "paused" in told.output, (deploy, told.output)
         assert "cloud" not in told.output and "Traceback" not in told.output, told.output
+    # The state is lost, and the host remembers.
+    journal = site.operator.state / "rotation"
+    journal.rename(site.operator.folder / "lost")
+    for deploy in ("deploy.py", "deploys/verify.py", ROTATE):
+        told = site.operator.run(deploy)
+        assert told.status != 0 and "pmail-deploy recover" in told.output, (deploy, told.output)
+    shutil.rmtree(journal, ignore_errors=True)
+    (site.operator.folder / "lost").rename(journal)
+
     done = rotate(site)
     assert done.status == 0 and going_on(site) is None, done.output
     assert server.answers(465) and len(history(site)) == 1

@@ -14,7 +14,7 @@ from deploys.run.options import Look
 from deploys.run.options import Request as Change
 from deploys.run.paths import state_dir
 from deploys.run.paused import mail_paused, paused_on
-from deploys.run.refusals import Around
+from deploys.run.refusals import Around, Refused
 from ground.words import Words
 from keys.journal import Journal
 from keys.rotation import Rotation, Step, Strategy
@@ -71,6 +71,24 @@ def test_mail_that_is_paused_is_told_by_looks_and_refused_to_the_others() -> Non
     assert paused_on(other) is None
     assert told(mail_paused(around(here, Look()))) == []
     assert told(mail_paused(around(here, Change()))) == [("", "rotation.paused")]
+
+
+def test_what_the_host_alone_remembers_names_the_way_back_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = site("direct", ["a.test"], second="b.test")
+
+    def on_each(servers: Any, ask: Any) -> tuple[Refused, ...]:
+        return tuple(Refused(words, h.name) for h, server in servers for words in ask(h, server))
+
+    monkeypatch.setattr(refusals, "on_each", on_each)
+    monkeypatch.setattr(refusals.manifest, "is_paused", lambda host: host.name == MX1)
+    unknown = [(MX1, "rotation.paused_unknown")]
+    assert told(refusals.paused_unknown(around(here, Change()))) == unknown
+    assert told(refusals.paused_unknown(around(here, Look()))) == []
+    # Where the state knows it, too, it is told as that.
+    Journal(state_dir()).save(begun(Strategy.FIXED, "a.test", Step.DRAIN))
+    assert told(refusals.paused_unknown(around(here, Change()))) == []
 
 
 def test_too_late_is_told_of_a_domain_that_the_inventory_has_no_more() -> None:
