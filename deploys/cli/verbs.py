@@ -16,6 +16,7 @@ from deploys.run.refusals import Refusal
 from deploys.run.verb import Verb
 from deploys.tls_certificate import steps as tls
 from deploys.tls_certificate.operations import unusable_files
+from deploys.verification.foreign_pmail import foreign_pmail
 from deploys.verification.refusals import foreign_files
 from deploys.verification.request import VerifyRequest
 from deploys.zones.memory import damaged_state, older_state
@@ -27,6 +28,7 @@ _MEMORY: tuple[Refusal, ...] = (damaged_state, older_state, paused_unknown)
 _ADMIN: tuple[Refusal, ...] = (no_admin,)
 _CERTIFICATE: tuple[Refusal, ...] = (unusable_files,)
 _FOREIGN: tuple[Refusal, ...] = (
+    foreign_pmail,
     foreign_files(pmail.guarded, tls.guarded, edge.guarded, outbound.guarded),
 )
 _INSTALL: tuple[Refusal, ...] = (missing_passwords, unusable_release)
@@ -61,7 +63,9 @@ VERIFY = Verb(
     opening=False,
     refusals=_MEMORY,
 )
-DNS = Verb("dns", "deploys/dns.py", DnsRequest, "cli.dns", refusals=(*_MEMORY, unfinished))
+DNS = Verb(
+    "dns", "deploys/dns.py", DnsRequest, "cli.dns", refusals=(*_MEMORY, unfinished, foreign_pmail)
+)
 EXPORT = Verb(
     "dns export",
     "deploys/dns_export.py",

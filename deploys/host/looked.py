@@ -17,6 +17,7 @@ from deploys.host import manifest
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from ground.errors import DeployError
+from probes.host import past
 
 T = TypeVar("T")
 _END = "all seen"
@@ -39,8 +40,18 @@ MEMORY = Part("memory", manifest.SCRIPT, lambda written: manifest.found(written.
 MACHINE = Part("machine", "cat /etc/machine-id", str.strip)
 DATABASE = Part("database", f"[ -s {layout.DATABASE} ] && echo there", bool)
 ARCHITECTURE = Part("architecture", "uname -m", str.strip)
+PAST = Part(
+    "past",
+    past.script(
+        own=layout.OWN,
+        unit=layout.UNIT,
+        mark=layout.MARK,
+        folders=(layout.ROOT, layout.BINARIES),
+    ),
+    past.parse,
+)
 
-PARTS: tuple[Part[Any], ...] = (MEMORY, MACHINE, DATABASE, ARCHITECTURE)
+PARTS: tuple[Part[Any], ...] = (MEMORY, MACHINE, DATABASE, ARCHITECTURE, PAST)
 
 
 @dataclass(frozen=True, slots=True)

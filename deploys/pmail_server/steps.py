@@ -65,7 +65,8 @@ def install_pmail(server: MailServer) -> tuple[OperationMeta, ...]:
 
 def guarded(server: MailServer) -> tuple[Guarded, ...]:
     """Return the files of PMail's own that must not be somebody else's."""
-    return (Guarded(layout.UNIT), *firewall.guarded(server))
+    ours = (layout.UNIT, layout.DATABASE_READY, layout.SWITCH)
+    return (*map(Guarded, ours), *firewall.guarded(server))
 
 
 def _key(server: MailServer) -> OperationMeta:

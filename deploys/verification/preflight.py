@@ -12,6 +12,7 @@ from pyinfra.api import FunctionCommand, operation
 
 from deploys.host.remote import read
 from deploys.outbound import smarthosts
+from deploys.verification.foreign_pmail import found_on
 from ground.operations import refuse
 from ground.words import text
 from postmaster.checks import areas
@@ -49,7 +50,8 @@ def examine(server: MailServer) -> tuple[Result, ...]:
     started = time.time()  # the script looks at the clock first, and waits for others then
     reply = read(host, script)
     seen = fitness.parse(reply.stdout)
-    return areas.of_bare_host(Bare(server, seen, started, smarthosts.passwords(host, server)))
+    known = smarthosts.passwords(host, server)
+    return areas.of_bare_host(Bare(server, seen, started, known, found_on(host)))
 
 
 def _exchanges(server: MailServer) -> tuple[Exchange, ...]:

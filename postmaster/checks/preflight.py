@@ -16,6 +16,7 @@ from postmaster.checks.subjects import Subject
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 from probes.host.fitness import PORTS, Fitness, Listener, Outbound
+from probes.host.past import Found, Kind
 
 _TRIED = ("debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04")
 _ARCHITECTURES = ("x86_64", "aarch64")
@@ -23,6 +24,7 @@ _DISK_NEEDED, _DISK_WISHED = 100 * 1024, 1024 * 1024  # KiB
 _EDGE_DISK = 250 * 1024  # KiB more: Postfix, OpenDKIM, OpenDMARC, Python, room for a message
 _MEMORY_WISHED, _EDGE_MEMORY = 400 * 1024, 80 * 1024  # KiB
 _DOES_MAIL = ("master", "exim4", "exim", "sendmail", "smtpd")
+_FOUND = family("past", Kind)
 _CLOSED = ("refused", "timeout", "unreachable")
 _OUTBOUND = family("preflight", (f"outbound_{reach}" for reach in _CLOSED))
 _OUTBOUND_REMEDY = family("preflight", (f"outbound_{reach}.remedy" for reach in _CLOSED))
@@ -48,12 +50,16 @@ class Password:
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """What was seen of a host that is to become `server`. now: our clock, Unix seconds."""
+    """What was seen of a host that is to become `server`. now: our clock, Unix seconds.
+
+    foreign: what is there of a PMail that is not ours.
+    """
 
     server: MailServer
     fitness: Fitness
     now: float
     passwords: tuple[Password, ...] = ()
+    foreign: tuple[Found, ...] = ()
 
 
 def _host(seen: Bare) -> Iterator[tuple[Subject, Fitness]]:
@@ -273,6 +279,23 @@ def password_problem(seen: Password) -> tuple[Words, Words] | None:
             )
 
 
+def _past(seen: Bare) -> Iterator[tuple[Subject, Found | None]]:
+    for each in seen.foreign or (None,):
+        yield subjects.of_host(seen.server), each
+
+
+def past(found: Found | None, _: Bare) -> Judgement:
+    """PRE-14: there is no PMail that is not ours, whose data we would take for our own."""
+    if found is None:
+        return passed(Words.of("past.none"))
+    return failed(of_found(found), Words.of("past.remedy"))
+
+
+def of_found(found: Found) -> Words:
+    """Return what is said of something of a PMail that is not ours."""
+    return Words.of(_FOUND[found.kind], path=found.path, detail=found.detail)
+
+
 CHECKS: tuple[Check[Bare, Any], ...] = (
     Check(rules.PRE_01, _host, root),
     Check(rules.PRE_02, _host, systemd),
@@ -288,4 +311,5 @@ CHECKS: tuple[Check[Bare, Any], ...] = (
     Check(rules.PRE_12, _mailers, mailers),
     Check(rules.NET_01, _outbound, outbound),
     Check(rules.PRE_13, _passwords, password),
+    Check(rules.PRE_14, _past, past),
 )

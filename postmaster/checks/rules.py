@@ -128,6 +128,7 @@ NET_01 = _preflight(
     required_by=frozenset({By.EVERYBODY}),
 )
 PRE_13 = _preflight("PRE-13", "RFC 4954", About.SMARTHOST, _PROVIDER)
+PRE_14 = _preflight("PRE-14", "what a deploy does")
 
 # -- DNS -----------------------------------------------------------------------------------------
 

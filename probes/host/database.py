@@ -10,7 +10,7 @@ from enum import StrEnum
 # harm its reader harms no more than that.
 _SCRIPT = r"""
 export LC_ALL=C
-say() { printf 'database %s %s\n' "$1" "$2" | iconv -c -f UTF-8 -t UTF-8; }
+say() { printf 'database %s %s\n' "$1" "$2"; }
 sqlite() { timeout 60 setpriv --reuid=@user@ --regid=@user@ --init-groups -- \
     sqlite3 -batch -init /dev/null -cmd '.timeout 5000' \
     "$@" @file@ 2>&1; }

@@ -12,7 +12,7 @@ from enum import StrEnum
 # configuration only what is no secret leaves the host.
 _SCRIPT = r"""
 export LC_ALL=C
-line() { printf '%s' "$1" | tr '\t\n' '  ' | iconv -c -f UTF-8 -t UTF-8; }
+line() { printf '%s' "$1" | tr '\t\n' '  '; }
 past() { printf 'past\t%s\t%s\t%s\n' "$1" "$(line "$2")" "$(line "$3")"; }
 is_pmail() { case ${1##*/} in pmail|pmail_*|pmail-*) return 0;; esac
     [ -f "${2:-$1}" ] && grep -qaF github.com/Jinnrry/pmail "${2:-$1}" 2>/dev/null; }
@@ -54,14 +54,23 @@ search() {
             past container "$engine:$name" "$image ($status)"; done
     done
     places=$(df -lP 2>/dev/null | awk 'NR>1 && $1 !~ /^(tmpfs|devtmpfs|shm|udev)$/ {print $6}')
-    timeout 30 find ${places:-/} -xdev -maxdepth 8 \
-        \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /usr/share \) -prune -o \
-        -name config.json -type f -size -64k -exec grep -l dkimPrivateKeyPath {} + 2>/dev/null \
+    # As deep as /home/somebody/mail/pmail/config/config.json; containers have theirs deeper.
+    { timeout 30 find ${places:-/} -xdev -maxdepth 6 \( -path /proc -o -path /sys -o -path /dev \
+        -o -path /run -o -path /usr/share -o -path /usr/lib -o -path /var/cache \) -prune -o \
+        -name config.json -type f -size -64k -print
+      ls -d /var/lib/docker/volumes/*/_data/config.json \
+        /var/lib/docker/volumes/*/_data/config/config.json \
+        /var/lib/docker/overlay2/*/diff/work/config/config.json \
+        /var/lib/containers/storage/*/*/diff/work/config/config.json
+    } 2>/dev/null | while read -r config; do
+        grep -qs dkimPrivateKeyPath "$config" && echo "$config"; done \
         | sort -u | while read -r config; do
         root=$(dirname "$(dirname "$config")")
         kind=$(value "$config" dbType)
         if [ "$kind" = sqlite ]; then
             file=$(absolute "$(value "$config" dbDSN | sed 's/?.*//')" "$root")
+            # A container's volume is the folder itself.
+            [ -e "$file" ] || file=${config%/*}/${file##*/}
             [ -e "$file" ] || continue  # a copy of its source has a configuration, too
             past database "$file" "$(size "$file")"
         else past database "$kind" "$config"; fi

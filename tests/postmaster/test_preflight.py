@@ -10,6 +10,7 @@ import pytest
 from ground.words import say
 from postmaster.checks.preflight import Kept, Password
 from postmaster.checks.results import Status, exit_status
+from probes.host.past import Found, Kind
 from tests.postmaster.full_view import fit, found, one, server
 
 PASS, WARN, FAIL, UNKNOWN = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN
@@ -176,6 +177,15 @@ def test_a_smarthosts_password_is_known_and_private(kept: Kept, status: Status, 
     result = one(replace(there, passwords=(asked,)), "PRE-13")
     assert (result.status, say(result.seen)) == (status, said)
     assert result.remedy is None or "PMAIL_SMTP" in say(result.remedy)
+
+
+def test_each_thing_of_a_pmail_that_is_not_ours_is_told_and_stops_the_run() -> None:
+    there = Found(Kind.DATABASE, "/opt/pmail.db", "9 octets"), Found(Kind.UNIT, "/etc/a", "pmail")
+    results = found(replace(fit(SERVER), foreign=there), "PRE-14")
+    assert [each.status for each in results] == [FAIL, FAIL]
+    assert ["/opt/pmail.db" in say(results[0].seen), "/etc/a" in say(results[1].seen)] == [True] * 2
+    assert all("another host" in say(each.remedy) for each in results if each.remedy)
+    assert one(fit(SERVER), "PRE-14").status is PASS
 
 
 def test_what_is_fine_or_short_is_told_with_its_size() -> None:

@@ -82,5 +82,6 @@ TEXTS = {
     "preflight.title.pre_11": "地址是主机自己的",
     "preflight.title.pre_12": "没有其他邮件系统妨碍",
     "preflight.title.pre_13": "已有中继服务商的密码，且他人无法读取",
+    "preflight.title.pre_14": "没有不是我们安装的 PMail",
     "preflight.title.net_01": "出站 25 端口畅通",
 }

@@ -578,8 +578,8 @@ def test_a_run_is_refused_before_any_deploy_file_is_loaded_whatever_the_options(
         done = pmail_deploy(tmp_path, HERE, verb, *options)
         assert done.status == 1 and "rotate-dkim" in done.said, done.said
         assert "Ready:" not in done.said and "Nothing was changed" in done.said
-        (reason,) = done.events[-1]["reasons"]
-        assert "example.com" in reason
+        # This machine may have a past of its own.
+        assert any("example.com is paused" in each for each in done.events[-1]["reasons"])
     assert kept(tmp_path) == before
 
 

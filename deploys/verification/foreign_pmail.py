@@ -1,0 +1,32 @@
+"""A PMail that is not ours on a host: nothing is changed there, as it would be taken for ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pyinfra.api import Host
+
+from deploys.host.looked import PAST, looked
+from deploys.run.refusals import Around, Refused, on_each
+from ground.words import Words
+from postmaster.checks.preflight import of_found
+from postmaster.settings import MailServer
+from probes.host.past import Found
+
+
+def foreign_pmail(around: Around[Any]) -> Iterable[Refused]:
+    """Refuse where a host has a PMail that is not ours, with all that was found of it."""
+    return on_each(around.servers(), _reasons)
+
+
+def _reasons(host: Host, server: MailServer) -> Iterable[Words]:
+    found = found_on(host)
+    yield from map(of_found, found)
+    if found:
+        yield Words.of("past.remedy")
+
+
+def found_on(host: Host) -> tuple[Found, ...]:
+    """Return what is on a host of a PMail that is not ours. Raises DeployError."""
+    return looked(host).of(PAST).found
