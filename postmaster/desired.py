@@ -16,7 +16,9 @@ from postmaster.settings import MailServer, Site
 BEFORE_MX = "before-mx"
 MX_STAGE = "mx"
 MX_PREFERENCE = 10
-_REASON = family("dns.reason", ("addresses", "apex", "spf", "dkim", "dmarc", "srv", "caa", "mx"))
+_REASON = family(
+    "dns.reason", ("addresses", "names", "apex", "spf", "dkim", "dmarc", "srv", "caa", "mx")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +161,10 @@ def _addresses(server: MailServer) -> tuple[Address, ...]:
 def _hosts(server: MailServer) -> Iterator[Claim]:
     group = f"addresses:{server.primary}"
     for name in server.certificate_names:
+        old = name in server.old_names
         for address in _addresses(server):
-            yield _claim(name, address.rtype, (address,), group, needed=True)
+            kind = f"names:{name}" if old else group
+            yield _claim(name, address.rtype, (address,), kind, needed=not old)
 
 
 def _domain(server: MailServer, domain: str) -> Iterator[Claim]:

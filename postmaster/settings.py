@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
+from dns_providers.rrset import RRKey
 from postmaster.receivers import Rate
 
 TlsMethod = Literal["acme-http", "acme-dns", "files"]
@@ -172,6 +174,9 @@ class MailServer:
     selectors: (domain, DKIM selector) of keys whose selector is data. dkim_keep_days: how long a
     key record stays published after its last use. spf_include: domains whose
     SPF is included. propagation_timeout: seconds. paused: a key rotation lets no mail in or out.
+    leaving: domains that the inventory no longer names and mail is still taken for. old_names: host
+    names that it no longer has by the inventory, and still answers to. moves: its names still point
+    to other addresses than its own.
     """
 
     host: str
@@ -204,6 +209,9 @@ class MailServer:
     edge: EdgeSettings
     rotation: RotationSettings
     paused: bool = False
+    leaving: tuple[str, ...] = ()
+    old_names: tuple[str, ...] = ()
+    moves: bool = False
 
     @property
     def primary(self) -> str:
@@ -215,6 +223,11 @@ class MailServer:
         return {each.name: each for each in self.domains}[name]
 
     @property
+    def accepts(self) -> tuple[str, ...]:
+        """The domains that mail is taken for, the primary one first."""
+        return (*(each.name for each in self.domains), *self.leaving)
+
+    @property
     def mail_host(self) -> str:
         """MX target, PTR and (where the outbound mode can) EHLO name of all its domains."""
         return f"smtp.{self.primary}"
@@ -222,7 +235,8 @@ class MailServer:
     @property
     def certificate_names(self) -> tuple[str, ...]:
         """Names in the certificate, the web host first."""
-        return tuple(dict.fromkeys((self.web_host, *service_names(self.primary))))
+        names = (self.web_host, *service_names(self.primary), *self.old_names)
+        return tuple(dict.fromkeys(names))
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -250,12 +264,40 @@ class ZoneSettings:
     ttl: int
 
 
+class Stage(StrEnum):
+    """How far something that the inventory no longer names is withdrawn."""
+
+    THERE = "there"  # waits for somebody's consent
+    CACHED = "cached"  # its MX, or the last one that names it, is out, and may be remembered
+    REST = "rest"  # nobody is sent here by it any more
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A mail domain, or a host name, that the inventory no longer has and our records still name.
+
+    zone: that the records are in. held: the inventory has this zone. server: inventory name of the
+    server that it belongs to, "" for none. until: when its stage is over at the earliest (Unix
+    seconds), None where that is not a matter of time. records: what we wrote or found for it.
+    """
+
+    kind: Literal["domain", "name"]
+    name: str
+    zone: str
+    held: bool
+    server: str
+    stage: Stage
+    until: int | None
+    records: tuple[RRKey, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Everything one inventory describes."""
+    """Everything one inventory describes; leaving: what it describes no longer."""
 
     servers: tuple[MailServer, ...]
     zones: tuple[ZoneSettings, ...]
+    leaving: tuple[Leaving, ...] = ()
 
     def server(self, host: str) -> MailServer:
         """The server with this inventory name. Raises KeyError."""

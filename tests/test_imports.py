@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "postmaster": (
         "ground",
         "dns_providers.publishing.claims",
+        "dns_providers.publishing.ledger",
         "dns_providers.publishing.plan",
         "dns_providers.publishing.public_suffix",
         "dns_providers.rrset",

@@ -42,7 +42,7 @@ def program_config(server: MailServer) -> str:
     always = {each.removeprefix("mailto:").partition("!")[0].lower() for each in reports}
     settings = {
         "mail_host": server.mail_host,
-        "domains": [domain.name for domain in server.domains],
+        "domains": list(server.accepts),
         "admin": server.admin_account,
         "aliases": {address: list(accounts) for address, accounts in edge.aliases},
         "unknown_recipients": edge.unknown_recipients,

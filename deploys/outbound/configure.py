@@ -146,7 +146,7 @@ def main_cf(server: MailServer, sending: Sending) -> str:
 
 def _own_domains(server: MailServer) -> tuple[str, ...]:
     """Domains whose mail PMail gets: bounces are from the mail host, so answers go there too."""
-    return (*(domain.name for domain in server.domains), server.mail_host)
+    return (*server.accepts, server.mail_host)
 
 
 def _transport_of(group: str) -> str:

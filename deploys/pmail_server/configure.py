@@ -25,7 +25,7 @@ def config_json(server: MailServer) -> str:
     settings: dict[str, object] = {
         "logLevel": server.log_level,
         "domain": server.primary,
-        "domains": [domain.name for domain in server.domains],
+        "domains": list(server.accepts),
         "webDomain": server.web_host,
         "dkimPrivateKeyPath": layout.DKIM_PRIVATE,
         "sslType": "1",
@@ -61,7 +61,7 @@ def unit(server: MailServer) -> str:
         net_unit=edge.NET_UNIT,
         edge_unit=edge.EDGE_UNIT,
         resolv_conf=edge.RESOLV_CONF,
-        domains=" ".join(domain.name for domain in server.domains),
+        domains=" ".join(server.accepts),
         user=layout.USER,
         root=layout.ROOT,
         config_current=layout.CONFIG_CURRENT,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from pyinfra import inventory
 from pyinfra.api import Host, State
 
-from deploys.run.paths import key_store
+from deploys.run.paths import key_store, state_dir
+from dns_providers.publishing.ledger import Ledger, LedgerError, LedgerState
 from dns_providers.registry import PROVIDERS, option_names, option_problems
 from keys.dkim import dated_selector
+from postmaster.leaving import with_leaving
 from postmaster.parse import HostData, Problems, Providers, is_known, parse_site
 from postmaster.settings import MailServer, Site, ZoneSettings
 from postmaster.settings_table import BadValue, host_name
@@ -24,7 +28,8 @@ def current_site(opening: bool, beside: frozenset[str]) -> Site:
     of data that are no settings. Raises SettingsError with every mistake.
     """
     servers, zones = _hosts("mail_servers", beside), _hosts("zones", beside)
-    return parse_site(servers, zones, _providers(opening), _selector_of)
+    found = parse_site(servers, zones, _providers(opening), _selector_of)
+    return with_leaving(found, _ledgers(), int(time.time()))
 
 
 def is_setting(name: str) -> bool:
@@ -69,6 +74,15 @@ def _hosts(group: str, beside: frozenset[str]) -> tuple[HostData, ...]:
         HostData(host.name, {k: v for k, v in host.data.dict().items() if k not in beside})
         for host in hosts
     )
+
+
+def _ledgers() -> dict[str, LedgerState]:
+    """The ledgers of all zones that we ever wrote to; one that is damaged is told elsewhere."""
+    found = {}
+    for path in sorted((state_dir() / "ledger").glob("*.json")):
+        with suppress(LedgerError):
+            found[path.stem] = Ledger(state_dir(), path.stem).load()
+    return found
 
 
 def _selector_of(domain: str) -> str:

@@ -45,13 +45,15 @@ class LedgerState:
     """What a zone's ledger holds.
 
     proven: fingerprints of RRsets seen on all servers. unused: RRsets that wait for their removal,
-    and since when nothing needs them (Unix seconds).
+    and since when nothing needs them (Unix seconds). former: values, or terms of a value, that are
+    not wanted any more and may still be remembered or needed, and since when (Unix seconds).
     """
 
     entries: Mapping[RRKey, Entry] = field(default_factory=dict)
     pending: tuple[Intent, ...] = ()
     proven: Mapping[RRKey, str] = field(default_factory=dict)
     unused: Mapping[RRKey, int] = field(default_factory=dict)
+    former: Mapping[tuple[RRKey, str], int] = field(default_factory=dict)
 
 
 def fingerprint(values: Iterable[Value], rtype: str) -> str:
@@ -170,6 +172,10 @@ def _state_to(state: LedgerState) -> dict[str, object]:
         ],
         "proven": {str(key): mark for key, mark in state.proven.items()},
         "unused": {str(key): since for key, since in state.unused.items()},
+        "former": [
+            {"key": str(key), "text": text, "since": since}
+            for (key, text), since in sorted(state.former.items())
+        ],
     }
 
 
@@ -189,6 +195,10 @@ def _state_from(record: dict[str, object]) -> LedgerState:
         pending,
         {key_from_text(text): str(mark) for text, mark in proven.items()},
         {key_from_text(text): int(since) for text, since in unused.items()},
+        {
+            (key_from_text(str(item["key"])), str(item["text"])): int(str(item["since"]))
+            for item in _list(record.get("former", []))
+        },
     )
 
 

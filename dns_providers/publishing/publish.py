@@ -190,6 +190,14 @@ def mark_unused(ledger: Ledger, unused: Mapping[RRKey, int]) -> None:
             ledger.save(replace(state, unused=dict(unused)))
 
 
+def mark_former(ledger: Ledger, former: Mapping[tuple[RRKey, str], int]) -> None:
+    """Remember since when values, or terms of one, are not wanted; the zone does not change."""
+    with ledger.locked():
+        state = ledger.load()
+        if state.former != former:
+            ledger.save(replace(state, former=dict(former)))
+
+
 def unproven(state: LedgerState, candidates: Iterable[V]) -> tuple[V, ...]:
     """Those whose values no propagation wait has seen everywhere."""
     return tuple(

@@ -194,4 +194,5 @@ TEXTS = {
     "dns.still_shown": "The provider has taken the records out, and these servers still show them; if that stays so, they have to leave the delegation, or their operator has to be asked:\n{servers}",
     "dns.note.queue_holds": "{key} stays: {count} messages signed with its key wait on {host}: {ids}",
     "dns.note.queue_not_seen": "{key} stays: the queue of {host} could not be looked at",
+    "dns.reason.names": "where names point that the server had before",
 }

@@ -182,4 +182,5 @@ TEXTS = {
     "dns.still_shown": "服务商已删除这些记录，但以下服务器仍在显示；若持续如此，须将其从委派中移除，或询问其运营者：\n{servers}",
     "dns.note.queue_holds": "{key} 保留：{host} 上有 {count} 封用其密钥签名的邮件在等待：{ids}",
     "dns.note.queue_not_seen": "{key} 保留：无法查看 {host} 的队列",
+    "dns.reason.names": "服务器以前的名称指向哪里",
 }

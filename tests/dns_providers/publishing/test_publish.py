@@ -27,6 +27,7 @@ from dns_providers.publishing.publish import (
     adopt,
     carry_out,
     carry_out_undo,
+    mark_former,
     mark_proven,
     mark_unused,
     prepare,
@@ -316,6 +317,14 @@ def test_what_retired_is_forgotten_and_has_to_be_seen_anew_when_it_comes_back(
     left = ledger.load()
     assert claim().key not in zone.rrsets
     assert (left.entries, left.proven, left.unused) == ({}, {}, {})
+
+
+def test_since_when_something_is_not_wanted_is_remembered_over_writes(tmp_path: Path) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    former = {(claim().key, "192.0.2.1"): 100}
+    mark_former(ledger, former)
+    carry_out(zone, [claim()], ledger)
+    assert ledger.load().former == former
 
 
 def test_what_was_seen_everywhere_is_not_waited_for_again(tmp_path: Path) -> None:
