@@ -161,6 +161,19 @@ def _merged(
     return Merge(TXT(render(merged)), ours=tuple(added))
 
 
+def says(record: bytes, wanted: bytes) -> bool:
+    """Return whether a record has all terms of another but its `all`."""
+    try:
+        there = parse(record)
+        return all(
+            any(term.same_as(other) for other in there)
+            for term in parse(wanted)
+            if term.name != "all"
+        )
+    except SpfSyntaxError:
+        return False
+
+
 def _term(text: str) -> Term:
     return parse(f"v=spf1 {text}".encode("ascii"))[0]
 

@@ -34,14 +34,14 @@ from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.plan import Entries
 from dns_providers.publishing.propagation import Expected, Network, ServerState, Verdict
 from dns_providers.publishing.wording import state_line
-from dns_providers.rrset import name_text
+from dns_providers.rrset import TXT, name_text
 from ground.errors import Told
 from ground.operations import fail, refuse
 from ground.private_files import set_aside, write_private
 from ground.words import text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
-from postmaster import dkim
+from postmaster import dkim, spf
 from postmaster.checks import areas
 from postmaster.checks.results import Result, Status
 from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
@@ -202,7 +202,15 @@ def _zone_view(zone: str, server: MailServer, site: Site) -> ZoneView:
         return ZoneView(zone, problem=str(error))
     expected = expectations(claims, entries)
     states = propagation.survey(expected, delegation, network)
-    records = [_record_view(item, states) for item in expected]
+    made = zip(claims, expected, strict=True)
+    records = [
+        replace(
+            _record_view(item, states),
+            wished=is_wished(item, claim),
+            ttl=entries[item.key].ttl if item.key in entries else claim.ttl,
+        )
+        for claim, item in made
+    ]
     shown, missing = published(claims, entries, records)
     right = {record.key for record in shown if not record.wrong}
     everywhere = [item for item in expected if item.key in right]
@@ -234,6 +242,15 @@ def expectations(claims: Iterable[Claim], entries: Entries) -> tuple[Expected, .
         else Expected(claim.key, claim.values, claim.mode)
         for claim in claims
     )
+
+
+def is_wished(item: Expected, claim: Claim) -> bool:
+    """Return whether what name servers should show is what a claim wants."""
+    if claim.singleton is None:
+        return claim.values <= item.values
+    there = [value.data for value in item.values if isinstance(value, TXT)]
+    wanted = [value.data for value in claim.values if isinstance(value, TXT)]
+    return all(any(spf.says(each, value) for each in there) for value in wanted)
 
 
 def _record_view(item: Expected, states: Iterable[ServerState]) -> RecordView:

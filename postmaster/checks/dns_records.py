@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
+from dns_providers.rrset import key
 from ground.words import Words
 from keys.dkim import KeyFormatError, public_from_data
 from postmaster import dkim, dmarc
@@ -33,24 +34,53 @@ def _domains(seen: Seen) -> Iterator[tuple[Subject, DomainView]]:
         yield subjects.of_domain(seen.server.domain(view.domain)), view
 
 
+def _cached(seen: Seen, owner: str, *rtypes: str) -> Judgement | None:
+    """What to say where a record is published as it should be, and a resolver has the old one."""
+    for rtype in rtypes:
+        view = seen.cached(key(owner, rtype))
+        if view is not None:
+            remedy = Words.of("checks.cached_remedy", ttl=view.ttl)
+            return warned(Words.of("checks.cached", record=view.key, count=view.right), remedy)
+    return None
+
+
 def mx(view: DomainView, seen: Seen) -> Judgement:
     """MX-07: mail for the domain comes to us, and to nobody else."""
-    wanted = Words.of("checks.mx.remedy", domain=view.domain, host=seen.server.mail_host)
     if not view.mx.outcome.known:
         return unanswered(view.mx.owner)
     names = exchanges(view.mx)
     if not names:
-        return failed(Words.of("checks.mx.none"), wanted)
+        remedy = _mx_remedy(view, seen)
+        return _cached(seen, view.domain, "MX") or failed(Words.of("checks.mx.none"), remedy)
     ours = set(seen.server.addresses)
     hosts, mute = ", ".join(names), [n for n, found in view.mx_addresses if found is None]
     foreign = [n for n, found in view.mx_addresses if found is not None and not set(found) & ours]
     if len(foreign) == len(names):
-        return failed(Words.of("checks.mx.foreign", hosts=hosts), wanted)
+        wrong = Words.of("checks.mx.foreign", hosts=hosts)
+        return _mx_cached(view, seen, foreign) or failed(wrong, _mx_remedy(view, seen))
     if mute:
         return unanswered(mute[0])
     if foreign:
-        return warned(Words.of("checks.mx.mixed", hosts=", ".join(foreign)), wanted)
+        mixed = Words.of("checks.mx.mixed", hosts=", ".join(foreign))
+        return _mx_cached(view, seen, foreign) or warned(mixed, _mx_remedy(view, seen))
     return passed(Words.of("checks.mx.ours", hosts=hosts))
+
+
+def _mx_cached(view: DomainView, seen: Seen, foreign: list[str]) -> Judgement | None:
+    """Whether resolvers have an old MX, or the right one and an old address of it."""
+    old = _cached(seen, view.domain, "MX")
+    if old is None and seen.server.mail_host in foreign:
+        old = _cached(seen, seen.server.mail_host, "A", "AAAA")
+    return old
+
+
+def _mx_remedy(view: DomainView, seen: Seen) -> Words:
+    """What is missing: the MX record, or, where that is right, its name's address."""
+    host = seen.server.mail_host
+    if exchanges(view.mx) == (host,):
+        addresses = ", ".join(seen.server.addresses)
+        return Words.of("checks.mx.address_remedy", host=host, addresses=addresses)
+    return Words.of("checks.mx.remedy", domain=view.domain, host=host)
 
 
 def _senders(seen: Seen) -> Iterator[tuple[Subject, SpfView]]:
@@ -65,15 +95,19 @@ def _senders(seen: Seen) -> Iterator[tuple[Subject, SpfView]]:
         yield subjects.of_sender(seen.server.domains[0], each.domain, each.address), each
 
 
-def spf(view: SpfView, _: Seen) -> Judgement:
+def spf(view: SpfView, seen: Seen) -> Judgement:
     """SPF-03: a receiver's SPF check passes for an address that we send from."""
-    seen = Words.of("checks.spf.result", result=view.result, ehlo=view.ehlo, reason=view.reason)
+    said = Words.of("checks.spf.result", result=view.result, ehlo=view.ehlo, reason=view.reason)
     if view.result == "pass":
-        return passed(seen)
+        return passed(said)
     if view.result == "temperror":
-        return unknown(seen)
+        return unknown(said)
+    if old := _cached(seen, view.domain, "TXT"):
+        return old
+    if seen.published(key(view.domain, "TXT")):
+        return failed(said, Words.of("checks.spf.other_remedy", domain=view.domain))
     term = address_term(view.address)
-    return failed(seen, Words.of("checks.spf.remedy", domain=view.domain, term=term))
+    return failed(said, Words.of("checks.spf.remedy", domain=view.domain, term=term))
 
 
 def _includes(seen: Seen) -> Iterator[tuple[Subject, Answer]]:
@@ -116,14 +150,19 @@ def one_dmarc_record(view: DomainView, seen: Seen) -> Judgement:
         return unanswered(view.dmarc.owner)
     count = len(_dmarc_found(view))
     words = Words.of("checks.dmarc.count", count=count)
-    return passed(words) if count == 1 else failed(words, _dmarc_remedy(view, seen.server))
+    if count == 1:
+        return passed(words)
+    old = _cached(seen, dmarc.owner(view.domain), "TXT")
+    return old or failed(words, _dmarc_remedy(view, seen.server))
 
 
 def dmarc_syntax(view: DomainView, seen: Seen) -> Judgement:
     """DMARC-02: the record parses."""
-    (record,) = _dmarc_found(view)
+    found = _dmarc_found(view)
+    if len(found) != 1:  # a resolver still has what was there before
+        return one_dmarc_record(view, seen)
     try:
-        policy = dmarc.parse(record).policy
+        policy = dmarc.parse(found[0]).policy
     except dmarc.DmarcSyntaxError as error:
         wrong = Words.of("checks.dmarc.syntax", tag=str(error))
         return failed(wrong, _dmarc_remedy(view, seen.server))
@@ -149,16 +188,20 @@ def dkim_key(published: tuple[SigningKey, Answer], seen: Seen) -> Judgement:
         return unanswered(answer.owner)
     on_host = public_from_data(key_data)
     remedy = Words.of("checks.dkim.remedy", owner=owner, record=on_host.record)
+    stored = seen.stored.get((signing.domain, signing.selector))
+    same = stored is not None and stored.fingerprint == on_host.fingerprint
+    old = _cached(seen, owner, "TXT") if same else None
     records = texts(answer)
     if len(records) != 1:
-        return failed(Words.of("checks.dkim.count", count=len(records)), remedy)
+        return old or failed(Words.of("checks.dkim.count", count=len(records)), remedy)
     try:
         in_dns = public_from_data(dkim.public_data(records[0]))
     except (dkim.DkimSyntaxError, KeyFormatError) as error:
         return failed(Words.of("checks.dkim.syntax", reason=str(error)), remedy)
     short = on_host.fingerprint[:16]
     if in_dns.fingerprint != on_host.fingerprint:
-        stored = seen.stored.get((signing.domain, signing.selector))
+        if old:
+            return old
         if stored is not None and stored.fingerprint == in_dns.fingerprint:
             remedy = Words.of("checks.dkim.deploy")
         different = Words.of("checks.dkim.different", dns=in_dns.fingerprint[:16], host=short)
@@ -180,10 +223,11 @@ def ptr(view: Reverse, seen: Seen) -> Judgement:
     if not view.names:
         return failed(Words.of("checks.rdns.none"), remedy)
     names = Words.of("checks.rdns.names", names=", ".join(view.names))
-    return warned(names, remedy) if len(view.names) > 1 else passed(names)
+    of_before = set(view.names) & set(seen.server.old_names)
+    return warned(names, remedy) if len(view.names) > 1 or of_before else passed(names)
 
 
-def ptr_confirmed(view: Reverse, _: Seen) -> Judgement:
+def ptr_confirmed(view: Reverse, seen: Seen) -> Judgement:
     """RDNS-02: the PTR name points back (FCrDNS)."""
     mine = ipaddress.ip_address(view.address)
     back = [name for name, found in view.forward if mine in map(ipaddress.ip_address, found or ())]
@@ -191,6 +235,9 @@ def ptr_confirmed(view: Reverse, _: Seen) -> Judgement:
         return passed(Words.of("checks.rdns.confirmed", name=back[0]))
     if mute := [name for name, found in view.forward if found is None]:
         return unanswered(mute[0])
+    for name in view.names:
+        if old := _cached(seen, name, "A" if mine.version == 4 else "AAAA"):
+            return old
     missing = Words.of("checks.rdns.forward", name=view.names[0], address=view.address)
     return failed(Words.of("checks.rdns.not_confirmed", names=", ".join(view.names)), missing)
 

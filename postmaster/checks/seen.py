@@ -21,13 +21,16 @@ class RecordView:
     """What the authoritative servers say of one record.
 
     right: how many addresses answer right. wrong, silent: `server (address): verdict` of the
-    others; silent ones have another address that answers right.
+    others; silent ones have another address that answers right. wished: what is right of it is what
+    the inventory wants now. ttl: seconds, as it was published.
     """
 
     key: RRKey
     right: int
     wrong: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    wished: bool = False
+    ttl: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +79,16 @@ class Seen:
             if record.owner.is_subdomain(owner_name(each.name))
         ]
         return max(above, key=len, default=None)
+
+    def published(self, record: RRKey) -> RecordView | None:
+        """A record that all name servers show as it is wanted now, None for any other."""
+        views = (view for zone in self.zones for view in zone.records if view.key == record)
+        return next((v for v in views if v.wished and v.right and not v.wrong), None)
+
+    def cached(self, record: RRKey) -> RecordView | None:
+        """A record that is published as it is wanted, and that some resolver still has of before.
+
+        None for any other record.
+        """
+        resolvers = (each for zone in self.zones for each in zone.resolvers)
+        return self.published(record) if any(record in each.stale for each in resolvers) else None

@@ -559,3 +559,110 @@ def test_a_host_that_is_not_reached_is_unknown_in_all_that_it_would_show() -> No
     by_provider = good(server("smarthost"))
     away = replace(by_provider, relay=away.relay)
     assert one(away, "OUT-04").status is UNKNOWN
+
+
+# -- what a resolver has of before -----------------------------------------------------------------
+
+
+def remembered(seen: Seen, *records: str, wished: bool = True) -> Seen:
+    """All name servers show these records; a resolver has the old ones."""
+    keys = tuple(key(*each.split("/")) for each in records)
+    views = tuple(RecordView(each, 2, wished=wished, ttl=300) for each in keys)
+    resolvers = (ResolverView("1.1.1.1", 2, keys), ResolverView("9.9.9.9", 2))
+    (first, *others) = seen.zones
+    changed = replace(first, records=(*views, *first.records), resolvers=resolvers)
+    return replace(seen, zones=(changed, *others))
+
+
+def old_mx_address() -> Seen:
+    return with_domain(GOOD, "example.com", mx_addresses=(("smtp.example.com", ("9.9.9.9",)),))
+
+
+def old_spf(result: str = "softfail") -> Seen:
+    view = GOOD.world.domains[0]
+    first, *others = view.spf
+    return with_domain(GOOD, "example.com", spf=(replace(first, result=result), *others))
+
+
+def old_dkim(*values: TXT) -> Seen:
+    _, *others = GOOD.world.dkim
+    return with_world(GOOD, dkim=(answer(DKIM, "TXT", *values), *others))
+
+
+def old_forward() -> Seen:
+    seen = Reverse(V4, Outcome.ANSWER, ("smtp.example.com",), (("smtp.example.com", ("9.9.9.9",)),))
+    return with_world(GOOD, reverse=(seen, GOOD.world.reverse[1]))
+
+
+OF_BEFORE: list[tuple[Seen, str, str, str]] = [
+    (
+        with_domain(GOOD, "example.com", mx=answer("example.com", "MX")),
+        "MX-07",
+        "example.com",
+        "example.com/MX",
+    ),
+    (
+        with_domain(
+            GOOD,
+            "example.com",
+            mx=answer("example.com", "MX", MX(10, owner_name("mx.old.test"))),
+            mx_addresses=(("mx.old.test", ("9.9.9.9",)),),
+        ),
+        "MX-07",
+        "example.com",
+        "example.com/MX",
+    ),
+    (old_mx_address(), "MX-07", "example.com", "smtp.example.com/A"),
+    (old_spf(), "SPF-03", f"example.com {V4}", "example.com/TXT"),
+    (old_dkim(), "DKIM-06", DKIM, f"{DKIM}/TXT"),
+    (old_dkim(TXT(OTHER.record.encode())), "DKIM-06", DKIM, f"{DKIM}/TXT"),
+    (old_forward(), "RDNS-02", V4, "smtp.example.com/A"),
+    (
+        with_domain(GOOD, "example.com", dmarc=answer(DMARC, "TXT")),
+        "DMARC-01",
+        DMARC,
+        f"{DMARC}/TXT",
+    ),
+]
+NAMED = [f"{rule}-{number}" for number, (_, rule, _, _) in enumerate(OF_BEFORE)]
+
+
+@pytest.mark.parametrize(("seen", "rule", "subject", "record"), OF_BEFORE, ids=NAMED)
+def test_what_only_a_resolver_has_of_before_is_told_and_nothing_is_to_be_published(
+    seen: Seen, rule: str, subject: str, record: str
+) -> None:
+    judged = one(remembered(seen, record), rule, subject)
+    assert judged.status is WARN
+    assert judged.remedy is not None
+    assert (judged.seen.id, judged.remedy.id) == ("checks.cached", "checks.cached_remedy")
+    assert judged.seen.named["record"] == record
+
+
+@pytest.mark.parametrize(("seen", "rule", "subject", "record"), OF_BEFORE, ids=NAMED)
+def test_what_name_servers_do_not_show_as_wanted_has_to_be_published(
+    seen: Seen, rule: str, subject: str, record: str
+) -> None:
+    assert one(seen, rule, subject).status is FAIL
+    assert one(remembered(seen, record, wished=False), rule, subject).status is FAIL
+
+
+def test_a_right_mx_whose_name_points_elsewhere_is_not_to_be_published_again() -> None:
+    judged = one(old_mx_address(), "MX-07", "example.com")
+    assert judged.remedy is not None and judged.remedy.id == "checks.mx.address_remedy"
+
+
+def test_an_spf_record_that_has_our_address_and_fails_needs_it_no_second_time() -> None:
+    record = RecordView(key("example.com", "TXT"), 2, wished=True)
+    (first, *others) = old_spf("permerror").zones
+    seen = replace(old_spf("permerror"), zones=(replace(first, records=(record,)), *others))
+    judged = one(seen, "SPF-03", f"example.com {V4}")
+    assert judged.status is FAIL
+    assert judged.remedy is not None and judged.remedy.id == "checks.spf.other_remedy"
+
+
+def test_a_ptr_name_of_before_is_told() -> None:
+    before = replace(SERVER, old_names=("smtp.old.test",))
+    seen = Reverse(V4, Outcome.ANSWER, ("smtp.old.test",), (("smtp.old.test", ADDRESSES),))
+    world = with_world(GOOD, reverse=(seen, GOOD.world.reverse[1]))
+    assert one(replace(world, server=before), "RDNS-01", V4).status is WARN
+    assert one(world, "RDNS-01", V4).status is PASS

@@ -157,4 +157,8 @@ TEXTS = {
     "checks.title.edge_03": "no mailbox sends more than it may",
     "checks.title.edge_04": "what stands before PMail has DNS",
     "checks.net.paused": "closed by us: a key rotation that has not ended pauses mail (pmail-deploy rotate-dkim lets it go on)",
+    "checks.cached": "{record} is right at all authoritative servers ({count}); a resolver still has what was there before",
+    "checks.cached_remedy": "nothing to publish: it is forgotten after the old record's time to live (the new one's is {ttl} s); check again then",
+    "checks.mx.address_remedy": "the MX record is right: point {host} to {addresses} (run the deploy)",
+    "checks.spf.other_remedy": "the SPF record of {domain} has our address already: mend what the result names",
 }

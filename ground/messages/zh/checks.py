@@ -157,4 +157,8 @@ TEXTS = {
     "checks.title.edge_03": "没有邮箱超出发送限额",
     "checks.title.edge_04": "PMail 前面的程序可以使用 DNS",
     "checks.net.paused": "由我们关闭：尚未结束的密钥轮换暂停了邮件（运行 pmail-deploy rotate-dkim 即可恢复）",
+    "checks.cached": "{record} 在所有权威服务器上都正确（{count}）；有解析器仍保留以前的内容",
+    "checks.cached_remedy": "不需要发布任何内容：旧记录的生存时间过后就会被忘记（新记录的是 {ttl} 秒）；届时再检查",
+    "checks.mx.address_remedy": "MX 记录是正确的：请让 {host} 指向 {addresses}（运行部署）",
+    "checks.spf.other_remedy": "{domain} 的 SPF 记录中已有我们的地址：请修正结果所指出的问题",
 }
