@@ -1,28 +1,33 @@
 """From a bare VPS and a domain to a mail server: `pyinfra inventory.py deploy.py`.
 
 MX comes last. Nothing below a barrier starts before all above it is done on every host, so no
-sender is ever pointed at a server that does not answer.
+sender is ever pointed at a server that does not answer. `--data withdraw=a.test` takes what the
+inventory no longer has out of DNS, MX first.
 """
 
 from deploys.cli.verbs import DEPLOY
 from deploys.edge.steps import install_edge
 from deploys.host.reachable import reachable
-from deploys.outbound.steps import install_outbound, leave_outbound
+from deploys.outbound.steps import install_outbound, leave_outbound, reload_outbound
+from deploys.pmail_server.service import running
 from deploys.pmail_server.steps import install_pmail, start_pmail
 from deploys.run.flow import barrier
 from deploys.run.frame import frame
 from deploys.tls_certificate.steps import certificate_steps
 from deploys.verification.preflight import preflight
 from deploys.verification.steps import verify
-from deploys.zones import key_steps
+from deploys.zones import key_steps, leaving_steps
 from deploys.zones import steps as dns_steps
 from deploys.zones.remembering import remember
 from ground.words import text
-from postmaster.desired import BEFORE_MX, MX_STAGE
+from postmaster.desired import BEFORE_MX, MOVE_STAGE, MX_STAGE
+from postmaster.leaving import without
 
 with frame(DEPLOY) as run:
-    site, server, zone = run.site, run.server, run.zone
+    site, zone, withdrawn = without(run.site, run.asked.withdrawn), run.zone, run.asked.withdrawn
+    server = site.server(run.server.host) if run.server else None
 
+    leaving_steps.told(name=text("leaving.name.told"), site=site)
     if server:
         preflight(name=text("preflight.name"), server=server)
     barrier("preflight_done")
@@ -33,16 +38,18 @@ with frame(DEPLOY) as run:
     barrier("keys_ready")
 
     if zone:
+        leaving_steps.remember(name=text("dns.name.former"), site=site, zone=zone)
         published = dns_steps.publish_before_mx(site, zone)
     barrier("dns_published")
 
     if zone:
-        dns_steps.wait_until_visible(site, zone, BEFORE_MX, published)
+        dns_steps.wait_until_visible(site, zone, published, BEFORE_MX)
     barrier("dns_visible")
 
     if server:
         inputs = install_pmail(server)
-        inputs += certificate_steps(server, site)
+        # A name that still points elsewhere cannot be proven here.
+        inputs += certificate_steps(server, site, proven=not server.moves_from)
         install_edge(server)
         install_outbound(server, site)
         start_pmail(server, inputs)
@@ -50,10 +57,22 @@ with frame(DEPLOY) as run:
         reachable(name=text("reach.name"), server=server)
     barrier("servers_up")
 
+    if site.moves:
+        if zone:
+            moved = dns_steps.publish_moves(site, zone)
+            dns_steps.wait_until_visible(site, zone, moved, BEFORE_MX, MOVE_STAGE)
+        barrier("addresses_moved")
+        if server and server.moves_from:
+            certificate = certificate_steps(server, site)
+            reload_outbound(server, certificate)
+            running(name=text("host.name.running"), server=server, inputs=certificate)
+
     if zone:
         mx_published = dns_steps.publish_mx(site, zone)
-        dns_steps.wait_until_visible(site, zone, MX_STAGE, mx_published)
+        dns_steps.wait_until_visible(site, zone, mx_published, MX_STAGE)
+        leaving_steps.withdraw(site, zone, withdrawn)
         dns_steps.retire_keys(site, zone)
+    leaving_steps.forget(name=text("leaving.name.forget"), site=site, names=withdrawn)
     barrier("mx_published")
 
     if server:

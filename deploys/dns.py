@@ -1,6 +1,7 @@
 """DNS alone, by `--data dns_action=…`: `pyinfra inventory.py deploys/dns.py`.
 
-publish (without an action): all records but MX, which needs servers that answer. plan: all
+publish (without an action): all records but MX, which needs servers that answer;
+`dns_withdraw=a.test` takes what the inventory no longer has out of DNS, MX first. plan: all
 records, with `--dry`. undo: put back a backup's records, `--data undo=state/backups/FILE.json`.
 adopt: take records that are as wished already into the ledger, write nothing. remove: take out
 all that we wrote, and only that. Records are published without a mail server that is not reached;
@@ -10,13 +11,18 @@ the keys of its domains stay as they are.
 from deploys.cli.verbs import DNS
 from deploys.run.flow import barrier
 from deploys.run.frame import frame
-from deploys.zones import key_steps
+from deploys.zones import key_steps, leaving_steps
 from deploys.zones import steps as dns_steps
 from deploys.zones.remembering import remember, remember_beside
-from postmaster.desired import BEFORE_MX
+from ground.words import text
+from postmaster.desired import BEFORE_MX, MOVE_STAGE
+from postmaster.leaving import without
 
 with frame(DNS) as run:
-    site, asked, zone = run.site, run.asked, run.zone
+    asked, zone = run.asked, run.zone
+    site = without(run.site, asked.withdrawn)
+
+    leaving_steps.told(name=text("leaving.name.told"), site=site)
 
     if run.server and asked.makes_keys:
         key_steps.dkim_keys(run.server)
@@ -27,11 +33,19 @@ with frame(DNS) as run:
     if zone:
         match asked.task:
             case "publish":
+                leaving_steps.remember(name=text("dns.name.former"), site=site, zone=zone)
                 published = dns_steps.publish_before_mx(site, zone)
-                dns_steps.wait_until_visible(site, zone, BEFORE_MX, published)
+                dns_steps.wait_until_visible(site, zone, published, BEFORE_MX)
+                if site.moves:
+                    moved = dns_steps.publish_moves(site, zone)
+                    dns_steps.wait_until_visible(site, zone, moved, BEFORE_MX, MOVE_STAGE)
+                leaving_steps.withdraw(site, zone, asked.withdrawn)
             case "plan":
+                leaving_steps.remember(name=text("dns.name.former"), site=site, zone=zone)
                 dns_steps.publish_before_mx(site, zone)
+                dns_steps.publish_moves(site, zone)
                 dns_steps.publish_mx(site, zone)
+                leaving_steps.withdraw(site, zone, asked.withdrawn)
             case "undo" if asked.backup:
                 dns_steps.undo(zone, asked.backup)
             case "adopt":
@@ -39,6 +53,8 @@ with frame(DNS) as run:
             case "remove":
                 dns_steps.remove(zone)
 
+    if asked.task == "publish":
+        leaving_steps.forget(name=text("leaving.name.forget"), site=site, names=asked.withdrawn)
     if asked.changes:
         barrier("dns_published", goes_on=True)
         if run.server:

@@ -6,8 +6,10 @@ DNS is asked as anybody asks it: no provider and no secret of one is needed.
 from deploys.cli.verbs import VERIFY
 from deploys.run.frame import frame
 from deploys.verification.steps import verify
+from deploys.zones import leaving_steps
 from ground.words import text
 
 with frame(VERIFY) as run:
+    leaving_steps.told(name=text("leaving.name.told"), site=run.site)
     if run.server:
         verify(name=text("report.name"), server=run.server, site=run.site)

@@ -14,6 +14,7 @@ from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, Site
 
 BEFORE_MX = "before-mx"
+MOVE_STAGE = "move"
 MX_STAGE = "mx"
 MX_PREFERENCE = 10
 _REASON = family(
@@ -160,7 +161,7 @@ def _addresses(server: MailServer) -> tuple[Address, ...]:
 
 def _hosts(server: MailServer) -> Iterator[Claim]:
     group = f"addresses:{server.primary}"
-    for name in server.certificate_names:
+    for name in server.host_names:
         old = name in server.old_names
         for address in _addresses(server):
             kind = f"names:{name}" if old else group

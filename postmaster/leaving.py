@@ -33,6 +33,35 @@ def with_leaving(site: Site, ledgers: Ledgers, now: int) -> Site:
     return replace(site, servers=servers, leaving=(*domains, *names))
 
 
+def with_queued(site: Site, queued: Mapping[str, frozenset[str]]) -> Site:
+    """Return the site with mail still taken for what leaves while a server's queue has some for it.
+
+    queued: domains of recipients that wait in the queue, by the server's inventory name.
+    """
+    held = {
+        each.name: each.server
+        for each in site.leaving
+        if each.kind == "domain"
+        and each.stage is Stage.REST
+        and each.name in queued.get(each.server, frozenset())
+    }
+    servers = tuple(
+        replace(
+            server,
+            leaving=(
+                *server.leaving,
+                *(name for name, host in held.items() if host == server.host),
+            ),
+        )
+        for server in site.servers
+    )
+    leaving = tuple(
+        replace(each, stage=Stage.CACHED) if each.kind == "domain" and each.name in held else each
+        for each in site.leaving
+    )
+    return replace(site, servers=servers, leaving=leaving)
+
+
 def without(site: Site, withdrawn: Iterable[str]) -> Site:
     """Return the site as it is once host names are withdrawn; those that are still needed stay."""
     gone = frozenset(each.name for each in due_names(site, withdrawn))
@@ -63,28 +92,31 @@ def _answering(
     old = tuple(each.name for each in names if each.server == server.host and each.held)
     leaving = sorted(name for host, name in sent_here if host == server.host)
     made = replace(server, leaving=tuple(n for n in leaving if n not in own), old_names=old)
-    return replace(made, moves=_moves(made, ledgers))
+    pointing, mine = _pointing(made, ledgers), frozenset(server.addresses)
+    gone = frozenset[str]().union(*pointing) - mine
+    moves = any(addresses != mine for addresses in pointing)
+    return replace(made, moves=moves, moves_from=tuple(sorted(gone)))
 
 
-def _moves(server: MailServer, ledgers: Ledgers) -> bool:
-    """Whether a name of a server points elsewhere, by the ledger."""
-    names = {owner_name(each) for each in server.certificate_names}
-    pointing: dict[object, set[str]] = {}
+def _pointing(server: MailServer, ledgers: Ledgers) -> list[set[str]]:
+    """The addresses of each name of a server that has any, by the ledger."""
+    names = {owner_name(each) for each in server.host_names}
+    found: dict[object, set[str]] = {}
     for _, entry in _entries(ledgers):
         if entry.key.owner in names and entry.key.rtype in ("A", "AAAA"):
-            pointing.setdefault(entry.key.owner, set()).update(_addresses(entry))
-    return any(there != set(server.addresses) for there in pointing.values())
+            found.setdefault(entry.key.owner, set()).update(_addresses(entry))
+    return list(found.values())
 
 
 # -- host names --------------------------------------------------------------------------------
 
 
 def _names(site: Site, ledgers: Ledgers, now: int) -> Iterator[Leaving]:
-    wanted = {name for server in site.servers for name in server.certificate_names}
+    wanted = {name for server in site.servers for name in server.host_names}
     for name, (zone, entries) in _by_name(ledgers, wanted).items():
         held = _zone(site, zone)
         server = _server_of_name(site, name, entries)
-        stage, until = _stage_of_name(name, ledgers, _remembered(held), now)
+        stage, until = _stage_of_name(name, ledgers, remembered(held), now)
         records = tuple(sorted(each.key for each in entries))
         yield Leaving("name", name, zone, held is not None, server, stage, until, records)
 
@@ -129,7 +161,7 @@ def _domains(site: Site, ledgers: Ledgers, hosts: Mapping[str, str], now: int) -
         held = _zone(site, zone)
         mx = next((each for each in entries if each.key.rtype == "MX"), None)
         out = [(host, since) for name, host, since in _former_mx(ledgers) if name == domain]
-        until = max((since for _, since in out), default=0) + _remembered(held)
+        until = max((since for _, since in out), default=0) + remembered(held)
         targets = _exchanges(mx) if mx else tuple(host for host, _ in out)
         server = next((hosts[each] for each in targets if hosts.get(each)), "")
         if mx:
@@ -163,9 +195,9 @@ def _sent_here(
     """Servers, each with a domain whose MX record names it, or did and may be remembered."""
     found: set[tuple[str, str]] = set()
     for zone, state in ledgers.items():
-        remembered = _remembered(_zone(site, zone))
+        kept = remembered(_zone(site, zone))
         for domain, host, since in _former_mx({zone: state}):
-            if now < since + remembered:
+            if now < since + kept:
                 found.add((hosts.get(host, ""), domain))
         for entry in state.entries.values():
             found |= {(hosts.get(host, ""), _text(entry)) for host in _exchanges(entry)}
@@ -217,5 +249,6 @@ def _zone(site: Site, name: str) -> ZoneSettings | None:
     return next((each for each in site.zones if each.name == name), None)
 
 
-def _remembered(zone: ZoneSettings | None) -> int:
+def remembered(zone: ZoneSettings | None) -> int:
+    """Return for how long an MX record of a zone may be remembered, in seconds."""
     return (zone.ttl if zone else _LONGEST_TTL) + _SLACK

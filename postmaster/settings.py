@@ -175,8 +175,8 @@ class MailServer:
     key record stays published after its last use. spf_include: domains whose
     SPF is included. propagation_timeout: seconds. paused: a key rotation lets no mail in or out.
     leaving: domains that the inventory no longer names and mail is still taken for. old_names: host
-    names that it no longer has by the inventory, and still answers to. moves: its names still point
-    to other addresses than its own.
+    names that it no longer has by the inventory, and still answers to. moves: names of it point, by
+    the ledger, to other addresses than its own; moves_from: those of them that it does not have.
     """
 
     host: str
@@ -212,6 +212,7 @@ class MailServer:
     leaving: tuple[str, ...] = ()
     old_names: tuple[str, ...] = ()
     moves: bool = False
+    moves_from: tuple[str, ...] = ()
 
     @property
     def primary(self) -> str:
@@ -233,10 +234,16 @@ class MailServer:
         return f"smtp.{self.primary}"
 
     @property
-    def certificate_names(self) -> tuple[str, ...]:
-        """Names in the certificate, the web host first."""
+    def host_names(self) -> tuple[str, ...]:
+        """Names that point to it, the web host first, those of before last."""
         names = (self.web_host, *service_names(self.primary), *self.old_names)
         return tuple(dict.fromkeys(names))
+
+    @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """Names in the certificate; those of before are not asked for where the user brings it."""
+        brought = self.tls.method == "files"
+        return tuple(n for n in self.host_names if not (brought and n in self.old_names))
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -306,3 +313,8 @@ class Site:
     def zone(self, name: str) -> ZoneSettings:
         """The zone with this name. Raises KeyError."""
         return {zone.name: zone for zone in self.zones}[name]
+
+    @property
+    def moves(self) -> bool:
+        """Whether names of some server point, by the ledger, to other addresses than its own."""
+        return any(server.moves for server in self.servers)

@@ -20,7 +20,7 @@ from deploys.verification.foreign_pmail import foreign_pmail
 from deploys.verification.refusals import foreign_files
 from deploys.verification.request import VerifyRequest
 from deploys.zones.memory import damaged_state, older_state
-from deploys.zones.request import DnsRequest, ExportRequest, PolicyRequest
+from deploys.zones.request import DeployRequest, DnsRequest, ExportRequest, PolicyRequest
 
 _SERVERS, _ZONES = ("mail_servers",), ("zones",)
 # What is asked before anything is changed.
@@ -36,7 +36,7 @@ _INSTALL: tuple[Refusal, ...] = (missing_passwords, unusable_release)
 DEPLOY = Verb(
     "deploy",
     "deploys/bootstrap.py",
-    Request,
+    DeployRequest,
     "cli.deploy",
     refusals=(*_MEMORY, unfinished, *_FOREIGN, *_INSTALL, *_CERTIFICATE, *_ADMIN),
 )

@@ -30,6 +30,7 @@ _POINTS = {
     "dns_published": "flow.name.dns_published",
     "dns_visible": "flow.name.dns_visible",
     "servers_up": "flow.name.servers_up",
+    "addresses_moved": "flow.name.addresses_moved",
     "mx_published": "flow.name.mx_published",
 }
 

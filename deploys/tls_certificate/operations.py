@@ -183,6 +183,29 @@ def _order_by_dns(state: State, host: Host, server: MailServer, site: Site) -> b
 
 
 @operation()
+def some(server: MailServer) -> Commands:
+    """Ensure that there is some certificate, which the host signs itself where there is none.
+
+    + server: the mail server
+    """
+    if current(host) is not None:
+        host.noop(text("tls.some_there"))
+        return
+    names = server.certificate_names
+    host.log_styled(f"  ~ {text('tls.self_signed', names=', '.join(names))}", fg="green")
+    alternative = ",".join(f"DNS:{name}" for name in names)
+    script = (
+        f"set -e; umask 077; d=$(mktemp -d {layout.TLS_VERSIONS}/.incoming.XXXXXX); "
+        "trap 'rm -rf \"$d\"' EXIT; "
+        f"openssl req -x509 -newkey rsa:2048 -nodes -days 90 -subj /CN={names[0]} "
+        f"-addext subjectAltName={alternative} "
+        '-keyout "$d/key" -out "$d/chain" 2>/dev/null; '
+        f'{INSTALL} "$d/chain" "$d/key"'
+    )
+    yield FunctionCommand(host_files.run, (script, text("tls.install_failed")), {})
+
+
+@operation()
 def by_acme_http(server: MailServer) -> Commands:
     """Ensure a certificate from an ACME authority, proven on the host's port 80 by certbot.
 

@@ -27,6 +27,9 @@ def due(current: Certificate | None, names: tuple[str, ...], now: datetime) -> W
     missing = [name for name in names if name not in current.names]
     if missing:
         return Words.of("tls.due.names", names=", ".join(missing))
+    # A name that is not published any more would break the next renewal.
+    if more := [name for name in current.names if name not in names]:
+        return Words.of("tls.due.more", names=", ".join(more))
     left = days_left(current, now)
     if left < min(_RENEW_DAYS, current.lifetime / 3):
         return Words.of("tls.due.expires", days=f"{left:.1f}")

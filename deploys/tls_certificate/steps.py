@@ -22,14 +22,22 @@ _STOPGAP_UNITS = ("pmail-tls-stopgap.service", "pmail-tls-stopgap.timer")
 _CERTBOT_DROP_IN = f"{layout.UNITS}/certbot.service.d/pmail-deploy.conf"
 
 
-def certificate_steps(server: MailServer, site: Site) -> tuple[OperationMeta, ...]:
+def certificate_steps(
+    server: MailServer, site: Site, *, proven: bool = True
+) -> tuple[OperationMeta, ...]:
     """Put a valid certificate on the host; nothing is restarted.
+
+    proven: the server's names point to it, so that an authority can be shown. Else one that is
+    there has to do, or one that the server signs itself, until they do.
 
     Returns the operations that may change what PMail reads at start.
     """
     _own_file("install-certificate.sh", operations.INSTALL, "755")
     _own_file("certificate-stopgap.sh", operations.STOPGAP, "755")
-    certificate = _METHODS[server.tls.method](server, site)
+    if proven or server.tls.method != "acme-http":
+        certificate = _METHODS[server.tls.method](server, site)
+    else:
+        certificate = operations.some(name=text("tls.name.some"), server=server)
     for unit in host.loop(_STOPGAP_UNITS):
         _own_file(unit, f"{layout.UNITS}/{unit}", "644")
     operations.timer(name=text("tls.name.stopgap"), unit="pmail-tls-stopgap.timer")

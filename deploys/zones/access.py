@@ -11,6 +11,7 @@ from dns_providers.publishing.propagation import Network
 from dns_providers.registry import open_provider
 from dns_providers.rrset import RRKey, key_from_text
 from postmaster.settings import MailServer, Site, ZoneSettings
+from postmaster.settings_table import RESOLVERS
 
 
 def ledger_of(zone: str) -> Ledger:
@@ -39,9 +40,12 @@ def patience(site: Site, zone: ZoneSettings) -> float:
 
 
 def network_of(site: Site, zone: ZoneSettings) -> Network:
-    """Return how a zone's name servers are found and reached."""
+    """Return how a zone's name servers are found; it may have no server any more."""
     servers = servers_in(site, zone)
-    return Network(servers[0].resolvers if servers else ())
+    if servers:
+        return Network(servers[0].resolvers)
+    every = dict.fromkeys(each for server in site.servers for each in server.resolvers)
+    return Network(tuple(every) or RESOLVERS)
 
 
 def replaced(zone: ZoneSettings) -> frozenset[RRKey]:

@@ -54,6 +54,8 @@ def _rights(site: Site, zone: ZoneSettings, read_only: bool) -> Rights:
     """What we write in a zone, now and when keys and certificates are renewed."""
     claims = desired(site, zone.name, key_records).claims
     servers = servers_in(site, zone)
+    leaving = [key for each in site.leaving if each.zone == zone.name for key in each.records]
+    keys = [*(claim.key for claim in claims), *leaving]
     challenged = [
         challenge_owner(name)
         for server in servers
@@ -64,8 +66,8 @@ def _rights(site: Site, zone: ZoneSettings, read_only: bool) -> Rights:
     return Rights(
         zone.name,
         dict(zone.options),
-        names=(*(name_text(claim.key.owner) for claim in claims), *challenged),
-        rtypes=("TXT", *(claim.key.rtype for claim in claims)),
+        names=(*(name_text(each.owner) for each in keys), *challenged),
+        rtypes=("TXT", *(each.rtype for each in keys)),
         below=tuple(f"_domainkey.{domain}" for domain in signed),
         read_only=read_only,
     )

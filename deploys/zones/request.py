@@ -5,26 +5,77 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from deploys.run.options import Choice, File, Flag, Request, option
+from deploys.run.options import Choice, File, Flag, Names, Request, option
 from deploys.zones.export_text import FORMS
 from dns_providers.by_hand.panels import PANELS
 from dns_providers.publishing.ledger import LedgerError, read_backup
 from ground.words import Words
 from postmaster.settings import Site
+from postmaster.settings_table import BadValue, host_name
 
 ACTIONS = ("publish", "plan", "undo", "adopt", "remove")
+
+
+def _withdraw(word: str) -> Any:
+    """Domains and host names that the inventory no longer has, to be taken out of DNS."""
+    return option(word, Names(), "--withdraw", default=(), help="cli.withdraw")
+
+
+def _not_leaving(names: Iterable[str], site: Site, here: Site) -> Iterable[Words]:
+    known = {each.name: each for each in site.leaving}
+    if unknown := [each for each in names if each not in known]:
+        shown = {"names": ", ".join(unknown), "known": ", ".join(sorted(known)) or "-"}
+        yield Words.of("leaving.not_leaving", **shown)
+    zones = {each.name for each in here.zones}
+    asked = (known[each] for each in names if each in known)
+    if left := sorted({each.zone for each in asked if each.held and each.zone not in zones}):
+        yield Words.of("flow.left_out", names=", ".join(left))
+
+
+def _a_labels(names: Iterable[str]) -> tuple[str, ...]:
+    """Names as the inventory has them, however they were typed."""
+    found = []
+    for each in names:
+        try:
+            found.append(host_name(each))
+        except BadValue:
+            found.append(each)  # it is told as unknown
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class DeployRequest(Request):
+    """withdraw: domains and host names that the inventory no longer has, to go from DNS."""
+
+    withdraw: tuple[str, ...] = _withdraw("withdraw")
+
+    @property
+    def withdrawn(self) -> tuple[str, ...]:
+        """What is to be withdrawn, in A-labels."""
+        return _a_labels(self.withdraw)
+
+    def problems_in(self, site: Site, here: Site) -> Iterable[Words]:
+        """Return what cannot be withdrawn."""
+        return _not_leaving(self.withdrawn, site, here)
 
 
 @dataclass(frozen=True, slots=True)
 class DnsRequest(Request):
     """action: one of ACTIONS; without one, undo where there is a backup, else publish.
 
-    backup: file of the records that are put back.
+    backup: file of the records that are put back. withdraw: as for a deploy.
     """
 
     action: str | None = option("dns_action", Choice(ACTIONS))
     backup: str | None = option("undo", File(exists=True))
+    withdraw: tuple[str, ...] = _withdraw("dns_withdraw")
+
+    @property
+    def withdrawn(self) -> tuple[str, ...]:
+        """What is to be withdrawn, in A-labels."""
+        return _a_labels(self.withdraw)
 
     @property
     def task(self) -> str:
@@ -54,7 +105,8 @@ class DnsRequest(Request):
             yield Words.of("dns.action.plan")
 
     def problems_in(self, site: Site, here: Site) -> Iterable[Words]:
-        """Return why a backup cannot be put back."""
+        """Return why a backup cannot be put back, or something not be withdrawn."""
+        yield from _not_leaving(self.withdrawn, site, here)
         if not self.backup or not Path(self.backup).is_file():
             return
         try:

@@ -14,7 +14,8 @@ from deploys.host.queued import QueueUnknown, signed_with
 from deploys.host.reachable import not_answering
 from deploys.run import flow
 from deploys.zones.access import ledger_of, network_of, open_zone, patience, replaced, servers_in
-from deploys.zones.key_records import is_proven, key_records
+from deploys.zones.key_records import is_proven
+from deploys.zones.wanted import wanted
 from dns_providers.publishing import operations, propagation
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import read_backup
@@ -22,9 +23,9 @@ from dns_providers.publishing.propagation import Delegation
 from dns_providers.rrset import RRKey, name_text
 from ground.words import Words, text
 from postmaster import dkim, spf
-from postmaster.desired import BEFORE_MX, MX_STAGE, Desired, desired
+from postmaster.desired import BEFORE_MX, MOVE_STAGE, MX_STAGE, Desired
 from postmaster.outbound import mode_of
-from postmaster.settings import MailServer, Site, ZoneSettings
+from postmaster.settings import MailServer, Site, Stage, ZoneSettings
 
 _KEYS = "dkim"  # kind of claim group whose records retire by themselves
 
@@ -42,6 +43,24 @@ def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, (*lines, *_left_out(site, zone))),
         delegation=lambda: _delegation(site, zone),
+        leaving=frozenset(key for each in site.leaving for key in each.records),
+    )
+
+
+def publish_moves(site: Site, zone: ZoneSettings) -> OperationMeta:
+    """Point names to the addresses that their servers have now, once each server answers there.
+
+    At once and late: while a name points to two servers, mail is split over their mailboxes.
+    """
+    return operations.publish(
+        name=text("dns.name.publish_moves"),
+        provider=lambda: open_zone(zone),
+        claims=lambda: _wanted(site, zone).stage(MOVE_STAGE),
+        gate=lambda: _not_ready(site, zone, MOVE_STAGE),
+        ledger=ledger_of(zone.name),
+        replaced=replaced(zone),
+        unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
+        delegation=lambda: _delegation(site, zone),
     )
 
 
@@ -51,7 +70,7 @@ def publish_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         name=text("dns.name.publish_mx"),
         provider=lambda: open_zone(zone),
         claims=lambda: _wanted(site, zone).stage(MX_STAGE),
-        gate=lambda: _not_ready(site, zone),
+        gate=lambda: _not_ready(site, zone, MX_STAGE),
         ledger=ledger_of(zone.name),
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
@@ -60,12 +79,15 @@ def publish_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
 
 
 def wait_until_visible(
-    site: Site, zone: ZoneSettings, stage: str, published: OperationMeta
+    site: Site, zone: ZoneSettings, published: OperationMeta, *stages: str
 ) -> OperationMeta:
-    """Wait until every authoritative server shows a stage's records."""
+    """Wait until every authoritative server shows the records of some stages.
+
+    What has moved has no stage of its own any more: its record is as all others are.
+    """
     return operations.wait_until_visible(
         name=text("dns.name.wait"),
-        claims=lambda: _claims(site, zone, stage),
+        claims=lambda: _claims(site, zone, *stages),
         ledger=ledger_of(zone.name),
         network=network_of(site, zone),
         timeout=patience(site, zone),
@@ -77,7 +99,8 @@ def wait_until_visible(
 def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
     """Take out key records that no message needs any more: another selector signs since long."""
     servers = servers_in(site, zone)
-    days = max((server.dkim_keep_days for server in servers), default=0)
+    # A zone that no server has a domain in any more keeps its records as long as any.
+    days = max((each.dkim_keep_days for each in servers or site.servers), default=0)
     return operations.retire(
         name=text("dns.name.retire"),
         provider=lambda: open_zone(zone),
@@ -95,6 +118,9 @@ def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
         delegation=lambda: _delegation(site, zone),
         network=network_of(site, zone),
         timeout=patience(site, zone),
+        spared=frozenset(
+            key for each in site.leaving if each.stage is Stage.THERE for key in each.records
+        ),
     )
 
 
@@ -159,13 +185,14 @@ def _delegation(site: Site, zone: ZoneSettings) -> Delegation:
 
 
 def _wanted(site: Site, zone: ZoneSettings) -> Desired:
-    return desired(site, zone.name, key_records)
+    return wanted(site, zone.name)
 
 
-def _claims(site: Site, zone: ZoneSettings, stage: str) -> tuple[Claim, ...]:
-    """The claims of a stage, without key records that a server we cannot ask may know better."""
+def _claims(site: Site, zone: ZoneSettings, *stages: str) -> tuple[Claim, ...]:
+    """The claims of stages, without key records that a server we cannot ask may know better."""
     left_out = _unread_keys(site, zone)
-    return tuple(each for each in _wanted(site, zone).stage(stage) if each not in left_out)
+    claims = _wanted(site, zone).claims
+    return tuple(each for each in claims if each.stage in stages and each not in left_out)
 
 
 def _unread_keys(site: Site, zone: ZoneSettings) -> dict[Claim, str]:
@@ -191,16 +218,16 @@ def _left_out(site: Site, zone: ZoneSettings) -> tuple[str, ...]:
     )
 
 
-def _missing_keys(wanted: Desired) -> tuple[str, ...]:
+def _missing_keys(found: Desired) -> tuple[str, ...]:
     return tuple(
         text("dns.made_by_this_run", owner=missing.owner, ttl=missing.ttl)
-        for missing in wanted.missing_keys
+        for missing in found.missing_keys
     )
 
 
-def _not_ready(site: Site, zone: ZoneSettings) -> Iterable[str]:
+def _not_ready(site: Site, zone: ZoneSettings, stage: str) -> Iterable[str]:
     """Reasons why mail must not be sent to the zone's servers yet."""
-    if not _wanted(site, zone).stage(MX_STAGE):
+    if not _wanted(site, zone).stage(stage):
         return ()
     reasons = [not_answering(server) for server in servers_in(site, zone)]
     return [reason for reason in reasons if reason]

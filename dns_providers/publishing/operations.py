@@ -23,6 +23,7 @@ from dns_providers.publishing.plan import (
     Plan,
     forgotten,
     removals,
+    takings_out,
     unused_since,
     withdrawals,
 )
@@ -68,6 +69,7 @@ def publish(
     gate: Callable[[], Iterable[str]] | None = None,
     unsolved: Callable[[tuple[str, ...]], None] | None = None,
     delegation: Callable[[], Delegation] | None = None,
+    leaving: frozenset[RRKey] = frozenset(),
 ) -> Generator[FunctionCommand, None, None]:
     """Publish claims in a zone, leaving everything foreign alone.
 
@@ -81,6 +83,7 @@ def publish(
     + gate: reasons not to write now, asked right before writing
     + unsolved: takes conflicts that the run may go on without
     + delegation: finds the zone's servers; nothing is written in a zone that is live elsewhere
+    + leaving: RRsets no longer wanted that somebody else tells of
     """
     try:
         opened = provider()
@@ -93,7 +96,7 @@ def publish(
     plan, coming = prepared.plan, tuple(made_by_this_run())
     notes = plan.notes
     if all_claims is not None:
-        notes += forgotten(all_claims(), prepared.state.entries, retiring)
+        notes += forgotten(all_claims(), prepared.state.entries, retiring, leaving)
     _show(plan, notes, coming)
     _show_by_hand(opened, plan)
     if plan.blocked:
@@ -150,6 +153,7 @@ def retire(
     delegation: Callable[[], Delegation],
     network: Network,
     timeout: float,
+    spared: frozenset[RRKey] = frozenset(),
 ) -> Generator[FunctionCommand, None, None]:
     """Take out records that nothing has needed for long enough; only what we wrote, and until no
     server shows it.
@@ -164,6 +168,7 @@ def retire(
     + delegation: finds the zone's servers
     + network: resolvers to find the servers with
     + timeout: seconds to wait at most
+    + spared: records that wait for somebody's consent
     """
     if state.is_executing and not ready():
         host.noop(text("dns.not_retired_yet"))
@@ -172,7 +177,8 @@ def retire(
     try:
         known = ledger.load()
         unused = unused_since(all_claims(), known.entries, known.unused, group, now)
-        due = tuple(key for key, since in unused.items() if now - since >= keep)
+        over = tuple(key for key, since in unused.items() if now - since >= keep)
+        due = tuple(key for key in over if key not in spared)
         stays = {key: tuple(needed(key)) for key in due} if state.is_executing else {}
         due = tuple(key for key in due if not stays.get(key))
         claims = withdrawals(due, known.entries)
@@ -184,7 +190,7 @@ def retire(
     for key, since in unused.items():
         for reason in stays.get(key, ()):
             _log(str(reason), "cyan")
-        if now - since < keep:
+        if now - since < keep and key not in spared:
             day = datetime.fromtimestamp(since + keep, UTC).date()
             _log(text("dns.note.retiring", key=str(key), day=day), "cyan")
     if state.is_executing:
@@ -263,6 +269,57 @@ def remove(
         yield FunctionCommand(_publish, (opened, claims, ledger, frozenset(), None), {})
     else:
         host.noop(text("dns.none_to_remove"))
+
+
+@operation()
+def withdraw(
+    provider: OpenProvider,
+    due: frozenset[RRKey],
+    ledger: Ledger,
+    unmerge: Callable[[Entry], Singleton],
+    unsolved: Callable[[tuple[str, ...]], None],
+    before: Callable[[frozenset[RRKey]], None] = lambda _: None,
+) -> Generator[FunctionCommand, None, None]:
+    """Take out what we wrote at some names; what was there before us stays, and is forgotten.
+
+    An MX record that was there before us and still leads here is not forgotten: somebody has to
+    take it out.
+
+    + provider: opens the zone's provider
+    + due: the RRsets
+    + ledger: the zone's ledger
+    + unmerge: how what we added to a shared value is taken out again
+    + unsolved: takes conflicts, and MX records that somebody has to take out
+    + before: is told, right before that, which RRsets go
+    """
+    try:
+        opened, entries = provider(), ledger.load().entries
+        snapshot = read(opened, frozenset(key.owner for key in due))
+        held = tuple(
+            entry
+            for key in sorted(due)
+            if (entry := entries.get(key)) and key.rtype == "MX" and not entry.ours
+            if (live := snapshot.get(key)) and live.values & entry.values
+        )
+        going = due - {entry.key for entry in held}
+        claims = takings_out(going, entries, unmerge)
+        prepared = prepare(opened, claims, ledger)
+    except ProviderError as error:
+        yield from fail(str(error))
+        return
+    by_hand = tuple(text("dns.mx_by_hand", key=str(entry.key)) for entry in held)
+    for line in by_hand:
+        _log(f"! {line}", "yellow")
+    _show(prepared.plan, (), ())
+    _show_by_hand(opened, prepared.plan)
+    if state.is_executing:
+        conflicts = prepared.plan.conflicts
+        unsolved((*by_hand, *(line for c in conflicts for line in conflict_lines(c))))
+        before(going)
+    if not claims:
+        host.noop(text("dns.none_to_remove"))
+        return
+    yield FunctionCommand(_publish, (opened, lambda: claims, ledger, frozenset(), None), {})
 
 
 @operation()

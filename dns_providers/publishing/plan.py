@@ -380,16 +380,22 @@ def _kind(entry: Entry) -> str:
     return entry.group.partition(":")[0]
 
 
-def forgotten(claims: Iterable[Claim], entries: Entries, retiring: str = "") -> tuple[Note, ...]:
+def forgotten(
+    claims: Iterable[Claim],
+    entries: Entries,
+    retiring: str = "",
+    leaving: frozenset[RRKey] = frozenset(),
+) -> tuple[Note, ...]:
     """Notes on what we wrote once and no claim of any stage asks for now; it is left alone.
 
     retiring: kind of group that is no news, as it goes by itself in time (see unused_since).
+    leaving: RRsets that somebody else tells of.
     """
     wanted = {claim.key for claim in claims}
     return tuple(
         Note(Words.of("dns.note.no_longer_wanted", key=entry.key))
         for entry in entries.values()
-        if entry.key not in wanted
+        if entry.key not in wanted | leaving
         and entry.origin == "written"
         and not (retiring and _kind(entry) == retiring)
     )
@@ -433,6 +439,23 @@ def removals(entries: Entries, unmerge: Callable[[Entry], Singleton]) -> tuple[C
             singleton=unmerge(entry) if entry.mode is ClaimMode.SINGLETON else None,
         )
         for entry in ours
+    )
+
+
+def takings_out(
+    due: Iterable[RRKey], entries: Entries, unmerge: Callable[[Entry], Singleton]
+) -> tuple[Claim, ...]:
+    """Return claims that take out what we wrote at these keys; the ledger forgets them all.
+
+    What was there before us stays in the zone. unmerge: as for `removals`.
+    """
+    found = (entries[key] for key in sorted(due) if key in entries)
+    return tuple(
+        replace(
+            _withdrawal(entry, "dns.reason.removed"),
+            singleton=unmerge(entry) if entry.mode is ClaimMode.SINGLETON else None,
+        )
+        for entry in found
     )
 
 

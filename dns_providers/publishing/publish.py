@@ -198,6 +198,15 @@ def mark_former(ledger: Ledger, former: Mapping[tuple[RRKey, str], int]) -> None
             ledger.save(replace(state, former=dict(former)))
 
 
+def forget(ledger: Ledger, keys: Iterable[RRKey]) -> None:
+    """Have the ledger know nothing of these RRsets any more; the zone does not change."""
+    gone = frozenset(keys)
+    with ledger.locked():
+        state = ledger.load()
+        left = {key: entry for key, entry in state.entries.items() if key not in gone}
+        ledger.save(replace(state, entries=left))
+
+
 def unproven(state: LedgerState, candidates: Iterable[V]) -> tuple[V, ...]:
     """Those whose values no propagation wait has seen everywhere."""
     return tuple(

@@ -5,17 +5,9 @@ from __future__ import annotations
 from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.ledger import LedgerState
 from dns_providers.publishing.plan import Entry
-from keys import dkim as keys
-from postmaster.desired import KeyRecord, desired
-from postmaster.outbound import SigningKey
+from postmaster.desired import desired
 from postmaster.settings import Site
-
-KEY = keys.public_key(keys.read(keys.make(1024)))
-
-
-def key_of(signing: SigningKey) -> tuple[KeyRecord, ...]:
-    """The one key that every domain has here."""
-    return (KeyRecord(signing.selector, KEY),)
+from tests.postmaster.test_desired import key_of
 
 
 def published(site: Site) -> dict[str, LedgerState]:

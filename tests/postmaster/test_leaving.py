@@ -8,7 +8,7 @@ import pytest
 
 from dns_providers.publishing.ledger import LedgerState
 from dns_providers.rrset import key
-from postmaster.leaving import Ledgers, due_names, with_leaving, without
+from postmaster.leaving import Ledgers, due_names, with_leaving, with_queued, without
 from postmaster.settings import Leaving, Site, Stage
 from tests.postmaster.ledgers import published
 from tests.postmaster.test_settings import KNOWN, SELECTOR, HostData, parse_site, site, zone
@@ -33,6 +33,14 @@ def taken_out(ledgers: Ledgers, name: str, domain: str, since: int = NOW) -> dic
     entries = {each: entry for each, entry in state.entries.items() if each != owner}
     former = {(owner, str(value)): since for value in state.entries[owner].values}
     return {**ledgers, name: replace(state, entries=entries, former=former)}
+
+
+def two_servers(first: list[str], second: list[str]) -> Site:
+    servers = [
+        HostData("mx1", {"domains": first, "ipv4": "8.8.8.8"}),
+        HostData("mx2", {"domains": second, "ipv4": "8.8.4.4"}),
+    ]
+    return parse_site(servers, [A, B, zone("third.net")], KNOWN, SELECTOR)
 
 
 def only(found: Site, name: str) -> Leaving:
@@ -62,6 +70,15 @@ def test_mail_for_a_removed_domain_is_taken_until_its_mx_is_forgotten_everywhere
         assert [each.name for each in found.servers[0].domains] == ["example.com"]
 
 
+def test_mail_for_a_domain_is_taken_while_some_waits_in_its_servers_queue() -> None:
+    found = seen(ONE, taken_out(published(BOTH), "other.org", "other.org"), TTL + 86400)
+    assert with_queued(found, {"8.8.8.8": frozenset({"recv.test"})}) == found
+    assert with_queued(found, {"8.8.4.4": frozenset({"other.org"})}) == found
+    waits = with_queued(found, {"8.8.8.8": frozenset({"other.org"})})
+    assert waits.servers[0].accepts == ("example.com", "other.org")
+    assert (only(waits, "other.org").stage, only(waits, "other.org").until) == (Stage.CACHED, None)
+
+
 def test_a_domain_without_records_has_left_once_no_mail_comes_any_more() -> None:
     there = taken_out(published(BOTH), "other.org", "other.org")
     state = replace(there["other.org"], entries={})
@@ -88,10 +105,18 @@ def test_the_names_of_a_former_primary_domain_stay_with_the_server() -> None:
     found = seen(SWAPPED, published(BOTH))
     server = found.servers[0]
     assert sorted(server.old_names) == OLD_NAMES
-    assert set(OLD_NAMES) <= set(server.certificate_names)
+    assert set(OLD_NAMES) <= set(server.host_names) == set(server.certificate_names)
     assert server.mail_host == "smtp.other.org"
     assert not server.moves
     assert server.accepts == ("other.org", "example.com")
+
+
+def test_a_certificate_that_the_user_brings_needs_no_names_of_before() -> None:
+    files = {"tls": "files", "tls_cert_file": "/c", "tls_key_file": "/k"}
+    brought = site(A, B, domains=["other.org", "example.com"], **files)
+    server = seen(brought, published(BOTH)).servers[0]
+    assert sorted(server.old_names) == OLD_NAMES
+    assert not set(OLD_NAMES) & set(server.certificate_names)
 
 
 def test_a_name_that_mx_leads_to_is_not_withdrawn_and_others_are() -> None:
@@ -142,28 +167,23 @@ def test_a_web_host_at_a_domain_takes_nothing_of_the_domain_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now_wanted", "moves"),
+    ("now_wanted", "moves", "old"),
     [
-        (site(A, ipv4="8.8.4.4"), True),
-        (site(A, ipv6="2001:4860:4860::8888"), True),
-        (site(A, web_host="web.example.com"), False),
+        (site(A, ipv4="8.8.4.4"), True, ("8.8.8.8",)),
+        (site(A, ipv6="2001:4860:4860::8888"), True, ()),
+        (site(A, web_host="web.example.com"), False, ()),
     ],
 )
-def test_a_server_moves_while_its_names_point_elsewhere(now_wanted: Site, moves: bool) -> None:
-    assert seen(now_wanted, published(site(A))).servers[0].moves is moves
+def test_a_server_moves_while_its_names_point_elsewhere(
+    now_wanted: Site, moves: bool, old: tuple[str, ...]
+) -> None:
+    server = seen(now_wanted, published(site(A))).servers[0]
+    assert (server.moves, server.moves_from) == (moves, old)
 
 
 def test_a_server_that_has_lost_a_domain_to_another_takes_its_mail_while_mx_is_remembered() -> None:
-    def two(first: list[str], second: list[str]) -> Site:
-        servers = [
-            HostData("mx1", {"domains": first, "ipv4": "8.8.8.8"}),
-            HostData("mx2", {"domains": second, "ipv4": "8.8.4.4"}),
-        ]
-        zones = [A, B, zone("third.net")]
-        return parse_site(servers, zones, KNOWN, SELECTOR)
-
-    before = two(["example.com", "other.org"], ["third.net"])
-    after = two(["example.com"], ["third.net", "other.org"])
+    before = two_servers(["example.com", "other.org"], ["third.net"])
+    after = two_servers(["example.com"], ["third.net", "other.org"])
     found = seen(after, published(before))
     assert found.server("mx1").accepts == ("example.com", "other.org")
     assert found.leaving == ()

@@ -195,4 +195,10 @@ TEXTS = {
     "dns.note.queue_holds": "{key} stays: {count} messages signed with its key wait on {host}: {ids}",
     "dns.note.queue_not_seen": "{key} stays: the queue of {host} could not be looked at",
     "dns.reason.names": "where names point that the server had before",
+    "dns.mx_by_hand": "{key} was there before us and sends mail here, so it is not ours to delete. Delete it, and run the same again.",
+    "dns.name.former": "Remember what is not wanted any more",
+    "dns.name.publish_moves": "Move names to new addresses",
+    "dns.name.withdraw_mx": "Take out MX of domains that leave",
+    "dns.name.withdraw": "Take out the other records of what leaves",
+    "dns.former_remembered": "known since when",
 }

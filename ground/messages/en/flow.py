@@ -47,4 +47,5 @@ TEXTS = {
     "flow.brought": "--limit: the zones of its servers come along: {hosts}",
     "flow.name.paused": "Is mail paused?",
     "flow.here": "this machine could not do its part: {reason}. Mend that, run again.",
+    "flow.name.addresses_moved": "Names point to the new addresses",
 }

@@ -36,4 +36,8 @@ TEXTS = {
     "tls.acme.dns": "the proof could not be published: {reason}",
     "tls.acme.conflict": "the proof could not be published, these are in the way: {records}",
     "tls.acme.not_visible": "the proof is not visible on all name servers: {servers}",
+    "tls.name.some": "Have some certificate until the names point here",
+    "tls.some_there": "there is one",
+    "tls.self_signed": "{names} (self-signed, until the names point here)",
+    "tls.due.more": "names that are not the server's any more: {names}",
 }

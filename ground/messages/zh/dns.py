@@ -183,4 +183,10 @@ TEXTS = {
     "dns.note.queue_holds": "{key} 保留：{host} 上有 {count} 封用其密钥签名的邮件在等待：{ids}",
     "dns.note.queue_not_seen": "{key} 保留：无法查看 {host} 的队列",
     "dns.reason.names": "服务器以前的名称指向哪里",
+    "dns.mx_by_hand": "{key} 在我们之前就有，并把邮件送到这里，所以不由我们删除。请删除它，然后再次运行同样的命令。",
+    "dns.name.former": "记住不再需要的内容",
+    "dns.name.publish_moves": "把名称移到新地址",
+    "dns.name.withdraw_mx": "撤下正在离开的域名的 MX",
+    "dns.name.withdraw": "撤下正在离开的其余记录",
+    "dns.former_remembered": "已知从何时起",
 }

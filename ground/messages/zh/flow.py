@@ -46,4 +46,5 @@ TEXTS = {
     "flow.brought": "--limit：其服务器所在的区域一并纳入：{hosts}",
     "flow.name.paused": "邮件是否已暂停",
     "flow.here": "本机未能完成其部分：{reason}。请修复后重新运行。",
+    "flow.name.addresses_moved": "名称已指向新地址",
 }

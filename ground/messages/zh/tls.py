@@ -36,4 +36,8 @@ TEXTS = {
     "tls.acme.dns": "无法发布验证记录：{reason}",
     "tls.acme.conflict": "无法发布验证记录，受阻于：{records}",
     "tls.acme.not_visible": "验证记录未在所有名称服务器上显示：{servers}",
+    "tls.name.some": "在名称指向这里之前先有一份证书",
+    "tls.some_there": "已有证书",
+    "tls.self_signed": "{names}（自签名，直到名称指向这里）",
+    "tls.due.more": "已不属于服务器的名称：{names}",
 }

@@ -29,18 +29,24 @@ from deploys.rotation.request import Request as RotationRequest
 from deploys.run.options import Request, options, parse
 from deploys.run.site import is_setting
 from deploys.run.verb import Verb
-from deploys.zones.request import DnsRequest, ExportRequest, PolicyRequest
+from deploys.zones.request import DeployRequest, DnsRequest, ExportRequest, PolicyRequest
 
 ROTATE_DKIM = "rotate-dkim"
 BACKUP = Path(__file__)  # any file that there is
 ASKED: list[tuple[list[str], Verb[Any], Request]] = [
     (["deploy"], DEPLOY, DEPLOY.request()),
+    (
+        ["deploy", "--withdraw", "a.test", "--withdraw", "b.test"],
+        DEPLOY,
+        DeployRequest(("a.test", "b.test")),
+    ),
     (["preflight"], PREFLIGHT, PREFLIGHT.request()),
     (["users"], USERS, USERS.request()),
     (["tls"], TLS, TLS.request()),
     (["verify"], VERIFY, VERIFY.request()),
     (["dns"], DNS, DnsRequest("publish")),
     (["dns", "adopt"], DNS, DnsRequest("adopt")),
+    (["dns", "--withdraw", "a.test"], DNS, DnsRequest("publish", withdraw=("a.test",))),
     (["dns", "undo", str(BACKUP)], DNS, DnsRequest("undo", str(BACKUP))),
     (["dns", "export", "--format", "json"], EXPORT, ExportRequest("json")),
     (["dns", "export", "--panel", "godaddy"], EXPORT, ExportRequest(panel="godaddy")),

@@ -72,6 +72,11 @@ def test_one_that_is_missing_a_stopgap_or_lacks_names_is_due_whatever_its_time()
         assert due(certificate(80 * DAY, names=has), names) == ("tls.due.names", said)
 
 
+def test_one_is_due_that_has_a_name_which_is_not_the_servers_any_more() -> None:
+    id, told = due(certificate(80 * DAY), NAMES[:1]) or ("", "")
+    assert id == "tls.due.more" and NAMES[1] in told
+
+
 # -- brought by the user
 
 

@@ -9,7 +9,9 @@ import pytest
 from deploys.zones.policy_steps import policy_of
 from ground.words import text
 from postmaster.desired import desired
+from postmaster.leaving import with_leaving
 from postmaster.settings import Site
+from tests.postmaster.ledgers import published
 from tests.postmaster.test_desired import key_of
 from tests.postmaster.test_settings import site
 
@@ -40,6 +42,13 @@ def test_a_route53_policy_names_what_a_zone_will_hold_and_keys_to_come() -> None
     assert "smtp.example.com" in conditions[NAMES]
     assert "*._domainkey.example.com" in conditions[NAMES]
     assert not any("acme" in name for name in conditions[NAMES])
+
+
+def test_what_leaves_may_be_taken_out() -> None:
+    found = at("route53", ipv6="2001:4860:4860::8888", web_host="old.example.com")
+    left = with_leaving(at("route53"), published(found), 0)
+    made = policy_of(left, left.zone("example.com"), read_only=False)
+    assert "old.example.com" in str(made) and "AAAA" in str(made)
 
 
 def test_challenges_are_allowed_where_certificates_come_by_dns() -> None:

@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 
 from deploys.zones import steps
+from dns_providers.rrset import key
+from postmaster.leaving import with_leaving
 from postmaster.parse import HostData, parse_site
 from postmaster.settings import Site
+from tests.postmaster.ledgers import published
 from tests.postmaster.test_settings import KNOWN, SELECTOR, zone
+from tests.postmaster.test_settings import site as site_of
 
 DAY = 86400
 
@@ -37,6 +41,28 @@ def _site(days: tuple[int | None, ...]) -> Site:
         for number, each in enumerate(days, start=1)
     ]
     return parse_site(servers, [zone("example.com")], KNOWN, SELECTOR)
+
+
+def test_a_zone_that_no_server_has_a_domain_in_any_more_keeps_its_records_as_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(steps.operations, "retire", lambda **given: told.update(given))
+    site = site_of(zone("example.com"), zone("other.org"), dkim_keep_days=30)
+    steps.retire_keys(site, site.zone("other.org"))
+    assert told["keep"] == 30 * DAY
+
+
+def test_a_key_record_of_a_domain_that_leaves_waits_for_consent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(steps.operations, "retire", lambda **given: told.update(given))
+    zones = (zone("example.com"), zone("other.org"))
+    both = site_of(*zones, domains=["example.com", "other.org"])
+    left = with_leaving(site_of(*zones), published(both), 0)
+    steps.retire_keys(left, left.zone("other.org"))
+    assert key("pm202611a._domainkey.other.org", "TXT") in told["spared"]
 
 
 def test_a_key_record_stays_for_as_long_as_mail_may_be_verified(

@@ -18,6 +18,7 @@ from dns_providers.publishing.plan import (
     forgotten,
     plan,
     removals,
+    takings_out,
     undo,
     unused_since,
     withdrawals,
@@ -296,6 +297,21 @@ def test_what_is_no_longer_wanted_is_noted_and_left_alone() -> None:
     old = rrset("old.example.test", "A", 60, OURS)
     notes = forgotten([claim()], {old.key: entry(old)})
     assert [note.words.named["key"] for note in notes] == ["old.example.test/A"]
+
+
+def test_what_somebody_else_tells_of_is_not_noted() -> None:
+    old = rrset("old.example.test", "A", 60, OURS)
+    assert forgotten([claim()], {old.key: entry(old)}, leaving=frozenset({old.key})) == ()
+
+
+def test_what_is_taken_out_is_ours_and_what_was_there_before_us_stays_and_is_forgotten() -> None:
+    ours, theirs = rrset(HOST, "A", 60, OURS), rrset("example.test", "MX", 60, TXT(b"x"))
+    adopted = replace(entry(theirs), origin="adopted")
+    known = {ours.key: entry(ours), theirs.key: adopted}
+    claims = takings_out(known, known, lambda each: spf.unmerge(each.terms, each.whole))
+    made = planned(list(claims), [ours, theirs], tuple(known.values()))
+    assert [(each.key, each.after) for each in made.changes] == [(ours.key, None)]
+    assert made.released == frozenset(known)
 
 
 def test_keys_of_signatures_are_not_noted_as_forgotten_they_retire() -> None:

@@ -1,0 +1,28 @@
+"""What the inventory no longer names and our records still do."""
+
+TEXTS = {
+    "leaving.name.told": "What leaves",
+    "leaving.told": "told above, if anything leaves",
+    "leaving.none_forgotten": "nothing is forgotten",
+    "leaving.address": "{address} has no server of the inventory any more, and may still have mail to send: it stays in the SPF records of {zone} until {until}. Let the old server run until its queue is empty (postqueue -p there).",
+    "leaving.moves": "{host}: its names still point to {old}, and will point to {new} once it answers there. What the server at {old} has stays there: its queue (postqueue -p there; let it run until that is empty) and its mailboxes (/var/lib/pmail), which are not copied. Mail that comes there until resolvers have forgotten the old address is in those mailboxes too.",
+    "leaving.domain.mx": "{domain} is no longer in the inventory, and its MX record in {zone} still sends mail here: it is taken, and {count} records stay. To withdraw them, MX first: pmail-deploy deploy --withdraw {domain}",
+    "leaving.domain.no_mx": "{domain} is no longer in the inventory, and {count} records of it stay in {zone}. To withdraw them: pmail-deploy deploy --withdraw {domain}",
+    "leaving.domain.cached": "{domain}: its MX record is out and may be remembered until {until}, so its mail is taken until then. The first run afterwards takes out the other records.",
+    "leaving.domain.rest": "{domain}: no mail is taken for it any more; {count} records of it are left in {zone}. They go with a run of deploy or dns, a key record once no message can need it.",
+    "leaving.domain.no_zone": "{domain} and its zone {zone} are no longer in the inventory, so its {count} records cannot be withdrawn, and its mail is taken for as long as MX may send it here. Put the zone back for the withdrawal (the domain may stay out): pmail-deploy deploy --withdraw {domain}. If the zone is gone for good, the same without it has its records forgotten, once its MX record does not lead here.",
+    "leaving.name.no_zone": "{name} still points to a server of this inventory, which no longer has the zone {zone}. Put the zone back to have it withdrawn: pmail-deploy deploy --withdraw {name}.",
+    "leaving.name.mx": "{name} is a name of before, and MX records lead to it: it stays published and in the certificate.",
+    "leaving.name.cached": "{name} is a name of before, and resolvers may remember until {until} that MX leads to it: it stays published and in the certificate until then.",
+    "leaving.names.free": "{host} has these names of before: {names}. They stay published and in the certificate, for programs that are set to them. Set those to {new} and its sisters, then: pmail-deploy deploy --withdraw {given}",
+    "leaving.names.nobody": "no server of the inventory has these names any more, and they are still published: {names}. To withdraw them: pmail-deploy deploy --withdraw {given}",
+    "leaving.name.forget": "Forget what has left with its zone",
+    "leaving.forgotten": "{name} is forgotten. What may still be in its zone is not ours any more, delete it by hand: {records}",
+    "leaving.unknown": "{name}: no name server said whether there is still an {rtype} record that leads here, so it is not forgotten. Run the same again later, or put the zone {zone} back.",
+    "leaving.still_here": "{name}: the {rtype} record in {zone} still leads here, so it is not forgotten. Delete that record by hand, or put the zone back, and run the same again.",
+    "leaving.not_leaving": "--withdraw {names}: there is nothing to withdraw by this name. What leaves: {known}",
+    "cli.withdraw": "take the records of a domain or host name that the inventory no longer has out of DNS, MX first",
+    "leaving.domain.queued": "{domain}: no MX record leads here any more, but {host} has mail for it in its queue, so it is still taken. The first run after that is delivered takes out the other records.",
+    "leaving.names.files": "{host} has these names of before: {names}. They stay published, for programs that are set to them; those warn where your certificate does not have these names. Set them to {new} and its sisters, then: pmail-deploy deploy --withdraw {given}",
+    "leaving.moved": "{domain} is now at {new}. Mail that is still sent to {old}, by MX records that are remembered, is taken there, and stays in the mailboxes of {old}.",
+}

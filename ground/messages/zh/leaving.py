@@ -1,0 +1,28 @@
+"""清单不再列出、而我们的记录仍提到的内容。"""
+
+TEXTS = {
+    "leaving.name.told": "正在离开的内容",
+    "leaving.told": "如有正在离开的内容，已在上面列出",
+    "leaving.none_forgotten": "没有需要忘记的内容",
+    "leaving.address": "清单中已没有地址为 {address} 的服务器，但它可能还有待发的邮件：它在 {zone} 的 SPF 记录中保留到 {until}。请让旧服务器运行到队列为空（在那里运行 postqueue -p）。",
+    "leaving.moves": "{host}：它的名称仍指向 {old}，在 {new} 应答之后才会指向那里。位于 {old} 的服务器上的内容留在原处：它的队列（在那里运行 postqueue -p；让它运行到队列为空）和邮箱（/var/lib/pmail），都不会复制。在解析器忘记旧地址之前到达那里的邮件也在那些邮箱里。",
+    "leaving.domain.mx": "{domain} 已不在清单中，而 {zone} 中的 MX 记录仍把邮件送到这里：邮件照收，{count} 条记录保留。要撤下它们（先撤 MX）：pmail-deploy deploy --withdraw {domain}",
+    "leaving.domain.no_mx": "{domain} 已不在清单中，{zone} 中仍有它的 {count} 条记录。要撤下它们：pmail-deploy deploy --withdraw {domain}",
+    "leaving.domain.cached": "{domain}：MX 记录已撤下，但在 {until} 之前可能仍被记住，所以在那之前仍收它的邮件。之后的第一次运行会撤下其余记录。",
+    "leaving.domain.rest": "{domain}：不再收它的邮件；{zone} 中还有它的 {count} 条记录。它们随 deploy 或 dns 的运行撤下，密钥记录则等到没有邮件再需要它。",
+    "leaving.domain.no_zone": "{domain} 和它的区域 {zone} 都已不在清单中，所以无法撤下它的 {count} 条记录；只要 MX 可能把邮件送到这里，邮件就照收。要撤下记录，请放回该区域（域名可以不放回）：pmail-deploy deploy --withdraw {domain}。如果该区域永远不再存在，不放回区域而运行同样的命令，就会在 MX 记录不再指向这里之后忘记这些记录。",
+    "leaving.name.no_zone": "{name} 仍指向本清单的一台服务器，而清单中已没有区域 {zone}。要撤下它，请放回该区域：pmail-deploy deploy --withdraw {name}。",
+    "leaving.name.mx": "{name} 是以前的名称，MX 记录仍指向它：它继续发布，并保留在证书中。",
+    "leaving.name.cached": "{name} 是以前的名称，在 {until} 之前解析器可能仍记得 MX 指向它：在那之前它继续发布，并保留在证书中。",
+    "leaving.names.free": "{host} 有这些以前的名称：{names}。它们继续发布，并保留在证书中，供仍使用它们的程序使用。请把那些程序改为 {new} 及其同类名称，然后：pmail-deploy deploy --withdraw {given}",
+    "leaving.names.nobody": "清单中已没有服务器使用这些名称，而它们仍在发布：{names}。要撤下它们：pmail-deploy deploy --withdraw {given}",
+    "leaving.name.forget": "忘记随区域离开的内容",
+    "leaving.forgotten": "已忘记 {name}。它的区域中可能还留有的记录不再由我们管理，请手工删除：{records}",
+    "leaving.unknown": "{name}：没有名称服务器说明是否还有指向这里的 {rtype} 记录，所以没有忘记它。请稍后再次运行同样的命令，或放回区域 {zone}。",
+    "leaving.still_here": "{name}：{zone} 中的 {rtype} 记录仍指向这里，所以没有忘记它。请手工删除该记录，或放回区域，然后再次运行同样的命令。",
+    "leaving.not_leaving": "--withdraw {names}：没有这个名称的内容可撤下。正在离开的有：{known}",
+    "cli.withdraw": "从 DNS 中撤下清单不再列出的域名或主机名的记录，先撤 MX",
+    "leaving.domain.queued": "{domain}：已没有 MX 记录指向这里，但 {host} 的队列中还有它的邮件，所以仍照收。这些邮件投递之后的第一次运行会撤下其余记录。",
+    "leaving.names.files": "{host} 有这些以前的名称：{names}。它们继续发布，供仍使用它们的程序使用；如果您的证书中没有这些名称，那些程序会警告。请把它们改为 {new} 及其同类名称，然后：pmail-deploy deploy --withdraw {given}",
+    "leaving.moved": "{domain} 现在在 {new}。因 MX 记录仍被记住而送到 {old} 的邮件仍在那里收下，并留在 {old} 的邮箱里。",
+}
