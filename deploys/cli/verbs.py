@@ -19,6 +19,7 @@ from deploys.tls_certificate.operations import unusable_files
 from deploys.verification.foreign_pmail import foreign_pmail
 from deploys.verification.refusals import foreign_files
 from deploys.verification.request import VerifyRequest
+from deploys.zones.leaving_queue import keep_what_waits
 from deploys.zones.memory import damaged_state, older_state
 from deploys.zones.request import DeployRequest, DnsRequest, ExportRequest, PolicyRequest
 
@@ -38,7 +39,7 @@ DEPLOY = Verb(
     "deploys/bootstrap.py",
     DeployRequest,
     "cli.deploy",
-    refusals=(*_MEMORY, unfinished, *_FOREIGN, *_INSTALL, *_CERTIFICATE, *_ADMIN),
+    refusals=(*_MEMORY, unfinished, *_FOREIGN, *_INSTALL, *_CERTIFICATE, *_ADMIN, keep_what_waits),
 )
 PREFLIGHT = Verb(
     "preflight", "deploys/preflight.py", Look, "cli.preflight", _SERVERS, refusals=_MEMORY

@@ -50,8 +50,14 @@ PAST = Part(
     ),
     past.parse,
 )
+# Domains that mail waits for in Postfix's queue.
+RECIPIENTS = Part(
+    "recipients",
+    'postqueue -j | grep -o \'"address": "[^"]*"\' | sed \'s/.*@//; s/"$//\' | sort -u',
+    lambda written: frozenset(written.lower().split()),
+)
 
-PARTS: tuple[Part[Any], ...] = (MEMORY, MACHINE, DATABASE, ARCHITECTURE, PAST)
+PARTS: tuple[Part[Any], ...] = (MEMORY, MACHINE, DATABASE, ARCHITECTURE, PAST, RECIPIENTS)
 
 
 @dataclass(frozen=True, slots=True)

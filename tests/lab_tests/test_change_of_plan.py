@@ -72,6 +72,11 @@ def test_a_domain_leaves_by_consent_mx_first_and_its_mail_is_taken_until_nobody_
     assert arrives(site, server, "admin@second.test", "still-remembered")
 
     made_older(site, "second.test", TWO_DAYS)
+    server.host.run("systemctl stop pmail")
+    deliver(server, "friend@recv.test", "admin@second.test", "waits")
+    assert "vps10 has mail for it in its queue" in ended_well(site.operator.run())
+    assert wait_for(lambda: "waits" in inbox(site, server), 90)
+    assert wait_for(lambda: "second.test" not in server.host.run("postqueue -j"), 90)
     ended_well(site.operator.run())
     assert not site.txt("_dmarc.second.test") and not site.txt("second.test")
     assert "_domainkey" in site.records("second.test")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploys.host import looked as looks
-from deploys.host.looked import MACHINE, PARTS, Part, look_again, looked, parse, script
+from deploys.host.looked import MACHINE, PARTS, RECIPIENTS, Part, look_again, looked, parse, script
 from ground.errors import DeployError
 
 ODD = Part("odd", r"printf 'a\nb \377'; exit 3", str)
@@ -82,3 +83,21 @@ def test_a_host_that_cannot_be_read_says_why(monkeypatch: pytest.MonkeyPatch) ->
 def test_parts_have_names_of_their_own() -> None:
     names = [each.name for each in PARTS]
     assert len(set(names)) == len(names) and not any(" " in each for each in names)
+
+
+def test_the_domains_that_mail_waits_for_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = (
+        '{"queue_name": "deferred", "queue_id": "4Z", "sender": "a@Sender.test", "recipients": '
+        '[{"address": "b@Second.test"}, {"address": "c@recv.test", "delay_reason": "x@y.test"}]}'
+    )
+    program = tmp_path / "postqueue"
+    program.write_text(f"#!/bin/sh\ncat <<'E'\n{message}\n{message}\nE\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    found = parse(run(RECIPIENTS))
+    assert found and found.of(RECIPIENTS) == frozenset({"second.test", "recv.test"})
+    program.unlink()
+    alone = parse(run(RECIPIENTS))
+    assert alone and alone.of(RECIPIENTS) == frozenset()
