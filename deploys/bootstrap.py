@@ -76,5 +76,6 @@ with frame(DEPLOY) as run:
     barrier("mx_published")
 
     if server:
+        key_steps.wipe_unnamed(server, site)
         remember(server, site)
         verify(name=text("report.name"), server=server, site=site)

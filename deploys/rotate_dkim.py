@@ -11,6 +11,7 @@ from deploys.rotation.operations import show, status
 from deploys.rotation.revealing import reveal
 from deploys.rotation.steps import rotate
 from deploys.run.frame import frame
+from deploys.zones import key_steps
 from ground.words import text
 
 with frame(ROTATE) as run:
@@ -24,4 +25,6 @@ with frame(ROTATE) as run:
             reveal(name=text("rotation.name.reveal"), server=server, site=site, request=asked)
             show(name=text("rotation.name.show"), site=site, server=server.host, first=False)
     else:
+        if server:
+            key_steps.keys_there(server)
         rotate(site, server, run.zone, asked)

@@ -217,3 +217,12 @@ def test_a_family_declares_its_members() -> None:
     assert family("flow", ("begun", "ended")) == {"begun": "flow.begun", "ended": "flow.ended"}
     assert family("notice", ("delay",), "body") == {"delay": "notice.delay.body"}
     assert {"flow.begun", "notice.delay.body"} <= declared()
+
+
+def test_no_text_on_a_key_record_advises_to_replace_it() -> None:
+    """Receivers that know the former key would refuse what is signed with ours."""
+    for language in LANGUAGES:
+        texts = catalogue(language)
+        about_keys = [each for each in texts if each.startswith(("keys.", "dns.conflict.key_"))]
+        assert about_keys
+        assert [each for each in about_keys if "dns_replace" in texts[each]] == []

@@ -19,6 +19,12 @@ from deploys.tls_certificate.operations import unusable_files
 from deploys.verification.foreign_pmail import foreign_pmail
 from deploys.verification.refusals import foreign_files
 from deploys.verification.request import VerifyRequest
+from deploys.zones.evidence import (
+    exported_keys_refused,
+    keys_known,
+    keys_refused,
+    rotated_keys_known,
+)
 from deploys.zones.leaving_queue import keep_what_waits
 from deploys.zones.memory import damaged_state, older_state
 from deploys.zones.request import DeployRequest, DnsRequest, ExportRequest, PolicyRequest
@@ -39,7 +45,16 @@ DEPLOY = Verb(
     "deploys/bootstrap.py",
     DeployRequest,
     "cli.deploy",
-    refusals=(*_MEMORY, unfinished, *_FOREIGN, *_INSTALL, *_CERTIFICATE, *_ADMIN, keep_what_waits),
+    refusals=(
+        *_MEMORY,
+        unfinished,
+        *_FOREIGN,
+        *_INSTALL,
+        *_CERTIFICATE,
+        *_ADMIN,
+        keys_refused,
+        keep_what_waits,
+    ),
 )
 PREFLIGHT = Verb(
     "preflight", "deploys/preflight.py", Look, "cli.preflight", _SERVERS, refusals=_MEMORY
@@ -62,10 +77,14 @@ VERIFY = Verb(
     "cli.verify",
     _SERVERS,
     opening=False,
-    refusals=_MEMORY,
+    refusals=(*_MEMORY, keys_known),
 )
 DNS = Verb(
-    "dns", "deploys/dns.py", DnsRequest, "cli.dns", refusals=(*_MEMORY, unfinished, foreign_pmail)
+    "dns",
+    "deploys/dns.py",
+    DnsRequest,
+    "cli.dns",
+    refusals=(*_MEMORY, unfinished, foreign_pmail, keys_refused),
 )
 EXPORT = Verb(
     "dns export",
@@ -74,6 +93,7 @@ EXPORT = Verb(
     groups=_ZONES,
     opening=False,
     while_paused=True,
+    refusals=(exported_keys_refused,),
 )
 POLICY = Verb("dns policy", "deploys/dns_policy.py", PolicyRequest, groups=_ZONES, opening=False)
 QUEUE = Verb("queue", "deploys/queue.py", QueueRequest, "cli.queue", _SERVERS, refusals=_MEMORY)
@@ -83,6 +103,6 @@ ROTATE = Verb(
     RotationRequest,
     "cli.rotate",
     while_paused=True,
-    refusals=(*_MEMORY, too_late),
+    refusals=(*_MEMORY, rotated_keys_known, too_late),
 )
 VERBS = (DEPLOY, PREFLIGHT, USERS, TLS, VERIFY, DNS, EXPORT, POLICY, QUEUE, ROTATE)

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from pyinfra.api import Host
 
-from deploys.host import manifest
+from deploys.host import manifest, signer_keys
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from ground.errors import DeployError
@@ -56,8 +56,12 @@ RECIPIENTS = Part(
     'postqueue -j | grep -o \'"address": "[^"]*"\' | sed \'s/.*@//; s/"$//\' | sort -u',
     lambda written: frozenset(written.lower().split()),
 )
+SIGNER_KEYS = Part("signer-keys", signer_keys.SCRIPT, signer_keys.parse)
 
-PARTS: tuple[Part[Any], ...] = (MEMORY, MACHINE, DATABASE, ARCHITECTURE, PAST, RECIPIENTS)
+PARTS: tuple[Part[Any], ...] = (
+    *(MEMORY, MACHINE, DATABASE, ARCHITECTURE, PAST),
+    *(RECIPIENTS, SIGNER_KEYS),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ CONFIG_SEEN = f"{CONFIG_FOLDER}/config.json"  # what PMail reads: our master, bo
 DKIM_FOLDER = f"{CONFIG_FOLDER}/dkim"
 DKIM_PRIVATE = f"{DKIM_FOLDER}/dkim.priv"
 DKIM_PUBLIC = f"{DKIM_FOLDER}/dkim.public"
+# What stands in the public file of a key that never leaves the host.
+OWN_KEY = "made on this host, never published"
 DATA = f"{ROOT}/data"
 DATABASE = f"{DATA}/pmail.db"
 PLUGINS = f"{ROOT}/plugins"

@@ -17,8 +17,6 @@ from keys.store import KeyStore, KeyStoreError
 from postmaster.outbound import SigningKey
 
 Commands = Generator[FunctionCommand, None, None]
-# What stands in the public file of a key that never leaves the host.
-_OWN_KEY = "made on this host, never published"
 
 
 @operation()
@@ -70,14 +68,15 @@ def own_key() -> Commands:
     private, public = layout.DKIM_PRIVATE, layout.DKIM_PUBLIC
     right = f"regular file|root|{layout.USER}|640"
     look = f"stat -c '%F|%U|%G|%a' {private} {public}; cat {public}"
-    if read(host, look).stdout.splitlines() == [right, right, _OWN_KEY]:
+    if read(host, look).stdout.splitlines() == [right, right, layout.OWN_KEY]:
         host.noop(text("host.file_right", path=private))
         return
-    host.log_styled(f"  ~ {private} ({_OWN_KEY})", fg="green")
+    host.log_styled(f"  ~ {private} ({layout.OWN_KEY})", fg="green")
     # The public file comes last: with it the pair is known to be whole.
     script = (
         f"set -e; umask 077; rm -f {public}; openssl genrsa -out {private}.new 2048 2>/dev/null; "
-        f"echo '{_OWN_KEY}' > {public}.new; chown root:{layout.USER} {private}.new {public}.new; "
+        f"echo '{layout.OWN_KEY}' > {public}.new; "
+        f"chown root:{layout.USER} {private}.new {public}.new; "
         f"chmod 640 {private}.new {public}.new; sync {private}.new {public}.new; "
         f"mv -f {private}.new {private}; mv -f {public}.new {public}"
     )

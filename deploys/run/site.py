@@ -20,6 +20,8 @@ from postmaster.parse import HostData, Problems, Providers, is_known, parse_site
 from postmaster.settings import MailServer, Site, ZoneSettings
 from postmaster.settings_table import BadValue, host_name
 
+_in_use: dict[str, str | None] = {}  # by domain, as the store had it when the inventory was read
+
 
 def current_site(opening: bool, beside: frozenset[str]) -> Site:
     """Return the site of this run's inventory, the whole of it also with `--limit`.
@@ -51,14 +53,17 @@ def zone_of(site: Site, host: Host) -> ZoneSettings:
 
 
 def with_another_key(site: Site) -> tuple[str, ...]:
-    """Return the domains that another key is in use for than when the site was read."""
+    """Return the domains that another key is in use for than when the inventory was read.
+
+    site: as it is worked with, which may say better what signs than the store did.
+    """
     store = key_store()
     return tuple(
         domain
         for server in site.servers
         if not server.rotation.pinned  # else the inventory says which, whatever was in use
         for domain, selector in server.selectors
-        if store.current(domain) not in (None, selector)
+        if store.current(domain) not in (None, _in_use.get(domain) or selector)
     )
 
 
@@ -87,7 +92,8 @@ def _ledgers() -> dict[str, LedgerState]:
 
 def _selector_of(domain: str) -> str:
     """The selector in use; before the first key is made, the one that it will get."""
-    return key_store().current(domain) or dated_selector(datetime.now(UTC).date())
+    current = _in_use[domain] = key_store().current(domain)
+    return current or dated_selector(datetime.now(UTC).date())
 
 
 def _providers(opening: bool) -> Providers:

@@ -30,4 +30,14 @@ TEXTS = {
     "beside it; or name the key's file in dkim_key_file.",
     "keys.given_revoked": "{domain}: the key that dkim_key_file names was revoked in an emergency, and is not used "
     "again. Take dkim_key_file out.",
+    "keys.name.turned": "Rotation whose new key is lost",
+    "keys.name.wiped": "DKIM keys of {domain} that nothing needs",
+    "keys.taken_back": "{domain}: it was not here any more; the host has it, and it is taken back from there",
+    "keys.replaced": "{domain}: the key of {lost} is lost, or must not be used any more. {new} is published beside it, "
+    "and signs as soon as every server shows it; the record of {lost} is never given another key",
+    "keys.mended": "{domain}: {selector} is the key that signs, and not {current} as keys/store has noted; noted",
+    "keys.not_read": "{host}: {path} could not be read",
+    "keys.turned": "{domain}: the new key of its rotation is lost before anything was signed with it; it goes back to the old one",
+    "keys.wiped": "{path}: nothing signs with it any more, and its record is gone",
+    "keys.all_named": "every private key here is needed",
 }

@@ -25,4 +25,13 @@ TEXTS = {
     "keys.pinned_lost": "{selector}._domainkey.{domain}：清单指定了此 selector（dkim_selector），而其记录的私钥既不在本机也不在服务器上。"
     "请去掉 dkim_selector，新密钥会发布在它旁边；或用 dkim_key_file 指明密钥文件。",
     "keys.given_revoked": "{domain}：dkim_key_file 指明的密钥已在紧急轮换中吊销，不会再用。请去掉 dkim_key_file。",
+    "keys.name.turned": "新密钥已丢失的轮换",
+    "keys.name.wiped": "{domain} 不再需要的 DKIM 密钥",
+    "keys.taken_back": "{domain}：本机已没有该密钥；服务器上有，已从那里取回",
+    "keys.replaced": "{domain}：{lost} 的密钥已丢失，或不可再用。{new} 会发布在它旁边，所有服务器都显示后即用它签名；{lost} 的记录不会换成别的密钥",
+    "keys.mended": "{domain}：实际签名的密钥是 {selector}，而不是 keys/store 中记下的 {current}；已更正",
+    "keys.not_read": "{host}：无法读取 {path}",
+    "keys.turned": "{domain}：轮换的新密钥在用于签名之前已丢失；轮换退回旧密钥",
+    "keys.wiped": "{path}：已无人用它签名，其记录也已不在",
+    "keys.all_named": "本机的每个私钥都需要",
 }
