@@ -28,7 +28,7 @@ LAYERS = (
     ("deploys/pmail_server", "deploys/zones"),
     ("deploys/outbound", "deploys/tls_certificate"),
     ("deploys/verification",),
-    ("deploys/rotation",),
+    ("deploys/rotation", "deploys/recovery"),
     ("deploys/cli",),
     ("deploys",),  # the runbooks
 )

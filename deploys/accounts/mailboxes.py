@@ -84,7 +84,7 @@ def _change_mailboxes(
         for user in new:
             variable = passwords.user_variable(user.account)
             password = passwords.known_or_made(server.host, user.account, variable)
-            _remember(server, user.account)
+            remember_accounts(server, frozenset({user.account}))
             api.create(user.account, user.name, password)
             passwords.tell(host, server, user.account)
         for account in back:
@@ -125,7 +125,7 @@ def _record(server: MailServer) -> Path:
     return state_dir() / "users" / f"{file_name(server.host)}.json"
 
 
-def _remember(server: MailServer, account: str) -> None:
-    write_private(
-        _record(server), json.dumps(sorted(made_by_us(server) | {account})).encode() + b"\n"
-    )
+def remember_accounts(server: MailServer, accounts: frozenset[str]) -> None:
+    """Keep in our own record that we made accounts."""
+    names = sorted(made_by_us(server) | accounts)
+    write_private(_record(server), json.dumps(names).encode() + b"\n")

@@ -9,6 +9,8 @@ from deploys.outbound.queue_request import QueueRequest
 from deploys.outbound.smarthosts import missing_passwords
 from deploys.pmail_server import steps as pmail
 from deploys.pmail_server.refusals import unusable_release
+from deploys.recovery.refusals import several_sites
+from deploys.recovery.request import RecoverRequest
 from deploys.rotation.refusals import paused_unknown, too_late, unfinished
 from deploys.rotation.request import Request as RotationRequest
 from deploys.run.options import Look, Request
@@ -105,4 +107,12 @@ ROTATE = Verb(
     while_paused=True,
     refusals=(*_MEMORY, rotated_keys_known, too_late),
 )
-VERBS = (DEPLOY, PREFLIGHT, USERS, TLS, VERIFY, DNS, EXPORT, POLICY, QUEUE, ROTATE)
+RECOVER = Verb(
+    "recover",
+    "deploys/recover.py",
+    RecoverRequest,
+    "cli.recover",
+    while_paused=True,
+    refusals=(several_sites, rotated_keys_known),
+)
+VERBS = (DEPLOY, PREFLIGHT, USERS, TLS, VERIFY, DNS, EXPORT, POLICY, QUEUE, ROTATE, RECOVER)

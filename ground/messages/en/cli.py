@@ -43,4 +43,6 @@ TEXTS = {
     "cli.cut_off": "the run was cut off before its end, and nobody knows what it has come to. Run the same command again: it goes on from there.",
     "cli.not_written": "{path} cannot be written: {reason}",
     "cli.dns_only_for": "only for {verb}: {flags}",
+    "cli.recover": "State and keys anew on another machine, or after a loss: from the hosts and DNS, of which nothing is changed.",
+    "cli.recover_admin": "make a new password of the administrator, and set it on the hosts",
 }

@@ -10,4 +10,6 @@ TEXTS = {
     "users.disabled": "{account}: disabled (no longer in the inventory)",
     "users.not_named": "{account} exists but is not in the inventory; it was left alone",
     "users.wrong_password": "PMail does not take the administrator's password that is known here ({account}). Give the right one in {variable}, or put it into {path}.",
+    "users.no_account": "there is no account {account}",
+    "users.not_set": "the password of {account} could not be set on {host}: {reason}",
 }

@@ -43,4 +43,6 @@ TEXTS = {
     "cli.cut_off": "运行在结束前被中断，结果未知。请重新运行同一命令：它会从中断处继续。",
     "cli.not_written": "无法写入 {path}：{reason}",
     "cli.dns_only_for": "仅用于 {verb}：{flags}",
+    "cli.recover": "在另一台机器上或丢失之后重建状态与密钥：取自服务器与 DNS，不改动 DNS。",
+    "cli.recover_admin": "为管理员生成新密码，并在服务器上设置",
 }

@@ -10,4 +10,6 @@ TEXTS = {
     "users.disabled": "{account}：已停用（清单中不再有）",
     "users.not_named": "{account} 存在但不在清单中；未作改动",
     "users.wrong_password": "PMail 不接受此处已知的管理员密码（{account}）。请在 {variable} 中给出正确的密码，或将其写入 {path}。",
+    "users.no_account": "没有帐号 {account}",
+    "users.not_set": "无法在 {host} 上设置 {account} 的密码：{reason}",
 }

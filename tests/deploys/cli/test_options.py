@@ -18,6 +18,7 @@ from deploys.cli.verbs import (
     POLICY,
     PREFLIGHT,
     QUEUE,
+    RECOVER,
     ROTATE,
     TLS,
     USERS,
@@ -25,6 +26,7 @@ from deploys.cli.verbs import (
     VERIFY,
 )
 from deploys.outbound.queue_request import QueueRequest
+from deploys.recovery.request import RecoverRequest
 from deploys.rotation.request import Request as RotationRequest
 from deploys.run.options import Request, options, parse
 from deploys.run.site import is_setting
@@ -76,6 +78,7 @@ ASKED: list[tuple[list[str], Verb[Any], Request]] = [
     ([ROTATE_DKIM, "--emergency"], ROTATE, RotationRequest(emergency=True)),
     ([ROTATE_DKIM, "--check-age"], ROTATE, RotationRequest(check_age=True)),
     ([ROTATE_DKIM, "--wait"], ROTATE, RotationRequest(wait=True)),
+    (["recover", "--new-admin-password"], RECOVER, RecoverRequest(True)),
 ]
 
 

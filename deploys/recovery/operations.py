@@ -1,0 +1,334 @@
+"""pyinfra operations that bring state and keys back; nothing in DNS is changed by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyinfra import host, state
+from pyinfra.api import FunctionCommand, Host, State, operation
+
+from deploys.accounts import passwords
+from deploys.accounts.mailboxes import made_by_us, remember_accounts
+from deploys.accounts.set_password import set_password
+from deploys.host import manifest as on_host
+from deploys.host import pmail_layout as layout
+from deploys.host.looked import MEMORY, SIGNER_KEYS, looked
+from deploys.host.remote import read
+from deploys.recovery import plan
+from deploys.run import identity
+from deploys.run.flow import leave_unsolved
+from deploys.run.identity import IdentityError
+from deploys.run.outcome import recorder
+from deploys.run.paths import key_store, locked, state_dir
+from dns_providers.base import Provider, ProviderError
+from dns_providers.publishing.claims import Claim
+from dns_providers.publishing.ledger import Ledger, LedgerError, LedgerState
+from dns_providers.publishing.plan import plan as plan_claims
+from dns_providers.publishing.publish import read as read_zone
+from ground.errors import Told
+from ground.operations import fail, refuse
+from ground.private_files import set_aside
+from ground.words import Words, text
+from keys.dkim import public_key
+from keys.dkim import read as read_key
+from keys.journal import Journal, JournalError
+from keys.rotation import KeyRef, Rotation
+from postmaster.manifest import Identity, Manifest, ManifestError, RecordMark
+from postmaster.settings import MailServer
+
+Commands = Generator[FunctionCommand, None, None]
+
+
+def manifest_of(host: Host) -> Manifest | None:
+    """Return what a host remembers, None where it remembers nothing that can be read."""
+    try:
+        return looked(host).of(MEMORY).manifest
+    except ManifestError:
+        return None
+
+
+def _known() -> Identity | None:
+    try:
+        return identity.identity()
+    except IdentityError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What the state was when the run began. newer: the host was written to since."""
+
+    newer: bool
+    lost: bool
+
+
+_before: dict[str, _Before] = {}  # by inventory name
+
+
+@operation()
+def remembered_back(server: MailServer) -> Commands:
+    """Ensure that the state knows its site, the rotations that go on and the accounts we made.
+
+    + server: the mail server
+    """
+    there = manifest_of(host)
+    if there is None:
+        if looked(host).of(MEMORY).deployed:
+            host.log_styled(f"  {text('recover.no_manifest', host=host.name)}", fg="yellow")
+        host.noop(text("recover.nothing_remembered"))
+        return
+    ours = _known()
+    newer = _before.setdefault(host.name, _Before(plan.is_newer(ours, there), ours is None)).newer
+    here, damaged = _journals(there)
+    going = plan.rotations(there.facts, here, damaged, newer=newer)
+    for each in going:
+        line = "recover.rotation" if each.write else "recover.rotation_over"
+        host.log_styled(f"  ~ {text(line, domain=each.domain)}", fg="green")
+    new = frozenset(there.facts.users) - made_by_us(server)
+    if new:
+        host.log_styled(f"  ~ {text('recover.users', names=', '.join(sorted(new)))}", fg="green")
+    right = not going and not new and not newer
+    if right:
+        host.noop(text("recover.right"))
+        return
+    stamp = there.stamp
+    values = {"controller": stamp.controller, "time": stamp.time, "generation": stamp.generation}
+    host.log_styled(f"  ~ {text('recover.site', **values)}", fg="green")
+    yield FunctionCommand(_remember_back, (server, there, going, new), {})
+
+
+def _journals(there: Manifest) -> tuple[Mapping[str, Rotation], frozenset[str]]:
+    """The rotations that the state has of a server's domains, and those that cannot be read."""
+    journal, found, damaged = Journal(state_dir()), dict[str, Rotation](), set[str]()
+    for domain in {*there.facts.domains, *(each.domain for each in there.facts.rotations)}:
+        try:
+            if rotation := journal.load(domain):
+                found[domain] = rotation
+        except JournalError:
+            damaged.add(domain)
+    return found, frozenset(damaged)
+
+
+def _remember_back(
+    state: State,
+    host: Host,
+    server: MailServer,
+    there: Manifest,
+    going: tuple[plan.Going, ...],
+    users: frozenset[str],
+) -> bool:
+    journal = Journal(state_dir())
+    try:
+        for each in going:
+            with journal.locked(each.domain):
+                _aside(host, journal.folder / f"{each.domain}.json")
+                if each.write:
+                    journal.save(each.write)
+        if users:
+            remember_accounts(server, users)
+        with locked("generation"):
+            ours = _known()
+            if ours is None:
+                _aside(host, identity.path())
+            identity.save(plan.identity(ours, host.name, there))
+    except Told as error:
+        return refuse(state, host, str(error))
+    return True
+
+
+def _aside(host: Host, path: Path) -> None:
+    """Put a file that does not count any more aside, if it is there."""
+    if path.exists():
+        aside = set_aside(path, datetime.now(UTC))
+        host.log_styled(f"  {text('recover.aside', path=path, aside=aside)}", fg="yellow")
+
+
+@operation()
+def rotation_keys(domains: tuple[str, ...]) -> Commands:
+    """Ensure that the store has the keys of rotations that go on, as far as the host has them.
+
+    + domains: the server's domains
+    """
+    if not state.is_executing:
+        host.noop(text("recover.right"))  # which rotations go on is known when that is done
+        return
+    store, files = key_store(), looked(host).of(SIGNER_KEYS).files
+    paths = {fingerprint: path for path, fingerprint in files.items()}
+    for rotation in filter(None, map(Journal(state_dir()).load, domains)):
+        there = {each.fingerprint for each in store.kept(rotation.domain)}
+        for ref in (rotation.old, rotation.new):
+            if ref.fingerprint in paths and ref.fingerprint not in there:
+                line = text("keys.taken_back", domain=rotation.domain)
+                host.log_styled(f"  + {store.file(rotation.domain, ref.name)} ({line})", fg="green")
+                arguments = (rotation.domain, ref, paths[ref.fingerprint])
+                yield FunctionCommand(_take_back, arguments, {})
+    host.noop(text("recover.right"))
+
+
+def _take_back(state: State, host: Host, domain: str, ref: KeyRef, path: str) -> bool:
+    reply = read(host, f"cat {path}")
+    if not reply.ok:
+        return refuse(state, host, text("keys.not_read", host=host.name, path=path))
+    pem = f"{reply.stdout}\n".encode()
+    if public_key(read_key(pem)).fingerprint != ref.fingerprint:
+        return refuse(state, host, text("keys.not_read", host=host.name, path=path))
+    try:
+        key_store().take_back(domain, ref.selector, ref.name, pem)
+    except Told as error:
+        return refuse(state, host, str(error))
+    return True
+
+
+# -- the ledger --------------------------------------------------------------------------------
+
+
+@operation()
+def ledger_recovered(
+    provider: Callable[[], Provider],
+    claims: Callable[[], Iterable[Claim]],
+    ledger: Ledger,
+    hosts: tuple[str, ...],
+) -> Commands:
+    """Ensure that a zone's ledger says what is there because of us; the zone stays as it is.
+
+    + provider: opens the zone's provider
+    + claims: gives all that is wanted in the zone
+    + ledger: the zone's ledger
+    + hosts: inventory names of the servers with a domain in it
+    """
+    there = [manifest_of(each) for each in map(state.inventory.get_host, hosts) if each.connected]
+    zone = ledger.zone
+    marks = tuple(m for each in there if each for m in each.facts.records if m.zone == zone)
+    newer = any(_before[name].newer for name in hosts if name in _before)
+    try:
+        found, before = _ledger(provider(), tuple(claims()), ledger, marks, newer=newer)
+    except ProviderError as error:
+        yield from fail(str(error))
+        return
+    for key in found.differing:
+        line = text("recover.differs", key=key)
+        host.log_styled(f"  ! {line}", fg="yellow")
+        if state.is_executing:
+            leave_unsolved(host.name, (line,))
+    if before is not None and dict(found.entries) == dict(before.entries):
+        host.noop(text("recover.right"))
+        return
+    known = before.entries if before else {}
+    changed = [key for key in sorted(found.entries) if found.entries[key] != known.get(key)]
+    for key in changed:
+        entry = found.entries[key]
+        word = "recover.ours" if entry.ours else "recover.adopted"
+        host.log_styled(f"  + {text(word, key=key)}", fg="green")
+    yield FunctionCommand(_write_ledger, (ledger, found, before), {})
+
+
+def _ledger(
+    provider: Provider,
+    claims: tuple[Claim, ...],
+    ledger: Ledger,
+    marks: tuple[RecordMark, ...],
+    *,
+    newer: bool,
+) -> tuple[plan.Ledger, LedgerState | None]:
+    """What the ledger becomes, and what it is; None where it cannot be read."""
+    try:
+        before: LedgerState | None = ledger.load()
+    except LedgerError:
+        before = None
+    owners = {claim.key.owner for claim in claims} | {mark.key.owner for mark in marks}
+    snapshot = read_zone(provider, frozenset(owners))
+    planned = plan_claims(claims, snapshot, {}, capabilities=provider.capabilities)
+    changed = {change.key for change in planned.changes}
+    adopted = [entry for entry in planned.entries if entry.key not in changed]
+    known = before.entries if before else {}
+    return plan.ledger(marks, adopted, known, snapshot, newer=newer), before
+
+
+def _write_ledger(
+    state: State, host: Host, ledger: Ledger, found: plan.Ledger, before: LedgerState | None
+) -> bool:
+    try:
+        with ledger.locked():
+            if before is None:
+                _aside(host, ledger.path)
+            ledger.save(replace(before or LedgerState(), entries=found.entries))
+    except Told as error:
+        return refuse(state, host, str(error))
+    return True
+
+
+# -- the end -----------------------------------------------------------------------------------
+
+
+@operation()
+def admin_password_set(server: MailServer) -> Commands:
+    """Make a new password of the administrator, and set it on the host.
+
+    + server: the mail server
+    """
+    host.log_styled(f"  ~ {text('recover.admin', account=server.admin_account)}", fg="green")
+    yield FunctionCommand(_set_admin, (server,), {})
+
+
+def _set_admin(state: State, host: Host, server: MailServer) -> bool:
+    path = passwords.path(server.host, server.admin_account)
+    if path.exists():
+        _aside(host, path)
+    variable = passwords.admin_variable()
+    password = passwords.known_or_made(server.host, server.admin_account, variable)
+    if problem := set_password(host, server.admin_account, password):
+        path.unlink(missing_ok=True)
+        return refuse(state, host, problem)
+    passwords.tell(host, server, server.admin_account)
+    return True
+
+
+@operation()
+def taken_over(server: MailServer) -> Commands:
+    """Have the host know that this state is the one to write from, and tell what is lost.
+
+    + server: the mail server
+    """
+    there = manifest_of(host)
+    if there is None:
+        host.noop(text("recover.nothing_remembered"))
+        return
+    kept = [each for each in (server.admin_account, *there.facts.users) if _password(server, each)]
+    before = _before[host.name]
+    lost = plan.lost(there.facts, frozenset(kept), all_of_it=before.lost)
+    lines = tuple(map(str, lost))
+    if not before.newer:
+        host.noop(text("recover.right"))
+        return
+    for line in lines:
+        host.log_styled(f"  {line}", fg="yellow")
+    if state.is_executing:
+        recorder().wait(host.name, lines)
+    host.log_styled(f"  ~ {layout.MANIFEST} ({text('recover.taken_over')})", fg="green")
+    yield FunctionCommand(_take_over, (), {})
+
+
+def _password(server: MailServer, account: str) -> bool:
+    admin = account == server.admin_account
+    variable = passwords.admin_variable() if admin else passwords.user_variable(account)
+    return passwords.known(server.host, account, variable) is not None
+
+
+def _take_over(state: State, host: Host) -> bool:
+    """Write what the host remembers once more, as ours: the former state is the older one then."""
+    try:
+        found = on_host.there(host)
+        there = found.manifest
+        if there is None:
+            return True
+        stamp = identity.intend(there.facts, there.stamp)
+        problem: Words | None = on_host.put(host, replace(there, stamp=stamp), found.content)
+        if problem is not None:
+            return refuse(state, host, str(problem))
+        identity.written(there.facts, stamp)
+    except Told as error:
+        return refuse(state, host, str(error))
+    return True

@@ -1,0 +1,141 @@
+"""What state becomes, from what a host remembers and DNS shows; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from dns_providers.base import Snapshot
+from dns_providers.publishing.claims import ClaimMode
+from dns_providers.publishing.plan import Entries, Entry
+from dns_providers.rrset import RRKey, RRset, Value
+from ground.words import Words
+from keys.rotation import Rotation
+from postmaster.manifest import Facts, HostKnown, Identity, Manifest, RecordMark, value_sum
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a zone's ledger becomes. differing: RRsets that are not as they were written."""
+
+    entries: Entries
+    differing: tuple[RRKey, ...]
+
+
+def identity(ours: Identity | None, host: str, there: Manifest) -> Identity:
+    """Return which site the state is of, once it knows a host's manifest.
+
+    ours: the state's, None where it has none. host: inventory name.
+    """
+    stamp, facts = there.stamp, there.facts
+    known = HostKnown(
+        stamp.generation,
+        stamp.mark,
+        None,
+        facts.machine,
+        facts.address,
+        facts.domains,
+        stamp.time.isoformat(timespec="seconds"),
+    )
+    site = ours or Identity(stamp.site, stamp.generation)
+    generation = max(site.generation, stamp.generation)
+    return replace(site, generation=generation, hosts={**site.hosts, host: known})
+
+
+def is_newer(ours: Identity | None, there: Manifest) -> bool:
+    """Whether a host was written to by somebody else since this state was."""
+    marks = {m for each in (ours.hosts.values() if ours else ()) for m in (each.mark, each.pending)}
+    return there.stamp.mark not in marks
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """What becomes of a domain's journal: a rotation to write, or one that is over elsewhere."""
+
+    domain: str
+    write: Rotation | None = None
+    over: bool = False
+
+
+def rotations(
+    facts: Facts, here: Mapping[str, Rotation], damaged: frozenset[str], *, newer: bool
+) -> tuple[Going, ...]:
+    """Return what becomes of the journals of a server's domains.
+
+    here: rotations that the state has going on. damaged: domains whose journal cannot be read.
+    newer: the host was written to since; else what the state has counts.
+    """
+    there = {each.domain: each for each in facts.rotations}
+    found = []
+    for domain in dict.fromkeys((*facts.domains, *there)):
+        remembered, ours = there.get(domain), here.get(domain)
+        if remembered == ours and domain not in damaged:
+            continue
+        if ours is None or newer:
+            found.append(Going(domain, remembered, over=remembered is None))
+    return tuple(found)
+
+
+def ledger(
+    marks: Iterable[RecordMark],
+    adopted: Iterable[Entry],
+    known: Entries,
+    snapshot: Snapshot,
+    *,
+    newer: bool,
+) -> Ledger:
+    """Return what a zone's ledger becomes.
+
+    marks: what hosts remember of it. adopted: what is wanted and there. known: what the ledger has;
+    it counts, unless a host was written to since (`newer`). Of what is remembered only that is
+    taken which is there as it was.
+    """
+    found, differing = {each.key: each for each in adopted}, list[RRKey]()
+    for mark in marks:
+        live = snapshot.get(mark.key)
+        if live is None:
+            continue  # gone: nothing of ours is left to be withdrawn
+        entry = _proven(mark, live)
+        if entry is not None:
+            found[mark.key] = entry
+        elif mark.key not in found:
+            differing.append(mark.key)
+    entries = {**known, **found} if newer else {**found, **known}
+    return Ledger(entries, tuple(key for key in dict.fromkeys(differing) if key not in known))
+
+
+def _proven(mark: RecordMark, live: RRset) -> Entry | None:
+    """The entry that a mark stands for, where its values are there; None where they are not."""
+    by_sum = {value_sum(value, mark.key.rtype): value for value in live.values}
+    values = frozenset(by_sum[each] for each in mark.sums if each in by_sum)
+    whole = len(values) == len(mark.sums)
+    if not whole or (mark.mode is ClaimMode.EXCLUSIVE and values != live.values):
+        return None
+    return Entry(
+        mark.key,
+        values,
+        mark.ttl,
+        mark.origin,
+        mark.group,
+        mark.mode,
+        mark.terms,
+        mark.whole,
+        _found(mark, by_sum),
+    )
+
+
+def _found(mark: RecordMark, by_sum: Mapping[str, Value]) -> frozenset[Value]:
+    """The values that were there before us."""
+    if mark.mode is not ClaimMode.MEMBER or mark.origin != "written":
+        return frozenset()
+    return frozenset(by_sum[each] for each in mark.sums if each not in mark.ours)
+
+
+def lost(facts: Facts, kept: frozenset[str], *, all_of_it: bool) -> tuple[Words, ...]:
+    """Return what of a server cannot come back.
+
+    kept: accounts whose password is known here. all_of_it: there was no state.
+    """
+    accounts = [each for each in (facts.admin, *facts.users) if each not in kept]
+    found = tuple(Words.of("recover.lost.password", account=each) for each in accounts)
+    return (*found, Words.of("recover.lost.rest")) if all_of_it else found

@@ -1,0 +1,182 @@
+"""What state becomes from what hosts remember: never more than what is there as it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from deploys.recovery import plan
+from deploys.recovery.plan import Going
+from dns_providers.publishing.claims import ClaimMode
+from dns_providers.publishing.plan import Entry
+from dns_providers.rrset import TXT, Address, RRset, Value, rrset
+from ground.words import Words
+from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy
+from postmaster.manifest import (
+    Facts,
+    HostKnown,
+    Identity,
+    KeyInUse,
+    Manifest,
+    Stamp,
+    Versions,
+    mark_of,
+)
+from tests.fakes import memory
+
+ZONE, HOST = "example.test", "smtp.example.test"
+OURS, THEIRS = Address("203.0.113.10"), Address("192.0.2.1")
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+
+
+def rotation(step: Step = Step.KEEP) -> Rotation:
+    old, new = KeyRef("a", "a", "aa"), KeyRef("b", "b", "bb")
+    return Rotation(ZONE, Strategy.DUAL, old, new, Rules(60, 60, 60, 60), 0, 0, step)
+
+
+def facts(*rotations: Rotation) -> Facts:
+    in_use = (KeyInUse(ZONE, "b", "b", "bb"),)
+    versions = Versions("v2.9.7", "0" * 64, "1")
+    return Facts(
+        *("vps1", "machine", "203.0.113.10", "relay", (ZONE,), in_use, (), ("bob",), "admin"),
+        *(versions, None, rotations, ()),
+    )
+
+
+def manifest(generation: int = 7, mark: str = "m" * 16, site: str = "s" * 32) -> Manifest:
+    return Manifest(Stamp(site, generation, mark, "root@there", NOW), facts())
+
+
+def live(*rrsets: RRset) -> plan.Snapshot:
+    provider = memory(list(rrsets))
+    return provider.read(frozenset(each.key.owner for each in rrsets) | {provider.zone})
+
+
+def entry(
+    made: RRset,
+    origin: str = "written",
+    mode: ClaimMode = ClaimMode.EXCLUSIVE,
+    found: frozenset[Value] = frozenset(),
+    **more: object,
+) -> Entry:
+    made_of = Entry(made.key, made.values, made.ttl, origin, "group", mode, found=found)
+    return replace(made_of, **more)  # type: ignore[arg-type]
+
+
+# -- the site ----------------------------------------------------------------------------------
+
+
+def test_a_state_without_a_site_is_of_the_site_that_the_host_remembers() -> None:
+    found = plan.identity(None, "vps1", manifest())
+    assert (found.site, found.generation) == ("s" * 32, 7)
+    known = found.hosts["vps1"]
+    assert (known.mark, known.generation, known.pending) == ("m" * 16, 7, None)
+    # Of several hosts the highest number counts, whichever is seen first.
+    again = plan.identity(found, "vps2", manifest(4, "n" * 16))
+    assert again.generation == 7 and set(again.hosts) == {"vps1", "vps2"}
+
+
+def test_a_host_that_was_written_to_by_others_since_is_known_as_that() -> None:
+    known = HostKnown(7, "m" * 16, "p" * 16, "machine", "203.0.113.10", (ZONE,), "")
+    ours = Identity("s" * 32, 7, {"vps1": known})
+    assert not plan.is_newer(ours, manifest())
+    assert not plan.is_newer(ours, manifest(mark="p" * 16)), "killed before that was noted"
+    assert plan.is_newer(ours, manifest(8, "o" * 16)) and plan.is_newer(None, manifest())
+
+
+# -- rotations ---------------------------------------------------------------------------------
+
+
+def becomes(there: Facts, here: Rotation | None, *, newer: bool) -> tuple[Going, ...]:
+    known = {here.domain: here} if here else {}
+    return plan.rotations(there, known, frozenset(), newer=newer)
+
+
+def test_a_rotation_that_only_the_host_knows_goes_on() -> None:
+    assert becomes(facts(rotation()), None, newer=False) == (Going(ZONE, rotation()),)
+
+
+def test_what_the_state_knows_counts_unless_others_have_written_since() -> None:
+    here = rotation(Step.RETIRE)
+    assert becomes(facts(rotation()), here, newer=False) == ()
+    assert becomes(facts(rotation()), here, newer=True) == (Going(ZONE, rotation()),)
+    assert becomes(facts(), here, newer=False) == ()
+    assert becomes(facts(), here, newer=True) == (Going(ZONE, None, over=True),)
+
+
+def test_a_journal_that_is_damaged_is_made_anew() -> None:
+    there = facts(rotation())
+    found = plan.rotations(there, {}, frozenset({ZONE}), newer=False)
+    assert found == (Going(ZONE, rotation()),)
+    assert plan.rotations(facts(), {}, frozenset({ZONE}), newer=False) == (
+        Going(ZONE, None, over=True),
+    )
+
+
+# -- the ledger --------------------------------------------------------------------------------
+
+A = rrset(HOST, "A", 3600, OURS)
+SPF = rrset(ZONE, "TXT", 60, TXT(b"v=spf1 ip4:203.0.113.10 ~all"), TXT(b"theirs"))
+MEMBERS = rrset(ZONE, "TXT", 60, TXT(b"ours"), TXT(b"before us"))
+
+
+@pytest.mark.parametrize(
+    ("there", "was"),
+    [
+        (A, entry(A)),
+        (A, entry(A, "adopted")),
+        (
+            SPF,
+            entry(
+                SPF,
+                mode=ClaimMode.SINGLETON,
+                values=frozenset({TXT(b"v=spf1 ip4:203.0.113.10 ~all")}),
+                terms=("ip4:203.0.113.10",),
+                whole=True,
+            ),
+        ),
+        (
+            MEMBERS,
+            entry(MEMBERS, mode=ClaimMode.MEMBER, found=frozenset({TXT(b"before us")})),
+        ),
+    ],
+)
+def test_an_entry_comes_back_as_it_was_where_its_values_are_there(there: RRset, was: Entry) -> None:
+    found = plan.ledger((mark_of(ZONE, was),), (), {}, live(there), newer=True)
+    assert found.entries == {was.key: was} and not found.differing
+
+
+def test_what_somebody_has_changed_since_is_told_and_not_thought_ours() -> None:
+    changed = rrset(HOST, "A", 3600, THEIRS)
+    found = plan.ledger((mark_of(ZONE, entry(A)),), (), {}, live(changed), newer=True)
+    assert found.entries == {} and found.differing == (A.key,)
+    more = rrset(HOST, "A", 3600, OURS, THEIRS)
+    found = plan.ledger((mark_of(ZONE, entry(A)),), (), {}, live(more), newer=True)
+    assert found.differing == (A.key,)
+    # As it is wished by now it is adopted; what is gone is nobody's.
+    wished = entry(changed, "adopted")
+    found = plan.ledger((mark_of(ZONE, entry(A)),), (wished,), {}, live(changed), newer=True)
+    assert found.entries == {A.key: wished} and not found.differing
+    assert plan.ledger((mark_of(ZONE, entry(A)),), (), {}, live(), newer=True).entries == {}
+
+
+def test_a_ledger_that_is_there_counts_unless_others_have_written_since() -> None:
+    here = entry(A, "adopted")
+    mark = mark_of(ZONE, entry(A))
+    kept = plan.ledger((mark,), (), {A.key: here}, live(A), newer=False)
+    assert kept.entries == {A.key: here}
+    assert plan.ledger((mark,), (), {A.key: here}, live(A), newer=True).entries == {A.key: entry(A)}
+    alone = entry(rrset("x.example.test", "A", 60, OURS))
+    both = plan.ledger((mark,), (), {alone.key: alone}, live(A), newer=True)
+    assert set(both.entries) == {A.key, alone.key}
+
+
+def test_lost_passwords_are_named_and_no_others() -> None:
+    names = [each.named.get("account") for each in _lost(all_of_it=True)]
+    assert names == ["bob", None] and len(_lost(all_of_it=False)) == 1
+
+
+def _lost(*, all_of_it: bool) -> tuple[Words, ...]:
+    return plan.lost(facts(), frozenset({"admin"}), all_of_it=all_of_it)
