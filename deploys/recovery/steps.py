@@ -31,8 +31,7 @@ def recover_ledger(site: Site, zone: ZoneSettings) -> None:
         ledger=ledger_of(zone.name),
         hosts=tuple(server.host for server in servers_in(site, zone)),
     )
-    for stage in (BEFORE_MX, MX_STAGE):
-        dns_steps.wait_until_visible(site, zone, stage, recovered)
+    dns_steps.wait_until_visible(site, zone, recovered, BEFORE_MX, MX_STAGE)
 
 
 def take_over(server: MailServer, *, new_password: bool) -> None:
