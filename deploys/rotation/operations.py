@@ -95,7 +95,8 @@ def begin(
             continue
         try:
             if each.rotation is not None:
-                yield from _goes_on(each.rotation, each, site, going, request, run, rules)
+                there = _in_time(each.rotation, run)
+                yield from _goes_on(there, each, site, going, request, run, rules)
                 continue
             (signing,) = (
                 key for key in mode_of(server).signing_keys(server) if key.domain == each.domain
@@ -285,6 +286,20 @@ def _others_first(each: Going, site: Site, going: tuple[Going, ...]) -> str | No
         other.domain for other in going if other.server == each.server and changed(other, site)
     ]
     return text("rotation.finish_first", domains=", ".join(before)) if before else None
+
+
+def _in_time(there: Rotation, run: Run) -> Rotation:
+    """A rotation; a step that began in the future, by a clock that was wrong, begins now."""
+    now = run.clock.now()
+    if there.entered <= now + CLOCK_WITHIN:
+        return there
+    if not state.is_executing or not run.trusts_clock:
+        return there
+    when = wording.moment(there.entered)
+    host.log_styled(f"  {text('rotation.future', domain=there.domain, time=when)}", fg="yellow")
+    mended = replace(there, entered=now)
+    journal().save(mended)
+    return mended
 
 
 def _turned(there: Rotation, request: Request, run: Run, fresh: Callable[[], Rotation]) -> Commands:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.operator import Operator, Run
+from tests.lab_tests.rotation import ROTATE, data
 from tests.lab_tests.site import Server, Site
 
 pytestmark = pytest.mark.lab
@@ -42,6 +43,23 @@ def assert_refused(site: Site, server: Server, operator: Operator, *words: str) 
     assert "Traceback" not in done.output
     assert (site.records("example.test"), files(operator.state), manifest(server)) == before
     return done
+
+
+def test_an_old_copy_of_the_state_publishes_and_uses_no_leaked_key_again(
+    new_site: Site, tmp_path: Path
+) -> None:
+    site, server = new_site, new_site.add_running("relay")
+    old = copy(site.operator, tmp_path / "old")
+    done = site.operator.run(ROTATE, *data("rotate_emergency=1"))
+    assert done.status == 0, done.output
+    assert len(manifest(server)["facts"]["revoked"]) == 1  # type: ignore[index]
+    for deploy in ("deploy.py", "deploys/dns.py", "deploys/users.py", ROTATE):
+        assert_refused(site, server, old, deploy, "-y")
+    assert_refused(site, server, old, "deploy.py", "--dry")
+    seen = old.run("deploys/verify.py", "-y")
+    assert seen.status != 0 and "another copy of the state" in seen.output
+    again = site.operator.run()
+    assert again.status == 0 and again.changed == 0, again.output
 
 
 def test_of_two_controllers_in_turn_the_second_is_told_who_was_first(
