@@ -26,8 +26,8 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_record_that_was_cut_anywhere_names_nobody_and_is_kept_aside(record: Path) -> None:
-    mailboxes._remember(SERVER, "bob")
-    mailboxes._remember(SERVER, "ann")
+    mailboxes.remember_accounts(SERVER, frozenset({"bob"}))
+    mailboxes.remember_accounts(SERVER, frozenset({"ann"}))
     assert mailboxes.made_by_us(SERVER) == {"ann", "bob"}
     whole = record.read_bytes().rstrip()
     for length in range(len(whole)):
@@ -49,7 +49,7 @@ def test_a_record_with_something_else_in_it_names_nobody(record: Path, content: 
 
 def test_a_record_that_is_whole_stays_where_it_is(record: Path) -> None:
     mailboxes._mend_record(SERVER)
-    mailboxes._remember(SERVER, "bob")
+    mailboxes.remember_accounts(SERVER, frozenset({"bob"}))
     mailboxes._mend_record(SERVER)
     assert mailboxes.made_by_us(SERVER) == {"bob"}
     assert mailboxes.host.said == []

@@ -31,6 +31,10 @@ SERVICES = {
 TIMED = {"stopgap"}
 
 
+# Started once, by whoever tries another PMail, and looks how it ends.
+TRIAL = "trial.service.j2"
+
+
 def values(unit: str, name: str) -> list[str]:
     """What a unit says of something, each word."""
     return [word for line in re.findall(rf"^{name}=(.*)$", unit, re.M) for word in line.split()]
@@ -38,7 +42,7 @@ def values(unit: str, name: str) -> list[str]:
 
 def test_all_units_are_looked_at() -> None:
     files = [*(ROOT / "deploys").rglob("*.service*"), *(ROOT / "deploys").rglob("*drop-in.j2")]
-    services = [each for each in files if each.suffix in (".j2", ".service")]
+    services = [each for each in files if each.suffix in (".j2", ".service") and each.name != TRIAL]
     # judge.service.j2 is two units, proxy.service.j2 three, pmail.service.j2 two here.
     assert len(SERVICES) == len(services) + 4
     assert len(list((ROOT / "deploys").rglob("*socket.j2"))) == 1 and SOCKETS
