@@ -111,7 +111,7 @@ class InDns:
         owners = tuple(each.key for each in gone)
         for owner in owners:
             if owner not in replaced(self.zone) and self._edited(owner):
-                return Words.of("dns.conflict.edited", key=str(owner))
+                return Words.of("dns.conflict.key_changed", key=str(owner))
         claims = (claim for owner in owners for claim in self._retired(owner, rotation, how))
         return self._carried_out(tuple(claims)) or self._gone(gone, rotation)
 

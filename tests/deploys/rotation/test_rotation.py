@@ -430,7 +430,7 @@ def test_an_old_record_that_somebody_has_changed_is_told_and_left_alone(
     values = {THEIRS, *(there.right(old) if ours_too else ())}
     there.becomes(old, *values)
     outcome = there.in_dns.retire(there.rotation, how)
-    assert outcome == Words.of("dns.conflict.edited", key=str(there.owner(old)))
+    assert outcome == Words.of("dns.conflict.key_changed", key=str(there.owner(old)))
     assert there.values(old) == values
 
 
@@ -476,7 +476,7 @@ def test_with_a_leaked_key_goes_the_old_one_of_the_rotation_that_brought_it(
     # One that somebody has changed is left alone, and the other stays with it until that is mended.
     there.becomes(first.new, THEIRS)
     told = there.in_dns.retire(taken, "revoke")
-    assert told == Words.of("dns.conflict.edited", key=str(there.owner(first.new)))
+    assert told == Words.of("dns.conflict.key_changed", key=str(there.owner(first.new)))
     there.becomes(first.new, *there.right(first.new))
     assert there.in_dns.retire(taken, "revoke") is None
     assert there.values(first.old) == (set() if step is Step.ERASE else {REVOKED})
