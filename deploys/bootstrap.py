@@ -2,7 +2,8 @@
 
 MX comes last. Nothing below a barrier starts before all above it is done on every host, so no
 sender is ever pointed at a server that does not answer. `--data withdraw=a.test` takes what the
-inventory no longer has out of DNS, MX first.
+inventory no longer has out of DNS, MX first; `--data start_empty=HOST` and `keep_database=HOST` say
+what becomes of a database that is not what it was.
 """
 
 from deploys.cli.verbs import DEPLOY
@@ -20,12 +21,14 @@ from deploys.zones import key_steps, leaving_steps
 from deploys.zones import steps as dns_steps
 from deploys.zones.remembering import remember
 from ground.words import text
+from postmaster.database_choice import Said
 from postmaster.desired import BEFORE_MX, MOVE_STAGE, MX_STAGE
 from postmaster.leaving import without
 
 with frame(DEPLOY) as run:
     site, zone, withdrawn = without(run.site, run.asked.withdrawn), run.zone, run.asked.withdrawn
     server = site.server(run.server.host) if run.server else None
+    said = run.asked.said_of(server.host) if server else Said()
 
     leaving_steps.told(name=text("leaving.name.told"), site=site)
     if server:
@@ -34,7 +37,7 @@ with frame(DEPLOY) as run:
 
     if server:
         key_steps.dkim_keys(server)
-        remember(server, site)
+        remember(server, site, said)
     barrier("keys_ready")
 
     if zone:
@@ -47,7 +50,7 @@ with frame(DEPLOY) as run:
     barrier("dns_visible")
 
     if server:
-        inputs = install_pmail(server)
+        inputs = install_pmail(server, said)
         # A name that still points elsewhere cannot be proven here.
         inputs += certificate_steps(server, site, proven=not server.moves_from)
         install_edge(server)

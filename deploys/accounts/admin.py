@@ -15,6 +15,7 @@ from deploys.run.refusals import Around, Refused, on_each
 from ground.operations import refuse
 from ground.words import Words, text
 from postmaster.settings import MailServer
+from probes.host.database import Kind
 
 
 @operation()
@@ -40,7 +41,7 @@ def no_admin(around: Around[Any]) -> Iterable[Refused]:
 
 
 def _no_admin(host: Host, server: MailServer) -> Iterable[Words]:
-    if not looked(host).of(DATABASE):
+    if looked(host).of(DATABASE).kind in (Kind.MISSING, Kind.EMPTY):
         return
     try:
         if problem := _problem(host, server):

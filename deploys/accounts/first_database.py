@@ -1,34 +1,83 @@
-"""pyinfra operation for PMail's first database: the admin is in it before PMail starts."""
+"""PMail's database: begun where there has been none, with the admin in it, before PMail starts."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
+from typing import Any
 
 from pyinfra import host
 from pyinfra.api import FunctionCommand, Host, State, operation
 
-from deploys.accounts import database, passwords
+from deploys.accounts import database, mailboxes, passwords
+from deploys.accounts.request import said_of
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
+from deploys.host.looked import DATABASE, MEMORY, looked
 from deploys.host.remote import read
-from ground.words import text
+from deploys.run.identity import identity
+from deploys.run.refusals import Around, Refused, on_each
+from ground.operations import fail, refuse
+from ground.words import Words, say, text
+from postmaster.database_choice import Choice, Fresh, Place, Refuse, Said, choose
 from postmaster.settings import MailServer
 
 
+def database_lost(around: Around[Any]) -> Iterable[Refused]:
+    """Refuse where a host's database is gone, unsound, older than it was or of another server."""
+
+    def ask(host: Host, server: MailServer) -> Iterable[Words]:
+        chosen = choice(host, server, said_of(around.asked, server.host))
+        if isinstance(chosen, Refuse):
+            yield chosen.words
+
+    return on_each(around.servers(), ask)
+
+
+def choice(host: Host, server: MailServer, said: Said) -> Choice:
+    """Return what becomes of a host's database, by what there was when the run began.
+
+    A run has written the host's manifest before it comes to the database. Raises DeployError,
+    ManifestError, IdentityError.
+    """
+    if host.name not in _chosen:
+        _chosen[host.name] = _choice(host, server, said)
+    return _chosen[host.name]
+
+
+_chosen: dict[str, Choice] = {}
+
+
+def _choice(host: Host, server: MailServer, said: Said) -> Choice:
+    look, site = looked(host), identity()
+    known = site.hosts.get(server.host) if site else None
+    at = Place(server.host, layout.DATABASE)
+    return choose(look.of(MEMORY).manifest, known, look.of(DATABASE), said, at)
+
+
 @operation()
-def first_database(server: MailServer) -> Generator[FunctionCommand, None, None]:
-    """Ensure that there is a database with the admin in it; one that is there stays as it is.
+def first_database(server: MailServer, said: Said) -> Generator[FunctionCommand, None, None]:
+    """Ensure that there is a database with the admin in it; one that is sound stays as it is.
 
     + server: the mail server
+    + said: what was said of this host's database
     """
-    if read(host, f"[ -s {layout.DATABASE} ]").ok:
+    chosen = choice(host, server, said)
+    if isinstance(chosen, Refuse):
+        yield from fail(say(chosen.words))
+    elif isinstance(chosen, Fresh):
+        host.log_styled(f"  + {layout.DATABASE} ({server.admin_account})", fg="green")
+        yield FunctionCommand(_install_database, (server, chosen), {})
+    elif chosen.taken:
+        host.log_styled(f"  ~ {text('database.taken', path=layout.DATABASE)}", fg="green")
+        yield FunctionCommand(_take_database, (server,), {})
+    else:
         host.noop(text("host.database_there"))
-        return
-    host.log_styled(f"  + {layout.DATABASE} ({server.admin_account})", fg="green")
-    yield FunctionCommand(_install_database, (server,), {})
 
 
-def _install_database(state: State, host: Host, server: MailServer) -> bool:
+def _install_database(state: State, host: Host, server: MailServer, chosen: Fresh) -> bool:
+    if chosen.aside and not _move_aside(host):
+        return refuse(state, host, text("database.not_aside", path=layout.DATABASE))
+    mailboxes.keep_only(server, ())
     variable = passwords.admin_variable()
     password = passwords.known_or_made(server.host, server.admin_account, variable)
     content = database.seeded(server.admin_account, password)
@@ -38,3 +87,32 @@ def _install_database(state: State, host: Host, server: MailServer) -> bool:
         return False
     passwords.tell(host, server, server.admin_account)
     return True
+
+
+def _move_aside(host: Host) -> bool:
+    """Stop PMail, and rename the database with what belongs to it; nothing is deleted."""
+    moved = read(
+        host,
+        f"systemctl stop pmail 2>/dev/null; now=$(date -u +%Y%m%dT%H%M%SZ); "
+        f"for file in {layout.DATABASE} {layout.DATABASE}-journal {layout.DATABASE}-wal "
+        f'{layout.DATABASE}-shm; do [ ! -e "$file" ] || {{ mv -nT "$file" "$file.aside-$now" '
+        f'&& [ ! -e "$file" ] || exit 1; }}; done; echo {layout.DATABASE}.aside-$now',
+    )
+    if moved.ok:
+        values = {"path": layout.DATABASE, "aside": moved.stdout}
+        host.log_styled(f"  ~ {text('database.aside', **values)}", fg="yellow")
+    return moved.ok
+
+
+def _take_database(state: State, host: Host, server: MailServer) -> bool:
+    """Have PMail run with the database that is there, and take no more accounts for ours."""
+    accounts = looked(host).of(DATABASE).accounts or ()
+    mailboxes.keep_only(server, [each.name for each in accounts])
+    # Its owner may have another number on a system that was set up anew.
+    script = (
+        f"chown {layout.USER}:{layout.USER} {layout.DATABASE} && chmod 600 {layout.DATABASE} && "
+        "systemctl try-restart pmail"
+    )
+    return host_files.run(
+        state, host, script, text("host.file_failed", path=layout.DATABASE, reason="chown")
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -127,5 +127,13 @@ def _record(server: MailServer) -> Path:
 
 def remember_accounts(server: MailServer, accounts: frozenset[str]) -> None:
     """Keep in our own record that we made accounts."""
-    names = sorted(made_by_us(server) | accounts)
-    write_private(_record(server), json.dumps(names).encode() + b"\n")
+    _write(server, made_by_us(server) | accounts)
+
+
+def keep_only(server: MailServer, accounts: Iterable[str]) -> None:
+    """Have the record of accounts that we made name no others than these."""
+    _write(server, made_by_us(server) & set(accounts))
+
+
+def _write(server: MailServer, accounts: Iterable[str]) -> None:
+    write_private(_record(server), json.dumps(sorted(accounts)).encode() + b"\n")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from deploys.accounts.admin import no_admin
+from deploys.accounts.first_database import database_lost
 from deploys.edge import operations as edge
 from deploys.outbound import operations as outbound
 from deploys.outbound.queue_request import QueueRequest
 from deploys.outbound.smarthosts import missing_passwords
 from deploys.pmail_server import steps as pmail
 from deploys.pmail_server.refusals import unusable_release
+from deploys.pmail_server.upgrade import no_room
 from deploys.recovery.refusals import several_sites
 from deploys.recovery.request import RecoverRequest
 from deploys.rotation.refusals import paused_unknown, too_late, unfinished
@@ -35,6 +37,7 @@ _SERVERS, _ZONES = ("mail_servers",), ("zones",)
 # What is asked before anything is changed.
 _MEMORY: tuple[Refusal, ...] = (damaged_state, older_state, paused_unknown)
 _ADMIN: tuple[Refusal, ...] = (no_admin,)
+_PAST: tuple[Refusal, ...] = (database_lost, no_room)
 _CERTIFICATE: tuple[Refusal, ...] = (unusable_files,)
 _FOREIGN: tuple[Refusal, ...] = (
     foreign_pmail,
@@ -50,6 +53,7 @@ DEPLOY = Verb(
     refusals=(
         *_MEMORY,
         unfinished,
+        *_PAST,
         *_FOREIGN,
         *_INSTALL,
         *_CERTIFICATE,

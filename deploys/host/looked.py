@@ -17,7 +17,7 @@ from deploys.host import manifest, signer_keys
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from ground.errors import DeployError
-from probes.host import past
+from probes.host import database, past
 
 T = TypeVar("T")
 _END = "all seen"
@@ -38,8 +38,18 @@ class Part(Generic[T]):
 
 MEMORY = Part("memory", manifest.SCRIPT, lambda written: manifest.found(written.splitlines()))
 MACHINE = Part("machine", "cat /etc/machine-id", str.strip)
-DATABASE = Part("database", f"[ -s {layout.DATABASE} ] && echo there", bool)
 ARCHITECTURE = Part("architecture", "uname -m", str.strip)
+DATABASE = Part(
+    "database",
+    database.script(
+        file=layout.DATABASE,
+        user=layout.USER,
+        unit=layout.UNIT,
+        mark=layout.MARK,
+        link=layout.BINARY_CURRENT,
+    ),
+    database.parse,
+)
 PAST = Part(
     "past",
     past.script(

@@ -15,10 +15,13 @@ from ground.errors import DeployError
 from ground.words import Words, text
 from postmaster.manifest import Look, Manifest, Versions, dump, parse
 
+LAST_EMAIL = 'select coalesce(max(seq), 0) from sqlite_sequence where name = "email";'
 SCRIPT = (
     "echo machine $(cat /etc/machine-id 2>/dev/null); "
     f"grep -qsF '{layout.MARK}' {layout.UNIT} && echo deployed; "
     f"echo binary $(readlink {layout.BINARY_CURRENT}); "
+    f"echo version $(cat {layout.BINARY_VERSION} 2>/dev/null); "
+    f"echo email $(echo '{LAST_EMAIL}' | {layout.SQLITE} -readonly {layout.DATABASE} 2>/dev/null); "
     f"[ ! -e {layout.MANIFEST} ] || echo manifest $(base64 -w 0 < {layout.MANIFEST}) .; "
     "echo end"
 )
@@ -26,12 +29,16 @@ SCRIPT = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is on a host. content: the manifest's file, None where there is none."""
+    """What is on a host. content: the manifest's file, None where there is none.
+
+    email: the highest id that a message in the database has had, None where it was not read.
+    """
 
     content: bytes | None
     deployed: bool
     machine: str
     versions: Versions
+    email: int | None = None
 
     @property
     def manifest(self) -> Manifest | None:
@@ -53,7 +60,8 @@ def found(lines: list[str]) -> Found:
         _decoded(seen["manifest"]) if "manifest" in seen else None,
         "deployed" in seen,
         seen["machine"],
-        _versions(seen.get("binary", "")),
+        _versions(seen.get("binary", ""), seen.get("version", "")),
+        int(seen["email"]) if seen.get("email", "").isdigit() else None,
     )
 
 
@@ -68,10 +76,10 @@ def _decoded(printed: str) -> bytes:
     raise DeployError("manifest.unread")
 
 
-def _versions(folder: str) -> Versions:
-    """Versions, by the folder that PMail's binary is in."""
+def _versions(folder: str, said: str) -> Versions:
+    """Versions, by the folder that PMail's binary is in. said: what the binary calls itself."""
     version, _, sha256 = folder.removeprefix(f"{layout.BINARIES}/").rpartition("-")
-    return Versions(version, sha256)
+    return Versions(said or version, sha256)
 
 
 def there(host: Host) -> Found:

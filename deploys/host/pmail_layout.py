@@ -14,6 +14,11 @@ OWN_KEY = "made on this host, never published"
 DATA = f"{ROOT}/data"
 DATABASE = f"{DATA}/pmail.db"
 PLUGINS = f"{ROOT}/plugins"
+# The command that asks a database, as PMail's user.
+SQLITE = (
+    f"setpriv --reuid={USER} --regid={USER} --init-groups -- "
+    "sqlite3 -batch -init /dev/null -cmd '.timeout 5000'"
+)
 
 OWN = "/etc/pmail-deploy"
 CONFIG_VERSIONS = f"{OWN}/config"

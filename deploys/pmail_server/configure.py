@@ -110,6 +110,7 @@ def switch_pmail(server: MailServer, ready: str) -> str:
         database=layout.DATABASE,
         current=layout.BINARY_CURRENT,
         user=layout.USER,
+        sqlite=layout.SQLITE,
         ports=", ".join(map(str, _MAIL_PORTS)),
         ready=ready,
         trial_unit=layout.TRIAL_UNIT,

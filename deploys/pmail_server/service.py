@@ -18,10 +18,8 @@ from postmaster.settings import MailServer
 
 # What the binary calls itself, as it has written it into the database.
 _NOTE_VERSION = (
-    "seen=$(echo 'select info from version limit 1;' | setpriv "
-    f"--reuid={layout.USER} --regid={layout.USER} --init-groups -- "
-    f"sqlite3 -batch -init /dev/null -cmd '.timeout 5000' -readonly {layout.DATABASE}); "
-    f'[ -z "$seen" ] || echo "$seen" > {layout.BINARY_VERSION}'
+    f"seen=$(echo 'select info from version limit 1;' | {layout.SQLITE} -readonly "
+    f'{layout.DATABASE}); [ -z "$seen" ] || echo "$seen" > {layout.BINARY_VERSION}'
 )
 _READY_WITHIN = 90  # seconds; PMail itself waits as long for its web server
 

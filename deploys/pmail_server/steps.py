@@ -20,22 +20,24 @@ from deploys.pmail_server.signing_key import outgoing_key, own_key
 from deploys.pmail_server.upgrade import switched
 from deploys.run.paths import key_store
 from ground.words import text
+from postmaster.database_choice import Said
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 
 _PACKAGES = ("nftables", "curl", "ca-certificates", "openssl", "sqlite3")
 
 
-def install_pmail(server: MailServer) -> tuple[OperationMeta, ...]:
+def install_pmail(server: MailServer, said: Said) -> tuple[OperationMeta, ...]:
     """Put everything but the certificate on the host; nothing is started.
 
+    said: what was said of this host's database.
     Returns the operations that may change what PMail reads at start.
     """
     packages(name=text("host.name.packages"), names=_PACKAGES)
     system_user(name=text("host.name.user"), user=layout.USER, home=layout.ROOT)
     _folders()
     # Whoever asks whose mailbox it is asks there, before PMail runs.
-    first_database(name=text("host.name.database"), server=server)
+    first_database(name=text("host.name.database"), server=server, said=said)
     host_files.file(
         name=text("host.name.database_ready"),
         path=layout.DATABASE_READY,

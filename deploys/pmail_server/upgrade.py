@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from pyinfra import host
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.host import pmail_layout as layout
+from deploys.host.looked import DATABASE, looked
 from deploys.host.remote import read
 from deploys.pmail_server.binary import wanted_folder
+from deploys.run.refusals import Around, Refused, on_each
 from ground.operations import refuse
-from ground.words import family, text
+from ground.words import Words, family, text
 from postmaster.settings import MailServer
 
 _KEPT = 3  # databases of versions before
@@ -56,6 +59,29 @@ def told(switched: Switched) -> str:
     reasons = [text(_REASON[each]) for each in switched.reasons]
     end = text(_ENDED[switched.end]) if switched.end in _ENDED else text("upgrade.unknown")
     return "\n".join((end, *reasons, *switched.words))
+
+
+def no_room(around: Around[Any]) -> Iterable[Refused]:
+    """Refuse where there is no room for the copies that another PMail is tried with."""
+    return on_each(around.servers(), _no_room)
+
+
+def _no_room(host: Host, server: MailServer) -> Iterable[Words]:
+    seen = looked(host).of(DATABASE)
+    if not seen.link or seen.link == wanted_folder(server) or seen.free is None:
+        return
+    needed = needed_for(seen.size)
+    if seen.free < needed:
+        values = {"needed": needed // 1024, "free": seen.free // 1024}
+        yield Words.of("upgrade.no_room", **values)
+
+
+def needed_for(size: int) -> int:
+    """Return what a switch needs at its most, in KiB. size: of the database, octets.
+
+    Its copy of before, and the one that returns from it; some more to live on.
+    """
+    return 2 * size // 1024 + 100 * 1024
 
 
 @operation()

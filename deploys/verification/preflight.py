@@ -51,7 +51,7 @@ def examine(server: MailServer) -> tuple[Result, ...]:
     reply = read(host, script)
     seen = fitness.parse(reply.stdout)
     known = smarthosts.passwords(host, server)
-    return areas.of_bare_host(Bare(server, seen, started, known, found_on(host)))
+    return areas.of_bare_host(Bare(server, seen, started, known, found_on(host, server)))
 
 
 def _exchanges(server: MailServer) -> tuple[Exchange, ...]:

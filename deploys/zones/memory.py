@@ -7,6 +7,7 @@ from typing import Any
 
 from pyinfra.api import Host
 
+from deploys.accounts.request import said_of
 from deploys.host.looked import MEMORY, looked
 from deploys.run.flow import leave_unsolved
 from deploys.run.identity import IdentityError, identity
@@ -16,6 +17,7 @@ from deploys.zones.access import ledger_of
 from dns_providers.publishing.ledger import LedgerError
 from ground.words import Words, family
 from keys.journal import Journal, JournalError
+from postmaster.database_choice import NOTHING, Said
 from postmaster.manifest import Identity, Look, Manifest, Standing, standing
 from postmaster.settings import MailServer
 
@@ -32,11 +34,15 @@ _WHY = family(
     ),
 )
 
+# Where the state is the newer one, whoever says what becomes of the database has seen the host.
+_OF_DATABASE = (Standing.OLDER_HOST, Standing.LOST)
+
 
 def older_state(around: Around[Any]) -> Iterable[Refused]:
     """Refuse where a host was written to from another copy of the state, or by another site.
 
-    A run that changes nothing tells it, and ends with it.
+    A run that changes nothing tells it, and ends with it. Of a host that lost what it remembers,
+    or was put back to an earlier day, it may be said that this is meant.
     """
     try:
         ours, journal = identity(), Journal(state_dir()).domains()
@@ -45,7 +51,7 @@ def older_state(around: Around[Any]) -> Iterable[Refused]:
 
     def ask(host: Host, server: MailServer) -> Iterator[Words]:
         found = looked(host).of(MEMORY)
-        if words := why_not(ours, server, found.look):
+        if words := why_not(ours, server, found.look, said_of(around.asked, server.host)):
             yield words
         elif lost := _paused_without(found.manifest, journal):
             yield Words.of("manifest.paused", domains=", ".join(lost))
@@ -88,13 +94,15 @@ def damaged_state(around: Around[Any]) -> Iterator[Refused]:
             yield Refused(error.words)
 
 
-def why_not(ours: Identity | None, server: MailServer, seen: Look) -> Words | None:
+def why_not(
+    ours: Identity | None, server: MailServer, seen: Look, said: Said = NOTHING
+) -> Words | None:
     """Return why a host must not be written to from this state, None where it may be.
 
-    ours: which site the state is of. seen: of the host.
+    ours: which site the state is of. seen: of the host. said: of its database.
     """
     stands = standing(ours, server.host, seen, traces=_traces(server))
-    if stands not in _WHY:
+    if stands not in _WHY or (stands in _OF_DATABASE and said != NOTHING):
         return None
     known = ours.hosts.get(server.host) if ours else None
     stamp = seen.manifest.stamp if seen.manifest else None

@@ -24,22 +24,26 @@ from ground.errors import Told
 from ground.operations import fail, refuse
 from ground.words import Words, text
 from keys.journal import Journal
+from postmaster.database_choice import NOTHING, Said
 from postmaster.manifest import Facts, KeyInUse, Known, Manifest, wanted
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Site, ZoneSettings
 
 
-def remember(server: MailServer, site: Site) -> OperationMeta:
-    """Have a server's host remember what is true now."""
-    return remembered(name=text("manifest.name"), server=server, site=site)
+def remember(server: MailServer, site: Site, said: Said = NOTHING) -> OperationMeta:
+    """Have a server's host remember what is true now. said: of its database."""
+    return remembered(name=text("manifest.name"), server=server, site=site, said=said)
 
 
 @operation()
-def remembered(server: MailServer, site: Site) -> Generator[FunctionCommand, None, None]:
+def remembered(
+    server: MailServer, site: Site, said: Said
+) -> Generator[FunctionCommand, None, None]:
     """Ensure that the host's manifest says what is true now.
 
     + server: the mail server
     + site: all servers and zones
+    + said: what was said of its database
     """
     _mend_history()
     try:
@@ -48,12 +52,12 @@ def remembered(server: MailServer, site: Site) -> Generator[FunctionCommand, Non
     except Told as error:
         yield from fail(str(error))
         return
-    if before is not None and before.facts == now:
+    if before is not None and _is_right(before, now, found):
         host.noop(text("manifest.right", path=layout.MANIFEST))
         return
     mark, names = ("~", _differences(before.facts, now)) if before else ("+", "")
     host.log_styled(f"  {mark} {layout.MANIFEST} {names}".rstrip(), fg="green")
-    yield FunctionCommand(_remember, (server, site), {})
+    yield FunctionCommand(_remember, (server, site, said), {})
 
 
 def _mend_history() -> None:
@@ -65,8 +69,8 @@ def _mend_history() -> None:
         host.log_styled(f"  {text('state.damaged.history', **values)}", fg="yellow")
 
 
-def _remember(state: State, host: Host, server: MailServer, site: Site) -> bool:
-    problem = remember_now(host, server, site)
+def _remember(state: State, host: Host, server: MailServer, site: Site, said: Said) -> bool:
+    problem = remember_now(host, server, site, said=said)
     return problem is None or refuse(state, host, str(problem))
 
 
@@ -98,12 +102,18 @@ def _remember_there(state: State, host: Host, there: Host, server: MailServer, s
 
 
 def remember_now(
-    host: Host, server: MailServer, site: Site, *, taking_over: bool = False
+    host: Host,
+    server: MailServer,
+    site: Site,
+    *,
+    said: Said = NOTHING,
+    taking_over: bool = False,
 ) -> Words | None:
     """Have a host remember what is true now, while a run is carried out.
 
-    host: the server's. taking_over: also where another copy of the state, or another site, has
-    written. Returns why that could not be done, None when it is.
+    host: the server's. said: of its database. taking_over: written in any case, also where another
+    copy of the state, or another site, has written. Returns why that could not be done, None when
+    it is.
     """
     if not host.connected:
         return Words.of("manifest.not_reached", host=host.name)
@@ -111,7 +121,7 @@ def remember_now(
         lock = _locks.setdefault(host.name, RLock())
     with lock:
         try:
-            return _written(host, server, site, taking_over=taking_over)
+            return _written(host, server, site, said, taking_over=taking_over)
         except Told as error:
             return error.words
 
@@ -120,19 +130,28 @@ _writing = RLock()  # a server and its zones may have something to be remembered
 _locks: dict[str, RLock] = {}
 
 
-def _written(host: Host, server: MailServer, site: Site, *, taking_over: bool) -> Words | None:
+def _written(
+    host: Host, server: MailServer, site: Site, said: Said, *, taking_over: bool
+) -> Words | None:
     found = on_host.there(host)
-    if not taking_over and (words := why_not(identity.identity(), server, found.look)):
+    if not taking_over and (words := why_not(identity.identity(), server, found.look, said)):
         return words  # written by somebody else since this run began
     now, before = facts_now(site, server, found), found.manifest
-    if before is not None and before.facts == now:
+    if before is not None and not taking_over and _is_right(before, now, found):
         return None
     stamp = identity.intend(now, before.stamp if before else None)
-    new = Manifest(stamp, now, before.email if before else 0)
+    last = before.email if before else 0
+    new = Manifest(stamp, now, last if found.email is None else found.email)
     problem = on_host.put(host, new, found.content)
     if problem is None:
         identity.written(now, stamp)
     return problem
+
+
+def _is_right(before: Manifest, now: Facts, found: Found) -> bool:
+    """Whether a manifest says what is so: of a database begun anew it knows too many messages."""
+    anew = found.email is not None and found.email < before.email
+    return before.facts == now and not anew
 
 
 def facts_now(site: Site, server: MailServer, found: Found) -> Facts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploys.accounts.request import DatabaseRequest
 from deploys.run.options import Choice, File, Flag, Names, Request, option
 from deploys.zones.export_text import FORMS
 from dns_providers.by_hand.panels import PANELS
@@ -46,7 +47,7 @@ def _a_labels(names: Iterable[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class DeployRequest(Request):
+class DeployRequest(DatabaseRequest):
     """withdraw: domains and host names that the inventory no longer has, to go from DNS."""
 
     withdraw: tuple[str, ...] = _withdraw("withdraw")
@@ -57,8 +58,9 @@ class DeployRequest(Request):
         return _a_labels(self.withdraw)
 
     def problems_in(self, site: Site, here: Site) -> Iterable[Words]:
-        """Return what cannot be withdrawn."""
-        return _not_leaving(self.withdrawn, site, here)
+        """Return what cannot be withdrawn, or be said of a database."""
+        yield from DatabaseRequest.problems_in(self, site, here)
+        yield from _not_leaving(self.withdrawn, site, here)
 
 
 @dataclass(frozen=True, slots=True)

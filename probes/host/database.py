@@ -16,8 +16,12 @@ sqlite() { timeout 60 setpriv --reuid=@user@ --regid=@user@ --init-groups -- \
     "$@" @file@ 2>&1; }
 # A journal that somebody's death has left is rolled back by whoever opens the file for writing.
 ask() { answer=$(echo "$1" | sqlite -readonly) || answer=$(echo "$1" | sqlite); }
+# Who writes to it just now has done no harm.
+problem() { case $answer in *' locked '*) ;; *) say problem "$(echo "${answer:-no answer}" \
+    | head -n 1)";; esac; }
 say machine "$(cat /etc/machine-id 2>/dev/null)"
 grep -qs @mark@ @unit@ && say unit ours
+say link "$(readlink @link@)"
 say free "$(df -Pk /var/lib | awk 'NR==2 {print $4}')"
 # Places on the way that have a file system of their own, by fstab, and it is not there now.
 awk '!/^[[:space:]]*#/ && NF > 2 {print $2}' /etc/fstab 2>/dev/null | while read -r place; do
@@ -31,12 +35,13 @@ if [ -e @file@ ]; then
         if ask "select 'account', is_admin, disabled, account from user;"
         then echo "$answer" | sed -n 's/^account|\(.\)|\(.\)|/account \1 \2 /p' \
             | while read -r name rest; do say "$name" "$rest"; done; say asked yes
-        else say problem "$(echo "${answer:-no answer}" | head -n 1)"; fi
-        ask "select seq from sqlite_sequence where name = 'email';" && say email "$answer"
+        else problem; fi
+        ask "select coalesce(max(seq), 0) from sqlite_sequence where name = 'email';" \
+            && say email "$answer"
         # Who runs with it has it open; a big one would take its time, and every run asks.
         if ! systemctl is-active -q pmail; then
             ask 'pragma quick_check(1);'
-            [ "$answer" = ok ] || say problem "$(echo "${answer:-no answer}" | head -n 1)"
+            [ "$answer" = ok ] || problem
         fi
     fi
 fi
@@ -68,7 +73,8 @@ class DatabaseSeen:
     accounts: None where nothing could ask (no sqlite3 on the host yet). email: the highest id that
     a message has had, 0 where there was none. unmounted: places on the way to it whose file system
     is not mounted. machine: /etc/machine-id. established: PMail's unit is ours, so there has been
-    a database of ours. free: KiB where its copies are kept, None: not seen.
+    a database of ours. link: where the link to the binary in use leads. free: KiB where copies are
+    kept, None: not seen.
     """
 
     kind: Kind
@@ -79,13 +85,17 @@ class DatabaseSeen:
     unmounted: tuple[str, ...] = ()
     machine: str = ""
     established: bool = False
+    link: str = ""
     free: int | None = None
 
 
-def script(*, file: str, user: str, unit: str, mark: str) -> str:
-    """Return the script, for root. unit: PMail's, with `mark` in it where it is ours."""
-    folder = file.rpartition("/")[0]
-    values = {"file": file, "folder": folder, "user": user, "unit": unit, "mark": mark}
+def script(*, file: str, user: str, unit: str, mark: str, link: str) -> str:
+    """Return the script, for root.
+
+    unit: PMail's, with `mark` in it where it is ours. link: to the binary in use.
+    """
+    values = {"user": user, "unit": unit, "mark": mark, "link": link}
+    values |= {"file": file, "folder": file.rpartition("/")[0]}
     made = _SCRIPT
     for name, value in values.items():
         made = made.replace(f"@{name}@", shlex.quote(value))
@@ -117,6 +127,7 @@ def parse(output: str) -> DatabaseSeen:
         unmounted=tuple(unmounted),
         machine=values.get("machine", ""),
         established="unit" in values,
+        link=values.get("link", ""),
         free=_number(values.get("free")),
     )
 

@@ -45,4 +45,6 @@ TEXTS = {
     "cli.dns_only_for": "only for {verb}: {flags}",
     "cli.recover": "State and keys anew on another machine, or after a loss: from the hosts and DNS, of which nothing is changed.",
     "cli.recover_admin": "make a new password of the administrator, and set it on the hosts",
+    "cli.start_empty": "HOST: begin another database there, where it would be refused; what is there is moved aside",
+    "cli.keep_database": "HOST: the database there is the right one, though it is not as it was",
 }

@@ -45,4 +45,6 @@ TEXTS = {
     "cli.dns_only_for": "仅用于 {verb}：{flags}",
     "cli.recover": "在另一台机器上或丢失之后重建状态与密钥：取自服务器与 DNS，不改动 DNS。",
     "cli.recover_admin": "为管理员生成新密码，并在服务器上设置",
+    "cli.start_empty": "HOST：在那里另建数据库（否则会被拒绝）；原有的会移到一旁",
+    "cli.keep_database": "HOST：那里的数据库就是正确的，尽管与从前不同",
 }

@@ -40,7 +40,7 @@ ASKED: list[tuple[list[str], Verb[Any], Request]] = [
     (
         ["deploy", "--withdraw", "a.test", "--withdraw", "b.test"],
         DEPLOY,
-        DeployRequest(("a.test", "b.test")),
+        DeployRequest(withdraw=("a.test", "b.test")),
     ),
     (["preflight"], PREFLIGHT, PREFLIGHT.request()),
     (["users"], USERS, USERS.request()),
@@ -75,6 +75,8 @@ ASKED: list[tuple[list[str], Verb[Any], Request]] = [
         ROTATE,
         RotationRequest("reveal", ("a.test",), selector="s1"),
     ),
+    (["deploy", "--start-empty", "vps1"], DEPLOY, DeployRequest("vps1")),
+    (["deploy", "--keep-database", "vps1"], DEPLOY, DeployRequest(keep_database="vps1")),
     ([ROTATE_DKIM, "--emergency"], ROTATE, RotationRequest(emergency=True)),
     ([ROTATE_DKIM, "--check-age"], ROTATE, RotationRequest(check_age=True)),
     ([ROTATE_DKIM, "--wait"], ROTATE, RotationRequest(wait=True)),

@@ -16,6 +16,7 @@ from deploys.run.outcome import recorder
 from deploys.run.refusals import Refused
 from deploys.zones import memory
 from deploys.zones.access import ledger_of
+from deploys.zones.request import DeployRequest
 from dns_providers.publishing.ledger import LedgerState
 from keys.journal import Journal
 from keys.rotation import Step, Strategy
@@ -88,7 +89,9 @@ def test_each_other_way_to_stand_has_its_own_words() -> None:
     assert said(by(stamp))[0] == "manifest.stands.no_state"
 
 
-def around(monkeypatch: pytest.MonkeyPatch, seen: Look, *, changes: bool = True) -> Any:
+def around(
+    monkeypatch: pytest.MonkeyPatch, seen: Look, *, changes: bool = True, asked: Any = None
+) -> Any:
     """A run whose one server is reached, though it may not be for it."""
 
     def on_each(servers: Iterable[Any], ask: Any) -> tuple[Refused, ...]:
@@ -98,8 +101,24 @@ def around(monkeypatch: pytest.MonkeyPatch, seen: Look, *, changes: bool = True)
     found = SimpleNamespace(of=lambda part: there)
     monkeypatch.setattr(memory, "looked", lambda host: found)
     monkeypatch.setattr(memory, "on_each", on_each)
-    asked = SimpleNamespace(changes=changes)
+    asked = asked or SimpleNamespace(changes=changes)
     return SimpleNamespace(site=SITE, everywhere=lambda: ((None, SERVER),), asked=asked)
+
+
+@pytest.mark.parametrize("asked", [DeployRequest(SERVER.host), DeployRequest(None, SERVER.host)])
+def test_of_a_host_whose_database_was_spoken_of_only_a_state_that_is_older_is_refused(
+    monkeypatch: pytest.MonkeyPatch, asked: DeployRequest
+) -> None:
+    stamp = written()
+    older, newer = (by(stamp, generation=each, mark="o" * 16) for each in (0, 2))
+    passed = (BARE, UNTOLD, older)
+    assert [list(memory.older_state(around(monkeypatch, e, asked=asked))) for e in passed] == [
+        []
+    ] * 3
+    for seen in (newer, by(stamp, site="1" * 32)):
+        assert list(memory.older_state(around(monkeypatch, seen, asked=asked)))
+    others = DeployRequest("another", "another2")
+    assert list(memory.older_state(around(monkeypatch, older, asked=others)))
 
 
 def test_an_older_state_is_refused_by_every_host_that_is_reached(

@@ -9,6 +9,7 @@ from probes.host.database import Account, DatabaseSeen, Kind
 
 SOUND = """database machine 0123
 database unit ours
+database link /usr/local/lib/pmail/v2.9.7-0123
 database free 1048576
 database size 65536
 database header right
@@ -27,6 +28,7 @@ def test_a_sound_database_is_seen_with_its_accounts_and_the_highest_id_of_a_mess
         email=41,
         machine="0123",
         established=True,
+        link="/usr/local/lib/pmail/v2.9.7-0123",
         free=1048576,
     )
 
@@ -58,7 +60,9 @@ def test_the_first_problem_and_every_place_without_its_file_system_are_seen() ->
 
 
 def test_the_script_is_one_and_quotes_what_it_is_given() -> None:
-    made = database.script(file="/a b/pmail.db", user="p", unit="/u", mark="Managed by us")
+    made = database.script(
+        file="/a b/pmail.db", user="p", unit="/u", mark="Managed by us", link="/l"
+    )
     assert "-e '/a b/pmail.db'" in made
     assert "grep -qs 'Managed by us' /u" in made
     assert not subprocess.run(["sh", "-n"], input=made, text=True, check=False).returncode

@@ -1,0 +1,68 @@
+"""What becomes of a database is decided once, by what there was when the run began."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deploys.accounts import first_database
+from deploys.accounts.request import DatabaseRequest
+from deploys.host.looked import DATABASE, MEMORY, HostLook
+from ground.words import Words
+from postmaster.database_choice import Fresh, Refuse, Said
+from postmaster.manifest import HostKnown, Identity
+from tests.postmaster.test_settings import site
+
+BARE = {DATABASE.name: "database machine 12\n", MEMORY.name: "machine 12\nbinary \nend\n"}
+KNOWN = HostKnown(3, "mark", None, "11", "203.0.113.9", ("example.com",), "2026-11-27")
+NAME = site().servers[0].host
+HOST: Any = SimpleNamespace(name=NAME)
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_database, "looked", lambda host: HostLook(BARE))
+    monkeypatch.setattr(first_database, "_chosen", {})
+
+
+def knows(monkeypatch: pytest.MonkeyPatch, identity: Identity | None) -> None:
+    monkeypatch.setattr(first_database, "identity", lambda: identity)
+
+
+def test_a_run_that_has_written_the_manifest_does_not_take_its_own_host_for_one_set_up_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = site().servers[0]
+    knows(monkeypatch, None)
+    assert first_database.choice(HOST, server, Said()) == Fresh()
+    knows(monkeypatch, Identity("site", 3, {server.host: KNOWN}))
+    assert first_database.choice(HOST, server, Said()) == Fresh()
+
+
+def test_a_host_that_the_state_knew_before_the_run_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = site().servers[0]
+    knows(monkeypatch, Identity("site", 3, {server.host: KNOWN}))
+    chosen = first_database.choice(HOST, server, Said())
+    assert isinstance(chosen, Refuse) and chosen.words.id == "database.rebuilt"
+
+
+@pytest.mark.parametrize(
+    ("asked", "ids"),
+    [
+        (DatabaseRequest(), []),
+        (DatabaseRequest(start_empty=NAME), []),
+        (DatabaseRequest(start_empty="vps"), ["database.unknown_host"]),
+        (DatabaseRequest("vps", "else"), ["database.unknown_host"] * 2),
+        (DatabaseRequest(NAME, NAME), ["database.both"]),
+    ],
+)
+def test_a_database_is_spoken_of_by_the_name_of_one_host_that_the_run_is_for(
+    asked: DatabaseRequest, ids: list[str]
+) -> None:
+    there = site()
+    wrong: list[Words] = list(asked.problems_in(there, there))
+    assert [each.id for each in wrong] == ids
