@@ -25,4 +25,4 @@ with frame(RECOVER) as run:
     barrier("dns_visible")
 
     if server:
-        steps.take_over(server, new_password=run.asked.new_admin_password)
+        steps.take_over(server, site, new_password=run.asked.new_admin_password)

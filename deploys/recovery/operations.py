@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from deploys.run.flow import leave_unsolved
 from deploys.run.identity import IdentityError
 from deploys.run.outcome import recorder
 from deploys.run.paths import key_store, locked, state_dir
+from deploys.zones.remembering import remember_now
 from dns_providers.base import Provider, ProviderError
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import Ledger, LedgerError, LedgerState
@@ -36,8 +37,8 @@ from keys.dkim import public_key
 from keys.dkim import read as read_key
 from keys.journal import Journal, JournalError
 from keys.rotation import KeyRef, Rotation
-from postmaster.manifest import Identity, Manifest, ManifestError, RecordMark
-from postmaster.settings import MailServer
+from postmaster.manifest import Facts, Identity, Look, Manifest, ManifestError, RecordMark
+from postmaster.settings import MailServer, Site
 
 Commands = Generator[FunctionCommand, None, None]
 
@@ -57,15 +58,7 @@ def _known() -> Identity | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Before:
-    """What the state was when the run began. newer: the host was written to since."""
-
-    newer: bool
-    lost: bool
-
-
-_before: dict[str, _Before] = {}  # by inventory name
+_before: dict[str, plan.Before] = {}  # by inventory name
 
 
 @operation()
@@ -74,16 +67,17 @@ def remembered_back(server: MailServer) -> Commands:
 
     + server: the mail server
     """
-    there = manifest_of(host)
+    there, ours = manifest_of(host), _known()
+    deployed = looked(host).of(MEMORY).deployed
+    before = _before.setdefault(host.name, plan.before(ours, host.name, Look(there, deployed)))
     if there is None:
-        if looked(host).of(MEMORY).deployed:
+        if deployed:
             host.log_styled(f"  {text('recover.no_manifest', host=host.name)}", fg="yellow")
         host.noop(text("recover.nothing_remembered"))
         return
-    ours = _known()
-    newer = _before.setdefault(host.name, _Before(plan.is_newer(ours, there), ours is None)).newer
-    here, damaged = _journals(there)
-    going = plan.rotations(there.facts, here, damaged, newer=newer)
+    newer, (here, damaged) = before.newer, _journals(there)
+    # A rotation of an earlier day is over since.
+    going = () if before.behind else plan.rotations(there.facts, here, damaged, newer=newer)
     for each in going:
         line = "recover.rotation" if each.write else "recover.rotation_over"
         host.log_styled(f"  ~ {text(line, domain=each.domain)}", fg="green")
@@ -287,28 +281,28 @@ def _set_admin(state: State, host: Host, server: MailServer) -> bool:
 
 
 @operation()
-def taken_over(server: MailServer) -> Commands:
+def taken_over(server: MailServer, site: Site) -> Commands:
     """Have the host know that this state is the one to write from, and tell what is lost.
 
     + server: the mail server
+    + site: all servers and zones
     """
-    there = manifest_of(host)
-    if there is None:
-        host.noop(text("recover.nothing_remembered"))
+    there, before = manifest_of(host), _before[host.name]
+    if not (before.newer or before.behind):
+        host.noop(text("recover.right" if there else "recover.nothing_remembered"))
         return
-    kept = [each for each in (server.admin_account, *there.facts.users) if _password(server, each)]
-    before = _before[host.name]
-    lost = plan.lost(there.facts, frozenset(kept), all_of_it=before.lost)
-    lines = tuple(map(str, lost))
-    if not before.newer:
-        host.noop(text("recover.right"))
-        return
+    lines = _lost(server, there.facts, all_of_it=before.lost) if there else ()
     for line in lines:
         host.log_styled(f"  {line}", fg="yellow")
     if state.is_executing:
         recorder().wait(host.name, lines)
     host.log_styled(f"  ~ {layout.MANIFEST} ({text('recover.taken_over')})", fg="green")
-    yield FunctionCommand(_take_over, (), {})
+    yield FunctionCommand(_take_over, (server, site), {})
+
+
+def _lost(server: MailServer, there: Facts, *, all_of_it: bool) -> tuple[str, ...]:
+    kept = [each for each in (server.admin_account, *there.users) if _password(server, each)]
+    return tuple(map(str, plan.lost(there, frozenset(kept), all_of_it=all_of_it)))
 
 
 def _password(server: MailServer, account: str) -> bool:
@@ -317,8 +311,14 @@ def _password(server: MailServer, account: str) -> bool:
     return passwords.known(server.host, account, variable) is not None
 
 
-def _take_over(state: State, host: Host) -> bool:
-    """Write what the host remembers once more, as ours: the former state is the older one then."""
+def _take_over(state: State, host: Host, server: MailServer, site: Site) -> bool:
+    """Write what the host remembers once more, as ours: the former state is the older one then.
+
+    Where that is of an earlier day, or gone, it is what the state knows.
+    """
+    if _before[host.name].behind:
+        why = remember_now(host, server, site, taking_over=True)
+        return why is None or refuse(state, host, str(why))
     try:
         found = on_host.there(host)
         there = found.manifest

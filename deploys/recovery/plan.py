@@ -11,7 +11,17 @@ from dns_providers.publishing.plan import Entries, Entry
 from dns_providers.rrset import RRKey, RRset, Value
 from ground.words import Words
 from keys.rotation import Rotation
-from postmaster.manifest import Facts, HostKnown, Identity, Manifest, RecordMark, value_sum
+from postmaster.manifest import (
+    Facts,
+    HostKnown,
+    Identity,
+    Look,
+    Manifest,
+    RecordMark,
+    Standing,
+    standing,
+    value_sum,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +52,28 @@ def identity(ours: Identity | None, host: str, there: Manifest) -> Identity:
     return replace(site, generation=generation, hosts={**site.hosts, host: known})
 
 
-def is_newer(ours: Identity | None, there: Manifest) -> bool:
-    """Whether a host was written to by somebody else since this state was."""
+@dataclass(frozen=True, slots=True)
+class Before:
+    """How a host and the state stood to each other when the run began.
+
+    newer: the host was written to by somebody else since this state was. behind: what the host
+    remembers is of an earlier day, or is gone. lost: there was no state.
+    """
+
+    newer: bool
+    behind: bool
+    lost: bool
+
+
+def before(ours: Identity | None, host: str, seen: Look) -> Before:
+    """Return how a host and the state stand to each other.
+
+    ours: the state's, None where it has none. host: inventory name.
+    """
+    older = standing(ours, host, seen, traces=True) is Standing.OLDER_HOST
     marks = {m for each in (ours.hosts.values() if ours else ()) for m in (each.mark, each.pending)}
-    return there.stamp.mark not in marks
+    newer = seen.manifest is not None and seen.manifest.stamp.mark not in marks and not older
+    return Before(newer, older or (seen.manifest is None and seen.deployed), ours is None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ def recover_ledger(site: Site, zone: ZoneSettings) -> None:
     dns_steps.wait_until_visible(site, zone, recovered, BEFORE_MX, MX_STAGE)
 
 
-def take_over(server: MailServer, *, new_password: bool) -> None:
+def take_over(server: MailServer, site: Site, *, new_password: bool) -> None:
     """Have a server's host know that this state is the one that counts."""
     if new_password:
         operations.admin_password_set(name=text("recover.name.admin"), server=server)
-    operations.taken_over(name=text("recover.name.take_over"), server=server)
+    operations.taken_over(name=text("recover.name.take_over"), server=server, site=site)

@@ -49,10 +49,11 @@ def remembered(
     try:
         found = on_host.there(host)
         now, before = facts_now(site, server, found), found.manifest
+        right = before is not None and _is_right(before, now, server, found)
     except Told as error:
         yield from fail(str(error))
         return
-    if before is not None and _is_right(before, now, found):
+    if right:
         host.noop(text("manifest.right", path=layout.MANIFEST))
         return
     mark, names = ("~", _differences(before.facts, now)) if before else ("+", "")
@@ -111,9 +112,8 @@ def remember_now(
 ) -> Words | None:
     """Have a host remember what is true now, while a run is carried out.
 
-    host: the server's. said: of its database. taking_over: written in any case, also where another
-    copy of the state, or another site, has written. Returns why that could not be done, None when
-    it is.
+    host: the server's. said: of its database. taking_over: also where another copy of the state, or
+    another site, has written. Returns why that could not be done, None when it is.
     """
     if not host.connected:
         return Words.of("manifest.not_reached", host=host.name)
@@ -137,7 +137,7 @@ def _written(
     if not taking_over and (words := why_not(identity.identity(), server, found.look, said)):
         return words  # written by somebody else since this run began
     now, before = facts_now(site, server, found), found.manifest
-    if before is not None and not taking_over and _is_right(before, now, found):
+    if before is not None and _is_right(before, now, server, found):
         return None
     stamp = identity.intend(now, before.stamp if before else None)
     last = before.email if before else 0
@@ -148,10 +148,14 @@ def _written(
     return problem
 
 
-def _is_right(before: Manifest, now: Facts, found: Found) -> bool:
-    """Whether a manifest says what is so: of a database begun anew it knows too many messages."""
+def _is_right(before: Manifest, now: Facts, server: MailServer, found: Found) -> bool:
+    """Whether a manifest says what is so, and was written last from this state.
+
+    Of a database begun anew it knows too many messages.
+    """
     anew = found.email is not None and found.email < before.email
-    return before.facts == now and not anew
+    ours = why_not(identity.identity(), server, found.look) is None
+    return before.facts == now and ours and not anew
 
 
 def facts_now(site: Site, server: MailServer, found: Found) -> Facts:

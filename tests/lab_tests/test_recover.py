@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from deploys.host import pmail_layout as layout
 from keys.journal import Journal
 from tests.lab.operator import Run
 from tests.lab_tests.conftest import TWO_DOMAINS
@@ -71,6 +72,30 @@ def test_all_of_it_comes_back_and_the_next_deploy_has_nothing_to_do(new_site: Si
     assert recover(site).status == 0
     nothing_to_do(site)
     assert len(list(operator.state.rglob("*.damaged-*"))) >= 2
+
+
+def test_a_host_that_has_lost_what_it_remembers_or_was_put_back_is_taken_as_it_is(
+    new_site: Site,
+) -> None:
+    site, server = new_site, new_site.add_running("relay")
+    operator, host = site.operator, server.host
+    assert operator.run().status == 0
+    earlier = "/root/manifest.json"
+    host.run(f"cp -p {layout.MANIFEST} {earlier}; rm {layout.MANIFEST}", check=True)
+    refused = operator.run()
+    assert refused.status == 1 and "is gone from this host" in refused.output, refused.output
+    assert recover(site).status == 0
+    nothing_to_do(site)
+
+    host.run(f"cp -p {earlier} {layout.MANIFEST}", check=True)
+    refused = operator.run()
+    assert refused.status == 1 and "put back to an earlier day" in refused.output, refused.output
+    assert recover(site).status == 0
+    nothing_to_do(site)
+    host.run(f"cp -p {earlier} {layout.MANIFEST}", check=True)
+    done = operator.run("deploy.py", "-y", "--data", "keep_database=vps10")
+    assert done.status == 0, done.output
+    nothing_to_do(site)
 
 
 def test_a_rotation_goes_on_where_its_state_was_lost(new_site: Site) -> None:

@@ -8,7 +8,7 @@ TEXTS = {
     "recover.name.take_over": "From here it is written from now on",
     "recover.two_sites": "what is found is of several sites ({sites}); one state is of one site. Name the "
     "hosts of one site only in the inventory, or move away the state that is not of this one",
-    "recover.no_manifest": "{host}: deployed by an earlier version, which left no manifest: what it signs with is taken "
+    "recover.no_manifest": "{host} has no manifest: an earlier version left none, or it was lost. What it signs with is taken "
     "from its signer, and all records that are right are adopted",
     "recover.nothing_remembered": "the host remembers nothing",
     "recover.right": "there already",

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from deploys.recovery import plan
-from deploys.recovery.plan import Going
+from deploys.recovery.plan import Before, Going
+from dns_providers.base import Snapshot
 from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.plan import Entry
 from dns_providers.rrset import TXT, Address, RRset, Value, rrset
@@ -19,6 +20,7 @@ from postmaster.manifest import (
     HostKnown,
     Identity,
     KeyInUse,
+    Look,
     Manifest,
     Stamp,
     Versions,
@@ -49,7 +51,7 @@ def manifest(generation: int = 7, mark: str = "m" * 16, site: str = "s" * 32) ->
     return Manifest(Stamp(site, generation, mark, "root@there", NOW), facts())
 
 
-def live(*rrsets: RRset) -> plan.Snapshot:
+def live(*rrsets: RRset) -> Snapshot:
     provider = memory(list(rrsets))
     return provider.read(frozenset(each.key.owner for each in rrsets) | {provider.zone})
 
@@ -81,9 +83,27 @@ def test_a_state_without_a_site_is_of_the_site_that_the_host_remembers() -> None
 def test_a_host_that_was_written_to_by_others_since_is_known_as_that() -> None:
     known = HostKnown(7, "m" * 16, "p" * 16, "machine", "203.0.113.10", (ZONE,), "")
     ours = Identity("s" * 32, 7, {"vps1": known})
-    assert not plan.is_newer(ours, manifest())
-    assert not plan.is_newer(ours, manifest(mark="p" * 16)), "killed before that was noted"
-    assert plan.is_newer(ours, manifest(8, "o" * 16)) and plan.is_newer(None, manifest())
+    assert stood(ours, manifest()) == Before(newer=False, behind=False, lost=False)
+    killed = stood(ours, manifest(mark="p" * 16))  # before that was noted
+    assert killed == Before(newer=False, behind=False, lost=False)
+    others = Before(newer=True, behind=False, lost=False)
+    assert stood(ours, manifest(8, "o" * 16)) == stood(ours, manifest(7, "o" * 16)) == others
+    assert stood(None, manifest()) == Before(newer=True, behind=False, lost=True)
+
+
+def test_a_host_that_was_put_back_or_has_lost_what_it_remembers_is_behind_the_state() -> None:
+    known = HostKnown(7, "m" * 16, None, "machine", "203.0.113.10", (ZONE,), "")
+    ours = Identity("s" * 32, 7, {"vps1": known})
+    behind = Before(newer=False, behind=True, lost=False)
+    assert stood(ours, manifest(6, "o" * 16)) == stood(ours, None) == behind
+    assert stood(None, None) == Before(newer=False, behind=True, lost=True)
+    bare = plan.before(ours, "vps1", Look(None, deployed=False))
+    assert bare == Before(newer=False, behind=False, lost=False)
+
+
+def stood(ours: Identity | None, there: Manifest | None) -> Before:
+    """How a host that we deployed and the state stood to each other."""
+    return plan.before(ours, "vps1", Look(there, deployed=True))
 
 
 # -- rotations ---------------------------------------------------------------------------------
