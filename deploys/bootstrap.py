@@ -80,5 +80,5 @@ with frame(DEPLOY) as run:
 
     if server:
         key_steps.wipe_unnamed(server, site)
-        remember(server, site)
+        remember(server, site, said)
         verify(name=text("report.name"), server=server, site=site)

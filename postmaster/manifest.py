@@ -96,8 +96,9 @@ class Facts:
 
     host: inventory name. machine: /etc/machine-id. domains: the primary first. revoked:
     fingerprints of keys that have leaked. users: accounts that we made. Neither are ever fewer than
-    before. paused: message id of why mail is paused. rotations: those going on. records: of the
-    domains' zones, without those of other servers' domains.
+    before, but where another database took the place of theirs. paused: message id of why mail is
+    paused. rotations: those going on. records: of the domains' zones, without those of other
+    servers' domains.
     """
 
     host: str

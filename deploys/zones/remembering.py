@@ -48,7 +48,7 @@ def remembered(
     _mend_history()
     try:
         found = on_host.there(host)
-        now, before = facts_now(site, server, found), found.manifest
+        now, before = facts_now(site, server, found, said), found.manifest
         right = before is not None and _is_right(before, now, server, found)
     except Told as error:
         yield from fail(str(error))
@@ -136,7 +136,7 @@ def _written(
     found = on_host.there(host)
     if not taking_over and (words := why_not(identity.identity(), server, found.look, said)):
         return words  # written by somebody else since this run began
-    now, before = facts_now(site, server, found), found.manifest
+    now, before = facts_now(site, server, found, said), found.manifest
     if before is not None and _is_right(before, now, server, found):
         return None
     stamp = identity.intend(now, before.stamp if before else None)
@@ -158,10 +158,15 @@ def _is_right(before: Manifest, now: Facts, server: MailServer, found: Found) ->
     return before.facts == now and ours and not anew
 
 
-def facts_now(site: Site, server: MailServer, found: Found) -> Facts:
-    """Return what a server's manifest has to say. found: what is on its host. Raises Told."""
+def facts_now(site: Site, server: MailServer, found: Found, said: Said) -> Facts:
+    """Return what a server's manifest has to say. found: what is on its host. Raises Told.
+
+    Of another database than before nobody knows whose accounts were in it, but our own record.
+    """
     journal = Journal(state_dir())
-    before = found.manifest
+    before = found.manifest.facts if found.manifest else None
+    if before and said != NOTHING:
+        before = replace(before, users=())
     return wanted(
         site,
         server,
@@ -173,7 +178,7 @@ def facts_now(site: Site, server: MailServer, found: Found) -> Facts:
             versions=replace(found.versions, ours=_version()),
             rotations=journal.going_on(),
             ledgers={each.zone: ledger_of(each.zone).load().entries for each in server.domains},
-            before=before.facts if before else None,
+            before=before,
         ),
     )
 

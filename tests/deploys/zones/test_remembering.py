@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deploys.accounts import mailboxes
 from deploys.host import manifest as on_host
 from deploys.host.manifest import Found
 from deploys.run import identity
@@ -98,3 +99,13 @@ def test_one_that_was_written_to_since_is_not_by_who_speaks_of_the_database_only
     assert remembers(there, taking_over=True) == ""
     ours = identity.identity()
     assert ours is not None and there.manifest.stamp.generation == ours.generation == 10
+
+
+def test_accounts_of_a_database_that_was_replaced_by_word_are_remembered_no_longer(
+    there: There,
+) -> None:
+    mailboxes.remember_accounts(SERVER, frozenset({"ann", "bob"}))
+    assert remembers(there) == "" and there.manifest.facts.users == ("ann", "bob")
+    mailboxes.keep_only(SERVER, ["ann"])
+    assert remembers(there) == "" and there.manifest.facts.users == ("ann", "bob")
+    assert remembers(there, said=KEEP) == "" and there.manifest.facts.users == ("ann",)
