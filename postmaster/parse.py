@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -23,6 +24,7 @@ from postmaster.settings import (
     TlsSettings,
     ZoneSettings,
     service_names,
+    user_variable,
 )
 from postmaster.settings_table import (
     SERVER_SETTINGS,
@@ -327,6 +329,12 @@ def _check_users(values: Mapping[str, Any], reasons: _Reasons) -> None:
     accounts = [user.account for user in values["users"]] + [values["admin_account"]]
     for account in sorted({each for each in accounts if accounts.count(each) > 1}):
         reasons.add("settings.user_twice", account=account)
+    by_variable = defaultdict[str, set[str]](set)
+    for user in values["users"]:
+        by_variable[user_variable(user.account)].add(user.account)
+    for variable, names in sorted(by_variable.items()):
+        if len(names) > 1:
+            reasons.add("settings.user_variable", names=", ".join(sorted(names)), variable=variable)
     if _RESERVED_ACCOUNT in accounts:
         reasons.add("settings.user_reserved", account=_RESERVED_ACCOUNT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -23,6 +24,11 @@ SENDING_PORTS = (25, 443, 465, 587)
 def service_names(primary: str) -> tuple[str, ...]:
     """Return the host names of the mail services, all below the primary domain."""
     return tuple(f"{label}.{primary}" for label in ("smtp", "imap", "pop"))
+
+
+def user_variable(account: str) -> str:
+    """Return the environment variable with a user's password."""
+    return "PMAIL_USER_PASSWORD_" + re.sub(r"[^A-Z0-9]", "_", account.upper())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,14 @@ from collections.abc import Generator, Iterable
 from typing import Any
 
 from pyinfra import host, state
-from pyinfra.api import FunctionCommand, Host, operation
+from pyinfra.api import FunctionCommand, Host, State, operation
 
-from deploys.accounts import passwords
+from deploys.accounts import comparing, passwords, record
 from deploys.accounts.api import LOGIN_REFUSED, Api, ApiError
+from deploys.accounts.comparing import Compared
+from deploys.accounts.password_choice import Choice
+from deploys.accounts.request import UsersRequest
+from deploys.accounts.stored import DatabaseError, accounts_there
 from deploys.host.looked import DATABASE, looked
 from deploys.run.refusals import Around, Refused, on_each
 from ground.operations import refuse
@@ -20,31 +24,62 @@ from probes.host.database import Kind
 
 @operation()
 def admin_works(server: MailServer) -> Generator[FunctionCommand, None, None]:
-    """Prove that the admin account works; changes nothing.
+    """Ensure that the admin has the password that was given anew, and prove that it works.
 
     + server: the mail server
     """
+    record.mend(host, server, carried_out=state.is_executing)
+    compared = compared_admin(host, server)
+    sets = compared is not None and compared.choice is Choice.SET
+    if compared and sets:
+        values = {"account": compared.account, "given": compared.given_in}
+        host.log_styled(f"  ~ {text('users.password_set', **values)}", fg="green")
+        yield FunctionCommand(_set_admin, (server,), {})
     if state.is_executing:
         problem = admin_problem(host, server)
         if problem:
             yield FunctionCommand(refuse, (str(problem),), {})
             return
-    host.noop(text("users.admin_works", account=server.admin_account))
+        if compared and not sets:
+            comparing.settle(host, server, compared)
+    if not sets:
+        host.noop(text("users.admin_works", account=server.admin_account))
+
+
+def _set_admin(state: State, host: Host, server: MailServer) -> bool:
+    compared = compared_admin(host, server)
+    problem = comparing.set_given(host, server, compared) if compared else ""
+    return not problem or refuse(state, host, problem)
+
+
+def compared_admin(host: Host, server: MailServer) -> Compared | None:
+    """Return the admin's password compared, None where its database cannot tell."""
+    try:
+        there = (accounts_there(host) or {}).get(server.admin_account)
+    except DatabaseError:
+        return None
+    return comparing.compare(server, record.load(server), there) if there else None
 
 
 def no_admin(around: Around[Any]) -> Iterable[Refused]:
     """Refuse where PMail has an administrator that we cannot log in as.
 
-    A PMail that does not answer refuses nothing: the run may be what starts it.
+    A PMail that does not answer refuses nothing: the run may be what starts it. A password that is
+    given anew is about to be set.
     """
+    if isinstance(around.asked, UsersRequest) and not around.asked.as_admin:
+        return ()
     return on_each(around.servers(), _no_admin)
 
 
 def _no_admin(host: Host, server: MailServer) -> Iterable[Words]:
     if looked(host).of(DATABASE).kind in (Kind.MISSING, Kind.EMPTY):
         return
+    compared = compared_admin(host, server)
+    if compared and compared.choice is Choice.SET:
+        return
     try:
-        if problem := _problem(host, server):
+        if problem := _problem(host, server, compared):
             yield problem
     except ApiError as error:
         if error.words.id == LOGIN_REFUSED:
@@ -64,15 +99,18 @@ def admin_api(host: Host, server: MailServer) -> Api | None:
 def admin_problem(host: Host, server: MailServer) -> Words | None:
     """Return why the admin cannot log in, or None."""
     try:
-        return _problem(host, server)
+        return _problem(host, server, compared_admin(host, server))
     except ApiError as error:
         return error.words
 
 
-def _problem(host: Host, server: MailServer) -> Words | None:
+def _problem(host: Host, server: MailServer, compared: Compared | None) -> Words | None:
+    account = server.admin_account
+    if compared and compared.differs:
+        return compared.differs
     api = admin_api(host, server)
     if api is None:
-        path = passwords.path(server.host, server.admin_account)
-        return Words.of("users.no_password", path=path, variable=passwords.admin_variable())
+        path, variable = passwords.path(server.host, account), passwords.admin_variable()
+        return Words.of("users.no_password", path=path, variable=variable, account=account)
     is_admin, _ = api.info()
-    return None if is_admin else Words.of("users.no_admin", account=server.admin_account)
+    return None if is_admin else Words.of("users.no_admin", account=account)

@@ -19,7 +19,6 @@ from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from ground.errors import DeployError
 
-_PAGE_SIZE = 10000
 _AHEAD = 30  # seconds; PMail refuses a token 5 s after its time, and takes one before it
 
 LOGIN_REFUSED = "host.api.login"
@@ -27,16 +26,6 @@ LOGIN_REFUSED = "host.api.login"
 
 class ApiError(DeployError):
     """PMail did not answer, or said no."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A mailbox as PMail lists it."""
-
-    account: str
-    name: str
-    disabled: bool
-    admin: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +44,6 @@ class Api:
         """Return whether the account is admin, and the server's domains. Raises ApiError."""
         data = self._call("/api/user/info", {})
         return bool(data.get("is_admin")), tuple(data.get("domains") or ())
-
-    def users(self) -> tuple[Account, ...]:
-        """Return all mailboxes. Raises ApiError."""
-        data = self._call("/api/user/list", {"current_page": 1, "page_size": _PAGE_SIZE})
-        return tuple(
-            Account(row["Account"], row["Name"], bool(row["Disabled"]), bool(row["IsAdmin"]))
-            for row in data["list"]
-        )
 
     def create(self, account: str, name: str, password: str) -> None:
         """Make a mailbox. Raises ApiError."""

@@ -8,8 +8,8 @@ from typing import Any
 from pyinfra import host
 from pyinfra.api import FunctionCommand, Host, State, operation
 
-from deploys.accounts import database, mailboxes, passwords
-from deploys.accounts.request import said_of
+from deploys.accounts import database, passwords, record
+from deploys.accounts.database_request import said_of
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
 from deploys.host.looked import DATABASE, MEMORY, looked
@@ -77,7 +77,7 @@ def first_database(server: MailServer, said: Said) -> Generator[FunctionCommand,
 def _install_database(state: State, host: Host, server: MailServer, chosen: Fresh) -> bool:
     if chosen.aside and not _move_aside(host):
         return refuse(state, host, text("database.not_aside", path=layout.DATABASE))
-    mailboxes.keep_only(server, ())
+    record.keep_only(server, ())
     variable = passwords.admin_variable()
     password = passwords.known_or_made(server.host, server.admin_account, variable)
     content = database.seeded(server.admin_account, password)
@@ -107,7 +107,7 @@ def _move_aside(host: Host) -> bool:
 def _take_database(state: State, host: Host, server: MailServer) -> bool:
     """Have PMail run with the database that is there, and take no more accounts for ours."""
     accounts = looked(host).of(DATABASE).accounts or ()
-    mailboxes.keep_only(server, [each.name for each in accounts])
+    record.keep_only(server, [each.name for each in accounts])
     # Its owner may have another number on a system that was set up anew.
     script = (
         f"chown {layout.USER}:{layout.USER} {layout.DATABASE} && chmod 600 {layout.DATABASE} && "

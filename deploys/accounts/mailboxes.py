@@ -1,23 +1,54 @@
-"""pyinfra operation for mailboxes: each user of the inventory has one; nothing is ever deleted."""
+"""pyinfra operation for mailboxes: each user of the inventory has one; nothing is ever deleted.
+
+A password that is given anew is set; one that was changed on the server is respected and told.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Generator, Iterable
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 
-from deploys.accounts import passwords
+from deploys.accounts import comparing, passwords, record
 from deploys.accounts.admin import admin_api, admin_problem
-from deploys.accounts.api import Account, ApiError
-from deploys.run.paths import file_name, state_dir
+from deploys.accounts.api import Api, ApiError
+from deploys.accounts.comparing import Compared
+from deploys.accounts.password_choice import Choice
+from deploys.accounts.record import MadeBy, Off, Record
+from deploys.accounts.stored import DatabaseError, Stored, accounts_there
+from deploys.run.flow import leave_unsolved
 from ground.operations import fail, refuse
-from ground.private_files import set_aside, write_private
-from ground.words import text
+from ground.words import say, text
 from postmaster.settings import MailServer, User
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done about a server's accounts, and what is only told.
+
+    new: to be made. back, off: to be enabled, disabled. stay_off: disabled on the server or by
+    somebody's wish, though the inventory names them. left: active, and the inventory names them
+    not. compared: passwords, those that are going to be set among them.
+    """
+
+    new: tuple[User, ...]
+    back: tuple[str, ...]
+    off: tuple[str, ...]
+    stay_off: tuple[str, ...]
+    left: tuple[str, ...]
+    compared: tuple[Compared, ...]
+
+    @property
+    def set(self) -> tuple[Compared, ...]:
+        """Passwords that are set."""
+        return tuple(each for each in self.compared if each.choice is Choice.SET)
+
+    @property
+    def changes(self) -> bool:
+        """Whether something is to be done."""
+        return bool(self.new or self.back or self.off or self.set)
 
 
 @operation()
@@ -26,114 +57,116 @@ def mailboxes(server: MailServer) -> Generator[FunctionCommand, None, None]:
 
     + server: the mail server
     """
-    _mend_record(server)
-    api = admin_api(host, server)
+    record.mend(host, server, carried_out=state.is_executing)
     try:
-        there = {each.account: each for each in api.users()} if api else {}
-    except ApiError as error:
-        # Before the first start there is nobody to ask; the run itself proves the login first.
+        there = accounts_there(host) or {}
+    except DatabaseError as error:
+        # Before the first start there may be nobody to ask.
         if state.is_executing:
             yield from fail(str(error))
             return
         there = {}
-    ours = made_by_us(server)
-    new = [user for user in server.users if user.account not in there]
-    back = [u.account for u in server.users if u.account in ours and _is_off(there, u.account)]
-    gone = _removed(server, there)
-    off = [each for each in gone if server.disable_removed_users and each in ours]
-    _show_users(new, back, gone, off)
-    if new or back or off:
-        yield FunctionCommand(_change_mailboxes, (server, tuple(new), tuple(back), tuple(off)), {})
+    plan = planned(server, record.load(server), there)
+    _show(plan)
+    if state.is_executing:
+        _settle(server, plan, there)
+    if plan.changes:
+        yield FunctionCommand(_change_mailboxes, (server, plan), {})
         return
     host.noop(text("users.right"))
 
 
-def _is_off(there: dict[str, Account], account: str) -> bool:
-    return account in there and there[account].disabled
+def planned(server: MailServer, known: Record, there: Mapping[str, Stored]) -> Plan:
+    """Return what is to be done. there: accounts on the server, by name."""
+    named = {user.account for user in server.users}
+    disabled = [each for each in sorted(named & there.keys()) if there[each].disabled]
+    back = [each for each in disabled if known.of(each).off is Off.REMOVED]
+    active = {name for name, each in there.items() if not each.disabled}
+    gone = sorted(active - named - {server.admin_account})
+    ours = (name for name in gone if known.of(name).made is MadeBy.INVENTORY)
+    off = tuple(ours) if server.disable_removed_users else ()
+    others = (each for name, each in there.items() if name != server.admin_account)
+    return Plan(
+        new=tuple(user for user in server.users if user.account not in there),
+        back=tuple(back),
+        off=off,
+        stay_off=tuple(each for each in disabled if each not in back),
+        left=tuple(each for each in gone if each not in off),
+        compared=tuple(comparing.compare(server, known, each) for each in others),
+    )
 
 
-def _removed(server: MailServer, there: dict[str, Account]) -> list[str]:
-    """Active mailboxes that the inventory does not name."""
-    wanted = {user.account for user in server.users} | {server.admin_account}
-    return sorted(a.account for a in there.values() if a.account not in wanted and not a.disabled)
-
-
-def _show_users(new: list[User], back: list[str], gone: list[str], off: list[str]) -> None:
-    for user in new:
+def _show(plan: Plan) -> None:
+    for user in plan.new:
         host.log_styled(f"  + {user.account}", fg="green")
-    for account in back:
+    for account in plan.back:
         host.log_styled(f"  ~ {text('users.enabled', account=account)}", fg="green")
-    for account in off:
+    for account in plan.off:
         host.log_styled(f"  - {text('users.disabled', account=account)}", fg="red")
-    for account in sorted(set(gone) - set(off)):
+    for each in plan.set:
+        values = {"account": each.account, "given": each.given_in}
+        host.log_styled(f"  ~ {text('users.password_set', **values)}", fg="green")
+    for account in plan.stay_off:
+        host.log_styled(f"  {text('users.stays_off', account=account)}", fg="yellow")
+    for account in plan.left:
         host.log_styled(f"  {text('users.not_named', account=account)}", fg="yellow")
+    for words in (each.differs for each in plan.compared):
+        if words:
+            host.log_styled(f"  {say(words)}", fg="yellow")
 
 
-def _change_mailboxes(
-    state: State,
-    host: Host,
-    server: MailServer,
-    new: tuple[User, ...],
-    back: tuple[str, ...],
-    off: tuple[str, ...],
-) -> bool:
+def _settle(server: MailServer, plan: Plan, there: Mapping[str, Stored]) -> None:
+    """Remember what is so already, and leave open what somebody has to decide."""
+    before = known = record.load(server)
+    named = {user.account for user in server.users}
+    for account, each in there.items():
+        made = known.of(account).made
+        if account in named and made is MadeBy.VERB:
+            known = known.having(account, made=MadeBy.INVENTORY)
+        if not each.disabled and known.of(account).off:
+            known = known.having(account, off=Off.NO)
+    if known != before:
+        record.save(server, known)
+    for compared in plan.compared:
+        if compared.choice is not Choice.SET:
+            comparing.settle(host, server, compared)
+        if compared.unsolved:
+            leave_unsolved(host.name, (say(compared.unsolved),))
+
+
+def _change_mailboxes(state: State, host: Host, server: MailServer, plan: Plan) -> bool:
     api = admin_api(host, server)
     if api is None:
         return refuse(state, host, str(admin_problem(host, server)))
     try:
-        for user in new:
-            variable = passwords.user_variable(user.account)
-            password = passwords.known_or_made(server.host, user.account, variable)
-            remember_accounts(server, frozenset({user.account}))
-            api.create(user.account, user.name, password)
-            passwords.tell(host, server, user.account)
-        for account in back:
-            api.set_disabled(account, False)
-        for account in off:
-            api.set_disabled(account, True)
+        for user in plan.new:
+            make(host, server, api, user, MadeBy.INVENTORY)
+        for account in plan.back:
+            disable(server, api, account, Off.NO)
+        for account in plan.off:
+            disable(server, api, account, Off.REMOVED)
     except ApiError as error:
         return refuse(state, host, str(error))
-    return True
+    problems = [
+        problem for each in plan.set if (problem := comparing.set_given(host, server, each))
+    ]
+    return not problems or refuse(state, host, "\n".join(problems))
 
 
-def made_by_us(server: MailServer) -> frozenset[str]:
-    """Return the accounts that we made, by our own record; none where that is damaged."""
-    return _accounts(_record(server)) or frozenset()
+def make(host: Host, server: MailServer, api: Api, user: User, made: MadeBy) -> None:
+    """Make a mailbox. api: as the admin. Raises ApiError."""
+    variable = passwords.user_variable(user.account)
+    password = passwords.known_or_made(server.host, user.account, variable)
+    # Before it is there: of a run that is killed in between nothing is forgotten.
+    record.save(server, record.load(server).having(user.account, made=made))
+    api.create(user.account, user.name, password)
+    comparing.remember_password(server, user.account, password)
+    if passwords.kept(server.host, user.account) not in (None, password):
+        passwords.put_aside(server.host, user.account)
+    passwords.tell(host, server, user.account)
 
 
-def _accounts(record: Path) -> frozenset[str] | None:
-    """Accounts of a record, None where it is damaged."""
-    try:
-        names = json.loads(record.read_text("utf-8"))
-    except FileNotFoundError:
-        return frozenset()
-    except ValueError:
-        return None
-    right = isinstance(names, list) and all(isinstance(each, str) for each in names)
-    return frozenset(names) if right else None
-
-
-def _mend_record(server: MailServer) -> None:
-    """Have a damaged record kept aside, and tell it."""
-    path = _record(server)
-    if _accounts(path) is None:
-        aside = set_aside(path, datetime.now(UTC)) if state.is_executing else path
-        host.log_styled(f"  {text('state.damaged.users', path=path, aside=aside)}", fg="yellow")
-
-
-def _record(server: MailServer) -> Path:
-    return state_dir() / "users" / f"{file_name(server.host)}.json"
-
-
-def remember_accounts(server: MailServer, accounts: frozenset[str]) -> None:
-    """Keep in our own record that we made accounts."""
-    _write(server, made_by_us(server) | accounts)
-
-
-def keep_only(server: MailServer, accounts: Iterable[str]) -> None:
-    """Have the record of accounts that we made name no others than these."""
-    _write(server, made_by_us(server) & set(accounts))
-
-
-def _write(server: MailServer, accounts: Iterable[str]) -> None:
-    write_private(_record(server), json.dumps(sorted(accounts)).encode() + b"\n")
+def disable(server: MailServer, api: Api, account: str, why: Off) -> None:
+    """Disable a mailbox, or enable it where there is no reason. Raises ApiError."""
+    record.save(server, record.load(server).having(account, off=why))
+    api.set_disabled(account, bool(why))

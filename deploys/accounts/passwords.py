@@ -1,18 +1,22 @@
-"""Passwords of accounts: from the environment, or made once and kept for the operator only."""
+"""Passwords of accounts: from the environment, or made and kept for the operator only.
+
+What is kept and no longer true is put aside, so that no file says what is untrue.
+"""
 
 from __future__ import annotations
 
+import itertools
 import os
-import re
 import secrets
 from pathlib import Path
 
 from pyinfra.api import Host
 
 from deploys.run.paths import file_name, state_dir
-from ground.private_files import write_private
+from ground.private_files import private_folder, write_private
 from ground.words import text
 from postmaster.settings import MailServer
+from postmaster.settings import user_variable as user_variable
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that look alike
 _LENGTH = 20
@@ -23,9 +27,9 @@ def admin_variable() -> str:
     return "PMAIL_ADMIN_PASSWORD"
 
 
-def user_variable(account: str) -> str:
-    """The environment variable with a user's password."""
-    return "PMAIL_USER_PASSWORD_" + re.sub(r"[^A-Z0-9]", "_", account.upper())
+def variable(server: MailServer, account: str) -> str:
+    """The environment variable with the password of any account of a server."""
+    return admin_variable() if account == server.admin_account else user_variable(account)
 
 
 def path(host: str, account: str) -> Path:
@@ -33,26 +37,47 @@ def path(host: str, account: str) -> Path:
     return state_dir() / "passwords" / f"{file_name(host)}-{account}"
 
 
+def given(name: str) -> str | None:
+    """Return the password in an environment variable, if there is one."""
+    return os.environ.get(name) or None
+
+
+def kept(host: str, account: str) -> str | None:
+    """Return the password in the account's file, if there is one."""
+    file = path(host, account)
+    return file.read_text("utf-8", "replace").strip() or None if file.exists() else None
+
+
 def known(host: str, account: str, variable: str) -> str | None:
     """Return the password of an account, or None when there is none here yet."""
-    given = os.environ.get(variable)
-    if given:
-        return given
-    kept = path(host, account)
-    return kept.read_text("utf-8").strip() if kept.exists() else None
+    return given(variable) or kept(host, account)
 
 
 def known_or_made(host: str, account: str, variable: str) -> str:
     """Return the password of an account; made and kept, before it is used, when there is none."""
-    password = known(host, account, variable)
-    if password is None:
-        password = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
-        write_private(path(host, account), password.encode() + b"\n")
+    return known(host, account, variable) or make(host, account)
+
+
+def make(host: str, account: str) -> str:
+    """Return a new password, which is kept in the account's file from now on."""
+    password = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+    write_private(path(host, account), password.encode() + b"\n")
     return password
+
+
+def put_aside(host: str, account: str) -> Path | None:
+    """Put the account's file, if there is one, where old ones are, over none; return its place."""
+    file = path(host, account)
+    if not file.exists():
+        return None
+    folder = private_folder(file.parent / "old")
+    names = (folder / f"{file.name}~{number}" for number in itertools.count(1))
+    aside = next(each for each in names if not each.exists())
+    return file.rename(aside)
 
 
 def tell(host: Host, server: MailServer, account: str) -> None:
     """Say where a password that we made is kept; one from the environment is the user's."""
-    kept = path(server.host, account)
-    if kept.exists():
-        host.log_styled(f"  {text('users.password_kept', path=str(kept))}", fg="cyan")
+    file = path(server.host, account)
+    if file.exists():
+        host.log_styled(f"  {text('users.password_kept', path=str(file))}", fg="cyan")

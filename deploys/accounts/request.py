@@ -1,46 +1,73 @@
-"""What a deploy can be told of a server's database, where it would not go on by itself."""
+"""What a run of `deploys/users.py` is asked to do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from deploys.run.options import Request, Text, option
+from deploys.run.options import Choice, Request, Text, option
 from ground.words import Words
-from postmaster.database_choice import Said
 from postmaster.settings import Site
+from postmaster.settings_table import BadValue
+from postmaster.settings_table import account as read_account
+
+ACTIONS = ("list", "add", "disable", "enable", "password")
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseRequest(Request):
-    """start_empty: the host whose database is begun anew; what is there is moved aside.
+class UsersRequest(Request):
+    """action: one of ACTIONS, None: the mailboxes that the inventory names.
 
-    keep_database: the host whose database is the right one, though it is not as it was.
+    account: the one that it is about. name: of the person, for a new account.
     """
 
-    start_empty: str | None = option("start_empty", Text(), "--start-empty", help="cli.start_empty")
-    keep_database: str | None = option(
-        "keep_database", Text(), "--keep-database", help="cli.keep_database"
-    )
+    action: str | None = option("users_action", Choice(ACTIONS))
+    account: str | None = option("users_account", Text())
+    name: str | None = option("users_name", Text(), "--name", help="cli.users_name")
 
-    def said_of(self, host: str) -> Said:
-        """Return what was said of a host. host: inventory name."""
-        return Said(self.start_empty == host, self.keep_database == host)
+    @property
+    def changes(self) -> bool:
+        """A list changes nothing."""
+        return self.action != "list"
+
+    @property
+    def asks(self) -> bool:
+        """What one account shall have is asked for by name; the former password is lost."""
+        return self.action in (None, "password")
+
+    @property
+    def shown_dry(self) -> bool:
+        """Accounts are listed by a run that is carried out."""
+        return self.changes
+
+    @property
+    def as_admin(self) -> bool:
+        """Whether the admin's password has to be known for it."""
+        return self.action not in ("list", "password")
+
+    def problems(self, *, dry: bool) -> Iterable[Words]:
+        """Return why this makes no sense."""
+        about_one = self.action not in (None, "list")
+        if about_one and not self.account:
+            yield Words.of("users.which", action=self.action)
+        if self.account and not about_one:
+            yield Words.of("users.no_use", account=self.account)
+        if self.name and self.action != "add":
+            yield Words.of("users.name_only_add")
+        if self.account:
+            try:
+                read_account(self.account)
+            except BadValue as error:
+                yield error.words
 
     def problems_in(self, site: Site, here: Site) -> Iterable[Words]:
-        """Return why this makes no sense for the servers that the run is for."""
-        known = [each.host for each in here.servers]
-        for word, given in (
-            ("start_empty", self.start_empty),
-            ("keep_database", self.keep_database),
-        ):
-            if given and given not in known:
-                values = {"word": word, "given": given, "known": ", ".join(known)}
-                yield Words.of("database.unknown_host", **values)
-        if self.start_empty and self.start_empty == self.keep_database:
-            yield Words.of("database.both", host=self.start_empty)
-
-
-def said_of(asked: Request, host: str) -> Said:
-    """Return what was said of a host's database, where a run can be told anything of it."""
-    return asked.said_of(host) if isinstance(asked, DatabaseRequest) else Said()
+        """Return why this makes no sense for a site: an account is one server's."""
+        if self.action in (None, "list"):
+            return
+        if len(here.servers) != 1:
+            names = ", ".join(sorted(each.host for each in here.servers))
+            yield Words.of("users.one_server", action=self.action, servers=names)
+        if self.action in ("add", "disable", "enable"):
+            for each in here.servers:
+                if self.account == each.admin_account:
+                    yield Words.of("users.is_admin", account=self.account, action=self.action)

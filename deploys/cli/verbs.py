@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploys.accounts.admin import no_admin
 from deploys.accounts.first_database import database_lost
+from deploys.accounts.request import UsersRequest
 from deploys.edge import operations as edge
 from deploys.outbound import operations as outbound
 from deploys.outbound.queue_request import QueueRequest
@@ -66,7 +67,13 @@ PREFLIGHT = Verb(
     "preflight", "deploys/preflight.py", Look, "cli.preflight", _SERVERS, refusals=_MEMORY
 )
 USERS = Verb(
-    "users", "deploys/users.py", Request, "cli.users", _SERVERS, refusals=(*_MEMORY, *_ADMIN)
+    "users",
+    "deploys/users.py",
+    UsersRequest,
+    "cli.users",
+    _SERVERS,
+    opening=False,
+    refusals=(*_MEMORY, *_ADMIN),
 )
 TLS = Verb(
     "tls",

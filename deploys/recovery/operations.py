@@ -11,7 +11,7 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.accounts import passwords
-from deploys.accounts.mailboxes import made_by_us, remember_accounts
+from deploys.accounts.record import made_by_us, remember_accounts
 from deploys.accounts.set_password import set_password
 from deploys.host import manifest as on_host
 from deploys.host import pmail_layout as layout

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyinfra.api import Host
 
-from deploys.accounts.request import said_of
+from deploys.accounts.database_request import said_of
 from deploys.host.looked import MEMORY, looked
 from deploys.run.flow import leave_unsolved
 from deploys.run.identity import IdentityError, identity

@@ -12,7 +12,7 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
-from deploys.accounts.mailboxes import made_by_us
+from deploys.accounts.record import made_by_us
 from deploys.host import manifest as on_host
 from deploys.host import pmail_layout as layout
 from deploys.host.manifest import Found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploys.accounts.request import DatabaseRequest
+from deploys.accounts.database_request import DatabaseRequest
 from deploys.run.options import Choice, File, Flag, Names, Request, option
 from deploys.zones.export_text import FORMS
 from dns_providers.by_hand.panels import PANELS

@@ -123,6 +123,11 @@ def test_a_secret_is_named_and_its_variable_must_be_set() -> None:
     assert "NOT_SET" in reason
 
 
+def test_two_users_with_one_variable_for_their_passwords_are_refused() -> None:
+    (reason,) = reasons(users=["a-b", "a.b", "ab"])
+    assert "a-b, a.b" in reason and "PMAIL_USER_PASSWORD_A_B" in reason
+
+
 def test_users_are_names_or_name_and_account() -> None:
     (server,) = site(users=["bob", {"account": "alice", "name": "Alice"}]).servers
     assert server.users == (User("bob", "bob"), User("alice", "Alice"))

@@ -38,6 +38,7 @@ TEXTS = {
     "settings.web_host_taken": "web_host {web_host} is the name of another service, take another one",
     "settings.open_port": "open_ports: {port} is none of those that can be opened ({choices})",
     "settings.user_twice": "the account {account} is there twice",
+    "settings.user_variable": "the accounts {names} would have one variable for their passwords, {variable}: name one of them otherwise",
     "settings.fixed_selector": "dkim_selector: outbound mode {mode} knows the selector {selector} only",
     "settings.tls_file_missing": '{name} is missing (tls = "files" needs it)',
     "settings.tls_file_unused": "{name} is given, but tls is {method}",

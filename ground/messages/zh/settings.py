@@ -38,6 +38,7 @@ TEXTS = {
     "settings.web_host_taken": "web_host {web_host} 已是其他服务的名称，请换一个",
     "settings.open_port": "open_ports：{port} 不在可开放的端口之中（{choices}）",
     "settings.user_twice": "账户 {account} 出现两次",
+    "settings.user_variable": "账户 {names} 的密码会使用同一个变量 {variable}：请将其中之一改名",
     "settings.fixed_selector": "dkim_selector：出站模式 {mode} 只支持选择器 {selector}",
     "settings.tls_file_missing": '缺少 {name}（tls = "files" 需要）',
     "settings.tls_file_unused": "给出了 {name}，但 tls 为 {method}",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploys.accounts import first_database
-from deploys.accounts.request import DatabaseRequest
+from deploys.accounts.database_request import DatabaseRequest
 from deploys.host.looked import DATABASE, MEMORY, HostLook
 from ground.words import Words
 from postmaster.database_choice import Fresh, Refuse, Said

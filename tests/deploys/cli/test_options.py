@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from deploys.accounts.request import UsersRequest
 from deploys.cli.main import main
 from deploys.cli.verbs import (
     DEPLOY,
@@ -43,7 +44,14 @@ ASKED: list[tuple[list[str], Verb[Any], Request]] = [
         DeployRequest(withdraw=("a.test", "b.test")),
     ),
     (["preflight"], PREFLIGHT, PREFLIGHT.request()),
-    (["users"], USERS, USERS.request()),
+    (["users"], USERS, UsersRequest()),
+    (["users", "list"], USERS, UsersRequest("list")),
+    (
+        ["users", "add", "bob", "--name", "Bob B"],
+        USERS,
+        UsersRequest("add", "bob", "Bob B"),
+    ),
+    (["users", "password", "bob"], USERS, UsersRequest("password", "bob")),
     (["tls"], TLS, TLS.request()),
     (["verify"], VERIFY, VERIFY.request()),
     (["dns"], DNS, DnsRequest("publish")),

@@ -20,7 +20,7 @@ from pyinfra.api import Config, Inventory, State
 from pyinfra.context import ctx_inventory, ctx_state
 
 from deploys.cli import verbs
-from deploys.cli.verbs import DEPLOY, DNS, EXPORT, POLICY, QUEUE, ROTATE, VERBS, VERIFY
+from deploys.cli.verbs import DEPLOY, DNS, EXPORT, POLICY, QUEUE, ROTATE, USERS, VERBS, VERIFY
 from deploys.run.paths import key_store, state_dir
 from deploys.run.paused import mail_paused
 from deploys.run.prepare import BadInput, Invocation, in_one_line, prepare
@@ -167,6 +167,7 @@ def test_a_dry_run_of_what_only_looks_is_refused_where_it_would_show_nothing() -
         (POLICY, {}),
         (QUEUE, {}),
         (ROTATE, {"rotate_action": "status"}),
+        (USERS, {"users_action": "list"}),
     ):
         assert "--dry" in refused(verb, dry=True, data=data)[0]
     for verb, data in (
@@ -218,9 +219,30 @@ def test_what_is_asked_for_by_name_and_left_out_by_a_limit_is_refused(tmp_path: 
         assert asked(ROTATE, *hosts, data=data, limit=(SERVER[0],))
 
 
+def test_an_account_is_one_servers_and_not_the_administrators() -> None:
+    second = ("203.0.113.10", {"ipv4": "8.8.4.4", "domains": ["other.test"], "users": []})
+    hosts = (SERVER, second, BY_HAND, ("@zone/other.test", {"dns_provider": "manual"}))
+    bob = {"users_action": "password", "users_account": "bob"}
+    (reason,) = refused(USERS, *hosts, data=bob)
+    assert "--limit" in reason and second[0] in reason
+    assert asked(USERS, *hosts, data=bob, limit=(second[0],))
+    assert asked(USERS, *hosts, data={"users_action": "list"})
+    assert asked(USERS, data={"users_action": "password", "users_account": "admin"})
+    for action in ("add", "disable", "enable"):
+        data = {"users_action": action, "users_account": "admin"}
+        assert "admin" in refused(USERS, data=data)[0]
+    for data in (
+        {"users_action": "add"},
+        {"users_account": "bob"},
+        {**bob, "users_name": "Bob"},
+        {**bob, "users_account": "../bob"},
+    ):
+        assert len(refused(USERS, data=data)) == 1
+
+
 def test_only_who_opens_a_provider_needs_its_secret() -> None:
     assert "NOT_SET" in refused(DNS, SERVER, ZONE)[0]
-    for verb in (VERIFY, EXPORT, POLICY):
+    for verb in (VERIFY, EXPORT, POLICY, USERS):
         assert asked(verb, SERVER, ZONE)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploys.accounts import mailboxes
+from deploys.accounts import record
 from deploys.host import manifest as on_host
 from deploys.host.manifest import Found
 from deploys.run import identity
@@ -104,8 +104,8 @@ def test_one_that_was_written_to_since_is_not_by_who_speaks_of_the_database_only
 def test_accounts_of_a_database_that_was_replaced_by_word_are_remembered_no_longer(
     there: There,
 ) -> None:
-    mailboxes.remember_accounts(SERVER, frozenset({"ann", "bob"}))
+    record.remember_accounts(SERVER, ["ann", "bob"])
     assert remembers(there) == "" and there.manifest.facts.users == ("ann", "bob")
-    mailboxes.keep_only(SERVER, ["ann"])
+    record.keep_only(SERVER, ["ann"])
     assert remembers(there) == "" and there.manifest.facts.users == ("ann", "bob")
     assert remembers(there, said=KEEP) == "" and there.manifest.facts.users == ("ann",)

@@ -1,0 +1,122 @@
+"""PMail's accounts as its database on the host has them: read, and a password set.
+
+PMail reads them anew at each login.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyinfra.api import Host
+
+from deploys.host import pmail_layout as layout
+from deploys.host.remote import read
+from ground.errors import Told
+
+_NO_DATABASE, _NO_PROGRAM = "no database", "no sqlite3"
+_PYTHON = (
+    "import json, sqlite3, sys; there = sqlite3.connect(sys.argv[1], 10, isolation_level=None); "
+    "there.row_factory = sqlite3.Row; "
+    "rows = [[dict(row) for row in there.execute(line)] for line in sys.stdin]; "
+    "print(json.dumps(rows[-1]))"
+)
+# As the user that the files belong to: root would make some that PMail cannot open. Statements come
+# by standard input, one a line; what the last one gives is printed. Hosts that an earlier version
+# deployed have no sqlite3.
+_SCRIPT = f"""
+[ -s {layout.DATABASE} ] || {{ echo '{_NO_DATABASE}'; exit 0; }}
+cd /
+if command -v sqlite3 >/dev/null; then
+    runuser -u {layout.USER} -- sqlite3 -batch -bail -json -init /dev/null \
+        -cmd '.timeout 10000' {layout.DATABASE}
+elif command -v python3 >/dev/null; then
+    runuser -u {layout.USER} -- python3 -Ic '{_PYTHON}' {layout.DATABASE}
+else
+    echo '{_NO_PROGRAM}' >&2; exit 69
+fi
+"""
+_ROWS = "select account, name, password, disabled, is_admin from user order by id;"
+
+
+class DatabaseError(Told):
+    """PMail's accounts cannot be read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An account. password: as PMail stores it."""
+
+    account: str
+    name: str
+    disabled: bool
+    admin: bool
+    password: str = field(repr=False)
+
+
+def accounts_there(host: Host) -> Mapping[str, Stored] | None:
+    """Return all accounts by name, None where there is no database yet. Raises DatabaseError."""
+    rows = _asked(host, _ROWS)
+    if rows is None:
+        return None
+    return {
+        row["account"]: Stored(
+            row["account"],
+            row["name"],
+            bool(row["disabled"]),
+            bool(row["is_admin"]),
+            row["password"],
+        )
+        for row in rows
+    }
+
+
+def store_password(host: Host, account: str, stored: str) -> bool:
+    """Set a password and end the account's sessions in the web mail. Raises DatabaseError.
+
+    stored: as PMail stores it. Returns False where there is no such account.
+    """
+    name, password = _quoted(account), _quoted(stored)
+    statements = (
+        "begin immediate;",
+        f"update user set password = {password} where account = {name};",
+        _without_sessions(account),
+        "commit;",
+        f"select account from user where account = {name} and password = {password};",
+    )
+    return bool(_asked(host, "\n".join(statements)))
+
+
+def end_sessions(host: Host, account: str) -> None:
+    """End an account's sessions in the web mail, which nothing else ends. Raises DatabaseError."""
+    _asked(host, _without_sessions(account))
+
+
+def _without_sessions(account: str) -> str:
+    # A session holds the account's row as JSON (PMail controllers/login.go).
+    row = _quoted(f'"Account":{json.dumps(account, ensure_ascii=False)},')
+    return f"delete from sessions where instr(cast(data as blob), cast({row} as blob)) > 0;"
+
+
+def _asked(host: Host, statements: str) -> list[dict[str, Any]] | None:
+    """Rows that the last statement gives, None where there is no database yet."""
+    reply = read(host, _SCRIPT, stdin=f"{statements}\n")
+    if not reply.ok:
+        reason = reply.stderr.strip() or "-"
+        if reason == _NO_PROGRAM:
+            raise DatabaseError("users.no_program")
+        raise DatabaseError("users.unread", reason=reason)
+    output = reply.stdout.strip()
+    if output == _NO_DATABASE:
+        return None
+    try:
+        rows: list[dict[str, Any]] = json.loads(output or "[]")
+    except ValueError:
+        raise DatabaseError("users.unread", reason="no JSON") from None
+    return rows
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
