@@ -28,6 +28,7 @@ from deploys.run.verb import Verb
 from ground.words import text
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rules, Step, Strategy, after, begin
+from tests.this_machine import apart
 
 REPOSITORY = Path(__file__).parents[3]
 SERVER = ("203.0.113.9", {"ipv4": "8.8.8.8", "domains": ["example.com"], "users": []})
@@ -347,7 +348,7 @@ def run(
     folder: Path, content: str, working: Path, command: tuple[str, ...], given: str | None
 ) -> Run:
     """Run a command. given: on its standard input, which is closed for None."""
-    (folder / "inventory.py").write_text(content)
+    (folder / "inventory.py").write_text(apart(folder, content))
     outcome = folder / "outcome"
     closed = () if given is not None else ("sh", "-c", 'exec "$@" <&-', "sh")
     done = subprocess.run(
@@ -382,7 +383,7 @@ def followed(
     then: Callable[[subprocess.Popen[bytes]], None],
 ) -> Run:
     """A run of pyinfra, with what is done to it once it says `at`."""
-    (folder / "inventory.py").write_text(content)
+    (folder / "inventory.py").write_text(apart(folder, content))
     outcome, said = folder / "outcome", []
     running = subprocess.Popen(
         [sys.executable, "-m", "pyinfra", str(folder / "inventory.py"), *words, "-vvv"],

@@ -20,6 +20,7 @@ from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import owner_name
 from postmaster.checks.seen import RecordView
 from tests.dns_providers.publishing.test_plan import FOREIGN, OURS, claim, spf_claim
+from tests.this_machine import apart
 
 REPOSITORY = Path(__file__).parents[3]
 INVENTORY = """
@@ -43,7 +44,7 @@ class Run:
 
 
 def run(folder: Path, deploy: str, *options: str) -> Run:
-    (folder / "inventory.py").write_text(INVENTORY)
+    (folder / "inventory.py").write_text(apart(folder, INVENTORY))
     places = {"PMAIL_STATE": str(folder / "state"), "PMAIL_KEYS": str(folder / "keys")}
     done = subprocess.run(
         [sys.executable, "-m", "pyinfra", folder / "inventory.py", deploy, *options],

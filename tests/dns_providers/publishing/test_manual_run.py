@@ -14,6 +14,7 @@ from pathlib import Path
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.rrset import TXT, RRKey, key
 from tests.dns_providers.zone_server import ZONE, ZoneServer, serving
+from tests.this_machine import apart
 
 REPOSITORY = Path(__file__).parents[3]
 ADDRESS = "127.0.0.77"
@@ -69,7 +70,8 @@ def user_at_the_panel(server: ZoneServer, folder: Path) -> Iterator[None]:
 
 
 def run(folder: Path, port: int) -> tuple[int, str]:
-    (folder / "inventory.py").write_text(INVENTORY.replace("PORT", str(port)))
+    inventory = apart(folder, INVENTORY.replace("PORT", str(port)))
+    (folder / "inventory.py").write_text(inventory)
     places = {"PMAIL_STATE": str(folder / "state"), "PMAIL_KEYS": str(folder / "keys")}
     with (folder / "output").open("w") as output:
         done = subprocess.run(
