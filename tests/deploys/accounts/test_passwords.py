@@ -94,7 +94,10 @@ def test_state_and_keys_lie_beside_the_inventory_unless_they_are_moved(
     assert paths.passphrase() is None
 
 
-def test_one_run_at_a_time_is_at_work_on_a_site(state: Path) -> None:
+def test_one_run_at_a_time_is_at_work_on_a_site(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "_LOCK_TIMEOUT", 0.1)
     with paths.locked("site"):
         with pytest.raises(paths.Busy) as busy, paths.locked("site"):
             pytest.fail("two runs at once")
