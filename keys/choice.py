@@ -21,9 +21,8 @@ class Seen:
     stored: of the private key in the store that is in use under it. kept: all private keys that
     the store has under it. known: of the last one that the store had. on_host: of the private key
     on the host. ledger: of the record that we wrote or adopted last. live: of the record in DNS,
-    REVOKED, None where there is none. marked: its name in the store, where
-    the host's manifest has it in use. unusable: why the
-    stored key cannot be read.
+    REVOKED, None where there is none. marked: its name in the store, where the host's manifest has
+    it in use. unusable: why the stored key cannot be read.
     """
 
     selector: str
