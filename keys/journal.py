@@ -76,10 +76,9 @@ class Journal:
         self.save(by)
 
     def _remember(self, rotation: Rotation) -> None:
-        known = self.history()
         # A run that was killed between the two files does the last step again, at another time.
-        which = (rotation.domain, rotation.started)
-        if which not in [(each["domain"], each["started"]) for each in known]:
+        if (rotation.domain, rotation.started) not in self.over():
+            known = self.history()
             self.mend_history(datetime.now(UTC))
             write_private(self.history_path, _lines((*known, audit(rotation))))
 
@@ -89,6 +88,10 @@ class Journal:
         What is damaged is passed over, see `mend_history`.
         """
         return tuple(record for record in map(_past, self._kept_lines()) if record)
+
+    def over(self) -> frozenset[tuple[str, float]]:
+        """Return the domain and the start of each rotation that has ended."""
+        return frozenset((each["domain"], each["started"]) for each in self.history())
 
     def mend_history(self, now: datetime) -> Path | None:
         """Put a history with damaged lines aside, and go on with those that can be read.

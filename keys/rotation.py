@@ -199,6 +199,17 @@ def steps_of(strategy: Strategy) -> tuple[Step, ...]:
     return tuple(step for step in STEPS if step not in others)
 
 
+def behind(ours: Rotation | None, remembered: Rotation) -> bool:
+    """Return whether a journal lacks what a host remembers of a domain's rotation.
+
+    ours: the journal's, None where nothing goes on. The host never knows more than the journal did,
+    so that one was lost, or is of an earlier day. While mail is paused the journal counts.
+    """
+    if ours is None or ours.started < remembered.started:
+        return True
+    return not ours.paused and ours.entered < remembered.entered
+
+
 def old_enough(created: float, now: float, max_age: int) -> bool:
     """Whether a key is to be replaced. created, now: Unix seconds. max_age: days."""
     return now - created >= max_age * 86400

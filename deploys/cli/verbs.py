@@ -14,7 +14,7 @@ from deploys.pmail_server.refusals import unusable_release
 from deploys.pmail_server.upgrade import no_room
 from deploys.recovery.refusals import several_sites
 from deploys.recovery.request import RecoverRequest
-from deploys.rotation.refusals import paused_unknown, too_late, unfinished
+from deploys.rotation.refusals import too_late, unfinished
 from deploys.rotation.request import Request as RotationRequest
 from deploys.run.options import Look, Request
 from deploys.run.refusals import Refusal
@@ -36,7 +36,7 @@ from deploys.zones.request import DeployRequest, DnsRequest, ExportRequest, Poli
 
 _SERVERS, _ZONES = ("mail_servers",), ("zones",)
 # What is asked before anything is changed.
-_MEMORY: tuple[Refusal, ...] = (damaged_state, older_state, paused_unknown)
+_MEMORY: tuple[Refusal, ...] = (damaged_state, older_state)
 _ADMIN: tuple[Refusal, ...] = (no_admin,)
 _PAST: tuple[Refusal, ...] = (database_lost, no_room)
 _CERTIFICATE: tuple[Refusal, ...] = (unusable_files,)

@@ -87,12 +87,6 @@ def there(host: Host) -> Found:
     return found(read(host, SCRIPT).stdout.splitlines())
 
 
-def is_paused(host: Host) -> bool:
-    """Return whether a host remembers that its mail is paused. Raises Told."""
-    found = there(host).manifest
-    return found is not None and found.facts.paused is not None
-
-
 def put(host: Host, new: Manifest, before: bytes | None) -> Words | None:
     """Write a manifest, if there is what was read before. Returns why that was not possible.
 

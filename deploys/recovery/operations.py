@@ -23,6 +23,7 @@ from deploys.run.flow import leave_unsolved
 from deploys.run.identity import IdentityError
 from deploys.run.outcome import recorder
 from deploys.run.paths import key_store, locked, state_dir
+from deploys.run.paused import paused_on
 from deploys.zones.remembering import remember_now
 from dns_providers.base import Provider, ProviderError
 from dns_providers.publishing.claims import Claim
@@ -76,8 +77,9 @@ def remembered_back(server: MailServer) -> Commands:
         host.noop(text("recover.nothing_remembered"))
         return
     newer, (here, damaged) = before.newer, _journals(there)
+    over = Journal(state_dir()).over()
     # A rotation of an earlier day is over since.
-    going = () if before.behind else plan.rotations(there.facts, here, damaged, newer=newer)
+    going = () if before.behind else plan.rotations(there.facts, here, damaged, over, newer=newer)
     for each in going:
         line = "recover.rotation" if each.write else "recover.rotation_over"
         host.log_styled(f"  ~ {text(line, domain=each.domain)}", fg="green")
@@ -288,6 +290,8 @@ def taken_over(server: MailServer, site: Site) -> Commands:
     + site: all servers and zones
     """
     there, before = manifest_of(host), _before[host.name]
+    if state.is_executing and (paused := paused_on(server)):
+        leave_unsolved(host.name, (str(paused),))
     if not (before.newer or before.behind):
         host.noop(text("recover.right" if there else "recover.nothing_remembered"))
         return

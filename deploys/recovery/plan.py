@@ -10,7 +10,7 @@ from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.plan import Entries, Entry
 from dns_providers.rrset import RRKey, RRset, Value
 from ground.words import Words
-from keys.rotation import Rotation
+from keys.rotation import Rotation, behind
 from postmaster.manifest import (
     Facts,
     HostKnown,
@@ -86,20 +86,26 @@ class Going:
 
 
 def rotations(
-    facts: Facts, here: Mapping[str, Rotation], damaged: frozenset[str], *, newer: bool
+    facts: Facts,
+    here: Mapping[str, Rotation],
+    damaged: frozenset[str],
+    over: frozenset[tuple[str, float]],
+    *,
+    newer: bool,
 ) -> tuple[Going, ...]:
     """Return what becomes of the journals of a server's domains.
 
     here: rotations that the state has going on. damaged: domains whose journal cannot be read.
-    newer: the host was written to since; else what the state has counts.
+    over: domain and start of those that have ended. newer: the host was written to since; else what
+    the state has counts, unless it is of an earlier day.
     """
-    there = {each.domain: each for each in facts.rotations}
+    there = {e.domain: e for e in facts.rotations if (e.domain, e.started) not in over}
     found = []
     for domain in dict.fromkeys((*facts.domains, *there)):
         remembered, ours = there.get(domain), here.get(domain)
         if remembered == ours and domain not in damaged:
             continue
-        if ours is None or newer:
+        if ours is None or newer or (remembered and behind(ours, remembered)):
             found.append(Going(domain, remembered, over=remembered is None))
     return tuple(found)
 

@@ -8,19 +8,14 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from pyinfra.api import Host
-
-from deploys.host import manifest
 from deploys.rotation.going import finishes_first, rotating
 from deploys.rotation.request import Request
 from deploys.run.paths import state_dir
-from deploys.run.paused import paused_rotations
-from deploys.run.refusals import Around, Refused, on_each
+from deploys.run.refusals import Around, Refused
 from ground.words import Words
 from keys import rotation as machine
 from keys.journal import Journal
 from keys.rotation import Rotation
-from postmaster.settings import MailServer
 
 
 def too_late(around: Around[Request]) -> Iterable[Refused]:
@@ -49,18 +44,6 @@ def unfinished(around: Around[Any]) -> Iterable[Refused]:
         paused = each.rotation is not None and each.rotation.paused
         if not paused and finishes_first(each, around.site):
             yield Refused(Words.of("rotation.finish_first", domains=each.domain), each.server)
-
-
-def paused_unknown(around: Around[Any]) -> Iterable[Refused]:
-    """Refuse to change anything while a rotation pauses mail that the state here does not know: it
-    was lost, and the host remembers.
-    """
-    return on_each(around.everywhere(), _paused_unknown) if around.asked.changes else ()
-
-
-def _paused_unknown(host: Host, server: MailServer) -> Iterable[Words]:
-    if manifest.is_paused(host) and not paused_rotations(server):
-        yield Words.of("rotation.paused_unknown")
 
 
 def turned(there: Rotation, request: Request, now: float) -> Rotation | None:

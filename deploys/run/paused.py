@@ -9,7 +9,7 @@ from deploys.run.paths import state_dir
 from deploys.run.refusals import Around, Refused
 from ground.words import Words
 from keys.journal import Journal, JournalError
-from keys.rotation import Rotation
+from keys.rotation import Rotation, behind
 from postmaster.settings import MailServer
 
 
@@ -33,6 +33,31 @@ def paused_on(server: MailServer) -> Words | None:
         return _words(paused_rotations(server))
     except JournalError as error:
         return error.words
+
+
+def paused_elsewhere(remembered: Iterable[Rotation]) -> Words | None:
+    """Return of which domains a host remembers that their mail is paused, where the state has lost
+    the rotation that did it; None where there are none.
+
+    remembered: rotations that go on, as the host has them. A journal that is damaged has lost its.
+    """
+    journal = Journal(state_dir())
+    over = journal.over()
+    lost = [
+        each.domain
+        for each in remembered
+        if each.paused
+        and (each.domain, each.started) not in over
+        and behind(_readable(journal, each.domain), each)
+    ]
+    return Words.of("manifest.paused", domains=", ".join(lost)) if lost else None
+
+
+def _readable(journal: Journal, domain: str) -> Rotation | None:
+    try:
+        return journal.load(domain)
+    except JournalError:
+        return None
 
 
 def paused_rotations(server: MailServer) -> tuple[Rotation, ...]:

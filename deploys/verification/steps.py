@@ -22,10 +22,9 @@ from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from deploys.outbound import look
 from deploys.pmail_server import configure
-from deploys.run import flow
 from deploys.run.outcome import ReportMade, recorder
 from deploys.run.paths import Busy, file_name, locked, state_dir
-from deploys.run.paused import paused_rotations
+from deploys.run.paused import paused_elsewhere, paused_rotations
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
 from dns_providers.base import ProviderError
@@ -109,17 +108,14 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
 def _is_paused(host: Host, server: MailServer) -> bool:
     """Whether a rotation pauses a server's mail, by the journal, or by the host where that is lost.
 
-    What is damaged is told elsewhere.
+    Both, and what is damaged, are told when the run begins.
     """
     try:
-        if paused_rotations(server):
-            return True
-        paused = manifest.is_paused(host)
+        there = manifest.there(host).manifest
+        remembered = there.facts.rotations if there else ()
+        return paused_elsewhere(remembered) is not None or bool(paused_rotations(server))
     except Told:
         return False
-    if paused and state.is_executing:
-        flow.leave_unsolved(host.name, (text("rotation.paused_unknown"),))
-    return paused
 
 
 def target(server: MailServer) -> Target:

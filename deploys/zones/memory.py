@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from pyinfra.api import Host
@@ -12,13 +13,14 @@ from deploys.host.looked import MEMORY, looked
 from deploys.run.flow import leave_unsolved
 from deploys.run.identity import IdentityError, identity
 from deploys.run.paths import keys_dir, state_dir
+from deploys.run.paused import paused_elsewhere
 from deploys.run.refusals import Around, Refused, on_each
 from deploys.zones.access import ledger_of
 from dns_providers.publishing.ledger import LedgerError
 from ground.words import Words, family
 from keys.journal import Journal, JournalError
 from postmaster.database_choice import NOTHING, Said
-from postmaster.manifest import Identity, Look, Manifest, Standing, standing
+from postmaster.manifest import Identity, Look, Standing, standing
 from postmaster.settings import MailServer
 
 # How a host and the state may not stand to each other. One that was set up anew has nothing of
@@ -39,30 +41,23 @@ _OF_DATABASE = (Standing.OLDER_HOST, Standing.LOST)
 
 
 def older_state(around: Around[Any]) -> Iterable[Refused]:
-    """Refuse where a host was written to from another copy of the state, or by another site.
+    """Refuse where a host was written to from another copy of the state, or by another site, or
+    where it remembers a pause of mail that the state does not know.
 
     A run that changes nothing tells it, and ends with it. Of a host that lost what it remembers,
     or was put back to an earlier day, it may be said that this is meant.
     """
-    try:
-        ours, journal = identity(), Journal(state_dir()).domains()
-    except IdentityError:
-        return ()  # `damaged_state` says so
 
     def ask(host: Host, server: MailServer) -> Iterator[Words]:
         found = looked(host).of(MEMORY)
-        if words := why_not(ours, server, found.look, said_of(around.asked, server.host)):
-            yield words
-        elif lost := _paused_without(found.manifest, journal):
-            yield Words.of("manifest.paused", domains=", ".join(lost))
+        with suppress(IdentityError):  # `damaged_state` says so
+            said = said_of(around.asked, server.host)
+            if words := why_not(identity(), server, found.look, said):
+                yield words
+        if paused := paused_elsewhere(found.manifest.facts.rotations if found.manifest else ()):
+            yield paused
 
     return _refused(around, on_each(around.everywhere(), ask))
-
-
-def _paused_without(there: Manifest | None, journal: Collection[str]) -> tuple[str, ...]:
-    """Domains whose mail is paused, as a host remembers, by a rotation that the state has not."""
-    rotations = there.facts.rotations if there else ()
-    return tuple(each.domain for each in rotations if each.paused and each.domain not in journal)
 
 
 def _refused(around: Around[Any], reasons: Iterable[Refused]) -> Iterable[Refused]:

@@ -44,9 +44,12 @@ def test_another_mode_and_a_domain_taken_out_in_the_middle(new_site: Site) -> No
     # The state is lost, and the host remembers.
     journal = site.operator.state / "rotation"
     journal.rename(site.operator.folder / "lost")
-    for deploy in ("deploy.py", "deploys/verify.py", ROTATE):
-        told = site.operator.run(deploy)
-        assert told.status != 0 and "pmail-deploy recover" in told.output, (deploy, told.output)
+    for deploy, *more in (
+        *(("deploy.py",), ("deploys/verify.py",), ("deploys/queue.py",), ("deploys/preflight.py",)),
+        *((ROTATE,), (ROTATE, "rotate_action=status"), ("deploys/users.py", "users_action=list")),
+    ):
+        told = site.operator.run(deploy, *data(*more))
+        assert told.status != 0 and "the state has lost it" in told.output, (deploy, told.output)
     shutil.rmtree(journal, ignore_errors=True)
     (site.operator.folder / "lost").rename(journal)
 

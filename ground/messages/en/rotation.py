@@ -97,6 +97,5 @@ TEXTS = {
     "rotation.no_zone": "{domain}: its key is being replaced in the zone {zone}, which the inventory does not have: put it back, run rotate-dkim until that has ended, then take it out again",
     "rotation.finish_first": "the key of {domains} is still being replaced as the mode of before needs it: let that end first (pmail-deploy rotate-dkim), or turn it back (--abort)",
     "rotation.other_provider": "{domain}: nothing was published. {reason} End this rotation with the provider that it began with, or move the zone first.",
-    "rotation.paused_unknown": "its mail is paused by a key rotation that the state here does not know: run pmail-deploy recover, then pmail-deploy rotate-dkim",
     "rotation.future": "{domain}: by the journal its step begins at {time}, which is still to come: a clock was wrong. Its whole wait counts from now.",
 }

@@ -93,6 +93,5 @@ TEXTS = {
     "rotation.no_zone": "{domain}：其密钥正在区域 {zone} 中更换，但清单中没有该区域：请将其放回，运行 rotate-dkim 直到结束，然后再移除",
     "rotation.finish_first": "{domains} 的密钥仍在按之前的出站模式更换：请先让其结束（pmail-deploy rotate-dkim），或退回（--abort）",
     "rotation.other_provider": "{domain}：未发布任何内容。{reason} 请先用开始时的服务商结束此次轮换，或先迁移区域。",
-    "rotation.paused_unknown": "其邮件因密钥轮换而暂停，但此处的状态中没有该轮换：请运行 pmail-deploy recover，然后运行 pmail-deploy rotate-dkim",
     "rotation.future": "{domain}：按日志，其步骤始于 {time}，而该时刻尚未到来：曾有时钟不准。整段等待从现在起重新计算。",
 }

@@ -111,7 +111,7 @@ def stood(ours: Identity | None, there: Manifest | None) -> Before:
 
 def becomes(there: Facts, here: Rotation | None, *, newer: bool) -> tuple[Going, ...]:
     known = {here.domain: here} if here else {}
-    return plan.rotations(there, known, frozenset(), newer=newer)
+    return plan.rotations(there, known, frozenset(), frozenset(), newer=newer)
 
 
 def test_a_rotation_that_only_the_host_knows_goes_on() -> None:
@@ -128,11 +128,19 @@ def test_what_the_state_knows_counts_unless_others_have_written_since() -> None:
 
 def test_a_journal_that_is_damaged_is_made_anew() -> None:
     there = facts(rotation())
-    found = plan.rotations(there, {}, frozenset({ZONE}), newer=False)
+    damaged, over = frozenset({ZONE}), frozenset({(ZONE, 0.0)})
+    found = plan.rotations(there, {}, damaged, frozenset(), newer=False)
     assert found == (Going(ZONE, rotation()),)
-    assert plan.rotations(facts(), {}, frozenset({ZONE}), newer=False) == (
-        Going(ZONE, None, over=True),
-    )
+    gone = (Going(ZONE, None, over=True),)
+    assert plan.rotations(facts(), {}, damaged, frozenset(), newer=False) == gone
+    assert plan.rotations(there, {}, damaged, over, newer=False) == gone
+
+
+def test_a_journal_of_an_earlier_day_is_made_anew_and_a_rotation_that_has_ended_is_not() -> None:
+    there, earlier = replace(rotation(), entered=60.0), replace(rotation(Step.AGE), entered=30.0)
+    assert becomes(facts(there), earlier, newer=False) == (Going(ZONE, there),)
+    over = frozenset({(ZONE, 0.0)})
+    assert plan.rotations(facts(there), {}, frozenset(), over, newer=False) == ()
 
 
 # -- the ledger --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,8 @@ from deploys.rotation.request import Request
 from deploys.run.options import Look
 from deploys.run.options import Request as Change
 from deploys.run.paths import state_dir
-from deploys.run.paused import mail_paused, paused_on
-from deploys.run.refusals import Around, Refused
+from deploys.run.paused import mail_paused, paused_elsewhere, paused_on
+from deploys.run.refusals import Around
 from ground.words import Words
 from keys.journal import Journal
 from keys.rotation import Rotation, Step, Strategy
@@ -73,22 +74,24 @@ def test_mail_that_is_paused_is_told_by_looks_and_refused_to_the_others() -> Non
     assert told(mail_paused(around(here, Change()))) == [("", "rotation.paused")]
 
 
-def test_what_the_host_alone_remembers_names_the_way_back_to_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    here = site("direct", ["a.test"], second="b.test")
-
-    def on_each(servers: Any, ask: Any) -> tuple[Refused, ...]:
-        return tuple(Refused(words, h.name) for h, server in servers for words in ask(h, server))
-
-    monkeypatch.setattr(refusals, "on_each", on_each)
-    monkeypatch.setattr(refusals.manifest, "is_paused", lambda host: host.name == MX1)
-    unknown = [(MX1, "rotation.paused_unknown")]
-    assert told(refusals.paused_unknown(around(here, Change()))) == unknown
-    assert told(refusals.paused_unknown(around(here, Look()))) == []
-    # Where the state knows it, too, it is told as that.
-    Journal(state_dir()).save(begun(Strategy.FIXED, "a.test", Step.DRAIN))
-    assert told(refusals.paused_unknown(around(here, Change()))) == []
+def test_a_pause_that_the_host_remembers_is_told_only_where_the_state_has_lost_it() -> None:
+    journal, there = Journal(state_dir()), begun(Strategy.FIXED, "a.test", Step.DRAIN)
+    at = {step: replace(there, step=step, entered=there.entered + 60) for step in Step}
+    lost = Words.of("manifest.paused", domains="a.test")
+    assert paused_elsewhere([there]) == lost
+    assert paused_elsewhere([begun(Strategy.FIXED, "a.test", Step.AGE)]) is None
+    # Killed before the host could be told that it is over: the rotation itself goes on.
+    for known in (there, at[Step.SWITCH], at[Step.RESUME], at[Step.KEEP]):
+        journal.save(known)
+        assert paused_elsewhere([there]) is None, known.step
+    journal.save(replace(there, step=Step.AGE, entered=there.entered - 60))  # of an earlier day
+    assert paused_elsewhere([there]) == lost
+    (state_dir() / "rotation" / "a.test.json").write_bytes(b"")
+    assert paused_elsewhere([there]) == lost
+    journal.save(at[Step.DONE])
+    (state_dir() / "rotation" / "a.test.json").unlink(missing_ok=True)
+    assert paused_elsewhere([there]) is None
+    assert paused_elsewhere([replace(there, started=there.started + 60)]) == lost
 
 
 def test_too_late_is_told_of_a_domain_that_the_inventory_has_no_more() -> None:

@@ -25,6 +25,7 @@ from deploys.run.paths import key_store, state_dir
 from deploys.run.paused import mail_paused
 from deploys.run.prepare import BadInput, Invocation, in_one_line, prepare
 from deploys.run.verb import Verb
+from deploys.zones.memory import older_state
 from ground.words import text
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rules, Step, Strategy, after, begin
@@ -263,6 +264,9 @@ def test_while_mail_is_paused_only_the_rotation_and_what_leaves_hosts_alone_chan
 ):
     changing = {verb.name for verb in VERBS if verb.request().changes}
     assert changing == {"deploy", "users", "tls", "dns", "dns export", "rotate-dkim", "recover"}
+    # What a host remembers of it is asked by all that go to one; `recover` brings it back.
+    aside = {"dns export", "dns policy", "recover"}
+    assert {verb.name for verb in VERBS if older_state not in verb.asked_first} == aside
     free = {verb.name for verb in VERBS if mail_paused not in verb.asked_first}
     assert free == {"rotate-dkim", "dns export", "recover"}
 

@@ -148,8 +148,23 @@ def test_mail_that_is_paused_as_the_host_remembers_is_told_where_the_state_has_l
     seen = Look(Manifest(stamp, replace(FACTS, rotations=(rotation,))), True)
     (refused,) = memory.older_state(around(monkeypatch, seen))
     assert refused.words.id == "manifest.paused" and "example.com" in str(refused)
+    recorder.cache_clear()
+    assert list(memory.older_state(around(monkeypatch, seen, changes=False))) == []
+    assert str(refused.words) in recorder().left_by("8.8.8.8")
     Journal(state).save(rotation)
     assert list(memory.older_state(around(monkeypatch, seen))) == []
+
+
+def test_a_pause_is_told_beside_whatever_else_the_state_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rotation = replace(started(Strategy.FIXED, "example.com"), step=Step.PAUSE)
+    seen = Look(Manifest(written(), replace(FACTS, rotations=(rotation,))), True)
+    for content in (b"", None):
+        identity.path().unlink() if content is None else identity.path().write_bytes(content)
+        told = [each.words.id for each in memory.older_state(around(monkeypatch, seen))]
+        unknown = ["manifest.stands.no_state"] if content is None else []
+        assert told == [*unknown, "manifest.paused"]
 
 
 def test_all_that_is_damaged_in_the_state_is_told_at_once(
