@@ -46,14 +46,22 @@ def prepare(
     replaced: frozenset[RRKey] = frozenset(),
 ) -> Prepared:
     """Read the zone and plan; nothing is written. Raises ProviderError."""
-    wanted = tuple(claims)
-    snapshot = read(provider, frozenset(claim.key.owner for claim in wanted))
-    known = ledger.load()
+    wanted, known = tuple(claims), ledger.load()
+    snapshot = read(provider, _owners(claim.key for claim in wanted) | _unsettled(known))
     state = resolve(known, snapshot)
     planned = plan(
         wanted, snapshot, state.entries, replace=replaced, capabilities=provider.capabilities
     )
     return Prepared(planned, snapshot, state, interrupted=bool(known.pending))
+
+
+def _owners(keys: Iterable[RRKey]) -> frozenset[dns.name.Name]:
+    return frozenset(key.owner for key in keys)
+
+
+def _unsettled(known: LedgerState) -> frozenset[dns.name.Name]:
+    """Names that a killed run was about to write: what became of them nobody asks for by now."""
+    return _owners(intent.change.key for intent in known.pending)
 
 
 def read(provider: Provider, names: frozenset[dns.name.Name]) -> Snapshot:
@@ -113,8 +121,9 @@ def carry_out_undo(
     """
     recorded = tuple(changes)
     with ledger.locked():
-        snapshot = read(provider, frozenset(change.key.owner for change in recorded))
-        state = resolve(ledger.load(), snapshot)
+        known = ledger.load()
+        snapshot = read(provider, _owners(change.key for change in recorded) | _unsettled(known))
+        state = resolve(known, snapshot)
         planned = undo(recorded, snapshot, keeps)
         assert_inside(planned.changes, frozenset(change.key for change in recorded))
         _write(provider, Prepared(planned, snapshot, state), ledger, tell)
@@ -229,13 +238,14 @@ def _write(provider: Provider, prepared: Prepared, ledger: Ledger, tell: Tell) -
     removed = {change.key for change in changes if change.key not in entries}
     removed |= prepared.plan.released
     kept = {key: entry for key, entry in known.entries.items() if key not in removed}
+    there = {**kept, **entries}
     settled = replace(
         known,
-        entries={**kept, **entries},
+        entries=there,
         pending=(),
         # What comes back later has to be seen everywhere anew.
-        proven={key: mark for key, mark in known.proven.items() if key not in removed},
-        unused={key: since for key, since in known.unused.items() if key not in removed},
+        proven={key: mark for key, mark in known.proven.items() if key in there},
+        unused={key: since for key, since in known.unused.items() if key in there},
     )
     if settled != ledger.load():
         ledger.save(settled)
@@ -244,7 +254,7 @@ def _write(provider: Provider, prepared: Prepared, ledger: Ledger, tell: Tell) -
 def _read_back(provider: Provider, changes: Iterable[Change]) -> None:
     """A server may say yes and do nothing (CNAME beside A, missing rights): look."""
     written = tuple(changes)
-    snapshot = read(provider, frozenset(change.key.owner for change in written))
+    snapshot = read(provider, _owners(change.key for change in written))
     for change in written:
         if not same_values(snapshot.get(change.key), change.after):
             raise Rejected("dns.error.not_written", key=change.key)

@@ -319,6 +319,28 @@ def test_what_retired_is_forgotten_and_has_to_be_seen_anew_when_it_comes_back(
     assert (left.entries, left.proven, left.unused) == ({}, {}, {})
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_a_run_killed_while_it_takes_something_out_is_resolved_by_whatever_comes_next(
+    tmp_path: Path, after: bool
+) -> None:
+    """The next run no longer wants anything at that name."""
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    gone, stays = claim("gone.example.test"), claim()
+    carry_out(zone, [gone, stays], ledger)
+    mark_proven(ledger, ledger.load().entries.values())
+    out = withdrawals([gone.key], ledger.load().entries)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(Killed(zone.rrsets, after=after), out, ledger)
+
+    carry_out(zone, [stays], ledger)
+
+    left = ledger.load()
+    assert left.pending == () and stays.key in left.entries
+    assert (gone.key in left.entries) is (gone.key in left.proven) is (not after)
+    carry_out(zone, withdrawals([gone.key], left.entries), ledger)
+    assert gone.key not in zone.rrsets and gone.key not in ledger.load().entries
+
+
 def test_since_when_something_is_not_wanted_is_remembered_over_writes(tmp_path: Path) -> None:
     ledger, zone = Ledger(tmp_path, "example.test"), memory()
     former = {(claim().key, "192.0.2.1"): 100}
