@@ -1,8 +1,9 @@
 """Make the mailboxes that the inventory names: `pyinfra inventory.py deploys/users.py`.
 
-`--data users_action=list` shows what accounts there are. `--data users_action=add --data
-users_account=bob` (and `--data users_name=...`) makes one, with the password in
-`PMAIL_USER_PASSWORD_BOB` or a new one; `disable`, `enable`, `password` are for one that there is.
+`--data users_action=list` shows what accounts there are, with `--data users_json=1` as JSON.
+`--data users_action=add --data users_account=bob` (and `--data users_name=...`) makes one, with the
+password in `PMAIL_USER_PASSWORD_BOB` or a new one; `disable`, `enable`, `password` are for one that
+there is.
 """
 
 from deploys.accounts.admin import admin_works
@@ -19,7 +20,7 @@ with frame(USERS) as run:
     if run.server and run.asked.action is None:
         mailboxes(name=text("host.name.mailboxes"), server=run.server)
     elif run.server and run.asked.action == "list":
-        listed(name=text("users.name.listed"), server=run.server)
+        listed(name=text("users.name.listed"), server=run.server, as_json=run.asked.as_json)
     elif run.server:
         changed(name=text("users.name.changed"), server=run.server, asked=run.asked)
     if run.server and run.asked.changes:

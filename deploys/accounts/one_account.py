@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import Any
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
@@ -16,6 +17,7 @@ from deploys.accounts.record import MadeBy, Off
 from deploys.accounts.request import UsersRequest
 from deploys.accounts.set_password import set_password
 from deploys.accounts.stored import DatabaseError, Stored, accounts_there, end_sessions
+from deploys.run import listing
 from ground.columns import aligned
 from ground.operations import fail, refuse
 from ground.words import text
@@ -29,6 +31,11 @@ _HEADS = (
     "users.head.source",
     "users.head.password",
 )
+_SOURCES = {
+    "inventory": "users.source.inventory",
+    "verb": "users.source.verb",
+    "other": "users.source.other",
+}
 _PASSWORDS = {
     Choice.NOTHING: "users.password.nothing",
     Choice.RIGHT: "users.password.right",
@@ -40,10 +47,11 @@ _PASSWORDS = {
 
 
 @operation()
-def listed(server: MailServer) -> Commands:
+def listed(server: MailServer, as_json: bool) -> Commands:
     """Show a server's accounts.
 
     + server: the mail server
+    + as_json: for programs
     """
     try:
         there = accounts_there(host) or {}
@@ -51,29 +59,56 @@ def listed(server: MailServer) -> Commands:
         yield from fail(str(error))
         return
     if state.is_executing:
-        host.log("\n".join(_table(server, there)))
+        rows = rows_of(server, there)
+        host.log(listing.as_json(host.name, "users", rows) if as_json else _table(rows))
     host.noop(text("users.listed", count=len(there)))
 
 
-def _table(server: MailServer, there: Mapping[str, Stored]) -> tuple[str, ...]:
-    known, named = record.load(server), {user.account for user in server.users}
-    rows = [tuple(map(text, _HEADS))]
+def rows_of(server: MailServer, there: Mapping[str, Stored]) -> tuple[dict[str, Any], ...]:
+    """Return a server's accounts, those that the inventory names and are missing last.
+
+    there: accounts of the database. password: how the one that is known here (`given_in`) compares,
+    without a password in it.
+    """
+    known, named = record.load(server), {user.account: user for user in server.users}
+    rows = []
     for each in there.values():
         by_inventory = each.account in {*named, server.admin_account}
         by_verb = known.of(each.account).made is MadeBy.VERB
         compared = comparing.compare(server, known, each)
-        by_other = "users.source.verb" if by_verb else "users.source.other"
         rows.append(
-            (
-                f"{each.account} *" if each.admin else each.account,
-                each.name,
-                text("users.state.off" if each.disabled else "users.state.on"),
-                text("users.source.inventory" if by_inventory else by_other),
-                text(_PASSWORDS[compared.choice], given=compared.given_in),
-            )
+            {
+                "account": each.account,
+                "name": each.name,
+                "there": True,
+                "admin": each.admin,
+                "disabled": each.disabled,
+                "source": "inventory" if by_inventory else "verb" if by_verb else "other",
+                "password": compared.choice.value,
+                "given_in": None if compared.choice is Choice.NOTHING else compared.given_in,
+            }
         )
-    rest = sorted(named - there.keys())
-    return (*aligned(rows), *(text("users.missing", account=each) for each in rest))
+    absent = sorted(named.keys() - there.keys())
+    missing = ({"account": name, "name": named[name].name} for name in absent)
+    return (*rows, *({**each, "there": False, "source": "inventory"} for each in missing))
+
+
+def _table(rows: Iterable[Mapping[str, Any]]) -> str:
+    every = tuple(rows)
+    cells = [
+        (
+            f"{each['account']} *" if each["admin"] else each["account"],
+            each["name"],
+            text("users.state.off" if each["disabled"] else "users.state.on"),
+            text(_SOURCES[each["source"]]),
+            text(_PASSWORDS[each["password"]], given=each["given_in"] or "-"),
+        )
+        for each in every
+        if each["there"]
+    ]
+    rest = [each["account"] for each in every if not each["there"]]
+    lines = aligned([tuple(map(text, _HEADS)), *cells])
+    return "\n".join((*lines, *(text("users.missing", account=each) for each in rest)))
 
 
 @operation()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from deploys.run.options import Choice, Request, Text, option
+from deploys.run.options import Choice, Flag, Request, Text, option
 from ground.words import Words
 from postmaster.settings import Site
 from postmaster.settings_table import BadValue
@@ -18,12 +18,14 @@ ACTIONS = ("list", "add", "disable", "enable", "password")
 class UsersRequest(Request):
     """action: one of ACTIONS, None: the mailboxes that the inventory names.
 
-    account: the one that it is about. name: of the person, for a new account.
+    account: the one that it is about. name: of the person, for a new account. as_json: show as
+    JSON.
     """
 
     action: str | None = option("users_action", Choice(ACTIONS))
     account: str | None = option("users_account", Text())
     name: str | None = option("users_name", Text(), "--name", help="cli.users_name")
+    as_json: bool = option("users_json", Flag(), "--json", default=False, help="cli.as_json")
 
     @property
     def changes(self) -> bool:
@@ -54,6 +56,8 @@ class UsersRequest(Request):
             yield Words.of("users.no_use", account=self.account)
         if self.name and self.action != "add":
             yield Words.of("users.name_only_add")
+        if self.as_json and self.action != "list":
+            yield Words.of("users.json_only_list")
         if self.account:
             try:
                 read_account(self.account)

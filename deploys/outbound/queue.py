@@ -17,6 +17,7 @@ from deploys.host.pmail_layout import USER
 from deploys.host.remote import read
 from deploys.outbound.look import deliveries
 from deploys.outbound.queue_request import COMMANDS, KEPT_COMMANDS, QueueRequest
+from deploys.run.listing import as_json
 from ground.operations import fail
 from ground.words import text
 from postmaster.outbound import mode_of
@@ -46,15 +47,15 @@ def queue(server: MailServer, asked: QueueRequest) -> Generator[FunctionCommand,
     if not mode_of(server).relayed:
         host.noop(text("queue.none"))
         return
-    action, ids, as_json = asked.action, asked.ids, asked.as_json
+    action, ids = asked.action, asked.ids
     if action == "deliveries":
         found = deliveries(host, asked.hours)
-        _show(_deliveries_json(found) if as_json else _deliveries_table(found))
+        _show(_deliveries_json(found) if asked.as_json else _deliveries_table(found))
         host.noop(text("queue.delivered", count=len(found)))
         return
     if action == "kept":
         kept = _kept()
-        _show(_record("kept", kept) if as_json else _kept_table(kept))
+        _show(as_json(host.name, "kept", kept) if asked.as_json else _kept_table(kept))
         host.noop(text("queue.kept", count=len(kept)))
         return
     if action in KEPT_COMMANDS:
@@ -62,7 +63,7 @@ def queue(server: MailServer, asked: QueueRequest) -> Generator[FunctionCommand,
         return
     entries, tries = _look()
     if action == "list":
-        _show(_json(entries, tries) if as_json else _table(entries, tries))
+        _show(_json(entries, tries) if asked.as_json else _table(entries, tries))
         host.noop(text("queue.listed", count=len(entries)))
         return
     yield from _do(action, ids, {each.queue_id for each in entries}, "", COMMANDS)
@@ -127,11 +128,7 @@ def _time(moment: int | None) -> str:
 
 def _json(entries: tuple[Waiting, ...], tries: dict[str, int]) -> str:
     rows = [{**asdict(each), "next_try": tries.get(each.queue_id)} for each in entries]
-    return _record("queue", rows)
-
-
-def _record(kind: str, rows: list[dict[str, Any]]) -> str:
-    return json.dumps({"version": 1, "server": host.name, kind: rows}, ensure_ascii=False)
+    return as_json(host.name, "queue", rows)
 
 
 def _deliveries_table(found: tuple[Delivery, ...]) -> str:
@@ -150,4 +147,4 @@ def _deliveries_table(found: tuple[Delivery, ...]) -> str:
 
 
 def _deliveries_json(found: tuple[Delivery, ...]) -> str:
-    return _record("deliveries", [asdict(each) for each in found])
+    return as_json(host.name, "deliveries", [asdict(each) for each in found])

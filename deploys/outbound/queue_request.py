@@ -37,7 +37,7 @@ class QueueRequest(Request):
     hours: int = option(
         "queue_hours", Number(1, _MOST_HOURS), "--hours", default=24, help="cli.queue_hours"
     )
-    as_json: bool = option("queue_json", Flag(), "--json", default=False, help="cli.queue_json")
+    as_json: bool = option("queue_json", Flag(), "--json", default=False, help="cli.as_json")
 
     @property
     def changes(self) -> bool:

@@ -32,7 +32,7 @@ TEXTS = {
     "cli.ask.provider": "DNS provider",
     "cli.queue_hours": "how many hours back deliveries are shown",
     "cli.queue": "What waits to be delivered, and why; what became of mail (deliveries); retry, hold, release or delete messages by their ids.",
-    "cli.queue_json": "show as JSON",
+    "cli.as_json": "show as JSON",
     "cli.rotate": "Replace DKIM keys so that no receiver notices: does what is due, and says what it waits for. From cron: rotate-dkim --check-age -y",
     "cli.rotate_domain": "only this domain; may be given several times",
     "cli.rotate_status": "each key's age, what is going on, and what was",

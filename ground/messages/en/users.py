@@ -24,6 +24,7 @@ TEXTS = {
     "users.which": "users {action}: which account? pmail-deploy users {action} ACCOUNT",
     "users.no_use": "{account}: what is asked for is about all accounts",
     "users.name_only_add": "a name is for a new account only: pmail-deploy users add ACCOUNT --name NAME",
+    "users.json_only_list": "JSON is for the list of accounts only: pmail-deploy users list --json",
     "users.one_server": "users {action} is for one server; say which by --limit: {servers}",
     "users.is_admin": "{account} is the administrator, as which pmail-deploy works: it cannot {action} it",
     "users.there": "there is an account {account} already. To enable it: pmail-deploy users enable {account}",

@@ -32,7 +32,7 @@ TEXTS = {
     "cli.ask.provider": "DNS 服务商",
     "cli.queue_hours": "显示最近多少小时的投递",
     "cli.queue": "哪些邮件在等待投递、为什么；投递结果（deliveries）；按编号重试、暂停、放行或删除。",
-    "cli.queue_json": "以 JSON 显示",
+    "cli.as_json": "以 JSON 显示",
     "cli.rotate": "更换 DKIM 密钥而不让收件方察觉：执行到期的步骤，并说明在等待什么。用于 cron：rotate-dkim --check-age -y",
     "cli.rotate_domain": "仅此域名；可多次给出",
     "cli.rotate_status": "每个密钥的使用时间、正在进行的和以往的轮换",

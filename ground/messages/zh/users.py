@@ -24,6 +24,7 @@ TEXTS = {
     "users.which": "users {action}：哪个账户？pmail-deploy users {action} ACCOUNT",
     "users.no_use": "{account}：所请求的操作针对所有账户",
     "users.name_only_add": "姓名只用于新账户：pmail-deploy users add ACCOUNT --name NAME",
+    "users.json_only_list": "JSON 只用于账户列表：pmail-deploy users list --json",
     "users.one_server": "users {action} 只针对一台服务器；请用 --limit 指明：{servers}",
     "users.is_admin": "{account} 是管理员，pmail-deploy 以其身份工作：不能对其执行 {action}",
     "users.there": "账户 {account} 已存在。如要启用：pmail-deploy users enable {account}",

@@ -16,12 +16,15 @@ from pyinfra.api import Host
 from deploys.accounts import comparing, passwords, record, stored
 from deploys.accounts.database import seeded, stored_password
 from deploys.accounts.mailboxes import planned
+from deploys.accounts.one_account import rows_of
 from deploys.accounts.password_choice import Choice, Seen
 from deploys.accounts.record import Known, MadeBy, Off
+from deploys.accounts.request import UsersRequest
 from deploys.accounts.set_password import set_password
 from deploys.accounts.stored import DatabaseError, Stored
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import Reply
+from deploys.run.listing import as_json
 from postmaster.settings import MailServer
 from tests.postmaster import full_view
 
@@ -261,3 +264,29 @@ def test_a_database_that_cannot_be_read_is_told(database: Path) -> None:
 
 def test_known_is_nothing_of_an_account_that_nobody_made() -> None:
     assert record.load(server()).of("bob") == Known()
+
+
+# -- the list ---------------------------------------------------------------------------------
+
+
+def test_a_list_of_accounts_says_whose_each_is_and_no_password() -> None:
+    mail = server("bob", "carol")
+    keep(mail, "bob", "secret")
+    record.save(mail, record.load(mail).having("dave", made=MadeBy.VERB))
+    names = ("admin", "bob", "dave", "eve")
+    rows = rows_of(mail, {name: there(name, off=name == "eve") for name in names})
+    assert [(each["account"], each["source"], each["there"]) for each in rows] == [
+        ("admin", "inventory", True),
+        ("bob", "inventory", True),
+        ("dave", "verb", True),
+        ("eve", "other", True),
+        ("carol", "inventory", False),
+    ]
+    assert [each["password"] for each in rows[:2]] == ["nothing", "unknown"]
+    assert [each["disabled"] for each in rows[:4]] == [False, False, False, True]
+    line = as_json(mail.host, "users", rows)
+    assert json.loads(line) == {"version": 1, "server": mail.host, "users": list(rows)}
+    assert "secret" not in line and stored_password("secret") not in line
+    assert [w.id for w in UsersRequest("add", "bob", as_json=True).problems(dry=False)] == [
+        "users.json_only_list"
+    ]

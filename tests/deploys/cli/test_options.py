@@ -46,6 +46,7 @@ ASKED: list[tuple[list[str], Verb[Any], Request]] = [
     (["preflight"], PREFLIGHT, PREFLIGHT.request()),
     (["users"], USERS, UsersRequest()),
     (["users", "list"], USERS, UsersRequest("list")),
+    (["users", "list", "--json"], USERS, UsersRequest("list", as_json=True)),
     (
         ["users", "add", "bob", "--name", "Bob B"],
         USERS,
