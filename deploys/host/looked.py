@@ -15,7 +15,7 @@ from pyinfra.api import Host
 
 from deploys.host import manifest, signer_keys
 from deploys.host import pmail_layout as layout
-from deploys.host.remote import read
+from deploys.host.remote import read, why_not_root
 from ground.errors import DeployError
 from probes.host import database, past
 
@@ -129,7 +129,14 @@ def _decoded(coded: str) -> str:
 
 
 def _look(host: Host) -> HostLook:
-    reply = read(host, script(PARTS), timeout=300)
+    try:
+        reply = read(host, script(PARTS), timeout=300)
+    except EOFError:  # cut, or sudo wants a password and nobody is there to give it
+        if (reason := why_not_root(host)) is None:
+            raise
+        raise DeployError("host.no_root", reason=reason) from None
     if (found := parse(reply.stdout)) is None:
+        if reason := why_not_root(host):
+            raise DeployError("host.no_root", reason=reason)
         raise DeployError("host.not_looked", reason=reply.stderr.strip() or "-")
     return found

@@ -47,4 +47,12 @@ def needs_sudo(host: Host) -> bool:
     return known
 
 
+def why_not_root(host: Host) -> str | None:
+    """Return why `read` cannot be root on the host, None where it can; no password is asked for."""
+    if not needs_sudo(host):
+        return None
+    ok, output = host.run_shell_command("sudo -n true", print_output=False, print_input=False)
+    return None if ok else next(reversed(list(output.stderr_lines)), "-")
+
+
 _SUDO: dict[str, bool] = {}

@@ -7,7 +7,7 @@ TEXTS = {
     "preflight.unfit": "{host} is not fit yet: mend what is marked FAIL. Nothing was changed.",
     "preflight.root": "root",
     "preflight.no_root": "we are not root on the host, and sudo does not work",
-    "preflight.no_root.remedy": "log in as root, or give the user sudo without a password (or set _sudo_password)",
+    "preflight.no_root.remedy": "log in as root, or give the user sudo without a password",
     "preflight.systemd": "systemd",
     "preflight.no_systemd": "the host is run by {init}, not systemd",
     "preflight.no_systemd.remedy": "take a virtual machine with Debian 12 or 13; containers without systemd do not do",

@@ -7,7 +7,7 @@ TEXTS = {
     "preflight.unfit": "{host} 尚不合格：请修复标为 FAIL 的各项。未作任何改动。",
     "preflight.root": "root",
     "preflight.no_root": "在主机上不是 root，且 sudo 不可用",
-    "preflight.no_root.remedy": "请以 root 登录，或允许该用户免密 sudo（或设置 _sudo_password）",
+    "preflight.no_root.remedy": "请以 root 登录，或允许该用户免密 sudo",
     "preflight.systemd": "systemd",
     "preflight.no_systemd": "主机由 {init} 管理，而非 systemd",
     "preflight.no_systemd.remedy": "请使用 Debian 12 或 13 的虚拟机；没有 systemd 的容器不可用",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +36,45 @@ def test_a_look_that_was_cut_off_anywhere_is_none() -> None:
     lines = run(ODD, LAST).splitlines()
     for count in range(len(lines)):
         assert parse("\n".join(lines[:count])) is None
+
+
+@dataclass(eq=False)
+class Unprivileged:
+    """A host with a user who is not root. sudo: what it says, "" where it is let through."""
+
+    name: str
+    sudo: str
+    asks: bool = False
+
+    def run_shell_command(self, command: Any, *, _sudo: bool = False, **_: Any) -> tuple[bool, Any]:
+        said, ok = [], True
+        if _sudo or str(command).startswith("sudo"):
+            if self.asks and _sudo:
+                raise EOFError  # pyinfra asks for the password, and nobody is there
+            said, ok = [self.sudo] if self.sudo else [], not self.sudo
+        output = ["1000"] if str(command) == "id -u" else []
+        return ok, SimpleNamespace(stdout_lines=output, stderr_lines=said)
+
+
+@pytest.mark.parametrize(
+    ("sudo", "asks", "said"),
+    [
+        ("sudo: a password is required", True, "host.no_root"),
+        ("sudo: command not found", False, "host.no_root"),
+        ("", False, "host.not_looked"),
+    ],
+)
+def test_a_host_where_nobody_becomes_root_is_told_as_that(sudo: str, asks: bool, said: str) -> None:
+    host: Any = Unprivileged(f"vps-{said}-{asks}", sudo, asks)
+    with pytest.raises(DeployError) as error:
+        looked(host)
+    assert error.value.words.id == said and sudo in str(error.value)
+
+
+def test_a_connection_that_is_cut_is_no_matter_of_sudo() -> None:
+    host: Any = Unprivileged("vps-cut", "", asks=True)
+    with pytest.raises(EOFError):
+        looked(host)
 
 
 @dataclass(eq=False)
