@@ -116,19 +116,20 @@ def _bring_in(
 
 @operation()
 def unnamed_keys_wiped(
-    store: KeyStore, domain: str, unnamed: Callable[[], tuple[KeyRef, ...]]
+    store: KeyStore, domain: str, unnamed: Callable[[], tuple[KeyRef, ...]], gone: bool = False
 ) -> Generator[FunctionCommand, None, None]:
     """Delete private keys that nothing needs or names any more.
 
     + store: the key store
     + domain: signing domain
     + unnamed: gives them, right before they are deleted
+    + gone: nothing is signed for the domain any more
     """
     paths = [store.file(domain, each.name) for each in unnamed()]
     for path in (*paths, *store.leftovers(domain)):
         host.log_styled(f"  - {text('keys.wiped', path=str(path))}", fg="red")
-    if paths or store.leftovers(domain):
-        yield FunctionCommand(_wipe, (store, domain, unnamed), {})
+    if paths or store.leftovers(domain) or (gone and not store.kept(domain)):
+        yield FunctionCommand(_wipe, (store, domain, unnamed, gone), {})
     else:
         host.noop(text("keys.all_named"))
 
@@ -139,12 +140,15 @@ def _wipe(
     store: KeyStore,
     domain: str,
     unnamed: Callable[[], tuple[KeyRef, ...]],
+    gone: bool,
 ) -> bool:
     try:
         for each in unnamed():
-            store.erase(domain, each.name, datetime.now(UTC))
+            store.erase(domain, each.name, datetime.now(UTC), gone=gone)
         for path in store.leftovers(domain):
             path.unlink()
+        if gone:
+            store.end_use(domain)
     except Told as error:
         return refuse(state, host, str(error))
     return True

@@ -37,6 +37,7 @@ from keys.dkim import (
 from keys.rotation import KeyRef
 
 VERSION = 1
+_IN_USE = ("current", "*.in-use")  # files that say which key is
 MIN_BITS = 1024  # RFC 8301 section 3.2: verifiers must not accept less
 
 
@@ -185,6 +186,12 @@ class KeyStore:
             *(KeyRef(n, n.partition("@")[0], self._fingerprint(domain, n)) for n in others),
         )
 
+    def domains(self) -> tuple[str, ...]:
+        """Return the domains that there are private keys of, or one is in use of."""
+        names = {path.parent.name for path in self.root.glob("*/*.key")}
+        names |= {path.parent.name for each in _IN_USE for path in self.root.glob(f"*/{each}")}
+        return tuple(sorted(names))
+
     def leftovers(self, domain: str) -> tuple[Path, ...]:
         """Return what a run left that was killed while it wrote a private key."""
         return tuple(sorted((self.root / domain).glob(".*.key.*")))
@@ -200,16 +207,26 @@ class KeyStore:
         if not new.keys() <= record.keys():
             _replace(path, json.dumps({**new, **record}, indent=1).encode() + b"\n")
 
-    def erase(self, domain: str, name: str, now: datetime) -> None:
-        """Delete a private key; what is known of it stays. Never one that is in use."""
+    def erase(self, domain: str, name: str, now: datetime, *, gone: bool = False) -> None:
+        """Delete a private key; what is known of it stays. Never one that is in use.
+
+        gone: nothing is signed for the domain any more.
+        """
         path = self.file(domain, name)
         if not path.exists():
             return
-        if self._in_use(domain, name):
+        if not gone and self._in_use(domain, name):
             raise InUse("keys.in_use", path=path)
         self.note(domain, name, erased=now)
         path.unlink()
         _sync_folder(path.parent)
+
+    def end_use(self, domain: str) -> None:
+        """Have no key of a domain in use any more, once none is left."""
+        folder = self.root / domain
+        if not any(folder.glob("*.key")):
+            for path in (found for each in _IN_USE for found in folder.glob(each)):
+                path.unlink()
 
     def private_pem(self, domain: str, selector: str) -> bytes:
         """Return a private key as plain PKCS#8 PEM. Raises KeyStoreError."""

@@ -44,8 +44,13 @@ def network_of(site: Site, zone: ZoneSettings) -> Network:
     servers = servers_in(site, zone)
     if servers:
         return Network(servers[0].resolvers)
+    return Network(all_resolvers(site))
+
+
+def all_resolvers(site: Site) -> tuple[str, ...]:
+    """Return the resolvers of all servers, the usual ones where there are none."""
     every = dict.fromkeys(each for server in site.servers for each in server.resolvers)
-    return Network(tuple(every) or RESOLVERS)
+    return tuple(every) or RESOLVERS
 
 
 def replaced(zone: ZoneSettings) -> frozenset[RRKey]:

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
 
-from pyinfra import host
+from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.host.looked import SIGNER_KEYS, looked
@@ -15,6 +15,7 @@ from deploys.host.remote import read
 from deploys.run.paths import key_store, state_dir
 from deploys.zones.access import ledger_of
 from deploys.zones.evidence import Decision, decided, key_of, taken_in
+from deploys.zones.gone_keys import gone_domains, over
 from ground.errors import DeployError, Told
 from ground.operations import refuse
 from ground.words import text
@@ -99,6 +100,21 @@ def wipe_unnamed(server: MailServer, site: Site) -> None:
             domain=key.domain,
             unnamed=partial(_unnamed, server, site, key.domain),
         )
+    if server.host == site.servers[0].host:  # once in a run
+        for domain in host.loop(gone_domains(site)):
+            unnamed_keys_wiped(
+                name=text("keys.name.wiped", domain=domain),
+                store=key_store(),
+                domain=domain,
+                unnamed=partial(_gone, site, domain),
+                gone=True,
+            )
+
+
+def _gone(site: Site, domain: str) -> tuple[KeyRef, ...]:
+    """What nothing has a use for of a domain that no server has."""
+    servers = (state.inventory.get_host(each.host) for each in site.servers)
+    return over(site, {each.name: each for each in servers if each.connected}, domain)
 
 
 def _unnamed(server: MailServer, site: Site, domain: str) -> tuple[KeyRef, ...]:

@@ -25,7 +25,7 @@ from ground.words import Words, text
 from postmaster import dkim, spf
 from postmaster.desired import BEFORE_MX, MOVE_STAGE, MX_STAGE, Desired
 from postmaster.outbound import mode_of
-from postmaster.settings import MailServer, Site, Stage, ZoneSettings
+from postmaster.settings import Site, Stage, ZoneSettings
 
 _KEYS = "dkim"  # kind of claim group whose records retire by themselves
 
@@ -114,7 +114,7 @@ def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
             for server in servers
             for signing in mode_of(server).signing_keys(server)
         ),
-        needed=lambda owner: _still_waiting(servers, owner),
+        needed=lambda owner: _still_waiting(site, owner),
         delegation=lambda: _delegation(site, zone),
         network=network_of(site, zone),
         timeout=patience(site, zone),
@@ -124,10 +124,14 @@ def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
     )
 
 
-def _still_waiting(servers: Iterable[MailServer], owner: RRKey) -> Iterable[Words]:
-    """Servers whose queue holds a message that a key has signed, or cannot be looked at."""
+def _still_waiting(site: Site, owner: RRKey) -> Iterable[Words]:
+    """Servers whose queue holds a message that a key has signed, or cannot be looked at.
+
+    Of a domain that no server has any more it may be any that sent for it.
+    """
     selector, _, domain = name_text(owner.owner).partition("._domainkey.")
-    for server in servers:
+    having = [each for each in site.servers if domain in {d.name for d in each.domains}]
+    for server in having or site.servers:
         there = state.inventory.get_host(server.host)
         named = {"key": str(owner), "host": server.host}
         try:

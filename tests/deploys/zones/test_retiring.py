@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -77,3 +78,26 @@ def test_of_several_servers_in_a_zone_the_one_that_keeps_longest_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert kept(monkeypatch, 2, 14, 3) == 14 * DAY
+
+
+def test_a_key_record_stays_while_any_server_holds_mail_of_a_domain_that_none_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def signed(host: Any, signers: object) -> Any:
+        asked.append(host.name)
+        return SimpleNamespace(ids=("A1",) if host.name == "8.8.8.2" else ())
+
+    def host(name: str) -> Any:
+        return SimpleNamespace(name=name, connected=True)
+
+    inventory = SimpleNamespace(get_host=host)
+    monkeypatch.setattr(steps, "state", SimpleNamespace(inventory=inventory))
+    monkeypatch.setattr(steps, "signed_with", signed)
+    both = _site((None, None))
+    left = list(steps._still_waiting(both, key("s._domainkey.gone.example.com", "TXT")))
+    assert [each.id for each in left] == ["dns.note.queue_holds"]
+    assert asked == ["8.8.8.1", "8.8.8.2"]
+    # What a server has is in its own queue alone.
+    assert not list(steps._still_waiting(both, key("s._domainkey.d1.example.com", "TXT")))
