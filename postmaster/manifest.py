@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from dns_providers.publishing.claims import ClaimMode
-from dns_providers.publishing.plan import Entries, Entry
+from dns_providers.publishing.ledger import LedgerState
+from dns_providers.publishing.plan import Entry
 from dns_providers.rrset import RRKey, Value, key_from_text, name_text
 from dns_providers.text import value_text
 from ground.errors import Told
@@ -82,6 +83,16 @@ class RecordMark:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerMark:
+    """A value, or a term of one, that is not wanted any more: since when (Unix seconds)."""
+
+    zone: str
+    key: RRKey
+    text: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class Versions:
     """pmail, pmail_sha256: of the binary that is in use. ours: of this program."""
 
@@ -97,8 +108,8 @@ class Facts:
     host: inventory name. machine: /etc/machine-id. domains: the primary first. revoked:
     fingerprints of keys that have leaked. users: accounts that we made. Neither are ever fewer than
     before, but where another database took the place of theirs. paused: message id of why mail is
-    paused. rotations: those going on. records: of the domains' zones, without those of other
-    servers' domains.
+    paused. rotations: those going on. records, former: of the zones of its domains and of what
+    leaves, without those of other servers' domains.
     """
 
     host: str
@@ -114,6 +125,7 @@ class Facts:
     paused: str | None
     rotations: tuple[Rotation, ...]
     records: tuple[RecordMark, ...]
+    former: tuple[FormerMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +151,7 @@ class Known:
     users: frozenset[str] = frozenset()
     versions: Versions = field(default_factory=Versions)
     rotations: tuple[Rotation, ...] = ()
-    ledgers: Mapping[str, Entries] = field(default_factory=dict)
+    ledgers: Mapping[str, LedgerState] = field(default_factory=dict)
     before: Facts | None = None
 
 
@@ -161,23 +173,44 @@ def wanted(site: Site, server: MailServer, known: Known) -> Facts:
         versions=known.versions,
         paused="rotation.paused" if any(each.paused for each in rotations) else None,
         rotations=tuple(sorted(rotations, key=lambda each: each.domain)),
-        records=tuple(_records(site, server, known.ledgers)),
+        records=tuple(
+            mark_of(zone, state.entries[key])
+            for zone, state, mine in _zones(site, server, known.ledgers)
+            for key in sorted(state.entries)
+            if mine(key)
+        ),
+        former=tuple(
+            FormerMark(zone, key, text, since)
+            for zone, state, mine in _zones(site, server, known.ledgers)
+            for (key, text), since in sorted(state.former.items())
+            if mine(key)
+        ),
     )
 
 
 def _is_of(rotation: Rotation, server: MailServer) -> bool:
-    return rotation.domain in {each.name for each in server.domains}
+    named = rotation.server == server.host  # the inventory may have its domain no more
+    return named or rotation.domain in {each.name for each in server.domains}
 
 
-def _records(
-    site: Site, server: MailServer, ledgers: Mapping[str, Entries]
-) -> Iterable[RecordMark]:
+def zones_of(site: Site, server: MailServer) -> tuple[str, ...]:
+    """Return the zones that a server's host remembers records of: of its domains, and of what
+    leaves and was its own, or nobody's.
+    """
+    left = {each.zone for each in site.leaving if each.server in ("", server.host)}
+    return tuple(sorted({each.zone for each in server.domains} | left))
+
+
+def _zones(
+    site: Site, server: MailServer, ledgers: Mapping[str, LedgerState]
+) -> Iterable[tuple[str, LedgerState, Callable[[RRKey], bool]]]:
+    """Zones with their ledgers, and which of their RRsets are no other server's."""
     owners = {each.name: owner.host for owner in site.servers for each in owner.domains}
-    for zone in sorted({each.zone for each in server.domains}):
-        entries = ledgers.get(zone, {})
-        for key in sorted(entries):
-            if owners.get(_domain_of(key, owners), server.host) == server.host:
-                yield mark_of(zone, entries[key])
+
+    def mine(key: RRKey) -> bool:
+        return owners.get(_domain_of(key, owners), server.host) == server.host
+
+    return [(each, ledgers.get(each, LedgerState()), mine) for each in zones_of(site, server)]
 
 
 def _domain_of(key: RRKey, domains: Iterable[str]) -> str:
@@ -227,6 +260,7 @@ def dump(manifest: Manifest) -> bytes:
             "versions": asdict(facts.versions),
             "rotations": [to_record(each) for each in facts.rotations],
             "records": [_mark_to(each) for each in facts.records],
+            "former": [{**asdict(each), "key": str(each.key)} for each in facts.former],
         },
         "email": manifest.email,
     }
@@ -288,6 +322,7 @@ def _facts_from(record: dict[str, Any]) -> Facts:
         paused=None if record["paused"] is None else _text(record["paused"]),
         rotations=tuple(from_record(each) for each in _list(record["rotations"])),
         records=tuple(_mark_from(each) for each in _list(record["records"])),
+        former=tuple(_former_from(each) for each in _list(record["former"])),
     )
 
 
@@ -319,6 +354,11 @@ def _mark_from(record: dict[str, Any]) -> RecordMark:
         terms=_texts(record["terms"]),
         whole=bool(record["whole"]),
     )
+
+
+def _former_from(record: dict[str, Any]) -> FormerMark:
+    zone, key, text = (_text(record[name]) for name in ("zone", "key", "text"))
+    return FormerMark(zone, key_from_text(key), text, int(record["since"]))
 
 
 def _text(value: object) -> str:

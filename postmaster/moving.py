@@ -6,17 +6,16 @@ for its TTL. A name must not point to two servers: mail would be split over thei
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from dns_providers.publishing.claims import Claim
-from dns_providers.publishing.ledger import LedgerState
+from dns_providers.publishing.ledger import Former, LedgerState
 from dns_providers.publishing.plan import Entries, Entry, withdrawals
 from dns_providers.rrset import TXT, RRKey, Value, name_text
 from postmaster import spf
 from postmaster.desired import MOVE_STAGE
 
-Former = Mapping[tuple[RRKey, str], int]
 _ADDRESS_TYPES = ("A", "AAAA")
 _POINTING = ("addresses", "names", "apex")  # kinds of groups
 

@@ -24,10 +24,12 @@ from deploys.run.identity import IdentityError
 from deploys.run.outcome import recorder
 from deploys.run.paths import key_store, locked, state_dir
 from deploys.run.paused import paused_on
+from deploys.zones.access import ledger_of
 from deploys.zones.remembering import remember_now
 from dns_providers.base import Provider, ProviderError
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import Ledger, LedgerError, LedgerState
+from dns_providers.publishing.plan import Entries
 from dns_providers.publishing.plan import plan as plan_claims
 from dns_providers.publishing.publish import read as read_zone
 from ground.errors import Told
@@ -193,12 +195,16 @@ def ledger_recovered(
     + provider: opens the zone's provider
     + claims: gives all that is wanted in the zone
     + ledger: the zone's ledger
-    + hosts: inventory names of the servers with a domain in it
+    + hosts: inventory names of the site's servers: any may remember what has left it
     """
-    there = [manifest_of(each) for each in map(state.inventory.get_host, hosts) if each.connected]
-    zone = ledger.zone
-    marks = tuple(m for each in there if each for m in each.facts.records if m.zone == zone)
-    newer = any(_before[name].newer for name in hosts if name in _before)
+    zone, about = ledger.zone, dict[str, Facts]()
+    for each in map(state.inventory.get_host, hosts):
+        there = manifest_of(each) if each.connected else None
+        if there and zone in plan.zones(there.facts):
+            about[each.name] = there.facts
+    marks = tuple(m for each in about.values() for m in each.records if m.zone == zone)
+    former = tuple(m for each in about.values() for m in each.former if m.zone == zone)
+    newer = any(_before[name].newer for name in about if name in _before)
     try:
         found, before = _ledger(provider(), tuple(claims()), ledger, marks, newer=newer)
     except ProviderError as error:
@@ -209,7 +215,8 @@ def ledger_recovered(
         host.log_styled(f"  ! {line}", fg="yellow")
         if state.is_executing:
             leave_unsolved(host.name, (line,))
-    if before is not None and dict(found.entries) == dict(before.entries):
+    out = plan.former(former, before.former if before else {}, newer=newer)
+    if before is not None and (found.entries, out) == (before.entries, before.former):
         host.noop(text("recover.right"))
         return
     known = before.entries if before else {}
@@ -218,7 +225,10 @@ def ledger_recovered(
         entry = found.entries[key]
         word = "recover.ours" if entry.ours else "recover.adopted"
         host.log_styled(f"  + {text(word, key=key)}", fg="green")
-    yield FunctionCommand(_write_ledger, (ledger, found, before), {})
+    for key, value in sorted(out.keys() - (before.former.keys() if before else set())):
+        host.log_styled(f"  + {text('recover.former', key=key, value=value)}", fg="green")
+    new = replace(before or LedgerState(), entries=found.entries, former=out)
+    yield FunctionCommand(_write_ledger, (ledger, new, before is None), {})
 
 
 def _ledger(
@@ -244,13 +254,13 @@ def _ledger(
 
 
 def _write_ledger(
-    state: State, host: Host, ledger: Ledger, found: plan.Ledger, before: LedgerState | None
+    state: State, host: Host, ledger: Ledger, new: LedgerState, damaged: bool
 ) -> bool:
     try:
         with ledger.locked():
-            if before is None:
+            if damaged:
                 _aside(host, ledger.path)
-            ledger.save(replace(before or LedgerState(), entries=found.entries))
+            ledger.save(new)
     except Told as error:
         return refuse(state, host, str(error))
     return True
@@ -295,7 +305,7 @@ def taken_over(server: MailServer, site: Site) -> Commands:
     if not (before.newer or before.behind):
         host.noop(text("recover.right" if there else "recover.nothing_remembered"))
         return
-    lines = _lost(server, there.facts, all_of_it=before.lost) if there else ()
+    lines = _lost(server, site, there.facts, all_of_it=before.lost) if there else ()
     for line in lines:
         host.log_styled(f"  {line}", fg="yellow")
     if state.is_executing:
@@ -304,9 +314,18 @@ def taken_over(server: MailServer, site: Site) -> Commands:
     yield FunctionCommand(_take_over, (server, site), {})
 
 
-def _lost(server: MailServer, there: Facts, *, all_of_it: bool) -> tuple[str, ...]:
+def _lost(server: MailServer, site: Site, there: Facts, *, all_of_it: bool) -> tuple[str, ...]:
     kept = [each for each in (server.admin_account, *there.users) if _password(server, each)]
-    return tuple(map(str, plan.lost(there, frozenset(kept), all_of_it=all_of_it)))
+    gone = plan.zones(there) - {each.name for each in site.zones}
+    known = {zone: _entries(zone) for zone in gone}
+    return tuple(map(str, plan.lost(there, frozenset(kept), known, all_of_it=all_of_it)))
+
+
+def _entries(zone: str) -> Entries:
+    try:
+        return ledger_of(zone).load().entries
+    except LedgerError:
+        return {}
 
 
 def _password(server: MailServer, account: str) -> bool:

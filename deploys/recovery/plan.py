@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 from dns_providers.base import Snapshot
 from dns_providers.publishing.claims import ClaimMode
+from dns_providers.publishing.ledger import Former
 from dns_providers.publishing.plan import Entries, Entry
 from dns_providers.rrset import RRKey, RRset, Value
 from ground.words import Words
 from keys.rotation import Rotation, behind
 from postmaster.manifest import (
     Facts,
+    FormerMark,
     HostKnown,
     Identity,
     Look,
@@ -138,6 +140,24 @@ def ledger(
     return Ledger(entries, tuple(key for key in dict.fromkeys(differing) if key not in known))
 
 
+def zones(facts: Facts) -> frozenset[str]:
+    """Return the zones that a host remembers anything of."""
+    records, former = facts.records, facts.former
+    return frozenset({*(each.zone for each in records), *(each.zone for each in former)})
+
+
+def former(marks: Iterable[FormerMark], known: Former, *, newer: bool) -> Former:
+    """Return since when values are not wanted any more, by what hosts remember and the ledger has.
+
+    The later time counts, so that nothing goes too early. known: the ledger's; it counts, unless a
+    host was written to since (`newer`).
+    """
+    there: dict[tuple[RRKey, str], int] = {}
+    for mark in marks:
+        there[mark.key, mark.text] = max(mark.since, there.get((mark.key, mark.text), 0))
+    return {**known, **there} if newer else {**there, **known}
+
+
 def _proven(mark: RecordMark, live: RRset) -> Entry | None:
     """The entry that a mark stands for, where its values are there; None where they are not."""
     by_sum = {value_sum(value, mark.key.rtype): value for value in live.values}
@@ -165,11 +185,18 @@ def _found(mark: RecordMark, by_sum: Mapping[str, Value]) -> frozenset[Value]:
     return frozenset(by_sum[each] for each in mark.sums if each not in mark.ours)
 
 
-def lost(facts: Facts, kept: frozenset[str], *, all_of_it: bool) -> tuple[Words, ...]:
+def lost(
+    facts: Facts, kept: frozenset[str], known: Mapping[str, Entries], *, all_of_it: bool
+) -> tuple[Words, ...]:
     """Return what of a server cannot come back.
 
-    kept: accounts whose password is known here. all_of_it: there was no state.
+    kept: accounts whose password is known here. known: what the ledger has of each zone that the
+    host remembers records of and the inventory does not have. all_of_it: there was no state.
     """
     accounts = [each for each in (facts.admin, *facts.users) if each not in kept]
-    found = tuple(Words.of("recover.lost.password", account=each) for each in accounts)
-    return (*found, Words.of("recover.lost.rest")) if all_of_it else found
+    found = [Words.of("recover.lost.password", account=each) for each in accounts]
+    for zone, entries in sorted(known.items()):
+        keys = [str(e.key) for e in facts.records if e.zone == zone and e.key not in entries]
+        if keys:
+            found.append(Words.of("recover.lost.zone", zone=zone, records=", ".join(keys)))
+    return (*found, Words.of("recover.lost.rest")) if all_of_it else tuple(found)

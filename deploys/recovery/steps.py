@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploys.recovery import operations
 from deploys.zones import steps as dns_steps
-from deploys.zones.access import ledger_of, open_zone, servers_in
+from deploys.zones.access import ledger_of, open_zone
 from deploys.zones.key_records import key_records
 from ground.words import text
 from postmaster.desired import BEFORE_MX, MX_STAGE, desired
@@ -29,7 +29,7 @@ def recover_ledger(site: Site, zone: ZoneSettings) -> None:
         provider=lambda: open_zone(zone),
         claims=lambda: desired(site, zone.name, key_records).claims,
         ledger=ledger_of(zone.name),
-        hosts=tuple(server.host for server in servers_in(site, zone)),
+        hosts=tuple(server.host for server in site.servers),
     )
     dns_steps.wait_until_visible(site, zone, recovered, BEFORE_MX, MX_STAGE)
 

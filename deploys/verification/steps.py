@@ -27,6 +27,7 @@ from deploys.run.paths import Busy, file_name, locked, state_dir
 from deploys.run.paused import paused_elsewhere, paused_rotations
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
+from deploys.zones.memory import is_earlier
 from dns_providers.base import ProviderError
 from dns_providers.publishing import propagation
 from dns_providers.publishing.claims import Claim
@@ -106,12 +107,16 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
 
 
 def _is_paused(host: Host, server: MailServer) -> bool:
-    """Whether a rotation pauses a server's mail, by the journal, or by the host where that is lost.
+    """Whether a rotation pauses a server's mail, by the journal, or by the host where that is lost
+    or was put back to a day when one did.
 
-    Both, and what is damaged, are told when the run begins.
+    All that, and what is damaged, is told when the run begins.
     """
     try:
-        there = manifest.there(host).manifest
+        found = manifest.there(host)
+        there = found.manifest
+        if there and there.facts.paused and is_earlier(server, found.look):
+            return True
         remembered = there.facts.rotations if there else ()
         return paused_elsewhere(remembered) is not None or bool(paused_rotations(server))
     except Told:

@@ -54,7 +54,8 @@ def older_state(around: Around[Any]) -> Iterable[Refused]:
             said = said_of(around.asked, server.host)
             if words := why_not(identity(), server, found.look, said):
                 yield words
-        if paused := paused_elsewhere(found.manifest.facts.rotations if found.manifest else ()):
+        there, earlier = found.manifest, is_earlier(server, found.look)
+        if there and not earlier and (paused := paused_elsewhere(there.facts.rotations)):
             yield paused
 
     return _refused(around, on_each(around.everywhere(), ask))
@@ -89,6 +90,18 @@ def damaged_state(around: Around[Any]) -> Iterator[Refused]:
             yield Refused(error.words)
 
 
+def is_earlier(server: MailServer, seen: Look) -> bool:
+    """Return whether a host was put back to an earlier day: its rotations are over since."""
+    try:
+        return _standing(identity(), server, seen) is Standing.OLDER_HOST
+    except IdentityError:
+        return False
+
+
+def _standing(ours: Identity | None, server: MailServer, seen: Look) -> Standing:
+    return standing(ours, server.host, seen, traces=_traces(server))
+
+
 def why_not(
     ours: Identity | None, server: MailServer, seen: Look, said: Said = NOTHING
 ) -> Words | None:
@@ -96,7 +109,7 @@ def why_not(
 
     ours: which site the state is of. seen: of the host. said: of its database.
     """
-    stands = standing(ours, server.host, seen, traces=_traces(server))
+    stands = _standing(ours, server, seen)
     if stands not in _WHY or (stands in _OF_DATABASE and said != NOTHING):
         return None
     known = ours.hosts.get(server.host) if ours else None

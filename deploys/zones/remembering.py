@@ -25,7 +25,7 @@ from ground.operations import fail, refuse
 from ground.words import Words, text
 from keys.journal import Journal
 from postmaster.database_choice import NOTHING, Said
-from postmaster.manifest import Facts, KeyInUse, Known, Manifest, wanted
+from postmaster.manifest import Facts, KeyInUse, Known, Manifest, wanted, zones_of
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Site, ZoneSettings
 
@@ -177,7 +177,7 @@ def facts_now(site: Site, server: MailServer, found: Found, said: Said) -> Facts
             users=made_by_us(server),
             versions=replace(found.versions, ours=_version()),
             rotations=journal.going_on(),
-            ledgers={each.zone: ledger_of(each.zone).load().entries for each in server.domains},
+            ledgers={each: ledger_of(each).load() for each in zones_of(site, server)},
             before=before,
         ),
     )

@@ -40,6 +40,9 @@ class Intent:
     entry: Entry | None
 
 
+Former = Mapping[tuple[RRKey, str], int]
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerState:
     """What a zone's ledger holds.
@@ -53,7 +56,7 @@ class LedgerState:
     pending: tuple[Intent, ...] = ()
     proven: Mapping[RRKey, str] = field(default_factory=dict)
     unused: Mapping[RRKey, int] = field(default_factory=dict)
-    former: Mapping[tuple[RRKey, str], int] = field(default_factory=dict)
+    former: Former = field(default_factory=dict)
 
 
 def fingerprint(values: Iterable[Value], rtype: str) -> str:

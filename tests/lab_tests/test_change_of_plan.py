@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import smtplib
 
 import dns.message
@@ -82,6 +83,23 @@ def test_a_domain_leaves_by_consent_mx_first_and_its_mail_is_taken_until_nobody_
     assert "_domainkey" in site.records("second.test")
     assert not arrives(site, server, "admin@second.test", "gone")
     assert arrives(site, server, "admin@example.test", "stays")
+
+
+def test_what_leaves_is_known_anew_where_the_state_was_lost_meanwhile(new_site: Site) -> None:
+    site = new_site
+    server = site.add_running("relay", *TWO_DOMAINS)
+    server.data["domains"] = ["example.test"]
+    ended_well(site.operator.run("deploy.py", "-y", "--data", "withdraw=second.test"))
+    assert site.mx("second.test") == [] and site.txt("_dmarc.second.test")
+    told = ended_well(site.operator.run())
+    (line,) = [each for each in told.splitlines() if "may be remembered until" in each][:1]
+    shutil.rmtree(site.operator.state)
+    shutil.rmtree(site.operator.keys)
+    assert ended_well(site.operator.pmail_deploy("recover", "-y"))
+    again = site.operator.run()
+    assert (again.status, again.changed) == (0, 0), again.output
+    assert line.partition("until")[2] in again.output
+    assert arrives(site, server, "admin@second.test", "still-remembered")
 
 
 def test_names_of_the_former_primary_domain_stay_until_they_are_withdrawn(new_site: Site) -> None:

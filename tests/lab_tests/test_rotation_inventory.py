@@ -83,3 +83,27 @@ def test_another_mode_and_a_domain_taken_out_in_the_middle(new_site: Site) -> No
         assert going_on(site, domain) is None and old[domain] not in selectors(site, domain)
     verdict = submit(site, server, to="someone@recv.test")
     assert verdict.dkim == "pass"
+
+
+def test_a_host_put_back_to_a_day_when_mail_was_paused_sends_again_after_the_next_deploy(
+    new_site: Site,
+) -> None:
+    site = new_site
+    server = site.add_running("direct", ttl=6, dkim_keep_days=0, dkim_ttl_slack=2)
+    killed = Watched(site, DISTURBED, PMAIL_MOMENT="after pause", PMAIL_LEAST_TTL="2")
+    assert killed.ended() != 0 and not server.answers(465), killed.printed
+    files = "/etc/pmail-deploy/manifest.json /etc/pmail-deploy/nftables.nft"
+    server.host.run(f"tar -cf /root/paused.tar {files}", check=True)
+    assert rotate(site).status == 0 and server.answers(465)
+
+    server.host.run("tar -C / -xf /root/paused.tar", check=True)
+    server.host.run("systemctl restart pmail-deploy-firewall", check=True)
+    assert not server.answers(465)
+    told = site.operator.run("deploys/verify.py")
+    assert told.status != 0 and "cloud" not in told.output, told.output
+    assert "put back to an earlier day" in told.output
+    refused = site.operator.run()
+    assert refused.status == 1 and "put back to an earlier day" in refused.output, refused.output
+    kept = site.operator.run("deploy.py", *data("keep_database=vps10"))
+    assert kept.status == 0 and server.answers(465), kept.output
+    converges(site, server)

@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dns_providers.publishing.claims import ClaimMode
+from dns_providers.publishing.ledger import LedgerState
 from dns_providers.publishing.plan import Entry
 from dns_providers.rrset import MX, TXT, Address, RRKey, key, owner_name
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, after, begin
+from postmaster.leaving import with_leaving
 from postmaster.manifest import (
     Facts,
+    FormerMark,
     HostKnown,
     Identity,
     KeyInUse,
@@ -34,6 +37,8 @@ from postmaster.manifest import (
     value_sum,
     wanted,
 )
+from tests.postmaster.ledgers import published
+from tests.postmaster.test_leaving import taken_out
 from tests.postmaster.test_settings import site, zone
 
 RULES = Rules(ttl=3600, low_ttl=60, slack=30, keep=86400)
@@ -82,6 +87,12 @@ all_facts = st.builds(
     paused=st.none() | words,
     rotations=st.lists(rotations, max_size=2).map(tuple),
     records=st.lists(marks, max_size=2).map(tuple),
+    former=st.lists(
+        st.builds(
+            FormerMark, words, st.just(key("example.com", "MX")), words, st.integers(0, 1 << 40)
+        ),
+        max_size=2,
+    ).map(tuple),
 )
 stamps = st.builds(
     Stamp,
@@ -224,12 +235,9 @@ def test_two_servers_in_one_zone_have_each_its_own_records_and_both_those_of_nob
             entry("gone.example.com", "A", Address("8.8.4.4")),
         ]
     )
+    of_all = known(ledgers={"example.com": LedgerState(there)})
     seen = [
-        [
-            str(each.key)
-            for each in wanted(both, server, known(ledgers={"example.com": there})).records
-        ]
-        for server in both.servers
+        [str(each.key) for each in wanted(both, server, of_all).records] for server in both.servers
     ]
     assert seen == [
         ["a.example.com/MX", "gone.example.com/A"],
@@ -239,7 +247,24 @@ def test_two_servers_in_one_zone_have_each_its_own_records_and_both_those_of_nob
 
 def test_of_a_zone_without_a_domain_of_the_server_nothing_is_said() -> None:
     there = dict([entry("elsewhere.test", "A", Address("8.8.4.4"))])
-    assert wanted(ONE, ONE.servers[0], known(ledgers={"elsewhere.test": there})).records == ()
+    elsewhere = known(ledgers={"elsewhere.test": LedgerState(there)})
+    assert wanted(ONE, ONE.servers[0], elsewhere).records == ()
+
+
+def test_what_leaves_is_remembered_with_its_time_also_in_a_zone_without_another_domain() -> None:
+    left = site(zone("example.com"), zone("other.org"), domains=["example.com"])
+    ledgers = taken_out(published(ONE), "other.org", "other.org", 1000)
+    leaving = with_leaving(left, ledgers, 1000)
+    facts = wanted(leaving, leaving.servers[0], known(ledgers=ledgers))
+    assert {each.zone for each in facts.records} == {"example.com", "other.org"}
+    out = FormerMark("other.org", key("other.org", "MX"), "10 smtp.example.com.", 1000)
+    assert facts.former == (out,)
+
+
+def test_a_rotation_is_remembered_by_the_server_that_it_began_on() -> None:
+    left = site(zone("example.com"), zone("other.org"), domains=["example.com"])
+    rotation = begin("other.org", Strategy.DUAL, OLD, NEW, RULES, 0.0, server="8.8.8.8")
+    assert wanted(left, left.servers[0], known(rotations=(rotation,))).rotations == (rotation,)
 
 
 def test_the_same_is_said_in_whatever_order_it_is_known() -> None:

@@ -19,11 +19,13 @@ TEXTS = {
     "recover.aside": "{path} is kept as {aside}",
     "recover.ours": "{key}: ours, as the host remembers",
     "recover.adopted": "{key}: adopted, as it is as wished",
+    "recover.former": "{key}: {value} is not wanted since, as the host remembers",
     "recover.differs": "{key}: ours once, and somebody has changed it since. It was left alone, and is no longer thought ours.",
     "recover.admin": "{account} gets a new password",
     "recover.taken_over": "a run from the former state is refused from now on",
     "recover.lost.password": "the password of {account} cannot come back: PMail keeps none. Set PMAIL_ADMIN_PASSWORD or "
     "PMAIL_USER_PASSWORD_..., or make a new one (--new-admin-password for the administrator)",
+    "recover.lost.zone": "{zone}: the host remembers records of ours in it ({records}), and the inventory does not have this zone, so they could not be looked at. To have them withdrawn, put the zone back into the inventory and run pmail-deploy recover again, before the next deploy; else nobody knows of them any more.",
     "recover.lost.rest": "what cannot come back: backups of records (state/backups), the account at the certificate "
     "authority (a new one is made), reports, the history of rotations, sums of releases that were noted",
 }

@@ -17,9 +17,11 @@ TEXTS = {
     "recover.aside": "{path} 已另存为 {aside}",
     "recover.ours": "{key}：属于我们，服务器记得",
     "recover.adopted": "{key}：与期望一致，予以接管",
+    "recover.former": "{key}：主机记得，{value} 已不再需要",
     "recover.differs": "{key}：曾属于我们，之后被他人改动。保持原样，不再视为我们的。",
     "recover.admin": "{account} 将获得新密码",
     "recover.taken_over": "今后拒绝从先前的状态运行",
     "recover.lost.password": "{account} 的密码无法找回：PMail 不保存密码。请设置 PMAIL_ADMIN_PASSWORD 或 PMAIL_USER_PASSWORD_...，或生成新密码（管理员：--new-admin-password）",
+    "recover.lost.zone": "{zone}：主机记得其中有我们的记录（{records}），但清单中没有该区域，因此无法查看。若要撤回这些记录，请在下一次部署之前把该区域放回清单，再次运行 pmail-deploy recover；否则将无人知晓这些记录。",
     "recover.lost.rest": "无法找回的：记录的备份（state/backups）、证书机构的帐号（会新建）、报告、轮换历史、已记下的发布包校验和",
 }

@@ -17,6 +17,7 @@ from ground.words import Words
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy
 from postmaster.manifest import (
     Facts,
+    FormerMark,
     HostKnown,
     Identity,
     KeyInUse,
@@ -207,4 +208,25 @@ def test_lost_passwords_are_named_and_no_others() -> None:
 
 
 def _lost(*, all_of_it: bool) -> tuple[Words, ...]:
-    return plan.lost(facts(), frozenset({"admin"}), all_of_it=all_of_it)
+    return plan.lost(facts(), frozenset({"admin"}), {}, all_of_it=all_of_it)
+
+
+def test_records_in_a_zone_that_the_inventory_has_no_more_are_named_unless_the_ledger_knows() -> (
+    None
+):
+    there = replace(facts(), records=(mark_of("other.test", entry(A)), mark_of(ZONE, entry(A))))
+    known = frozenset({"admin", "bob"})
+    (words,) = plan.lost(there, known, {"other.test": {}}, all_of_it=False)
+    assert (words.id, words.named["zone"]) == ("recover.lost.zone", "other.test")
+    assert not plan.lost(there, known, {"other.test": {A.key: entry(A)}}, all_of_it=False)
+
+
+def test_since_when_something_is_out_comes_back_and_the_later_time_counts() -> None:
+    key, text = rrset(ZONE, "MX", 60, OURS).key, "10 smtp.example.test."
+    marks = [FormerMark(ZONE, key, text, since) for since in (200, 100)]
+    assert plan.former(marks, {}, newer=False) == {(key, text): 200}
+    assert plan.former(marks, {(key, text): 50}, newer=False) == {(key, text): 50}
+    assert plan.former(marks, {(key, text): 50, (key, "x"): 1}, newer=True) == {
+        (key, text): 200,
+        (key, "x"): 1,
+    }

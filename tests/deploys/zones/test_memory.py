@@ -155,6 +155,20 @@ def test_mail_that_is_paused_as_the_host_remembers_is_told_where_the_state_has_l
     assert list(memory.older_state(around(monkeypatch, seen))) == []
 
 
+def test_a_pause_of_a_day_that_the_host_was_put_back_to_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rotation = replace(started(Strategy.FIXED, "example.com"), step=Step.PAUSE)
+    stamp = replace(written(), generation=0, mark="o" * 16)
+    paused = replace(FACTS, rotations=(rotation,), paused="rotation.paused")
+    seen = Look(Manifest(stamp, paused), True)
+    assert memory.is_earlier(SERVER, seen)
+    told = [each.words.id for each in memory.older_state(around(monkeypatch, seen))]
+    assert told == ["manifest.stands.older"]
+    keep = DeployRequest(keep_database=SERVER.host)
+    assert list(memory.older_state(around(monkeypatch, seen, asked=keep))) == []
+
+
 def test_a_pause_is_told_beside_whatever_else_the_state_lacks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
