@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ground.words import Words
-from postmaster.manifest import HostKnown, Manifest
+from postmaster.manifest import HostKnown, Identity, Manifest
+from postmaster.settings import MailServer
 from probes.host.database import DatabaseSeen, Kind
 
 
@@ -36,10 +37,14 @@ Choice = Fresh | Keep | Refuse
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Of which host it is, by inventory name, and its path; for people."""
+    """Of which host it is, by inventory name, and its path; for people.
+
+    former: inventory name of the host in whose place this one is, where that is gone.
+    """
 
     host: str
     path: str
+    former: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +58,30 @@ class Said:
 NOTHING = Said()
 
 
+def predecessor(
+    identity: Identity | None, named: Collection[str], server: MailServer
+) -> str | None:
+    """Return the host in whose place a server is under another name: it had the address, and one of
+    the domains last. None where there is none, or the inventory still has it.
+
+    named: all hosts of the inventory.
+    """
+    hosts = identity.hosts if identity else {}
+    mine = {each.name for each in server.domains}
+    having = [name for name, each in hosts.items() if each.mark and mine & set(each.domains)]
+    last = max(having, key=lambda name: hosts[name].generation, default=None)
+    if last is None or last in named:
+        return None
+    return last if hosts[last].address == server.ipv4 else None
+
+
 def choose(
     manifest: Manifest | None, known: HostKnown | None, seen: DatabaseSeen, said: Said, at: Place
 ) -> Choice:
     """Return what becomes of a host's database.
 
-    manifest: the host's. known: what the state knows of the host. A database is begun only where
-    there has been none, or where that was said.
+    manifest: the host's. known: what the state knows of the host, or of `at.former`. A database is
+    begun only where there has been none, or where that was said.
     """
     if seen.unmounted:
         places = ", ".join(seen.unmounted)
@@ -92,8 +114,15 @@ def _of_none(
     if said.start_empty:
         return Fresh(aside=seen.kind is Kind.EMPTY)
     if rebuilt and known:
-        return Refuse(Words.of("database.rebuilt", host=at.host, path=at.path, time=known.time))
+        return Refuse(_rebuilt(known, at))
     return Refuse(Words.of("database.lost", host=at.host, path=at.path))
+
+
+def _rebuilt(known: HostKnown, at: Place) -> Words:
+    values = {"host": at.host, "path": at.path, "time": known.time}
+    if at.former:
+        return Words.of("database.successor", former=at.former, address=known.address, **values)
+    return Words.of("database.rebuilt", **values)
 
 
 def _is_rebuilt(manifest: Manifest | None, known: HostKnown | None, seen: DatabaseSeen) -> bool:

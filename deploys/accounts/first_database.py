@@ -18,7 +18,7 @@ from deploys.run.identity import identity
 from deploys.run.refusals import Around, Refused, on_each
 from ground.operations import fail, refuse
 from ground.words import Words, say, text
-from postmaster.database_choice import Choice, Fresh, Place, Refuse, Said, choose
+from postmaster.database_choice import Choice, Fresh, Place, Refuse, Said, choose, predecessor
 from postmaster.settings import MailServer
 
 
@@ -49,8 +49,11 @@ _chosen: dict[str, Choice] = {}
 
 def _choice(host: Host, server: MailServer, said: Said) -> Choice:
     look, site = looked(host), identity()
-    known = site.hosts.get(server.host) if site else None
-    at = Place(server.host, layout.DATABASE)
+    known, former = site.hosts.get(server.host) if site else None, ""
+    named = {each.name for each in host.state.inventory}
+    if site and known is None and (before := predecessor(site, named, server)):
+        known, former = site.hosts[before], before
+    at = Place(server.host, layout.DATABASE, former)
     return choose(look.of(MEMORY).manifest, known, look.of(DATABASE), said, at)
 
 

@@ -95,7 +95,7 @@ def test_what_leaves_is_known_anew_where_the_state_was_lost_meanwhile(new_site: 
     (line,) = [each for each in told.splitlines() if "may be remembered until" in each][:1]
     shutil.rmtree(site.operator.state)
     shutil.rmtree(site.operator.keys)
-    assert ended_well(site.operator.pmail_deploy("recover", "-y"))
+    ended_well(site.operator.pmail_deploy("recover", "-y", "--new-admin-password"))
     again = site.operator.run()
     assert (again.status, again.changed) == (0, 0), again.output
     assert line.partition("until")[2] in again.output

@@ -85,6 +85,23 @@ def test_an_address_counts_as_former_from_the_first_run_that_does_not_want_it() 
     assert moving.former_terms(wanted, known, 200) == first
 
 
+def test_an_address_that_a_server_takes_over_later_is_former_no_more_and_the_one_between_is() -> (
+    None
+):
+    there = published(site())[ZONE]
+    between = claims(site(ipv4="8.8.4.4"), there, 100, HOUR)
+    texts = {claim.key: claim for claim in between.claims if claim.key == SPF}
+    entry = replace(
+        there.entries[SPF],
+        values=texts[SPF].values,
+        terms=("ip4:8.8.4.4", "ip4:8.8.8.8"),
+    )
+    former = {(SPF, "ip4:8.8.8.8"): 100}
+    state = replace(there, entries={**there.entries, SPF: entry}, former=former)
+    back = desired(site(), ZONE, key_of).claims
+    assert moving.former_terms(back, state, 200) == {(SPF, "ip4:8.8.4.4"): 200}
+
+
 def test_what_is_included_no_more_goes_at_once() -> None:
     state = published(site(spf_include=["spf.provider.example"]))[ZONE]
     assert moving.former_terms(desired(site(), ZONE, key_of).claims, state, 100) == {}

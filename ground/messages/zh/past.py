@@ -16,6 +16,7 @@ TEXTS = {
     "database.lost": "PMail 的数据库曾在这里，现在没有了或是空的：{path}。请放回（每次升级前的副本在 /var/lib/pmail-deploy/before），再运行。如果可以丢弃以前的全部邮件，请运行 `pmail-deploy deploy --start-empty {host}`。",
     "database.rebuilt": "这台主机被重装过：状态里有它（上次写入 {time}），但主机上没有我们的任何东西，也没有数据库 {path}。请从备份放回数据库，再运行 `pmail-deploy deploy --keep-database {host}`。如果可以丢弃以前的全部邮件，请改用 `--start-empty {host}`。",
     "database.rebuilt_kept": "这台主机被重装过：状态里有它（上次写入 {time}），主机上只有数据库是我们的：{path}。如果它就是以前的数据库，请运行 `pmail-deploy deploy --keep-database {host}`；要另建一个，请用 `--start-empty {host}`。",
+    "database.successor": "此主机取代了 {former}：后者此前拥有地址 {address} 并收取这些邮件（最后写入 {time}）；而此主机上没有我们的任何东西，也没有数据库 {path}，先前的邮箱将不在其中。请把 {former} 的数据库放到该处，再运行 `pmail-deploy deploy --keep-database {host}`。若先前的邮箱可以留下不要，请用 `--start-empty {host}` 运行。",
     "database.damaged": "{path} 已损坏（{reason}）。请放回完好的副本（每次升级前的副本在 /var/lib/pmail-deploy/before），再运行；要另建一个，请运行 `pmail-deploy deploy --start-empty {host}`：原文件会移到一旁。",
     "database.no_admin": "{path} 里没有管理员：PMail 收下的邮件不会进入任何人的邮箱。请放回正确的数据库，再运行；要另建一个，请运行 `pmail-deploy deploy --start-empty {host}`：原文件会移到一旁。",
     "database.other": "{path} 是另一台服务器的：以前的账户不在其中（{accounts}）。请放回正确的数据库，再运行。如果它就是正确的，请运行 `pmail-deploy deploy --keep-database {host}`；要另建一个，请用 `--start-empty {host}`。",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,9 @@ from tests.postmaster.test_settings import site
 BARE = {DATABASE.name: "database machine 12\n", MEMORY.name: "machine 12\nbinary \nend\n"}
 KNOWN = HostKnown(3, "mark", None, "11", "203.0.113.9", ("example.com",), "2026-11-27")
 NAME = site().servers[0].host
-HOST: Any = SimpleNamespace(name=NAME)
+HOST: Any = SimpleNamespace(
+    name=NAME, state=SimpleNamespace(inventory=[SimpleNamespace(name=NAME)])
+)
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +51,38 @@ def test_a_host_that_the_state_knew_before_the_run_is_refused(
     knows(monkeypatch, Identity("site", 3, {server.host: KNOWN}))
     chosen = first_database.choice(HOST, server, Said())
     assert isinstance(chosen, Refuse) and chosen.words.id == "database.rebuilt"
+
+
+def test_a_host_in_the_place_of_one_that_the_inventory_has_no_more_does_not_begin_empty_unasked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = site().servers[0]
+    before = replace(KNOWN, address=server.ipv4)
+    knows(monkeypatch, Identity("site", 3, {"old": before}))
+    chosen = first_database.choice(HOST, server, Said())
+    assert isinstance(chosen, Refuse) and chosen.words.id == "database.successor"
+    assert "old" in str(chosen.words) and server.ipv4 in str(chosen.words)
+    first_database._chosen.clear()
+    assert first_database.choice(HOST, server, Said(start_empty=True)) == Fresh()
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        {"old": KNOWN},  # it has another address: its mailboxes are there still, and that is told
+        {"old": replace(KNOWN, address="8.8.8.8", domains=("else.org",))},
+        {"old": replace(KNOWN, address="8.8.8.8", mark="")},
+        # The domain has moved since.
+        {"old": replace(KNOWN, address="8.8.8.8"), "new": replace(KNOWN, generation=4)},
+    ],
+)
+def test_a_new_host_is_in_the_place_of_nobody_by_its_address_alone(
+    monkeypatch: pytest.MonkeyPatch, hosts: dict[str, HostKnown]
+) -> None:
+    server = site().servers[0]
+    assert server.ipv4 == "8.8.8.8"
+    knows(monkeypatch, Identity("site", 4, hosts))
+    assert first_database.choice(HOST, server, Said()) == Fresh()
 
 
 @pytest.mark.parametrize(
