@@ -22,7 +22,7 @@ from dns_providers.rrset import RRKey, Value, key_from_text, name_text
 from dns_providers.text import value_text
 from ground.errors import Told
 from keys.rotation import Rotation
-from keys.rotation_record import from_record, to_record
+from keys.rotation_record import from_record, plain_name, to_record
 from postmaster.settings import MailServer, Site
 
 VERSION = 1
@@ -313,17 +313,23 @@ def _facts_from(record: dict[str, Any]) -> Facts:
         machine=_text(record["machine"]),
         address=_text(record["address"]),
         outbound=_text(record["outbound"]),
-        domains=_texts(record["domains"]),
-        keys=tuple(KeyInUse(**_named(each)) for each in _list(record["keys"])),
+        domains=_names(record["domains"]),
+        keys=tuple(_key_from(each) for each in _list(record["keys"])),
         revoked=_texts(record["revoked"]),
-        users=_texts(record["users"]),
-        admin=_text(record["admin"]),
+        users=_names(record["users"]),
+        admin=plain_name(record["admin"]),
         versions=Versions(**_named(record["versions"])),
         paused=None if record["paused"] is None else _text(record["paused"]),
         rotations=tuple(from_record(each) for each in _list(record["rotations"])),
         records=tuple(_mark_from(each) for each in _list(record["records"])),
         former=tuple(_former_from(each) for each in _list(record["former"])),
     )
+
+
+def _key_from(record: dict[str, Any]) -> KeyInUse:
+    found = KeyInUse(**_named(record))
+    plain_name(found.domain), plain_name(found.selector), plain_name(found.name)
+    return found
 
 
 def _mark_to(mark: RecordMark) -> dict[str, object]:
@@ -343,7 +349,7 @@ def _mark_to(mark: RecordMark) -> dict[str, object]:
 
 def _mark_from(record: dict[str, Any]) -> RecordMark:
     return RecordMark(
-        zone=_text(record["zone"]),
+        zone=plain_name(record["zone"]),
         key=key_from_text(_text(record["key"])),
         sums=_texts(record["sums"]),
         ours=_texts(record["ours"]),
@@ -357,12 +363,13 @@ def _mark_from(record: dict[str, Any]) -> RecordMark:
 
 
 def _former_from(record: dict[str, Any]) -> FormerMark:
-    zone, key, text = (_text(record[name]) for name in ("zone", "key", "text"))
+    zone, key, text = plain_name(record["zone"]), _text(record["key"]), _text(record["text"])
     return FormerMark(zone, key_from_text(key), text, int(record["since"]))
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str):
+    """What may be shown: a host is somebody else's once it is broken into."""
+    if not isinstance(value, str) or not value.isprintable():
         raise ValueError("no text")
     return value
 
@@ -375,6 +382,10 @@ def _list(value: object) -> list[Any]:
 
 def _texts(value: object) -> tuple[str, ...]:
     return tuple(_text(each) for each in _list(value))
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(plain_name(each) for each in _list(value))
 
 
 def _named(record: Mapping[str, object]) -> dict[str, str]:

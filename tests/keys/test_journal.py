@@ -64,7 +64,7 @@ def test_what_was_saved_is_what_is_loaded(tmp_path: Path) -> None:
     for each in (
         started(),
         there,
-        failed(there, Words("rotation.not_everywhere", (("servers", "ns1, ns2"), ("key", "ü")))),
+        failed(there, Words("rotation.not_everywhere", (("servers", "ns1, ns2"), ("domain", "ü")))),
         instead(there, started(emergency=True)),
         replace(there, superseded=(OLD, third), going_back=True, touched=True),
         back(there, 1030.0) if not there.emergency else there,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,9 @@ from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.ledger import LedgerState
 from dns_providers.publishing.plan import Entry
 from dns_providers.rrset import MX, TXT, Address, RRKey, key, owner_name
+from ground.words import Words
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy, after, begin
+from keys.rotation_record import from_record, to_record
 from postmaster.leaving import with_leaving
 from postmaster.manifest import (
     Facts,
@@ -45,11 +48,13 @@ RULES = Rules(ttl=3600, low_ttl=60, slack=30, keep=86400)
 OLD, NEW = KeyRef("pm202611a", "pm202611a", "aa"), KeyRef("pm202612a", "pm202612a", "bb")
 SITE = "0" * 32
 
-words = st.text(max_size=12)
+words = st.text(st.characters(categories=("L", "N", "P", "S")), max_size=12)
 many = st.lists(words, max_size=3).map(tuple)
+names = st.from_regex(r"[a-z0-9_][a-z0-9._@-]{0,11}", fullmatch=True)
+several = st.lists(names, max_size=3).map(tuple)
 rotations = st.builds(
     Rotation,
-    domain=words,
+    domain=names,
     strategy=st.sampled_from(Strategy),
     old=st.just(OLD),
     new=st.just(NEW),
@@ -61,7 +66,7 @@ rotations = st.builds(
 )
 marks = st.builds(
     RecordMark,
-    zone=words,
+    zone=names,
     key=st.sampled_from([key("example.com", "MX"), key("_dmarc.example.com", "TXT")]),
     sums=many,
     ours=many,
@@ -78,18 +83,18 @@ all_facts = st.builds(
     machine=words,
     address=words,
     outbound=words,
-    domains=many,
-    keys=st.lists(st.builds(KeyInUse, words, words, words, words), max_size=2).map(tuple),
+    domains=several,
+    keys=st.lists(st.builds(KeyInUse, names, names, names, words), max_size=2).map(tuple),
     revoked=many,
-    users=many,
-    admin=words,
+    users=several,
+    admin=names,
     versions=st.builds(Versions, words, words, words),
     paused=st.none() | words,
     rotations=st.lists(rotations, max_size=2).map(tuple),
     records=st.lists(marks, max_size=2).map(tuple),
     former=st.lists(
         st.builds(
-            FormerMark, words, st.just(key("example.com", "MX")), words, st.integers(0, 1 << 40)
+            FormerMark, names, st.just(key("example.com", "MX")), words, st.integers(0, 1 << 40)
         ),
         max_size=2,
     ).map(tuple),
@@ -136,6 +141,52 @@ def test_a_manifest_that_lacks_something_or_has_something_else_in_its_place_is_t
         part[name] = {"some": "thing"}
     with pytest.raises(ManifestError, match="damaged"):
         parse(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("stamp", "controller"), "ann@desk\x1b]0;all is well\x07"),
+        (("facts", "admin"), "../../root"),
+        (("facts", "users"), ["../bob"]),
+        (("facts", "domains"), ["/etc/passwd"]),
+        (("facts", "keys", 0, "name"), "../../../.ssh/id"),
+        (("facts", "keys", 0, "selector"), ".hidden"),
+        (("facts", "rotations", 0, "domain"), "../site"),
+        (("facts", "rotations", 0, "new", "name"), "../../other/key"),
+        (("facts", "rotations", 0, "old", "selector"), "a/b"),
+        (("facts", "rotations", 0, "entered"), float("inf")),
+        (("facts", "rotations", 0, "rules", "keep"), "long"),
+        (("facts", "records", 0, "zone"), "../ledger"),
+        (("facts", "former", 0, "zone"), "../ledger"),
+    ],
+)
+def test_what_would_lead_elsewhere_or_is_no_text_is_not_taken_from_a_host(
+    where: tuple[str | int, ...], value: object
+) -> None:
+    rotation = begin("example.com", Strategy.DUAL, OLD, NEW, RULES, 0.0)
+    owner = key("example.com", "MX")
+    facts = replace(
+        manifest_of().facts,
+        keys=(KeyInUse("example.com", "a", "a", "aa"),),
+        rotations=(rotation,),
+        records=(RecordMark("example.com", owner, (), (), ClaimMode.MEMBER, "mx:", 60, "written"),),
+        former=(FormerMark("example.com", owner, "10 mx.", 1),),
+    )
+    record = json.loads(dump(replace(manifest_of(), facts=facts)))
+    assert parse(json.dumps(record)).facts == facts
+    part: Any = record
+    for each in where[:-1]:
+        part = part[each]
+    part[where[-1]] = value
+    with pytest.raises(ManifestError, match="damaged"):
+        parse(json.dumps(record))
+
+
+def test_words_of_another_version_are_no_reason_to_forget_a_rotation() -> None:
+    rotation = begin("example.com", Strategy.DUAL, OLD, NEW, RULES, 0.0)
+    odd = replace(rotation, problem=Words("no.such.message", (("a", "b"),)))
+    assert from_record(to_record(odd)) == rotation
 
 
 def test_a_manifest_of_a_later_version_is_not_taken_for_a_damaged_one() -> None:
