@@ -9,7 +9,7 @@ from dns_providers.base import Snapshot
 from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.ledger import Former
 from dns_providers.publishing.plan import Entries, Entry
-from dns_providers.rrset import RRKey, RRset, Value
+from dns_providers.rrset import RRKey, RRset, Value, name_text
 from ground.words import Words
 from keys.rotation import Rotation, behind
 from postmaster.manifest import (
@@ -127,7 +127,7 @@ def ledger(
     taken which is there as it was.
     """
     found, differing = {each.key: each for each in adopted}, list[RRKey]()
-    for mark in marks:
+    for mark in filter(_may_be_ours, marks):
         live = snapshot.get(mark.key)
         if live is None:
             continue  # gone: nothing of ours is left to be withdrawn
@@ -138,6 +138,31 @@ def ledger(
             differing.append(mark.key)
     entries = {**known, **found} if newer else {**found, **known}
     return Ledger(entries, tuple(key for key in dict.fromkeys(differing) if key not in known))
+
+
+# What we write, by kind of group: where a host names anything else it is not believed.
+_OURS: Mapping[str, tuple[frozenset[str], str]] = {
+    "addresses": (frozenset({"A", "AAAA"}), ""),
+    "names": (frozenset({"A", "AAAA"}), ""),
+    "apex": (frozenset({"A", "AAAA"}), ""),
+    "mx": (frozenset({"MX"}), ""),
+    "spf": (frozenset({"TXT"}), ""),
+    "dmarc": (frozenset({"TXT"}), "_dmarc"),
+    "dkim": (frozenset({"TXT"}), "_domainkey"),
+    "srv": (frozenset({"SRV"}), ""),
+    "caa": (frozenset({"CAA"}), ""),
+    "acme": (frozenset({"TXT"}), "_acme-challenge"),
+}
+
+
+def _may_be_ours(mark: RecordMark) -> bool:
+    """Whether a record is of a kind that we write. A host may be somebody else's by now."""
+    kind, _, domain = mark.group.partition(":")
+    rtypes, label = _OURS.get(kind, (frozenset[str](), ""))
+    owner = name_text(mark.key.owner)
+    above = (mark.zone, *(() if kind in ("addresses", "names", "acme") else (domain,)))
+    inside = all(f".{owner}".endswith(f".{each}") for each in above)
+    return inside and mark.key.rtype in rtypes and (not label or label in owner.split(".")[:2])
 
 
 def zones(facts: Facts) -> frozenset[str]:

@@ -12,7 +12,7 @@ from deploys.recovery.plan import Before, Going
 from dns_providers.base import Snapshot
 from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.plan import Entry
-from dns_providers.rrset import TXT, Address, RRset, Value, rrset
+from dns_providers.rrset import TXT, Address, RRset, Value, key, rrset
 from ground.words import Words
 from keys.rotation import KeyRef, Rotation, Rules, Step, Strategy
 from postmaster.manifest import (
@@ -28,6 +28,8 @@ from postmaster.manifest import (
     mark_of,
 )
 from tests.fakes import memory
+from tests.postmaster.ledgers import published
+from tests.postmaster.test_settings import site, zone
 
 ZONE, HOST = "example.test", "smtp.example.test"
 OURS, THEIRS = Address("203.0.113.10"), Address("192.0.2.1")
@@ -64,7 +66,9 @@ def entry(
     found: frozenset[Value] = frozenset(),
     **more: object,
 ) -> Entry:
-    made_of = Entry(made.key, made.values, made.ttl, origin, "group", mode, found=found)
+    kind = "addresses" if made.key.rtype == "A" else "spf"
+    group = f"{kind}:{ZONE}"
+    made_of = Entry(made.key, made.values, made.ttl, origin, group, mode, found=found)
     return replace(made_of, **more)  # type: ignore[arg-type]
 
 
@@ -191,6 +195,38 @@ def test_what_somebody_has_changed_since_is_told_and_not_thought_ours() -> None:
     assert plan.ledger((mark_of(ZONE, entry(A)),), (), {}, live(), newer=True).entries == {}
 
 
+@pytest.mark.parametrize(
+    ("owner", "rtype", "group"),
+    [
+        ("www.example.test", "A", f"dkim:{ZONE}"),  # would be taken out without a question
+        ("www.example.test", "TXT", f"dkim:{ZONE}"),
+        ("example.test", "TXT", f"dmarc:{ZONE}"),
+        ("example.test", "NS", f"mx:{ZONE}"),
+        ("other.test", "A", f"addresses:{ZONE}"),
+        ("notexample.test", "A", f"addresses:{ZONE}"),
+        ("example.test", "A", "www:example.test"),
+        ("a._domainkey.example.test", "TXT", "dkim:other.test"),
+    ],
+)
+def test_a_host_that_names_what_we_never_write_is_not_believed(
+    owner: str, rtype: str, group: str
+) -> None:
+    there = RRset(key(owner, rtype), 60, frozenset({OURS if rtype == "A" else TXT(b"theirs")}))
+    mark = mark_of(ZONE, replace(entry(there), group=group))
+    found = plan.ledger((mark,), (), {}, live(there), newer=True)
+    assert found.entries == {} and not found.differing
+
+
+def test_all_that_a_site_publishes_is_believed_to_be_ours() -> None:
+    here = site(zone("example.com"), caa=["letsencrypt.org"], web_host="web.example.com")
+    entries = published(here)["example.com"].entries
+    assert {each.group.partition(":")[0] for each in entries.values()} == set(plan._OURS) - {
+        "names",
+        "acme",
+    }
+    assert all(plan._may_be_ours(mark_of("example.com", each)) for each in entries.values())
+
+
 def test_a_ledger_that_is_there_counts_unless_others_have_written_since() -> None:
     here = entry(A, "adopted")
     mark = mark_of(ZONE, entry(A))
@@ -222,11 +258,11 @@ def test_records_in_a_zone_that_the_inventory_has_no_more_are_named_unless_the_l
 
 
 def test_since_when_something_is_out_comes_back_and_the_later_time_counts() -> None:
-    key, text = rrset(ZONE, "MX", 60, OURS).key, "10 smtp.example.test."
-    marks = [FormerMark(ZONE, key, text, since) for since in (200, 100)]
-    assert plan.former(marks, {}, newer=False) == {(key, text): 200}
-    assert plan.former(marks, {(key, text): 50}, newer=False) == {(key, text): 50}
-    assert plan.former(marks, {(key, text): 50, (key, "x"): 1}, newer=True) == {
-        (key, text): 200,
-        (key, "x"): 1,
+    at, text = key(ZONE, "MX"), "10 smtp.example.test."
+    marks = [FormerMark(ZONE, at, text, since) for since in (200, 100)]
+    assert plan.former(marks, {}, newer=False) == {(at, text): 200}
+    assert plan.former(marks, {(at, text): 50}, newer=False) == {(at, text): 50}
+    assert plan.former(marks, {(at, text): 50, (at, "x"): 1}, newer=True) == {
+        (at, text): 200,
+        (at, "x"): 1,
     }
