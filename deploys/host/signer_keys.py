@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deploys.host import outbound_layout as outbound
 from deploys.host import pmail_layout as pmail
+from keys.rotation_record import plain_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class SignerKeys:
         """Return the selectors of a domain that there are files of."""
         start = outbound.key_file(domain, "").removesuffix(".key")
         names = (path.removeprefix(start) for path in self.files if path.startswith(start))
-        return (name.removesuffix(".key") for name in names if name.count(".") == 1)
+        found = (name.removesuffix(".key") for name in names if name.count(".") == 1)
+        return tuple(each for each in found if _is_plain(each))
 
 
 # What openssl cannot read is no key: it says nothing then.
@@ -44,13 +46,21 @@ done
 grep -qxF '{pmail.OWN_KEY}' {pmail.DKIM_PUBLIC} && echo own"""
 
 
+def _is_plain(name: str) -> bool:
+    """Whether a host, which may be somebody else's by now, says what is a name of ours."""
+    try:
+        return bool(plain_name(name))
+    except ValueError:
+        return False
+
+
 def parse(written: str) -> SignerKeys:
     """Return what SCRIPT has written."""
     table, files, own = dict[str, str](), dict[str, str](), False
     for line in written.splitlines():
         word, _, rest = line.partition(" ")
         fields = rest.partition(" ")[2].split(":")
-        if word == "table" and len(fields) == 3:
+        if word == "table" and len(fields) == 3 and all(map(_is_plain, fields[:2])):
             table[fields[0]] = fields[1]
         elif word == "key":
             path, _, fingerprint = rest.rpartition(" ")

@@ -70,6 +70,15 @@ def test_what_a_host_signs_with_is_read_from_its_table_and_its_files() -> None:
     assert own.path(DOMAIN, "default", fixed=True) not in own.files
 
 
+def test_a_host_cannot_name_keys_so_that_they_lead_elsewhere() -> None:
+    seen = signer_keys.parse(
+        f"table a.test:../../x:{layout.key_file('a.test', 'x')}\n"
+        f"key {layout.key_file('a.test', '../../x')} aa\n"
+        f"key {layout.key_file('a.test', 'b')} bb\n"
+    )
+    assert seen.table == {} and tuple(seen.selectors("a.test")) == ("b",)
+
+
 def test_a_lost_store_takes_the_hosts_key_back(store: KeyStore) -> None:
     there = evidence_of(known(here=host()), live())
     assert choose(there) == TakeBack(S, S) and there.signs == S
