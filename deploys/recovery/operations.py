@@ -347,11 +347,13 @@ def _take_over(state: State, host: Host, server: MailServer, site: Site) -> bool
         there = found.manifest
         if there is None:
             return True
-        stamp = identity.intend(there.facts, there.stamp)
-        problem: Words | None = on_host.put(host, replace(there, stamp=stamp), found.content)
+        facts = replace(there.facts, host=server.host)
+        stamp = identity.intend(facts, there.stamp)
+        new = replace(there, stamp=stamp, facts=facts)
+        problem: Words | None = on_host.put(host, new, found.content)
         if problem is not None:
             return refuse(state, host, str(problem))
-        identity.written(there.facts, stamp)
+        identity.written(facts, stamp)
     except Told as error:
         return refuse(state, host, str(error))
     return True

@@ -45,8 +45,8 @@ _ORDER: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("server", (Step.ERASE,)),
 )
 
-# What is done for others to see: the host remembers it first.
-_REMEMBERED = frozenset({Step.PAUSE, Step.PUBLISH, Step.SWITCH, Step.RETIRE})
+# What is done for others to see: the host remembers it first; and that mail goes on, soon after.
+_REMEMBERED = frozenset({Step.PAUSE, Step.PUBLISH, Step.SWITCH, Step.VERIFY, Step.RETIRE})
 
 
 def rotate(

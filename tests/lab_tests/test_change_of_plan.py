@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import smtplib
 
 import dns.message
 import dns.query
 import pytest
 
+from ground.words import text
 from tests.lab.hosts import Host
 from tests.lab.network import RESOLVER, Network
 from tests.lab.operator import Run
@@ -35,6 +38,13 @@ def made_older(site: Site, zone: str, seconds: int) -> None:
     for each in record["former"]:
         each["since"] -= seconds
     path.write_text(json.dumps(record))
+
+
+def killed_at(site: Site, printed: str, deploy: str, *options: str) -> None:
+    """A run is killed where it begins to do something."""
+    run = site.operator.start(deploy, *options)
+    site.when_printed(run, printed, then=lambda: os.killpg(run.pid, signal.SIGKILL))
+    run.wait(timeout=300)
 
 
 def arrives(site: Site, server: Server, to: str, subject: str) -> bool:
@@ -65,6 +75,7 @@ def test_a_domain_leaves_by_consent_mx_first_and_its_mail_is_taken_until_nobody_
     assert site.operator.run("deploy.py", "-y", "--data", "withdraw=third.test").status != 0
 
     consent = ("-y", "--data", "dns_withdraw=second.test")
+    killed_at(site, text("dns.name.withdraw_mx"), "deploys/dns.py", *consent)
     ended_well(site.operator.run("deploys/dns.py", *consent))
     assert (mx, site.mx("second.test")) == (["10 smtp.example.test."], [])
     assert site.txt("_dmarc.second.test")
@@ -78,6 +89,7 @@ def test_a_domain_leaves_by_consent_mx_first_and_its_mail_is_taken_until_nobody_
     assert "vps10 has mail for it in its queue" in ended_well(site.operator.run())
     assert wait_for(lambda: "waits" in inbox(site, server), 90)
     assert wait_for(lambda: "second.test" not in server.host.run("postqueue -j"), 90)
+    killed_at(site, text("dns.name.withdraw"), "deploy.py", "-y")
     ended_well(site.operator.run())
     assert not site.txt("_dmarc.second.test") and not site.txt("second.test")
     assert "_domainkey" in site.records("second.test")
