@@ -355,11 +355,23 @@ def _mark_from(record: dict[str, Any]) -> RecordMark:
         ours=_texts(record["ours"]),
         mode=ClaimMode(record["mode"]),
         group=_text(record["group"]),
-        ttl=int(record["ttl"]),
-        origin=_text(record["origin"]),
+        ttl=_ttl(record["ttl"]),
+        origin=_origin(record["origin"]),
         terms=_texts(record["terms"]),
         whole=bool(record["whole"]),
     )
+
+
+def _ttl(value: Any) -> int:
+    if not 0 <= int(value) < 1 << 31:  # RFC 2181 section 8
+        raise ValueError("no TTL")
+    return int(value)
+
+
+def _origin(value: object) -> str:
+    if value not in ("written", "adopted"):
+        raise ValueError("no origin")
+    return str(value)
 
 
 def _former_from(record: dict[str, Any]) -> FormerMark:

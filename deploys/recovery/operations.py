@@ -189,6 +189,7 @@ def ledger_recovered(
     claims: Callable[[], Iterable[Claim]],
     ledger: Ledger,
     hosts: tuple[str, ...],
+    includes: frozenset[str],
 ) -> Commands:
     """Ensure that a zone's ledger says what is there because of us; the zone stays as it is.
 
@@ -196,6 +197,7 @@ def ledger_recovered(
     + claims: gives all that is wanted in the zone
     + ledger: the zone's ledger
     + hosts: inventory names of the site's servers: any may remember what has left it
+    + includes: domains that the inventory has in SPF
     """
     zone, about = ledger.zone, dict[str, Facts]()
     for each in map(state.inventory.get_host, hosts):
@@ -206,7 +208,9 @@ def ledger_recovered(
     former = tuple(m for each in about.values() for m in each.former if m.zone == zone)
     newer = any(_before[name].newer for name in about if name in _before)
     try:
-        found, before = _ledger(provider(), tuple(claims()), ledger, marks, newer=newer)
+        found, before = _ledger(
+            provider(), tuple(claims()), ledger, marks, newer=newer, includes=includes
+        )
     except ProviderError as error:
         yield from fail(str(error))
         return
@@ -238,6 +242,7 @@ def _ledger(
     marks: tuple[RecordMark, ...],
     *,
     newer: bool,
+    includes: frozenset[str],
 ) -> tuple[plan.Ledger, LedgerState | None]:
     """What the ledger becomes, and what it is; None where it cannot be read."""
     try:
@@ -250,7 +255,8 @@ def _ledger(
     changed = {change.key for change in planned.changes}
     adopted = [entry for entry in planned.entries if entry.key not in changed]
     known = before.entries if before else {}
-    return plan.ledger(marks, adopted, known, snapshot, newer=newer), before
+    found = plan.ledger(marks, adopted, known, snapshot, newer=newer, includes=includes)
+    return found, before
 
 
 def _write_ledger(

@@ -119,19 +119,20 @@ def ledger(
     snapshot: Snapshot,
     *,
     newer: bool,
+    includes: frozenset[str] = frozenset(),
 ) -> Ledger:
     """Return what a zone's ledger becomes.
 
     marks: what hosts remember of it. adopted: what is wanted and there. known: what the ledger has;
     it counts, unless a host was written to since (`newer`). Of what is remembered only that is
-    taken which is there as it was.
+    taken which is there as it was. includes: domains that the inventory has in SPF.
     """
     found, differing = {each.key: each for each in adopted}, list[RRKey]()
     for mark in filter(_may_be_ours, marks):
         live = snapshot.get(mark.key)
         if live is None:
             continue  # gone: nothing of ours is left to be withdrawn
-        entry = _proven(mark, live)
+        entry = _proven(_with_our_terms(mark, includes), live)
         if entry is not None:
             found[mark.key] = entry
         elif mark.key not in found:
@@ -163,6 +164,16 @@ def _may_be_ours(mark: RecordMark) -> bool:
     above = (mark.zone, *(() if kind in ("addresses", "names", "acme") else (domain,)))
     inside = all(f".{owner}".endswith(f".{each}") for each in above)
     return inside and mark.key.rtype in rtypes and (not label or label in owner.split(".")[:2])
+
+
+def _with_our_terms(mark: RecordMark, includes: frozenset[str]) -> RecordMark:
+    """A mark without terms of SPF that may be somebody else's: the next deploy would take them out.
+
+    An address of ours that is none any more has its time first, and is told.
+    """
+    ours = {f"include:{each}" for each in includes}
+    terms = (each for each in mark.terms if each.startswith(("ip4:", "ip6:")) or each in ours)
+    return replace(mark, terms=tuple(terms))
 
 
 def zones(facts: Facts) -> frozenset[str]:

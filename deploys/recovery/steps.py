@@ -30,6 +30,7 @@ def recover_ledger(site: Site, zone: ZoneSettings) -> None:
         claims=lambda: desired(site, zone.name, key_records).claims,
         ledger=ledger_of(zone.name),
         hosts=tuple(server.host for server in site.servers),
+        includes=frozenset(each for server in site.servers for each in server.spf_include),
     )
     dns_steps.wait_until_visible(site, zone, recovered, BEFORE_MX, MX_STAGE)
 

@@ -116,3 +116,19 @@ def test_a_lost_password_and_a_rotation_in_the_way_are_told_before_anything_is_c
     assert json.loads(path.read_text())["step"] == "keep"
     path.unlink()
     converges(site, *site.servers)
+
+
+def test_a_user_who_cannot_become_root_is_told_so_by_every_verb(new_site: Site) -> None:
+    site = new_site
+    server = site.add_server("example.test", sudo=True)
+    server.host.run("rm /etc/sudoers.d/admin", check=True)
+    refused(site, "we are not root on it, and sudo does not work (sudo: a password is required)")
+    before = everything(site)[:2]
+    for deploy, *data in (
+        *(("verify.py",), ("queue.py",), ("preflight.py",), ("recover.py", "-y")),
+        *(("users.py", "--data", "users_action=list"), ("tls.py", "-y"), ("dns.py", "-y")),
+        ("rotate_dkim.py", "--data", "rotate_action=status"),
+    ):
+        done = site.operator.run(f"deploys/{deploy}", *data)
+        assert done.status == 1 and "not root on it" in done.output, (deploy, done.output)
+        assert "Traceback" not in done.output and everything(site)[:2] == before, done.output

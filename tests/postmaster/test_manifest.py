@@ -72,7 +72,7 @@ marks = st.builds(
     ours=many,
     mode=st.sampled_from(ClaimMode),
     group=words,
-    ttl=st.integers(0, 1 << 31),
+    ttl=st.integers(0, (1 << 31) - 1),
     origin=st.sampled_from(["written", "adopted"]),
     terms=many,
     whole=st.booleans(),
@@ -158,6 +158,8 @@ def test_a_manifest_that_lacks_something_or_has_something_else_in_its_place_is_t
         (("facts", "rotations", 0, "entered"), float("inf")),
         (("facts", "rotations", 0, "rules", "keep"), "long"),
         (("facts", "records", 0, "zone"), "../ledger"),
+        (("facts", "records", 0, "ttl"), -1),
+        (("facts", "records", 0, "origin"), "found"),
         (("facts", "former", 0, "zone"), "../ledger"),
     ],
 )

@@ -217,6 +217,14 @@ def test_a_host_that_names_what_we_never_write_is_not_believed(
     assert found.entries == {} and not found.differing
 
 
+def test_a_host_cannot_have_somebody_elses_terms_taken_out_of_spf() -> None:
+    terms = ("ip4:203.0.113.10", "include:theirs.test", "include:provider.test", "mx")
+    mark = mark_of(ZONE, replace(entry(SPF, mode=ClaimMode.SINGLETON), terms=terms))
+    provider = frozenset({"provider.test"})
+    found = plan.ledger((mark,), (), {}, live(SPF), newer=True, includes=provider)
+    assert found.entries[SPF.key].terms == ("ip4:203.0.113.10", "include:provider.test")
+
+
 def test_all_that_a_site_publishes_is_believed_to_be_ours() -> None:
     here = site(zone("example.com"), caa=["letsencrypt.org"], web_host="web.example.com")
     entries = published(here)["example.com"].entries
