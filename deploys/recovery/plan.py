@@ -107,6 +107,8 @@ def rotations(
         remembered, ours = there.get(domain), here.get(domain)
         if remembered == ours and domain not in damaged:
             continue
+        if ours and ours.server not in ("", facts.host):
+            continue  # the domain has moved, and goes on elsewhere
         if ours is None or newer or (remembered and behind(ours, remembered)):
             found.append(Going(domain, remembered, over=remembered is None))
     return tuple(found)
@@ -138,7 +140,8 @@ def ledger(
         elif mark.key not in found:
             differing.append(mark.key)
     entries = {**known, **found} if newer else {**found, **known}
-    return Ledger(entries, tuple(key for key in dict.fromkeys(differing) if key not in known))
+    told = (key for key in dict.fromkeys(differing) if key not in entries)
+    return Ledger(entries, tuple(told))
 
 
 # What we write, by kind of group: where a host names anything else it is not believed.

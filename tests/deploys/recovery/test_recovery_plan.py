@@ -131,6 +131,14 @@ def test_what_the_state_knows_counts_unless_others_have_written_since() -> None:
     assert becomes(facts(), here, newer=True) == (Going(ZONE, None, over=True),)
 
 
+def test_what_the_old_host_of_a_move_remembers_ends_no_rotation_on_the_new_one() -> None:
+    for here in (replace(rotation(), server="vps2"), replace(rotation(Step.AGE), server="vps2")):
+        assert becomes(facts(), here, newer=True) == ()
+        assert becomes(facts(replace(rotation(), entered=60.0)), here, newer=True) == ()
+    at_home = replace(rotation(), server="vps1")
+    assert becomes(facts(), at_home, newer=True) == (Going(ZONE, None, over=True),)
+
+
 def test_a_journal_that_is_damaged_is_made_anew() -> None:
     there = facts(rotation())
     damaged, over = frozenset({ZONE}), frozenset({(ZONE, 0.0)})
@@ -233,6 +241,14 @@ def test_all_that_a_site_publishes_is_believed_to_be_ours() -> None:
         "acme",
     }
     assert all(plan._may_be_ours(mark_of("example.com", each)) for each in entries.values())
+
+
+def test_what_the_old_host_of_a_move_remembers_is_no_change_by_somebody() -> None:
+    moved = rrset(HOST, "A", 3600, Address("203.0.113.20"))
+    marks = (mark_of(ZONE, entry(A)), mark_of(ZONE, entry(moved)))
+    for each in (marks, marks[::-1]):
+        found = plan.ledger(each, (), {}, live(moved), newer=True)
+        assert found.entries == {A.key: entry(moved)} and not found.differing
 
 
 def test_a_ledger_that_is_there_counts_unless_others_have_written_since() -> None:
