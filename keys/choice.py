@@ -155,12 +155,21 @@ def candidate(evidence: Evidence) -> str | None:
     known = (
         rotation.signs.selector if rotation and not evidence.fixed else None,
         evidence.prescribed,
-        evidence.signs,
-        marked,
+        *(each for each in (evidence.signs, marked) if not _is_past(evidence, each)),
         evidence.current,
         _matching(evidence),
     )
     return next((each for each in known if each is not None), None)
+
+
+def _is_past(evidence: Evidence, selector: str | None) -> bool:
+    """Whether a host says what signed on an earlier day: its record is gone, and that of the
+    store's current key is there. The host had the domain once, and has it again.
+    """
+    current = evidence.of(evidence.current)
+    verifies = current.live is not None and current.live == current.stored
+    verifies = verifies and current.live not in evidence.banned
+    return verifies and evidence.of(selector).live is None
 
 
 def new_key_lost(evidence: Evidence) -> bool:

@@ -71,6 +71,15 @@ def test_host_and_dns_say_which_key_signs_and_not_the_stores_pointer(current: st
     assert choose(asleep) == Keep(S, S), "the manifest says it"
 
 
+def test_a_host_that_has_a_domain_again_does_not_bring_its_key_of_then_back() -> None:
+    retired = Seen(S, None, (), A, A, None, None, marked=S)
+    now = Seen(T, B, kept(T, B), B, None, B, B)
+    assert choose(evidence(retired, now, current=T, signs=S)) == Keep(T, T)
+    assert choose(evidence(retired, now, current=T)) == Keep(T, T), "the manifest says it"
+    leaked = evidence(retired, now, current=T, signs=S, revoked=frozenset({B}))
+    assert candidate(leaked) == S
+
+
 def test_a_pointer_to_a_revoked_key_is_not_followed() -> None:
     old, new = Seen(S, A, kept(S, A), A), Seen(T, B, kept(T, B), B, B, B, B)
     known = {"current": S, "revoked": frozenset({A})}
