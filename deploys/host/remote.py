@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,10 @@ def read(host: Host, script: str, *, stdin: str | None = None, timeout: int = 12
     script is a process argument on the host: secrets belong into `stdin`, which is not.
     `timeout`: seconds.
     """
-    options: dict[str, Any] = {"_sudo": needs_sudo(host), "_timeout": timeout}
+    sudo = needs_sudo(host)
+    if sudo and not _may_ask() and (reason := why_not_root(host)):
+        return Reply(False, "", reason)  # pyinfra would ask nobody for a password, at each script
+    options: dict[str, Any] = {"_sudo": sudo, "_timeout": timeout}
     if stdin is not None:
         options["_stdin"] = stdin
     ok, output = host.run_shell_command(
@@ -51,8 +55,23 @@ def why_not_root(host: Host) -> str | None:
     """Return why `read` cannot be root on the host, None where it can; no password is asked for."""
     if not needs_sudo(host):
         return None
-    ok, output = host.run_shell_command("sudo -n true", print_output=False, print_input=False)
-    return None if ok else next(reversed(list(output.stderr_lines)), "-")
+    if host.name not in _NO_ROOT:
+        _, output = host.run_shell_command(_TRY_SUDO, print_output=False, print_input=False)
+        said = list(output.stdout_lines)
+        _NO_ROOT[host.name] = said[-1].removeprefix(_SAID) if said else None
+    return _NO_ROOT[host.name]
 
 
+def _may_ask() -> bool:
+    """Whether somebody is there to be asked for a password, as `getpass` looks for them."""
+    try:
+        with open("/dev/tty", "rb"):
+            return True
+    except OSError:
+        return sys.stdin is not None and sys.stdin.isatty()
+
+
+_SAID = "- "  # what sudo says as it is has pyinfra ask for a password
+_TRY_SUDO = f"{{ sudo -n true; }} 2>&1 | sed 's/^/{_SAID}/'"
+_NO_ROOT: dict[str, str | None] = {}
 _SUDO: dict[str, bool] = {}

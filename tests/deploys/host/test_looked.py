@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from deploys.host import looked as looks
+from deploys.host import remote
 from deploys.host.looked import MACHINE, PARTS, RECIPIENTS, Part, look_again, looked, parse, script
+from deploys.host.remote import _TRY_SUDO
 from ground.errors import DeployError
 
 ODD = Part("odd", r"printf 'a\nb \377'; exit 3", str)
@@ -47,13 +49,13 @@ class Unprivileged:
     asks: bool = False
 
     def run_shell_command(self, command: Any, *, _sudo: bool = False, **_: Any) -> tuple[bool, Any]:
-        said, ok = [], True
-        if _sudo or str(command).startswith("sudo"):
-            if self.asks and _sudo:
-                raise EOFError  # pyinfra asks for the password, and nobody is there
-            said, ok = [self.sudo] if self.sudo else [], not self.sudo
-        output = ["1000"] if str(command) == "id -u" else []
-        return ok, SimpleNamespace(stdout_lines=output, stderr_lines=said)
+        if _sudo:
+            assert not self.sudo or self.asks, "nobody is there to be asked"
+            if self.asks:
+                raise EOFError  # pyinfra asks for the password, and gets none
+        said = {"id -u": ["1000"], _TRY_SUDO: [f"- {self.sudo}"] if self.sudo else []}
+        output = said.get(str(command), [])
+        return True, SimpleNamespace(stdout_lines=output, stderr_lines=[])
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,10 @@ class Unprivileged:
         ("", False, "host.not_looked"),
     ],
 )
-def test_a_host_where_nobody_becomes_root_is_told_as_that(sudo: str, asks: bool, said: str) -> None:
+def test_a_host_where_nobody_becomes_root_is_told_as_that(
+    monkeypatch: pytest.MonkeyPatch, sudo: str, asks: bool, said: str
+) -> None:
+    monkeypatch.setattr(remote, "_may_ask", lambda: asks)
     host: Any = Unprivileged(f"vps-{said}-{asks}", sudo, asks)
     with pytest.raises(DeployError) as error:
         looked(host)
