@@ -9,6 +9,8 @@ from typing import Any
 
 from pyinfra.api import Host, StringCommand
 
+from ground.words import text
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -28,7 +30,8 @@ def read(host: Host, script: str, *, stdin: str | None = None, timeout: int = 12
     """
     sudo = needs_sudo(host)
     if sudo and not _may_ask() and (reason := why_not_root(host)):
-        return Reply(False, "", reason)  # pyinfra would ask nobody for a password, at each script
+        # pyinfra would ask nobody for a password, at each script.
+        return Reply(False, "", text("host.no_root", reason=reason))
     options: dict[str, Any] = {"_sudo": sudo, "_timeout": timeout}
     if stdin is not None:
         options["_stdin"] = stdin
