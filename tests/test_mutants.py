@@ -9,6 +9,7 @@ import pytest
 from tests.mutants import scope
 from tests.mutants.faults import Fault, faults, sample
 from tests.mutants.handmade import HANDMADE, Handmade
+from tests.mutants.walked import WITHOUT
 
 
 def wrong(text: str) -> set[str]:
@@ -114,7 +115,10 @@ def test_files_that_decide_are_asked_about_and_those_that_only_act_are_not() -> 
     assert scope.files(("keys/dkim.py",)) == ("keys/dkim.py",)
 
 
-@pytest.mark.parametrize("each", HANDMADE, ids=lambda each: each.about)
+@pytest.mark.parametrize(
+    "each", (*HANDMADE, *(each.fault for each in WITHOUT.values())), ids=lambda each: each.about
+)
 def test_a_fault_by_hand_is_where_it_was_put(each: Handmade) -> None:
     text = (scope.ROOT / each.path).read_text("utf-8")
     assert each.fault.applied(text) == text.replace(each.right, each.wrong) != text
+    ast.parse(each.fault.applied(text))

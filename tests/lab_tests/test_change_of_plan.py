@@ -18,8 +18,7 @@ from tests.lab.network import RESOLVER, Network
 from tests.lab.operator import Run
 from tests.lab.process import wait_for
 from tests.lab.rootfs import PREPARED
-from tests.lab_tests.site import TWO_DOMAINS, Server, Site, acme, inbox, submit
-from tests.lab_tests.test_relay import deliver
+from tests.lab_tests.site import TWO_DOMAINS, Server, Site, acme, deliver, inbox, submit
 
 pytestmark = pytest.mark.lab
 TWO_DAYS = 2 * 86400

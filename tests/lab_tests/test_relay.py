@@ -14,12 +14,11 @@ import pytest
 
 from keys import dkim as keys
 from tests.lab.nameservers import SECONDARY
-from tests.lab.network import Network
 from tests.lab.operator import Run
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.conftest import Relayed
-from tests.lab_tests.site import TWO_DOMAINS, Server, Site, applying, inbox, send, submit
+from tests.lab_tests.site import TWO_DOMAINS, Server, Site, applying, deliver, inbox, send, submit
 
 pytestmark = pytest.mark.lab
 GOOD = ("pass", "pass", "pass")
@@ -225,13 +224,6 @@ def other_firewalls(site: Site, server: Server) -> None:
         deliver(server, "friend@recv.test", "admin@example.test", subject)
         assert wait_for(lambda subject=subject: subject in inbox(site, server), 90)  # type: ignore[misc]
     assert site.starts(server) == starts
-
-
-def deliver(server: Server, sender: str, to: str, subject: str) -> None:
-    """Bring a message to port 25 as another server does. Raises smtplib.SMTPException."""
-    text = f"From: {sender}\r\nTo: {to}\r\nSubject: {subject}\r\n\r\nHi\r\n"
-    with Network().entered(), smtplib.SMTP(server.ip, 25, "mx.recv.test", timeout=60) as client:
-        client.sendmail(sender, [to], text)
 
 
 def test_what_waits_outlives_reboot_power_cut_and_a_full_disk(new_site: Site) -> None:
