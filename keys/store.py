@@ -192,6 +192,10 @@ class KeyStore:
         names |= {path.parent.name for each in _IN_USE for path in self.root.glob(f"*/{each}")}
         return tuple(sorted(names))
 
+    def erased(self, domain: str) -> tuple[About, ...]:
+        """Return what is known of the keys that were erased. Raises KeyStoreError."""
+        return tuple(each for each in self.history(domain) if each.erased)
+
     def leftovers(self, domain: str) -> tuple[Path, ...]:
         """Return what a run left that was killed while it wrote a private key."""
         return tuple(sorted((self.root / domain).glob(".*.key.*")))

@@ -61,3 +61,9 @@ def ca_file(number: int) -> str:
 def key_file(domain: str, selector: str) -> str:
     """Where a private key is kept, for the signer only."""
     return f"{DKIM}/{domain}.{selector}.key"
+
+
+def key_of(path: str) -> tuple[str, str]:
+    """Return domain and selector of a private key's file."""
+    domain, _, selector = path.removeprefix(f"{DKIM}/").removesuffix(".key").rpartition(".")
+    return domain, selector

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,11 +124,39 @@ def _key_files(signed: tuple[Signed, ...], store: KeyStore) -> tuple[Wanted, ...
 
 
 @operation()
-def unused_keys() -> Commands:
-    """Remove private keys from the host that its signer does not use any more."""
+def unused_keys(server: MailServer, store: KeyStore) -> Commands:
+    """Remove private keys from the host that its signer does not use any more.
+
+    + server: the mail server
+    + store: the key store
+    """
     used = {layout.key_file(each.domain, each.selector) for each in keys_on(host)}
-    there = read(host, f"ls -1 {layout.DKIM}/*.key 2>/dev/null").stdout.split()
-    yield from host_files.ensure((), tuple(path for path in there if path not in used))
+    there = set(read(host, f"ls -1 {layout.DKIM}/*.key 2>/dev/null").stdout.split())
+    yield from host_files.ensure((), tuple(sorted(unused(there - used, server, store))))
+
+
+def unused(paths: Set[str], server: MailServer, store: KeyStore) -> set[str]:
+    """Return which of the key files that the signer does not use can go.
+
+    Of a domain that has left the inventory the host may have the last copy, and its record may be
+    in DNS still.
+    """
+    served = {each.name for each in server.domains}
+    keys = {path: layout.key_of(path) for path in paths}
+    return {
+        path
+        for path, (domain, selector) in keys.items()
+        if domain in served or selector in _known(store, domain)
+    }
+
+
+def _known(store: KeyStore, domain: str) -> set[str]:
+    """The selectors of all keys that the store has, or had until they were erased."""
+    try:
+        kept = {each.selector for each in store.kept(domain)}
+        return kept | {each.selector for each in store.erased(domain)}
+    except KeyStoreError:
+        return set()
 
 
 def _file(path: str, content: str, mode: str = "644") -> Wanted:

@@ -42,7 +42,7 @@ def install_outbound(server: MailServer, site: Site) -> None:
     )
     inputs.append(operations.postfix(name=text("relay.name.postfix"), server=server))
     operations.running(name=text("relay.name.running"), server=server, inputs=tuple(inputs))
-    operations.unused_keys(name=text("relay.name.unused_keys"))
+    operations.unused_keys(name=text("relay.name.unused_keys"), server=server, store=key_store())
 
 
 def reload_outbound(server: MailServer, inputs: tuple[OperationMeta, ...]) -> None:

@@ -163,7 +163,7 @@ class OnHost:
             if not self.server.rotation.keep_retired or rotation.emergency:
                 store.erase(rotation.domain, old.name, when)
         if rotation.strategy is Strategy.DUAL:
-            return self._done(outbound.unused_keys._inner())
+            return self._done(outbound.unused_keys._inner(server=self.server, store=store))
         return None
 
     # -- how -----------------------------------------------------------------------------------
