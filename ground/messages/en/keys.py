@@ -8,7 +8,8 @@ TEXTS = {
     "keys.exists": "{path} is there already; a key is never overwritten",
     "keys.exposed": "{path} can be read by others. Run: chmod {mode} {path}",
     "keys.locked": "{path} is encrypted, and PMAIL_KEYS_PASSPHRASE is missing or does not open it",
-    "keys.damaged": "{path} holds no usable key: {reason}",
+    "keys.damaged": "{path} holds no usable key: {reason}. Put it back from a backup; or, in the key store, move it "
+    "away: the key is then taken back from the host that signs with it.",
     "keys.form.pem": "no private key in PEM form",
     "keys.form.no_rsa": "not an RSA key: receivers and PMail need RSA",
     "keys.form.p_base64": "p= is no base64 of a public key",

@@ -8,7 +8,7 @@ TEXTS = {
     "keys.exists": "{path} 已存在；密钥从不被覆盖",
     "keys.exposed": "{path} 可被他人读取。请运行：chmod {mode} {path}",
     "keys.locked": "{path} 已加密，而 PMAIL_KEYS_PASSPHRASE 缺失或不正确",
-    "keys.damaged": "{path} 中没有可用的密钥：{reason}",
+    "keys.damaged": "{path} 中没有可用的密钥：{reason}。请从备份恢复；若它在密钥库中，也可将其移走：密钥会从正在用它签名的主机取回。",
     "keys.form.pem": "没有 PEM 形式的私钥",
     "keys.form.no_rsa": "不是 RSA 密钥：收信方和 PMail 都需要 RSA",
     "keys.form.p_base64": "p= 不是公钥的 base64",
