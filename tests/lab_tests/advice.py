@@ -46,6 +46,7 @@ ADVICE = {
     "manifest.paused": What.RECOVER,
     "rotation.paused_unknown": What.RECOVER,
     "database.lost": What.DATABASE,
+    "rotation.paused": What.ROTATE,
     "users.no_password": What.PASSWORD,
     "users.wrong_password": What.PASSWORD,
     "keys.damaged": What.MOVE_AWAY,
@@ -54,7 +55,6 @@ ADVICE = {
     "upgrade.refused": What.FORMER_PMAIL,
     "upgrade.back": What.FORMER_PMAIL,
     "upgrade.unknown": What.AGAIN,
-    "rotation.paused": What.ROTATE,
     "rotation.finish_first": What.ROTATE,
     "keys.not_asked": What.AGAIN,
 }

@@ -144,7 +144,10 @@ class Walker:
         operator, options = self.site.operator, options or ("-y",)
         old, before = self._state_is_old(), self.seen()
         outcome = {VARIABLE: str(operator.folder / "outcome")}
-        done = operator.run(deploy, *options, environment=outcome)
+        try:
+            done = operator.run(deploy, *options, environment=outcome)
+        except TimeoutError as late:
+            raise Broken("a run comes to an end", late) from None
         self._clean(done.output)
         changed = before.but(self.seen())
         refused = advice.says(done.output, "flow.refused")
@@ -355,41 +358,39 @@ class Walker:
         self.settled()
 
     def _until_well(self, how: str) -> Run:
+        done = self.run()
         for _ in range(_MENDS):
-            done = self.run()
             if done.status == 0 and not self._going_on():
                 return done
             told = advice.of(done.output, going_on=bool(self._going_on()))
             self.print(f"  told: {told}")
             if told is None:
                 raise Broken("what a run asks for can be done", done.output)
-            self._follow(told, how)
+            did = self._follow(told, how)
+            # What stands in the way of that comes first.
+            stopped = did is not None and did.status != 0 and advice.of(did.output, going_on=False)
+            done = did if did is not None and stopped else self.run()
         raise Broken("a site can be mended by doing what is told", done.output)
 
-    def _follow(self, told: advice.Told, how: str) -> None:
-        """Do what a message says."""
+    def _follow(self, told: advice.Told, how: str) -> Run | None:
+        """Do what a message says; the run that this was, if any."""
         match told.what:
             case advice.What.RECOVER:
                 for each in told.paths:
                     _moved_away(Path(each))
-                self.run(RECOVER)
+                return self.run(RECOVER)
             case advice.What.OLDER if how == "copy" and (newest := self._newest()):
                 _put_back(newest, self.site.operator)
             case advice.What.OLDER:
                 for path in (self.site.operator.state, self.site.operator.keys):
                     _moved_away(path)
-                self.run(RECOVER)
+                return self.run(RECOVER)
             case advice.What.PASSWORD:
-                del self.site.remembered["admin"]
-                self.run(USERS, *data("users_action=password", "users_account=admin"))
-                self.site.remembered["admin"] = self.site.password(self.server, "admin")
+                return self._another_password()
             case advice.What.DATABASE:
                 self.server.host.run(f"mv {AWAY} {layout.DATABASE}", check=True)
             case advice.What.ROTATE:
-                done = self._go_on()
-                gone = ("rotation.no_zone", "rotation.no_server")
-                if DOMAIN not in self._domains and any(advice.says(done.output, e) for e in gone):
-                    self.domain("keep")
+                return self._rotate_on()
             case advice.What.FORMER_PMAIL:
                 self.pmail("usual")
             case advice.What.MOVE_AWAY:
@@ -397,6 +398,23 @@ class Walker:
                     _moved_away(Path(each))
             case advice.What.AGAIN:
                 pass
+        return None
+
+    def _another_password(self) -> Run:
+        """The administrator's is lost here: another one is set."""
+        done = self.run(USERS, *data("users_action=password", "users_account=admin"))
+        if done.status == 0:
+            del self.site.remembered["admin"]
+            self.site.remembered["admin"] = self.site.password(self.server, "admin")
+        return done
+
+    def _rotate_on(self) -> Run:
+        """A rotation goes on; one of a domain that has left may need it back."""
+        done = self._go_on()
+        gone = ("rotation.no_zone", "rotation.no_server")
+        if DOMAIN not in self._domains and any(advice.says(done.output, each) for each in gone):
+            self.domain("keep")
+        return done
 
     def _newest(self) -> Path | None:
         """The folder of the controller that wrote to the host last."""

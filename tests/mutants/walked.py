@@ -57,11 +57,18 @@ WITHOUT = {
         Handmade(
             "nobody looks whether an old key's record is gone",
             "deploys/rotation/in_dns.py",
-            "gone = tuple(self._known_as(ref, rotation) for ref in rotation.leaving)",
-            "gone = tuple(\n"
-            "            Expected(self._owner(ref, rotation), frozenset(), gone=True)\n"
-            "            for ref in rotation.leaving\n"
-            "        )",
+            "        gone = tuple(self._known_as(ref, rotation) for ref in rotation.leaving)\n"
+            "        owners = tuple(each.key for each in gone)\n"
+            "        for owner in owners:\n"
+            "            if owner not in replaced(self.zone) and self._edited(owner):\n"
+            '                return Words.of("dns.conflict.key_changed", key=str(owner))\n'
+            "        claims = (claim for owner in owners for claim in "
+            "self._retired(owner, rotation, how))\n"
+            "        return self._carried_out(tuple(claims)) or self._gone(gone, rotation)\n",
+            "        owners = tuple(self._owner(ref, rotation) for ref in rotation.leaving)\n"
+            "        claims = (claim for owner in owners for claim in "
+            "self._retired(owner, rotation, how))\n"
+            "        return self._carried_out(tuple(claims))\n",
         ),
         """
         lose folder state/ledger
