@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(not binaries.can_compile(), reason="a C compiler: gcc"),
 ]
-SEED, STEPS = "1", "5"
+SEED, STEPS = "38", "6"
 LONG = pytest.mark.skipif(not os.environ.get("PMAIL_LONG"), reason="an hour: PMAIL_LONG=1")
 
 
