@@ -158,20 +158,23 @@ def in_one_line(read: Callable[..., Inventory]) -> Callable[..., Inventory]:
                 raise
             raise _broken(getattr(error, "filename", inventory), wrapped) from None
         except (SyntaxError, ValueError) as error:  # found before it is run
-            raise _broken(inventory, error) from None
+            raise _broken(inventory, error, shown=True) from None
 
     return reading
 
 
-def _broken(path: str, error: BaseException) -> BadInput:
-    """Why a file cannot be read. Its lines are not shown: there may be passwords in them."""
+def _broken(path: str, error: BaseException, *, shown: bool = False) -> BadInput:
+    """Why a file cannot be read. Its lines are not shown: there may be passwords in them.
+
+    shown: what the error says is of the file as a whole.
+    """
     if isinstance(error, SyntaxError):
         where, line, reason = error.filename or path, error.lineno, error.msg
     else:
         frames = extract_tb(error.__traceback__)
         lines = [each.lineno for each in frames if each.filename == path]
         where, line, reason = path, lines[-1] if lines else None, type(error).__name__
-        if isinstance(error, _NAMING):
+        if shown or isinstance(error, _NAMING):
             reason += f": {error}"
     values = {"path": where, "line": line or "-", "reason": reason}
     return BadInput(text("flow.broken_inventory", **values))

@@ -118,11 +118,16 @@ class Route53Provider:
         for part in _parts(changes):
             batch = {"Changes": [step for change in part for step in _steps(change)]}
             keys = ", ".join(str(change.key) for change in part)
-            with self._told(keys):
-                made = self._api().change_resource_record_sets(
-                    HostedZoneId=zone_id, ChangeBatch=batch
-                )
-                self._accepted.append(made["ChangeInfo"]["Id"])
+            try:
+                with self._told(keys):
+                    made = self._api().change_resource_record_sets(
+                        HostedZoneId=zone_id, ChangeBatch=batch
+                    )
+                    self._accepted.append(made["ChangeInfo"]["Id"])
+            except Stale:
+                # Sent again when an answer was late, a batch finds what it wrote itself.
+                if not self._carried_out(part):
+                    raise
 
     def wait_accepted(self, tell: Tell) -> None:
         """Wait until all of Route 53's servers have what was accepted, ten minutes at most.
@@ -150,6 +155,10 @@ class Route53Provider:
         """Nothing to do: the wait for the authoritative servers sees when all serve it."""
 
     # -- calls ---------------------------------------------------------------------------------
+
+    def _carried_out(self, part: Sequence[Change]) -> bool:
+        there = self.read(frozenset(change.key.owner for change in part))
+        return all(there.get(change.key) == change.after for change in part)
 
     def _api(self) -> Any:
         import botocore.session

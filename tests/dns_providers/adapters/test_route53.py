@@ -18,6 +18,7 @@ from dns_providers.base import (
     ProviderError,
     RateLimited,
     Rejected,
+    Stale,
     Unreachable,
     ZoneNotFound,
 )
@@ -36,7 +37,7 @@ from tests.dns_providers.adapters.route53_moto import (
 )
 from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
-from tests.fault_proxy import Answer, Request
+from tests.fault_proxy import Answer, Lost, Request
 from tests.provider_contract import ZONE, ProviderContract, Typed, put, read
 
 SERVERS = ("ns-1.awsdns-01.com", "ns-2.awsdns-02.net")
@@ -245,6 +246,22 @@ def test_a_busy_service_is_asked_again_and_the_write_goes_through(
         assert proxy.met == 2
     assert len(made.changes) == 1
     assert read(opened(account), claim().key.owner.to_text())[claim().key].values == {OURS}
+
+
+def test_a_write_that_is_sent_again_as_its_answer_was_lost_is_ours(account: Account) -> None:
+    old = rrset("x.example.test", "A", 60, Address("192.0.2.7"))
+    put(opened(account), old)
+    new = rrset("x.example.test", "A", 60, OURS)
+    with fault_proxy.running(account.url) as proxy:
+        provider = opened(account, endpoint=proxy.url)
+        with proxy.doing(Lost(), lambda request: request.method == "POST", times=1):
+            provider.apply([Change(old, new, "test")])
+        assert proxy.met == 1
+    assert read(opened(account), "x.example.test")[new.key] == new
+    with pytest.raises(Stale):
+        opened(account).apply(
+            [Change(old, rrset("x.example.test", "A", 60, Address("192.0.2.8")), "test")]
+        )
 
 
 def test_without_credentials_it_is_told_where_they_come_from(
