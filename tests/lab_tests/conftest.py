@@ -18,7 +18,7 @@ from tests.lab_tests.site import TWO_DOMAINS, Server, Site
 
 Relayed = tuple[Site, Server]
 # By the times of a whole run, 2 to 4 minutes each.
-_LONG = ("test_rotation", "test_failures", "test_edge_host", "test_load", "test_relay")
+_LONG = ("test_rotation", "test_failures", "test_edge_host", "test_load", "test_relay", "test_walk")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
