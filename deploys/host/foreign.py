@@ -16,19 +16,22 @@ from ground.errors import DeployError
 class Guarded:
     """A file that is written only where there is none, or one of ours.
 
-    beside: without this other file it is nobody's.
+    beside: without this other file it is nobody's. of: the program that it configures, where that
+    is what somebody else has on the host, and files moved away would be no remedy.
     """
 
     path: str
     beside: str = ""
+    of: str = ""
 
 
-def foreign(host: Host, guarded: tuple[Guarded, ...]) -> tuple[str, ...]:
-    """Return the paths where something is that is not ours. Raises DeployError."""
+def foreign(host: Host, guarded: tuple[Guarded, ...]) -> tuple[Guarded, ...]:
+    """Return where something is that is not ours. Raises DeployError."""
     reply = read(host, script(guarded))
     if not reply.ok:
         raise DeployError("host.not_looked", reason=reply.stderr.strip() or "-")
-    return tuple(reply.stdout.splitlines())
+    there = set(reply.stdout.splitlines())
+    return tuple(each for each in guarded if each.path in there)
 
 
 def script(guarded: tuple[Guarded, ...]) -> str:

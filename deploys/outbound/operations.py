@@ -170,11 +170,13 @@ def guarded(server: MailServer) -> tuple[Guarded, ...]:
     files = [*_tables(server, ()), *_postfix_files(server, Sending(None, None, ()))]
     files += smarthosts.files(server)
     files += _resolver_files(server) if server.relay.dane else []
-    return tuple(
-        Guarded(each.path, layout.MAIN_CF if _is_debians(each) else "")
-        for each in files
-        if each.ours
-    )
+    return tuple(_guarded(each.path) for each in files if each.ours)
+
+
+def _guarded(path: str) -> Guarded:
+    if path not in (layout.MAIN_CF, layout.MASTER_CF):
+        return Guarded(path)
+    return Guarded(path, layout.MAIN_CF, of="postfix")
 
 
 # -- Postfix -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 from pyinfra.api import Host
 
 from deploys.host.foreign import Guarded, foreign
+from deploys.host.looked import MEMORY, looked
 from deploys.run.refusals import Around, Refusal, Refused, on_each
 from ground.words import Words
 from postmaster.settings import MailServer
@@ -24,7 +25,12 @@ def foreign_files(*rooms: FilesOf) -> Refusal:
 def _foreign_files(rooms: tuple[FilesOf, ...], around: Around[Any]) -> tuple[Refused, ...]:
     def ask(host: Host, server: MailServer) -> Iterable[Words]:
         guarded = tuple(each for room in rooms for each in room(server))
-        for path in foreign(host, guarded):
-            yield Words.of("host.foreign", path=path)
+        # Where we are at work already it is a file of ours that somebody has replaced.
+        deployed = looked(host).of(MEMORY).deployed
+        for each in foreign(host, guarded):
+            if each.of and not deployed:
+                yield Words.of("host.foreign_mailer", name=each.of)
+            else:
+                yield Words.of("host.foreign", path=each.path)
 
     return on_each(around.servers(), ask)

@@ -275,12 +275,8 @@ def test_a_shorter_key_and_the_old_one_revealed_once_nothing_is_verified_with_it
         "retire the old record @ zone",
         "delete the old private key @ host",
     )
-    for limit, missing in (
-        (server.name, "@zone/example.test"),
-        ("@zone/example.test", server.name),
-    ):
-        half = site.operator.run(ROTATE, "-y", "--limit", limit)
-        assert half.status != 0 and f"take {missing} into --limit" in half.output, half.output
+    half = site.operator.run(ROTATE, "-y", "--limit", "@zone/example.test")
+    assert half.status != 0 and f"take {server.name} into --limit" in half.output, half.output
     assert selectors(site, "example.test") == [old] and going_on(site) is None
     server.data["dkim_bits"] = 1024
     done = rotate(site)

@@ -29,6 +29,7 @@ TEXTS = {
     "host.no_reason": "the host gave no reason (connection cut?)",
     "host.folder_right": "{path} is as it should be",
     "host.folder_failed": "{path} could not be made",
+    "host.foreign_mailer": "{name} is here already: a mail system that is not ours. If nothing needs it: apt-get purge {name}, then run again; else set outbound to direct, or take another machine.",
     "host.foreign": "{path} is there already and was not written by us. Move it away, then run again.",
     "host.made_by_this_run": "made by this run",
     "host.no_content": "what {path} should hold was not made by the steps before",

@@ -29,6 +29,7 @@ TEXTS = {
     "host.no_reason": "主机没有给出原因（连接中断？）",
     "host.folder_right": "{path} 符合要求",
     "host.folder_failed": "无法创建 {path}",
+    "host.foreign_mailer": "此处已有 {name}：不是我们的邮件系统。若无人需要它：apt-get purge {name}，然后重新运行；否则将 outbound 设为 direct，或换一台机器。",
     "host.foreign": "{path} 已存在且不是我们写入的。请将其移走后重新运行。",
     "host.made_by_this_run": "由本次运行生成",
     "host.no_content": "前面的步骤没有生成 {path} 的内容",
