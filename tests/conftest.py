@@ -21,6 +21,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """What needs a lab is skipped where there can be none, or fails where one is asked for."""
     if item.get_closest_marker("lab") and (reason := why_not()):
         (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(reason)
+    if item.get_closest_marker("long") and not os.environ.get("PMAIL_LONG"):
+        pytest.skip("takes minutes: PMAIL_LONG=1")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -62,6 +62,7 @@ def test_dry_shows_every_record_and_writes_nothing(new_site: Site) -> None:
     assert not (site.operator.keys / "example.test").exists()
 
 
+@pytest.mark.long
 def test_three_servers_and_three_zones_in_one_run(new_site: Site) -> None:
     site = new_site
     servers = [site.add_server(domain) for domain in ("example.test", "second.test", "third.test")]

@@ -96,6 +96,7 @@ def test_a_domain_leaves_by_consent_mx_first_and_its_mail_is_taken_until_nobody_
     assert arrives(site, server, "admin@example.test", "stays")
 
 
+@pytest.mark.long
 def test_what_leaves_is_known_anew_where_the_state_was_lost_meanwhile(new_site: Site) -> None:
     site = new_site
     server = site.add_running("relay", *TWO_DOMAINS)
@@ -113,6 +114,7 @@ def test_what_leaves_is_known_anew_where_the_state_was_lost_meanwhile(new_site: 
     assert arrives(site, server, "admin@second.test", "still-remembered")
 
 
+@pytest.mark.long
 def test_names_of_the_former_primary_domain_stay_until_they_are_withdrawn(new_site: Site) -> None:
     site = new_site
     server = site.add_running("relay", *TWO_DOMAINS, **acme("acme-http"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 
 import pytest
@@ -64,7 +63,7 @@ def test_a_dead_host_stops_its_own_zones_and_nothing_else(new_site: Site) -> Non
         assert f"{alive.name}: done" in done.output or deploy == "deploys/verify.py", done.output
 
 
-@pytest.mark.skipif(not os.environ.get("PMAIL_LONG"), reason="ten minutes: PMAIL_LONG=1")
+@pytest.mark.long
 def test_five_hosts_with_ten_zones_one_dead_one_dying_one_slow(new_site: Site) -> None:
     site = new_site
     zones = ("example.test", "second.test", "third.test", *FLEET)

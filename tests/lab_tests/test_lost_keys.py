@@ -75,6 +75,7 @@ def test_what_is_lost_here_is_taken_back_or_replaced_and_no_live_record_changes(
     assert not (keys / f"{first}.key").exists() or first in selectors(site)
 
 
+@pytest.mark.long
 def test_a_fixed_selectors_key_is_taken_back_or_the_run_is_refused_and_nothing_is_changed(
     new_site: Site,
 ) -> None:

@@ -84,6 +84,7 @@ def test_a_database_that_is_gone_is_not_replaced_and_mail_waits_until_it_is_back
     converges(new_site, server)
 
 
+@pytest.mark.long
 def test_a_host_that_was_set_up_anew_begins_with_another_database_only_where_that_is_said(
     new_site: Site,
 ) -> None:

@@ -74,6 +74,7 @@ def test_all_of_it_comes_back_and_the_next_deploy_has_nothing_to_do(new_site: Si
     assert len(list(operator.state.rglob("*.damaged-*"))) >= 2
 
 
+@pytest.mark.long
 def test_a_host_that_has_lost_what_it_remembers_or_was_put_back_is_taken_as_it_is(
     new_site: Site,
 ) -> None:
@@ -98,6 +99,7 @@ def test_a_host_that_has_lost_what_it_remembers_or_was_put_back_is_taken_as_it_i
     nothing_to_do(site)
 
 
+@pytest.mark.long
 def test_a_rotation_goes_on_where_its_state_was_lost(new_site: Site) -> None:
     site, server = new_site, new_site.add_running("relay", *TWO_DOMAINS)
     operator = site.operator

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.rotation import (
@@ -16,6 +18,8 @@ from tests.lab_tests.rotation import (
     signer_key,
 )
 from tests.lab_tests.site import Site, send, submit
+
+pytestmark = pytest.mark.lab
 
 
 def test_an_old_record_waits_for_the_queue_and_goes_though_the_ledger_is_lost(

@@ -381,12 +381,14 @@ def test_with_one_selector(new_site: Site, cells: Cells) -> None:
         meet_all(new_site, server, FIXED, cells)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cells", cells_of(DUAL, emergency=True), ids=lambda cells: cells[0][0])
 def test_an_emergency_with_two_selectors(new_site: Site, cells: Cells) -> None:
     with two_selectors(new_site) as server:
         meet_all(new_site, server, DUAL, cells, emergency=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cells", cells_of(FIXED, emergency=True), ids=lambda cells: cells[0][0])
 def test_an_emergency_with_one_selector(new_site: Site, cells: Cells) -> None:
     with one_selector(new_site) as server:
@@ -446,6 +448,7 @@ def one_selector(site: Site) -> Iterator[Server]:
         yield site.add_running("direct", ttl=6, dkim_keep_days=0, dkim_ttl_slack=2, disk="900M")
 
 
+@pytest.mark.long
 def test_a_host_that_is_away_does_not_hold_up_the_others(new_site: Site) -> None:
     site = new_site
     here = site.add_server("example.test", outbound="relay", dkim_keep_days=0)

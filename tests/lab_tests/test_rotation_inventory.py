@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 from tests.lab_tests.rotation import (
     DISTURBED,
     ROTATE,
@@ -17,6 +19,8 @@ from tests.lab_tests.rotation import (
     selectors,
 )
 from tests.lab_tests.site import Site, converges, submit
+
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 
 def test_another_mode_and_a_domain_taken_out_in_the_middle(new_site: Site) -> None:

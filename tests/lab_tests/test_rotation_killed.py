@@ -67,6 +67,7 @@ def test_with_two_selectors(new_site: Site) -> None:
     killed_again_and_again(new_site, server, Strategy.DUAL)
 
 
+@pytest.mark.long
 def test_with_one_selector(new_site: Site) -> None:
     server = new_site.add_running("direct", ttl=6, dkim_keep_days=0, dkim_ttl_slack=2)
     killed_again_and_again(new_site, server, Strategy.FIXED)

@@ -8,6 +8,7 @@ from tests.lab.process import wait_for
 from tests.lab_tests.conftest import Relayed
 from tests.lab_tests.site import Server, submit
 
+pytestmark = pytest.mark.lab
 _LONG = 120  # seconds
 _OURS = "systemctl list-unit-files --state=enabled --plain --no-legend 'pmail*' | cut -d' ' -f1"
 _INACTIVE = f"for u in $({_OURS}); do systemctl is-active -q $u || echo $u; done"

@@ -111,6 +111,7 @@ def test_a_password_follows_whoever_changed_it_last(new_site: Site) -> None:
     assert not {each for each in ("first", "third", "fourth") if each in output}
 
 
+@pytest.mark.long
 def test_accounts_are_listed_made_disabled_and_their_passwords_set(new_site: Site) -> None:
     site, server = new_site, new_site.add_running("direct", users=["bob"])
     kept = site.operator.state / "passwords"
