@@ -47,7 +47,7 @@ with frame(DNS) as run:
                 dns_steps.publish_mx(site, zone)
                 leaving_steps.withdraw(site, zone, asked.withdrawn)
             case "undo" if asked.backup:
-                dns_steps.undo(zone, asked.backup)
+                dns_steps.undo(site, zone, asked.backup)
             case "adopt":
                 dns_steps.adopt(site, zone)
             case "remove":

@@ -75,6 +75,9 @@ def _may_ask() -> bool:
 
 
 _SAID = "- "  # what sudo says as it is has pyinfra ask for a password
-_TRY_SUDO = f"{{ sudo -n true; }} 2>&1 | sed 's/^/{_SAID}/'"
+# What it says though it works, as of a host name that it cannot resolve, is no reason.
+_TRY_SUDO = (
+    f"""said=$(sudo -n true 2>&1) || printf '%s\\n' "${{said:-sudo}}" | sed 's/^/{_SAID}/'"""
+)
 _NO_ROOT: dict[str, str | None] = {}
 _SUDO: dict[str, bool] = {}

@@ -20,7 +20,7 @@ from dns_providers.publishing import operations, propagation
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import read_backup
 from dns_providers.publishing.propagation import Delegation
-from dns_providers.rrset import RRKey, name_text
+from dns_providers.rrset import RRKey, RRset, name_text
 from ground.words import Words, text
 from postmaster import dkim, spf
 from postmaster.desired import BEFORE_MX, MOVE_STAGE, MX_STAGE, Desired
@@ -168,7 +168,7 @@ def remove(zone: ZoneSettings) -> OperationMeta:
     )
 
 
-def undo(zone: ZoneSettings, backup: str) -> OperationMeta | None:
+def undo(site: Site, zone: ZoneSettings, backup: str) -> OperationMeta | None:
     """Put back a backup's records, if it is one of this zone. Raises LedgerError."""
     if read_backup(Path(backup))[0] != zone.name:
         return None
@@ -177,9 +177,16 @@ def undo(zone: ZoneSettings, backup: str) -> OperationMeta | None:
         provider=lambda: open_zone(zone),
         backup=backup,
         ledger=ledger_of(zone.name),
-        # The key of now signs, and one that was revoked must not come back.
-        keeps=lambda key: dkim.is_owner(name_text(key.owner)),
+        keeps=lambda before: _former_key(site, zone, before),
     )
+
+
+def _former_key(site: Site, zone: ZoneSettings, before: RRset) -> bool:
+    """Whether a record is of another key than signs: it was replaced, or even revoked."""
+    if not dkim.is_owner(name_text(before.key.owner)):
+        return False
+    claims = _wanted(site, zone).claims
+    return not any(each.key == before.key and each.values == before.values for each in claims)
 
 
 @cache

@@ -46,7 +46,7 @@ from dns_providers.publishing.wording import (
     state_line,
 )
 from dns_providers.publishing.zone_choice import Differences, check_live
-from dns_providers.rrset import RRKey, Value
+from dns_providers.rrset import RRKey, RRset, Value
 from ground.operations import fail, refuse
 from ground.words import Words, text
 
@@ -327,14 +327,14 @@ def undo(
     provider: OpenProvider,
     backup: str,
     ledger: Ledger,
-    keeps: Callable[[RRKey], bool] | None = None,
+    keeps: Callable[[RRset], bool] | None = None,
 ) -> Generator[FunctionCommand, None, None]:
     """Put back the records of a backup, where nobody has changed them since.
 
     + provider: opens the zone's provider
     + backup: path of the backup file
     + ledger: the zone's ledger
-    + keeps: tells of RRsets whose former values must not come back
+    + keeps: tells of a former RRset whether it must not come back
     """
     try:
         changes = read_backup(Path(backup))[1]
@@ -433,7 +433,7 @@ def _undo(
     provider: Provider,
     changes: tuple[Change, ...],
     ledger: Ledger,
-    keeps: Callable[[RRKey], bool] | None,
+    keeps: Callable[[RRset], bool] | None,
 ) -> bool:
     try:
         carry_out_undo(provider, changes, ledger, _teller(host), keeps)

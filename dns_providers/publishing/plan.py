@@ -475,16 +475,16 @@ def _withdrawal(entry: Entry, reason: str) -> Claim:
 
 
 def undo(
-    done: Iterable[Change], snapshot: Snapshot, keeps: Callable[[RRKey], bool] | None = None
+    done: Iterable[Change], snapshot: Snapshot, keeps: Callable[[RRset], bool] | None = None
 ) -> Plan:
     """Plan the way back of recorded changes; what was edited since is a conflict.
 
-    keeps: tells of RRsets whose former values must not come back.
+    keeps: tells of a former RRset whether it must not come back.
     """
     changes, conflicts, notes = [], [], []
     for change in done:
         live = snapshot.get(change.key)
-        if keeps and change.before is not None and keeps(change.key):
+        if keeps and change.before is not None and keeps(change.before):
             notes.append(Note(Words.of("dns.note.not_undone", key=change.key)))
         elif same_values(live, change.after):
             changes.append(Change(live, change.before, change.group, "dns.reason.undo"))

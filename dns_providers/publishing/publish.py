@@ -24,7 +24,7 @@ from dns_providers.base import (
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import Intent, Ledger, LedgerState, fingerprint, resolve
 from dns_providers.publishing.plan import Entry, Plan, assert_inside, plan, undo
-from dns_providers.rrset import RRKey, Value, same_values
+from dns_providers.rrset import RRKey, RRset, Value, same_values
 
 _ATTEMPTS = 3
 
@@ -112,11 +112,11 @@ def carry_out_undo(
     changes: Iterable[Change],
     ledger: Ledger,
     tell: Tell = tell_nobody,
-    keeps: Callable[[RRKey], bool] | None = None,
+    keeps: Callable[[RRset], bool] | None = None,
 ) -> Plan:
     """Put back the before-images of recorded changes; what was edited since is left alone.
 
-    keeps: tells of RRsets whose former values must not come back. Returns the plan.
+    keeps: tells of a former RRset whether it must not come back. Returns the plan.
     Raises ProviderError.
     """
     recorded = tuple(changes)

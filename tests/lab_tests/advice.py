@@ -44,7 +44,6 @@ ADVICE = {
     "manifest.stands.older": What.RECOVER,
     "manifest.stands.lost": What.RECOVER,
     "manifest.paused": What.RECOVER,
-    "rotation.paused_unknown": What.RECOVER,
     "database.lost": What.DATABASE,
     "rotation.paused": What.ROTATE,
     "users.no_password": What.PASSWORD,

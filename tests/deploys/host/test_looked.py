@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,3 +147,24 @@ def test_the_domains_that_mail_waits_for_are_seen(
     program.unlink()
     alone = parse(run(RECIPIENTS))
     assert alone and alone.of(RECIPIENTS) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("sudo", "printed"),
+    [
+        ("echo 'sudo: unable to resolve host x' >&2; exit 0", ""),
+        ("echo a lecture >&2; echo 'sudo: a password is required' >&2; exit 1", "required"),
+        ("exit 1", "sudo"),
+    ],
+)
+def test_what_sudo_says_counts_only_where_it_does_not_work(
+    tmp_path: Path, sudo: str, printed: str
+) -> None:
+    program = tmp_path / "sudo"
+    program.write_text(f"#!/bin/sh\n{sudo}\n")
+    program.chmod(0o755)
+    path = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", _TRY_SUDO], env=path, capture_output=True, text=True)
+    assert done.stderr == "" and bool(done.stdout) is bool(printed)
+    assert all(line.startswith(remote._SAID) for line in done.stdout.splitlines())
+    assert done.stdout.rstrip().endswith(printed)

@@ -359,7 +359,7 @@ def test_undo_brings_no_former_value_of_what_it_is_told_to_keep() -> None:
     for change in (Change(before, after, "dkim", "r"), Change(before, None, "dkim", "r")):
         there = memory([change.after] if change.after else [])
         seen = there.read(frozenset({before.key.owner}))
-        back = undo([change], seen, lambda key: key == before.key)
+        back = undo([change], seen, lambda former: former == before)
         assert back.changes == () and [each.words.id for each in back.notes] == [
             "dns.note.not_undone"
         ]
