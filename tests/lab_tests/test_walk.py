@@ -27,7 +27,6 @@ pytestmark = [
     pytest.mark.skipif(not binaries.can_compile(), reason="a C compiler: gcc"),
 ]
 SEED, STEPS = "38", "6"
-LONG = pytest.mark.skipif(not os.environ.get("PMAIL_LONG"), reason="an hour: PMAIL_LONG=1")
 
 
 def walker(site: Site, folder: Path) -> Walker:
@@ -41,7 +40,7 @@ def test_a_short_walk_destroys_nothing(new_site: Site, tmp_path: Path) -> None:
     walker(new_site, tmp_path).walk(drawn(int(SEED), int(STEPS), ("relay",)), f"seed={SEED}")
 
 
-@LONG
+@pytest.mark.long
 def test_a_long_walk_destroys_nothing(new_site: Site, tmp_path: Path) -> None:
     chosen, seed = os.environ.get("PMAIL_WALK"), int(os.environ.get("PMAIL_WALK_SEED", SEED))
     count = int(os.environ.get("PMAIL_WALK_STEPS", "100"))
@@ -49,13 +48,13 @@ def test_a_long_walk_destroys_nothing(new_site: Site, tmp_path: Path) -> None:
     walker(new_site, tmp_path).walk(steps, chosen or f"seed={seed}")
 
 
-@LONG
+@pytest.mark.long
 @pytest.mark.parametrize("what", WITHOUT)
 def test_a_directed_walk_destroys_nothing(new_site: Site, tmp_path: Path, what: str) -> None:
     walker(new_site, tmp_path).walk(WITHOUT[what].steps, what)
 
 
-@LONG
+@pytest.mark.long
 @pytest.mark.parametrize("what", WITHOUT)
 def test_the_walk_fails_without(tmp_path: Path, what: str) -> None:
     missing, copy, steps = WITHOUT[what].fault.fault, tmp_path / "copy", tmp_path / "steps"
