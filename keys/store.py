@@ -190,7 +190,8 @@ class KeyStore:
         """Return the domains that there are private keys of, or one is in use of."""
         names = {path.parent.name for path in self.root.glob("*/*.key")}
         names |= {path.parent.name for each in _IN_USE for path in self.root.glob(f"*/{each}")}
-        return tuple(sorted(names))
+        # Beside them are others' keys, as of ACME accounts: no domain is a single label.
+        return tuple(sorted(name for name in names if "." in name))
 
     def erased(self, domain: str) -> tuple[About, ...]:
         """Return what is known of the keys that were erased. Raises KeyStoreError."""

@@ -154,3 +154,10 @@ def test_the_last_key_of_a_domain_goes_though_it_was_in_use(world: World) -> Non
     store.end_use(GONE)
     assert store.current(GONE) is None and store.domains() == ()
     assert store.free_name(GONE, "pm202611") == "pm202611c"
+
+
+def test_what_others_keep_beside_the_keys_of_domains_is_no_domain(world: World) -> None:
+    account = key_store().root / "acme" / "acme.example.com_dir.key"
+    account.parent.mkdir()
+    account.write_text("an ACME account's")
+    assert gone_keys.gone_domains(SITE) == (GONE,)
