@@ -82,6 +82,8 @@ def staged(claims: Iterable[Claim], entries: Entries) -> tuple[Claim, ...]:
     """Return claims with a stage of their own for names that still point to other addresses.
 
     What such a name has no more of (an AAAA record of a server that has IPv4 alone) goes with it.
+    One more address of the same server gives nothing up, and has to be there before mail is sent
+    from it.
     """
     every = tuple(claims)
     wanted: dict[object, set[Value]] = {}
@@ -92,7 +94,7 @@ def staged(claims: Iterable[Claim], entries: Entries) -> tuple[Claim, ...]:
     for entry in entries.values():
         if _points(entry.key, entry.group):
             there.setdefault(entry.key.owner, set()).update(entry.values)
-    moving = {owner for owner, values in wanted.items() if there.get(owner, values) != values}
+    moving = {owner for owner, values in wanted.items() if there.get(owner, values) - values}
     keys = {claim.key for claim in every}
     left = [e for e in entries.values() if _left(e) and e.key.owner in moving and e.key not in keys]
     moved = (

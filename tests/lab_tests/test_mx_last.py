@@ -48,7 +48,7 @@ def test_a_failing_host_keeps_the_mx_of_its_zone_back_and_no_other(
     site = new_site
     site.add_server("example.test")
     broken = site.add_server("second.test")
-    broken.host.run("touch /usr/local/lib/pmail")  # where a folder shall be made
+    broken.host.run("install -m 755 /bin/false /usr/local/sbin/useradd")  # found when it is at work
     done = site.operator.run("deploy.py", *options, answer="\n" * 20)
     assert done.status != 0
     assert broken.name in done.output

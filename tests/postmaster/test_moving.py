@@ -54,10 +54,12 @@ def test_a_name_without_an_address_yet_is_there_before_its_server_is() -> None:
     assert ("web.example.com/A", BEFORE_MX) in stages(more, "A")
 
 
-def test_an_address_of_another_kind_moves_with_the_name_both_ways() -> None:
+def test_one_more_address_comes_before_mail_is_sent_from_it_and_goes_with_the_move() -> None:
     both = site(ipv6="2001:4860:4860::8888")
     more = claims(both, published(site())[ZONE], 0, HOUR)
-    assert {stage for _, stage in stages(more, "AAAA")} == {MOVE_STAGE}
+    assert {stage for _, stage in stages(more, "AAAA")} == {BEFORE_MX}
+    other = claims(site(ipv4="8.8.4.4", ipv6="2001:4860:4860::8888"), published(site())[ZONE], 0, 1)
+    assert {stage for _, stage in stages(other, "AAAA")} == {MOVE_STAGE}
     less = claims(site(), published(both)[ZONE], 0, HOUR)
     gone = [each for each in less.stage(MOVE_STAGE) if each.key.rtype == "AAAA"]
     assert len(gone) == 5
