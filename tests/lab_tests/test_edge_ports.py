@@ -270,6 +270,7 @@ def closed_again(site: Site, server: Server, six: Server) -> None:
 # -- by a provider -----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_by_a_provider_only_what_is_for_others_leaves_and_what_comes_in_is_judged(
     new_site: Site, provider: Provider
 ) -> None:

@@ -15,8 +15,7 @@ pytestmark = pytest.mark.lab
 KILL_AT = (
     "Publish records",
     "Configure PMail",
-    "Certificate",
-    "Start PMail",
+    *(pytest.param(each, marks=pytest.mark.long) for each in ("Certificate", "Start PMail")),
     "Mailboxes",
 )
 

@@ -62,6 +62,7 @@ def test_a_thousand_messages_survive_whatever_is_killed(relayed: Relayed) -> Non
     assert len(sent.accepted) > len(sent.refused)
 
 
+@pytest.mark.long
 def test_from_relay_to_direct_and_back_in_the_stream_nothing_accepted_is_lost_or_unsigned(
     relayed: Relayed,
 ) -> None:

@@ -1,8 +1,8 @@
 """A rotation that meets a failure ends clean where that bites, and then comes to its end.
 
 Each failure begins at the moment that a step does and lasts until the run has ended; then the next
-run goes on. CI meets each failure once, in turn with two selectors and with one; PMAIL_TIMES=2 has
-each of them at every step with both.
+run goes on. Failures are met once, in turn with two selectors and, with PMAIL_LONG=1, with one;
+PMAIL_TIMES=2 besides has each of them at every step with both.
 """
 
 from __future__ import annotations
@@ -375,6 +375,7 @@ def test_with_two_selectors(new_site: Site, cells: Cells) -> None:
         meet_all(new_site, server, DUAL, cells)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cells", cells_of(FIXED), ids=lambda cells: cells[0][0])
 def test_with_one_selector(new_site: Site, cells: Cells) -> None:
     with one_selector(new_site) as server:
@@ -395,6 +396,7 @@ def test_an_emergency_with_one_selector(new_site: Site, cells: Cells) -> None:
         meet_all(new_site, server, FIXED, cells, emergency=True)
 
 
+@pytest.mark.long
 def test_a_leaked_key_that_a_rotation_returns_to_or_has_brought_is_replaced(
     new_site: Site,
 ) -> None:

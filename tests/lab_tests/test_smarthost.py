@@ -94,6 +94,7 @@ def test_mail_goes_through_the_provider_signed_by_us_and_no_password_is_shown(
     assert exposed.split() == ["root", "600", "/etc/pmail-deploy/relay/smarthost-1.password"]
 
 
+@pytest.mark.long
 def test_what_is_wrong_with_an_account_is_named_and_mail_waits_until_it_is_right(
     new_site: Site, server: Server, provider: Provider
 ) -> None:
