@@ -100,6 +100,7 @@ def test_ipv6_is_used_once_its_address_has_a_ptr_and_nobody_can_relay_over_eithe
     nobody_can_relay(site, server)
 
 
+@pytest.mark.long
 def test_dane_and_mta_sts_are_followed_where_receivers_publish_them(new_site: Site) -> None:
     site = new_site
     anchor = site.operator.folder / "anchor"

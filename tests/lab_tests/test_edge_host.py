@@ -113,6 +113,7 @@ def sql(server: Server, question: str) -> str:
     return server.host.run(f'python3 -c "{program}"').strip()
 
 
+@pytest.mark.long
 def test_upgrades_and_a_reboot_leave_everything_in_its_place(relayed: Relayed) -> None:
     site, server = relayed
     server.host.run(

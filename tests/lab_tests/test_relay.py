@@ -262,6 +262,7 @@ def key_records(site: Site) -> list[str]:
     return sorted(re.findall(r"^(\S+)\._domainkey\.", site.records("example.test"), re.MULTILINE))
 
 
+@pytest.mark.long
 def test_the_mode_is_changed_both_ways_and_every_message_stays_signed(new_site: Site) -> None:
     site = new_site
     server = site.add_running("direct", dkim_keep_days=1)

@@ -256,6 +256,7 @@ def test_without_the_pause_signatures_fail_for_no_longer_than_was_said(new_site:
     assert unexpected(sent, [(steps["make"], steps["resume"])]) == {}
 
 
+@pytest.mark.long
 def test_a_shorter_key_and_the_old_one_revealed_once_nothing_is_verified_with_it(
     new_site: Site,
 ) -> None:
@@ -302,6 +303,7 @@ def test_a_shorter_key_and_the_old_one_revealed_once_nothing_is_verified_with_it
     assert path.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.long
 def test_a_provider_that_refuses_keeps_its_zones_old_key_and_no_other_providers(
     new_site: Site,
 ) -> None:

@@ -56,6 +56,7 @@ def test_an_old_record_waits_for_the_queue_and_goes_though_the_ledger_is_lost(
     assert_one_key(site, server, rotations=1)
 
 
+@pytest.mark.long
 def test_a_zone_taken_out_while_mail_is_paused_lets_it_go_on_with_the_key_it_has(
     new_site: Site,
 ) -> None:
