@@ -424,6 +424,14 @@ class HostKnown:
     time: str
 
 
+def known_of(facts: Facts, stamp: Stamp) -> HostKnown:
+    """Return what the state knows of a manifest that has been written."""
+    when = stamp.time.isoformat(timespec="seconds")
+    return HostKnown(
+        stamp.generation, stamp.mark, None, facts.machine, facts.address, facts.domains, when
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Which site a state is of. generation: of its last write; hosts: by inventory name."""

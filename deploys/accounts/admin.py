@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from pyinfra import host, state
@@ -94,6 +94,18 @@ def admin_api(host: Host, server: MailServer) -> Api | None:
     if password is None:
         return None
     return Api(host, server.web_host, server.admin_account, password)
+
+
+def as_admin(state: State, host: Host, server: MailServer, do: Callable[[Api], None]) -> bool:
+    """Do something by the API as the admin; what is in the way is refused."""
+    api = admin_api(host, server)
+    if api is None:
+        return refuse(state, host, str(admin_problem(host, server)))
+    try:
+        do(api)
+    except (ApiError, DatabaseError) as error:
+        return refuse(state, host, str(error))
+    return True
 
 
 def admin_problem(host: Host, server: MailServer) -> Words | None:

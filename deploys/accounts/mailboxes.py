@@ -12,8 +12,8 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.accounts import comparing, passwords, record
-from deploys.accounts.admin import admin_api, admin_problem
-from deploys.accounts.api import Api, ApiError
+from deploys.accounts.admin import as_admin
+from deploys.accounts.api import Api
 from deploys.accounts.comparing import Compared
 from deploys.accounts.password_choice import Choice
 from deploys.accounts.record import MadeBy, Off, Record
@@ -135,18 +135,16 @@ def _settle(server: MailServer, plan: Plan, there: Mapping[str, Stored]) -> None
 
 
 def _change_mailboxes(state: State, host: Host, server: MailServer, plan: Plan) -> bool:
-    api = admin_api(host, server)
-    if api is None:
-        return refuse(state, host, str(admin_problem(host, server)))
-    try:
+    def do(api: Api) -> None:
         for user in plan.new:
             make(host, server, api, user, MadeBy.INVENTORY)
         for account in plan.back:
             disable(server, api, account, Off.NO)
         for account in plan.off:
             disable(server, api, account, Off.REMOVED)
-    except ApiError as error:
-        return refuse(state, host, str(error))
+
+    if not as_admin(state, host, server, do):
+        return False
     problems = [
         problem for each in plan.set if (problem := comparing.set_given(host, server, each))
     ]

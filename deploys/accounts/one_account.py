@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.accounts import comparing, passwords, record
-from deploys.accounts.admin import admin_api, admin_problem
-from deploys.accounts.api import Api, ApiError
+from deploys.accounts.admin import as_admin
+from deploys.accounts.api import Api
 from deploys.accounts.mailboxes import disable, make
 from deploys.accounts.password_choice import Choice
 from deploys.accounts.record import MadeBy, Off
@@ -152,7 +152,7 @@ def _add(state: State, host: Host, server: MailServer, asked: UsersRequest) -> b
     named = next((each for each in server.users if each.account == account), None)
     user = named or User(account, asked.name or account)
     made = MadeBy.INVENTORY if named else MadeBy.VERB
-    return _as_admin(state, host, server, lambda api: make(host, server, api, user, made))
+    return as_admin(state, host, server, lambda api: make(host, server, api, user, made))
 
 
 def _disable(state: State, host: Host, server: MailServer, asked: UsersRequest) -> bool:
@@ -160,23 +160,12 @@ def _disable(state: State, host: Host, server: MailServer, asked: UsersRequest) 
         disable(server, api, asked.account or "", Off.VERB)
         end_sessions(host, asked.account or "")
 
-    return _as_admin(state, host, server, do)
+    return as_admin(state, host, server, do)
 
 
 def _enable(state: State, host: Host, server: MailServer, asked: UsersRequest) -> bool:
     account = asked.account or ""
-    return _as_admin(state, host, server, lambda api: disable(server, api, account, Off.NO))
-
-
-def _as_admin(state: State, host: Host, server: MailServer, do: Callable[[Api], None]) -> bool:
-    api = admin_api(host, server)
-    if api is None:
-        return refuse(state, host, str(admin_problem(host, server)))
-    try:
-        do(api)
-    except (ApiError, DatabaseError) as error:
-        return refuse(state, host, str(error))
-    return True
+    return as_admin(state, host, server, lambda api: disable(server, api, account, Off.NO))
 
 
 def _password_set(state: State, host: Host, server: MailServer, asked: UsersRequest) -> bool:

@@ -16,16 +16,16 @@ from deploys.accounts.set_password import set_password
 from deploys.host import manifest as on_host
 from deploys.host import pmail_layout as layout
 from deploys.host.looked import MEMORY, SIGNER_KEYS, looked
-from deploys.host.remote import read
 from deploys.recovery import plan
+from deploys.recovery.known import known_site, manifest_of
 from deploys.run import identity
 from deploys.run.flow import leave_unsolved
-from deploys.run.identity import IdentityError
 from deploys.run.outcome import recorder
 from deploys.run.paths import key_store, locked, state_dir
 from deploys.run.paused import paused_on
 from deploys.zones.access import ledger_of
-from deploys.zones.remembering import remember_now
+from deploys.zones.key_steps import private_key
+from deploys.zones.remembering import remember_now, write
 from dns_providers.base import Provider, ProviderError
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import Ledger, LedgerError, LedgerState
@@ -35,30 +35,15 @@ from dns_providers.publishing.publish import read as read_zone
 from ground.errors import Told
 from ground.operations import fail, refuse
 from ground.private_files import set_aside
-from ground.words import Words, text
+from ground.words import text
 from keys.dkim import public_key
 from keys.dkim import read as read_key
 from keys.journal import Journal, JournalError
 from keys.rotation import KeyRef, Rotation
-from postmaster.manifest import Facts, Identity, Look, Manifest, ManifestError, RecordMark
+from postmaster.manifest import Facts, Look, Manifest, RecordMark
 from postmaster.settings import MailServer, Site
 
 Commands = Generator[FunctionCommand, None, None]
-
-
-def manifest_of(host: Host) -> Manifest | None:
-    """Return what a host remembers, None where it remembers nothing that can be read."""
-    try:
-        return looked(host).of(MEMORY).manifest
-    except ManifestError:
-        return None
-
-
-def _known() -> Identity | None:
-    try:
-        return identity.identity()
-    except IdentityError:
-        return None
 
 
 _before: dict[str, plan.Before] = {}  # by inventory name
@@ -70,7 +55,7 @@ def remembered_back(server: MailServer) -> Commands:
 
     + server: the mail server
     """
-    there, ours = manifest_of(host), _known()
+    there, ours = manifest_of(host), known_site()
     deployed = looked(host).of(MEMORY).deployed
     before = _before.setdefault(host.name, plan.before(ours, host.name, Look(there, deployed)))
     if there is None:
@@ -128,7 +113,7 @@ def _remember_back(
         if users:
             remember_accounts(server, users)
         with locked("generation"):
-            ours = _known()
+            ours = known_site()
             if ours is None:
                 _aside(host, identity.path())
             identity.save(plan.identity(ours, host.name, there))
@@ -167,13 +152,10 @@ def rotation_keys(domains: tuple[str, ...]) -> Commands:
 
 
 def _take_back(state: State, host: Host, domain: str, ref: KeyRef, path: str) -> bool:
-    reply = read(host, f"cat {path}")
-    if not reply.ok:
-        return refuse(state, host, text("keys.not_read", host=host.name, path=path))
-    pem = f"{reply.stdout}\n".encode()
-    if public_key(read_key(pem)).fingerprint != ref.fingerprint:
-        return refuse(state, host, text("keys.not_read", host=host.name, path=path))
     try:
+        pem = private_key(host, path)
+        if public_key(read_key(pem)).fingerprint != ref.fingerprint:
+            return refuse(state, host, text("keys.not_read", host=host.name, path=path))
         key_store().take_back(domain, ref.selector, ref.name, pem)
     except Told as error:
         return refuse(state, host, str(error))
@@ -335,8 +317,7 @@ def _entries(zone: str) -> Entries:
 
 
 def _password(server: MailServer, account: str) -> bool:
-    admin = account == server.admin_account
-    variable = passwords.admin_variable() if admin else passwords.user_variable(account)
+    variable = passwords.variable(server, account)
     return passwords.known(server.host, account, variable) is not None
 
 
@@ -354,12 +335,7 @@ def _take_over(state: State, host: Host, server: MailServer, site: Site) -> bool
         if there is None:
             return True
         facts = replace(there.facts, host=server.host)
-        stamp = identity.intend(facts, there.stamp)
-        new = replace(there, stamp=stamp, facts=facts)
-        problem: Words | None = on_host.put(host, new, found.content)
-        if problem is not None:
-            return refuse(state, host, str(problem))
-        identity.written(facts, stamp)
+        problem = write(host, found, facts, there.email)
     except Told as error:
-        return refuse(state, host, str(error))
-    return True
+        problem = error.words
+    return problem is None or refuse(state, host, str(problem))

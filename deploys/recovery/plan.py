@@ -15,12 +15,12 @@ from keys.rotation import Rotation, behind
 from postmaster.manifest import (
     Facts,
     FormerMark,
-    HostKnown,
     Identity,
     Look,
     Manifest,
     RecordMark,
     Standing,
+    known_of,
     standing,
     value_sum,
 )
@@ -39,16 +39,7 @@ def identity(ours: Identity | None, host: str, there: Manifest) -> Identity:
 
     ours: the state's, None where it has none. host: inventory name.
     """
-    stamp, facts = there.stamp, there.facts
-    known = HostKnown(
-        stamp.generation,
-        stamp.mark,
-        None,
-        facts.machine,
-        facts.address,
-        facts.domains,
-        stamp.time.isoformat(timespec="seconds"),
-    )
+    stamp, known = there.stamp, known_of(there.facts, there.stamp)
     site = ours or Identity(stamp.site, stamp.generation)
     generation = max(site.generation, stamp.generation)
     return replace(site, generation=generation, hosts={**site.hosts, host: known})

@@ -78,7 +78,7 @@ def changed(each: Going, site: Site) -> bool:
     """Whether the inventory has another way to sign by now than a rotation that goes on."""
     if each.rotation is None:
         return False
-    server = next((server for server in site.servers if server.host == each.server), None)
+    server = _server(each, site)
     if server is None:
         return True
     mode = mode_of(server)
@@ -94,9 +94,13 @@ def finishes_first(each: Going, site: Site) -> bool:
     """
     if each.rotation is None or not changed(each, site):
         return False
-    server = next((server for server in site.servers if server.host == each.server), None)
+    server = _server(each, site)
     same = server is not None and mode_of(server).rotation == each.rotation.strategy
     return not (same and each.rotation.strategy is Strategy.DUAL and each.rotation.switched)
+
+
+def _server(each: Going, site: Site) -> MailServer | None:
+    return next((server for server in site.servers if server.host == each.server), None)
 
 
 def as_begun(site: Site, going: Iterable[Going], rotation: Rotation) -> Site:
@@ -108,13 +112,13 @@ def as_begun(site: Site, going: Iterable[Going], rotation: Rotation) -> Site:
     return replace(
         site,
         servers=tuple(
-            _as_begun(server, others, mine, site) if server.host == mine.server else server
+            _as_begun(server, others, mine) if server.host == mine.server else server
             for server in site.servers
         ),
     )
 
 
-def _as_begun(server: MailServer, others: tuple[Going, ...], mine: Going, site: Site) -> MailServer:
+def _as_begun(server: MailServer, others: tuple[Going, ...], mine: Going) -> MailServer:
     assert mine.rotation
     strategy = mine.rotation.strategy
     with_it = [

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from paramiko import SSHException
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, OperationError, State, operation
 
@@ -22,6 +21,7 @@ from deploys.rotation.refusals import turned
 from deploys.rotation.request import Request
 from deploys.rotation.run import CLOCK_WITHIN, Run
 from deploys.run import flow
+from deploys.run.cut import BROKEN, CONNECTION, why_broken
 from deploys.run.outcome import recorder
 from deploys.run.paths import key_store, state_dir
 from deploys.zones.remembering import remember_now
@@ -437,7 +437,7 @@ def _perform(
         ):
             with flow.let_others_in():
                 run.clock.sleep(_LOOK_AGAIN)
-    except (Told, OSError, EOFError, SSHException) as error:
+    except BROKEN as error:
         _stop(domain, run, wording.problem(there, _why(host, error)))
     return True
 
@@ -464,12 +464,10 @@ def _settled(
 
 def _why(host: Host, error: Exception) -> Words:
     """What an error in a step means."""
-    if isinstance(error, Told):
-        return error.words
-    reason = str(error) or type(error).__name__
-    if isinstance(error, ConnectionError | TimeoutError | EOFError | SSHException):
-        return Words.of("rotation.cut", host=host.name, reason=reason)
-    return Words.of("rotation.here", folder=str(state_dir()), reason=reason)
+    if isinstance(error, OSError) and not isinstance(error, CONNECTION):
+        reason = str(error) or type(error).__name__
+        return Words.of("rotation.here", folder=str(state_dir()), reason=reason)
+    return why_broken(host.name, error)
 
 
 def is_for_later(there: Rotation, request: Request, run: Run) -> bool:

@@ -19,7 +19,7 @@ from ground.words import Words
 
 Commands = Callable[[], Iterator[PyinfraCommand]]
 BROKEN = (Told, OSError, EOFError, SSHException)
-_CONNECTION = (ConnectionError, TimeoutError, EOFError, SSHException)
+CONNECTION = (ConnectionError, TimeoutError, EOFError, SSHException)
 
 
 def why_broken(host: str, error: BaseException) -> Words:
@@ -27,7 +27,7 @@ def why_broken(host: str, error: BaseException) -> Words:
     if isinstance(error, Told):
         return error.words
     reason = str(error) or type(error).__name__
-    if isinstance(error, _CONNECTION):
+    if isinstance(error, CONNECTION):
         return Words.of("rotation.cut", host=host, reason=reason)
     return Words.of("flow.here", reason=reason)
 

@@ -19,7 +19,7 @@ from typing import Any
 from deploys.run.paths import locked, state_dir
 from ground.errors import Told
 from ground.private_files import write_private
-from postmaster.manifest import Facts, HostKnown, Identity, Stamp
+from postmaster.manifest import Facts, HostKnown, Identity, Stamp, known_of
 
 VERSION = 1
 
@@ -68,10 +68,7 @@ def written(facts: Facts, stamp: Stamp) -> None:
     with locked("generation"):
         site = identity()
         if site is not None:
-            known = replace(
-                _first(facts, stamp), generation=stamp.generation, mark=stamp.mark, pending=None
-            )
-            save(replace(site, hosts={**site.hosts, facts.host: known}))
+            save(replace(site, hosts={**site.hosts, facts.host: known_of(facts, stamp)}))
 
 
 def save(site: Identity) -> None:
@@ -95,8 +92,7 @@ def controller() -> str:
 
 
 def _first(facts: Facts, stamp: Stamp) -> HostKnown:
-    when = stamp.time.isoformat(timespec="seconds")
-    return HostKnown(0, "", stamp.mark, facts.machine, facts.address, facts.domains, when)
+    return replace(known_of(facts, stamp), generation=0, mark="", pending=stamp.mark)
 
 
 def _settled(known: HostKnown | None, there: Stamp | None) -> HostKnown | None:

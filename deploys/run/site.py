@@ -12,7 +12,7 @@ from pyinfra import inventory
 from pyinfra.api import Host, State
 
 from deploys.run.paths import key_store, state_dir
-from dns_providers.publishing.ledger import Ledger, LedgerError, LedgerState
+from dns_providers.publishing.ledger import LedgerError, LedgerState, ledgers_in
 from dns_providers.registry import PROVIDERS, option_names, option_problems
 from keys.dkim import dated_selector
 from postmaster.leaving import with_leaving
@@ -84,9 +84,9 @@ def _hosts(group: str, beside: frozenset[str]) -> tuple[HostData, ...]:
 def _ledgers() -> dict[str, LedgerState]:
     """The ledgers of all zones that we ever wrote to; one that is damaged is told elsewhere."""
     found = {}
-    for path in sorted((state_dir() / "ledger").glob("*.json")):
+    for ledger in ledgers_in(state_dir()):
         with suppress(LedgerError):
-            found[path.stem] = Ledger(state_dir(), path.stem).load()
+            found[ledger.zone] = ledger.load()
     return found
 
 

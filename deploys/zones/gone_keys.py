@@ -13,7 +13,7 @@ from deploys.host.queued import signed_with
 from deploys.run.paths import key_store, state_dir
 from deploys.zones.access import all_resolvers
 from deploys.zones.evidence import key_of
-from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.ledger import ledgers_in
 from ground.errors import Told
 from keys.journal import Journal
 from keys.rotation import KeyRef
@@ -48,7 +48,9 @@ def over(site: Site, hosts: Mapping[str, Host], domain: str) -> tuple[KeyRef, ..
             return bad
         named = frozenset(_published()) | frozenset(_signing(site, hosts)) | _young(site, domain)
         unnamed = [each for each in rest if each.fingerprint not in named]
-        return (*bad, *(each for each in unnamed if not _needed(site, hosts, domain, each)))
+        resolvers = Resolvers(all_resolvers(site))  # which remember who does not answer
+        unneeded = (e for e in unnamed if not _needed(site, hosts, domain, e, resolvers))
+        return (*bad, *unneeded)
     except (Told, KeyError, OSError, SSHException):
         return ()
 
@@ -64,9 +66,8 @@ def _young(site: Site, domain: str) -> frozenset[str]:
 
 def _published() -> Iterator[str]:
     """Fingerprints of key records that some ledger has. Raises LedgerError."""
-    for path in (state_dir() / "ledger").glob("*.json"):
-        state = Ledger(state_dir(), path.stem).load()
-        for owner, entry in state.entries.items():
+    for ledger in ledgers_in(state_dir()):
+        for owner, entry in ledger.load().entries.items():
             if b"_domainkey" in owner.owner.labels:
                 yield key_of(entry.values)
 
@@ -77,9 +78,11 @@ def _signing(site: Site, hosts: Mapping[str, Host]) -> Iterable[str]:
         yield from looked(hosts[server.host]).of(SIGNER_KEYS).files.values()
 
 
-def _needed(site: Site, hosts: Mapping[str, Host], domain: str, ref: KeyRef) -> bool:
+def _needed(
+    site: Site, hosts: Mapping[str, Host], domain: str, ref: KeyRef, resolvers: Resolvers
+) -> bool:
     """Whether a key is still looked for, or may be. Raises as `over` catches."""
-    seen = dns.ask(dkim.owner(ref.selector, domain), "TXT", Resolvers(all_resolvers(site)))
+    seen = dns.ask(dkim.owner(ref.selector, domain), "TXT", resolvers)
     if not seen.outcome.known or (seen.values and key_of(seen.values) == ref.fingerprint):
         return True
     signer = frozenset({(domain, ref.selector)})

@@ -63,6 +63,11 @@ def _dkim_key(server: MailServer, found: Decision, source: str | None) -> None:
 def _on_host(host: Host, domain: str, selector: str, *, fixed: bool) -> bytes:
     """The private key that the host has. Raises DeployError."""
     path = looked(host).of(SIGNER_KEYS).path(domain, selector, fixed=fixed)
+    return private_key(host, path)
+
+
+def private_key(host: Host, path: str) -> bytes:
+    """Return a private key that a host has, as PEM. Raises DeployError."""
     reply = read(host, f"cat {path}")
     if not reply.ok:
         raise DeployError("keys.not_read", host=host.name, path=path)

@@ -139,12 +139,21 @@ def _written(
     now, before = facts_now(site, server, found, said), found.manifest
     if before is not None and _is_right(before, now, server, found):
         return None
-    stamp = identity.intend(now, before.stamp if before else None)
     last = before.email if before else 0
-    new = Manifest(stamp, now, last if found.email is None else found.email)
-    problem = on_host.put(host, new, found.content)
+    return write(host, found, now, last if found.email is None else found.email)
+
+
+def write(host: Host, found: Found, facts: Facts, email: int) -> Words | None:
+    """Write a host's manifest with the site's next number, which the state takes before.
+
+    found: what is on the host. email: the highest id of a message. Returns why that was not
+    possible, None when it is done. Raises Told.
+    """
+    before = found.manifest
+    stamp = identity.intend(facts, before.stamp if before else None)
+    problem = on_host.put(host, Manifest(stamp, facts, email), found.content)
     if problem is None:
-        identity.written(now, stamp)
+        identity.written(facts, stamp)
     return problem
 
 

@@ -52,25 +52,21 @@ def publish_moves(site: Site, zone: ZoneSettings) -> OperationMeta:
 
     At once and late: while a name points to two servers, mail is split over their mailboxes.
     """
-    return operations.publish(
-        name=text("dns.name.publish_moves"),
-        provider=lambda: open_zone(zone),
-        claims=lambda: _wanted(site, zone).stage(MOVE_STAGE),
-        gate=lambda: _not_ready(site, zone, MOVE_STAGE),
-        ledger=ledger_of(zone.name),
-        replaced=replaced(zone),
-        unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
-        delegation=lambda: _delegation(site, zone),
-    )
+    return _publish_late(text("dns.name.publish_moves"), site, zone, MOVE_STAGE)
 
 
 def publish_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
     """Publish a zone's MX records, once each server answers on port 25."""
+    return _publish_late(text("dns.name.publish_mx"), site, zone, MX_STAGE)
+
+
+def _publish_late(name: str, site: Site, zone: ZoneSettings, stage: str) -> OperationMeta:
+    """Publish the records of a stage that waits until servers are ready for it."""
     return operations.publish(
-        name=text("dns.name.publish_mx"),
+        name=name,
         provider=lambda: open_zone(zone),
-        claims=lambda: _wanted(site, zone).stage(MX_STAGE),
-        gate=lambda: _not_ready(site, zone, MX_STAGE),
+        claims=lambda: _wanted(site, zone).stage(stage),
+        gate=lambda: _not_ready(site, zone, stage),
         ledger=ledger_of(zone.name),
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),

@@ -94,6 +94,9 @@ def _halfway(intent: Intent, live: RRset) -> bool:
     return live.values != before and before & after <= live.values <= before | after
 
 
+_FOLDER = "ledger"
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The ledger file of one zone in the state folder `root`."""
@@ -104,7 +107,7 @@ class Ledger:
     @property
     def path(self) -> Path:
         """`<root>/ledger/<zone>.json`."""
-        return self.root / "ledger" / f"{self.zone}.json"
+        return self.root / _FOLDER / f"{self.zone}.json"
 
     def load(self) -> LedgerState:
         """Read the ledger; empty when there is none. Raises LedgerError when damaged."""
@@ -144,6 +147,11 @@ class Ledger:
         }
         write_private(path, _dump(record))
         return path
+
+
+def ledgers_in(root: Path) -> tuple[Ledger, ...]:
+    """Return the ledgers of all zones that were ever written to. root: the state folder."""
+    return tuple(Ledger(root, path.stem) for path in sorted((root / _FOLDER).glob("*.json")))
 
 
 def read_backup(path: Path) -> tuple[str, tuple[Change, ...]]:

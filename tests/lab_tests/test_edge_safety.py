@@ -338,10 +338,9 @@ def test_nothing_forged_or_unsigned_leaves_and_no_forward_goes_round_for_ever(
         if domain != "secure.test":  # which signs one message, and sends others by SPF alone
             assert (each.dkim, each.spf, signers(each)) == ("pass", "pass", [domain]), each
         else:
-            assert not set(signers(each)) & set(DOMAINS), each
+            assert not set(signers(each)) & set(TWO_DOMAINS), each
 
 
-DOMAINS = ("example.test", "second.test")
 BOB, CAROL = "bob@example.test", "carol@example.test"
 
 
@@ -477,14 +476,14 @@ def stopped(units: str) -> str:
 def nothing_leaves_unsigned(site: Site, server: Server) -> None:
     """Whatever the signer lacks, mail is refused for now, and goes as soon as it is back."""
     for breaks, mends, broken in (
-        (*table("SigningTable", "true"), DOMAINS),
-        (*table("SigningTable", "grep -v ^second /root/table"), DOMAINS[1:]),
-        (*table("KeyTable", "true"), DOMAINS),
-        ("systemctl stop opendkim", "systemctl start opendkim", DOMAINS),
-        (stopped(_EDGE), f"systemctl start {_EDGE_AGAIN}", DOMAINS),
+        (*table("SigningTable", "true"), TWO_DOMAINS),
+        (*table("SigningTable", "grep -v ^second /root/table"), TWO_DOMAINS[1:]),
+        (*table("KeyTable", "true"), TWO_DOMAINS),
+        ("systemctl stop opendkim", "systemctl start opendkim", TWO_DOMAINS),
+        (stopped(_EDGE), f"systemctl start {_EDGE_AGAIN}", TWO_DOMAINS),
     ):
         server.host.run(breaks, check=True)
-        for domain in DOMAINS:
+        for domain in TWO_DOMAINS:
             if domain in broken:
                 assert refused_for_now(site, server, domain), breaks
                 if "edge" not in breaks:  # without it there is no way to the browser's pages
@@ -495,7 +494,7 @@ def nothing_leaves_unsigned(site: Site, server: Server) -> None:
             else:
                 assert goes(site, server, domain), breaks
         server.host.run(mends, check=True)
-        for domain in DOMAINS:
+        for domain in TWO_DOMAINS:
             assert wait_for(lambda domain=domain: goes(site, server, domain), _LONG), mends  # type: ignore[misc]
     subject = "signed again"
     web_mail(site, server, "dave", "a@recv.test", subject)
@@ -897,7 +896,7 @@ class Letter:
     @property
     def recipients(self) -> list[str]:
         """Its envelope's."""
-        own = [f"{name}@{DOMAINS[len(name) % 2]}" for name in self.to]
+        own = [f"{name}@{TWO_DOMAINS[len(name) % 2]}" for name in self.to]
         return own + ([self.world] if self.world else [])
 
 

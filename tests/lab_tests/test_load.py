@@ -10,10 +10,9 @@ import pytest
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver
 from tests.lab_tests.conftest import Relayed
-from tests.lab_tests.site import UNLIMITED, Server, Site, marks, send, streaming
+from tests.lab_tests.site import TWO_DOMAINS, UNLIMITED, Server, Site, marks, send, streaming
 
 pytestmark = pytest.mark.lab
-DOMAINS = ("example.test", "second.test")
 RECEIVERS = ("recv.test", "secure.test", "untrusted.test")
 EVERY = 0.3  # seconds between two messages
 
@@ -33,7 +32,7 @@ def queue_empty(server: Server) -> bool:
 
 def test_a_thousand_messages_survive_whatever_is_killed(relayed: Relayed) -> None:
     site, server = relayed
-    with streaming(site, server, DOMAINS, RECEIVERS, 60 / 1000) as sent:
+    with streaming(site, server, TWO_DOMAINS, RECEIVERS, 60 / 1000) as sent:
         for event in (
             Receiver().restart,
             lambda: server.host.run("pkill -9 -f /usr/sbin/opendkim"),
@@ -70,7 +69,7 @@ def test_from_relay_to_direct_and_back_in_the_stream_nothing_accepted_is_lost_or
     # Postfix goes on for this one, also while PMail has the ports.
     send(site, server, "someone@silent.test")
     assert wait_for(lambda: "silent.test" in server.host.run("postqueue -j"), 90)
-    with streaming(site, server, DOMAINS[:1], RECEIVERS, EVERY) as sent:
+    with streaming(site, server, TWO_DOMAINS[:1], RECEIVERS, EVERY) as sent:
         for mode in ("direct", "relay"):
             time.sleep(3)
             change(site, server, mode)
