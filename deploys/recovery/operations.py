@@ -10,9 +10,11 @@ from pathlib import Path
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 
-from deploys.accounts import passwords
+from deploys.accounts import passwords, record
+from deploys.accounts.comparing import compare
 from deploys.accounts.record import made_by_us, remember_accounts
 from deploys.accounts.set_password import set_password
+from deploys.accounts.stored import DatabaseError, Stored, accounts_there
 from deploys.host import manifest as on_host
 from deploys.host import pmail_layout as layout
 from deploys.host.looked import MEMORY, SIGNER_KEYS, looked
@@ -303,7 +305,12 @@ def taken_over(server: MailServer, site: Site) -> Commands:
 
 
 def _lost(server: MailServer, site: Site, there: Facts, *, all_of_it: bool) -> tuple[str, ...]:
-    kept = [each for each in (server.admin_account, *there.users) if _password(server, each)]
+    try:
+        accounts = accounts_there(host) or {}
+    except DatabaseError:
+        accounts = {}
+    names = (server.admin_account, *there.users)
+    kept = [each for each in names if _has_password(server, each, accounts.get(each))]
     gone = plan.zones(there) - {each.name for each in site.zones}
     known = {zone: _entries(zone) for zone in gone}
     return tuple(map(str, plan.lost(there, frozenset(kept), known, all_of_it=all_of_it)))
@@ -316,9 +323,11 @@ def _entries(zone: str) -> Entries:
         return {}
 
 
-def _password(server: MailServer, account: str) -> bool:
+def _has_password(server: MailServer, account: str, stored: Stored | None) -> bool:
+    """Whether an account's password is known here, and is the server's as far as can be seen."""
     variable = passwords.variable(server, account)
-    return passwords.known(server.host, account, variable) is not None
+    known = passwords.known(server.host, account, variable) is not None
+    return known and not (stored and compare(server, record.load(server), stored).differs)
 
 
 def _take_over(state: State, host: Host, server: MailServer, site: Site) -> bool:

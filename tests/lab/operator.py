@@ -8,14 +8,14 @@ import pprint
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from keys.store import KeyStore
 from tests.lab import warm
-from tests.lab.warm import REPOSITORY
+from tests.warm import REPOSITORY, Program
 
 _STATUS = re.compile(
     r"^\s*\[(?P<host>[^\]]+)\]\s+(?P<status>Success|No changes|Error)", re.MULTILINE
@@ -121,26 +121,14 @@ class Operator:
         """Run a deploy file; `-y` unless other options are given."""
         self.write_inventory()
         words = (str(self.inventory), deploy, *(options or ("-y",)))
-        status, printed = warm.run(words, self.environment(environment), answer, timeout)
-        return Run(status, _COLOUR.sub("", printed))
+        own = self.environment(environment)
+        return _done(Program.PYINFRA, words, own, REPOSITORY, answer, timeout)
 
     def pmail_deploy(self, *words: str) -> Run:
         """Run `pmail-deploy` as a user does, in the site's folder; its outcome is in `outcome`."""
         self.write_inventory()
-        program = [sys.executable, "-c", "from deploys.cli.main import main; main()"]
-        own = {"PYTHONPATH": str(REPOSITORY), "PMAIL_OUTCOME": str(self.folder / "outcome")}
-        done = subprocess.run(
-            self.in_lab([*program, *words]),
-            cwd=self.folder,
-            env=self.environment(own),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        return Run(done.returncode, _COLOUR.sub("", done.stdout))
+        own = self.environment({"PMAIL_OUTCOME": str(self.folder / "outcome")})
+        return _done(Program.PMAIL_DEPLOY, words, own, self.folder, "", 600)
 
     @property
     def outcome(self) -> dict[str, Any]:
@@ -166,3 +154,15 @@ class Operator:
             text=True,
             start_new_session=True,
         )
+
+
+def _done(
+    program: Program,
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    answer: str,
+    timeout: float,
+) -> Run:
+    status, printed = warm.run(program, words, environment, folder, answer, timeout)
+    return Run(status, _COLOUR.sub("", printed))

@@ -62,6 +62,9 @@ def test_all_of_it_comes_back_and_the_next_deploy_has_nothing_to_do(new_site: Si
         shutil.move(former / each.name, each)
     refused = operator.run()
     assert refused.status == 1 and "recover" in refused.output, refused.output
+    assert recover(site).status == 0
+    waiting = str(operator.outcome["waiting"])
+    assert "the password of admin" in waiting, "the one in the older state is not the server's"
     assert recover(site, "--new-admin-password").status == 0
     nothing_to_do(site)
 

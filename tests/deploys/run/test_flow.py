@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
+from tests import warm
+from tests.warm import REPOSITORY, Program
+
 INVENTORY = 'zones = ["@zone/one.test", "@zone/two.test"]\n'
 DEPLOY = """
 from pathlib import Path
@@ -67,17 +69,11 @@ def run(
     head = f"JOURNAL = {str(journal)!r}\nFAILING = {failing!r}\nALONE = {alone}\n"
     head += f"NEEDS = {needs or {}}\nGOES_ON = {goes_on}\nBREAKS = {breaks!r}\n"
     (folder / "run.py").write_text(head + DEPLOY)
-    done = subprocess.run(
-        [sys.executable, "-m", "pyinfra", folder / "inventory.py", folder / "run.py", *options],
-        cwd=REPOSITORY,
-        env={**os.environ, "PMAIL_STATE": str(folder / "state"), "PMAIL_LANG": "en"},
-        input=answer,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    words = (str(folder / "inventory.py"), str(folder / "run.py"), *options)
+    environment = {**os.environ, "PMAIL_STATE": str(folder / "state"), "PMAIL_LANG": "en"}
+    status, said = warm.run(Program.PYINFRA, words, environment, typed=answer)
     steps = tuple(journal.read_text().splitlines()) if journal.exists() else ()
-    return Run(done.returncode, done.stdout + done.stderr, steps)
+    return Run(status, said, steps)
 
 
 def test_nothing_below_the_barrier_starts_before_every_host_is_there(tmp_path: Path) -> None:

@@ -29,9 +29,10 @@ from deploys.zones.memory import older_state
 from ground.words import text
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rules, Step, Strategy, after, begin
+from tests import warm
 from tests.this_machine import apart
+from tests.warm import REPOSITORY, Program
 
-REPOSITORY = Path(__file__).parents[3]
 SERVER = ("203.0.113.9", {"ipv4": "8.8.8.8", "domains": ["example.com"], "users": []})
 ZONE = ("@zone/example.com", {"dns_provider": "cloudflare", "cloudflare_token_env": "NOT_SET"})
 BY_HAND = ("@zone/example.com", {"dns_provider": "manual"})
@@ -339,34 +340,30 @@ class Run:
 
 
 def pmail_deploy(folder: Path, content: str, *words: str, given: str | None = "") -> Run:
-    command = (sys.executable, "-c", "from deploys.cli.main import main; main()", *words)
-    return run(folder, content, folder, command, given)
+    return run(Program.PMAIL_DEPLOY, folder, content, folder, words, given)
 
 
 def pyinfra(folder: Path, content: str, *words: str, given: str = "") -> Run:
-    command = (sys.executable, "-m", "pyinfra", str(folder / "inventory.py"), *words)
-    return run(folder, content, REPOSITORY, command, given)
+    words = (str(folder / "inventory.py"), *words)
+    return run(Program.PYINFRA, folder, content, REPOSITORY, words, given)
 
 
 def run(
-    folder: Path, content: str, working: Path, command: tuple[str, ...], given: str | None
+    program: Program,
+    folder: Path,
+    content: str,
+    working: Path,
+    words: tuple[str, ...],
+    given: str | None,
 ) -> Run:
-    """Run a command. given: on its standard input, which is closed for None."""
+    """Run a program. given: on its standard input, which is closed for None."""
     (folder / "inventory.py").write_text(apart(folder, content))
     outcome = folder / "outcome"
-    closed = () if given is not None else ("sh", "-c", 'exec "$@" <&-', "sh")
-    done = subprocess.run(
-        [*closed, *command],
-        cwd=working,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PMAIL_OUTCOME": str(outcome)},
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert "Traceback" not in done.stderr + done.stdout
+    environment = {**os.environ, "PMAIL_OUTCOME": str(outcome)}
+    status, said = warm.run(program, words, environment, typed=given, folder=working)
+    assert "Traceback" not in said
     lines = outcome.read_text().splitlines()
-    return Run(done.returncode, done.stderr + done.stdout, [json.loads(line) for line in lines])
+    return Run(status, said, [json.loads(line) for line in lines])
 
 
 def stop(running: subprocess.Popen[bytes]) -> None:
@@ -428,6 +425,14 @@ def test_what_ends_well_is_done_and_its_changes_are_counted(tmp_path: Path) -> N
     assert {"operation", "step", "barrier"} <= set(kinds)
     last = done.events[-1]
     assert (last["verdict"], last["changes"]["hosts"]) == ("done", {"@local": 1})
+
+
+def test_pmail_deploy_starts_pyinfra_and_ends_as_that_did(tmp_path: Path) -> None:
+    (tmp_path / "inventory.py").write_text("mail_servers = [\n")
+    command = [sys.executable, "-c", "from deploys.cli.main import main; main()", "verify"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and "inventory.py, line 1" in done.stdout + done.stderr
 
 
 def test_a_file_of_the_users_own_may_include_several_verbs(tmp_path: Path) -> None:
@@ -629,15 +634,10 @@ def test_a_verb_that_a_file_of_the_users_own_brings_along_is_refused_as_well(
     (tmp_path / "inventory.py").write_text(HERE)
     own = tmp_path / "own.py"
     own.write_text("from pyinfra import local\nlocal.include('deploys/users.py')\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "pyinfra", tmp_path / "inventory.py", own, "-y"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 1 and "example.com is paused" in done.stdout + done.stderr
-    assert "Beginning operation run" not in done.stdout + done.stderr
+    words = (str(tmp_path / "inventory.py"), str(own), "-y")
+    status, said = warm.run(Program.PYINFRA, words, os.environ)
+    assert status == 1 and "example.com is paused" in said
+    assert "Beginning operation run" not in said
 
 
 def test_the_servers_outside_the_limit_are_compared_where_they_are_reached(tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +17,11 @@ from dns_providers.publishing.plan import Entry
 from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import owner_name
 from postmaster.checks.seen import RecordView
+from tests import warm
 from tests.dns_providers.publishing.test_plan import FOREIGN, OURS, claim, spf_claim
 from tests.this_machine import apart
+from tests.warm import Program
 
-REPOSITORY = Path(__file__).parents[3]
 INVENTORY = """
 mail_servers = [("@local", {
     "ipv4": "8.8.8.8", "domains": ["example.com", "second.example"], "users": [],
@@ -46,15 +45,12 @@ class Run:
 def run(folder: Path, deploy: str, *options: str) -> Run:
     (folder / "inventory.py").write_text(apart(folder, INVENTORY))
     places = {"PMAIL_STATE": str(folder / "state"), "PMAIL_KEYS": str(folder / "keys")}
-    done = subprocess.run(
-        [sys.executable, "-m", "pyinfra", folder / "inventory.py", deploy, *options],
-        cwd=REPOSITORY,
-        env={**os.environ, **places, "PMAIL_LANG": "en"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return Run(done.returncode, done.stdout, done.stderr)
+    words = (str(folder / "inventory.py"), deploy, *options)
+    environment = {**os.environ, **places, "PMAIL_LANG": "en"}
+    with (folder / "printed").open("w") as printed, (folder / "errors").open("w") as errors:
+        files = (0, printed.fileno(), errors.fileno())
+        status = warm.run_with(files, Program.PYINFRA, words, environment)
+    return Run(status, (folder / "printed").read_text(), (folder / "errors").read_text())
 
 
 EXPORT = "deploys/dns_export.py"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +11,11 @@ from pathlib import Path
 
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.rrset import TXT, RRKey, key
+from tests import warm
 from tests.dns_providers.zone_server import ZONE, ZoneServer, serving
 from tests.this_machine import apart
+from tests.warm import Program
 
-REPOSITORY = Path(__file__).parents[3]
 ADDRESS = "127.0.0.77"
 # The inventory is Python: it moves DNS to a port that needs no root, in the run's own process.
 INVENTORY = f"""
@@ -74,15 +73,11 @@ def run(folder: Path, port: int) -> tuple[int, str]:
     (folder / "inventory.py").write_text(inventory)
     places = {"PMAIL_STATE": str(folder / "state"), "PMAIL_KEYS": str(folder / "keys")}
     with (folder / "output").open("w") as output:
-        done = subprocess.run(
-            [sys.executable, "-m", "pyinfra", folder / "inventory.py", "deploys/dns.py", "-y"],
-            cwd=REPOSITORY,
-            env={**os.environ, **places, "PMAIL_LANG": "en"},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            timeout=600,
-        )
-    return done.returncode, (folder / "output").read_text()
+        files = (0, output.fileno(), output.fileno())
+        words = (str(folder / "inventory.py"), "deploys/dns.py", "-y")
+        environment = {**os.environ, **places, "PMAIL_LANG": "en"}
+        status = warm.run_with(files, Program.PYINFRA, words, environment, timeout=600)
+    return status, (folder / "output").read_text()
 
 
 def test_a_run_shows_the_table_waits_and_the_next_one_changes_nothing(tmp_path: Path) -> None:
