@@ -21,7 +21,10 @@ def in_scope(path: Path) -> bool:
     """Whether a file decides something by itself: operations and runbooks are for the lab."""
     if path.name == "operations.py" or path.parent == ROOT / "deploys":
         return False
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    code = path.read_text("utf-8")
+    if "pyinfra" not in code and "operations" not in code:
+        return True  # all workers of the fast tests ask this, and parsing takes a second
+    for node in ast.walk(ast.parse(code)):
         names = [alias.name for alias in getattr(node, "names", ()) if isinstance(alias, ast.alias)]
         module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
         modules = [f"{module}.{name}".lstrip(".").split(".") for name in names]
