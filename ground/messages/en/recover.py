@@ -10,7 +10,8 @@ TEXTS = {
     "hosts of one site only in the inventory, or move away the state that is not of this one",
     "recover.no_manifest": "{host} has no manifest: an earlier version left none, or it was lost. What it signs with is taken "
     "from its signer, and all records that are right are adopted",
-    "recover.nothing_remembered": "the host remembers nothing",
+    "recover.nothing_remembered": "the host remembers nothing. Where its server was on another machine until now, put that one "
+    "back into the inventory and run pmail-deploy recover with it, before the next deploy",
     "recover.right": "there already",
     "recover.site": "the site as {controller} wrote it at {time} (generation {generation})",
     "recover.rotation": "{domain}: the rotation that goes on, as the host remembers it; go on with rotate-dkim",

@@ -8,7 +8,8 @@ TEXTS = {
     "recover.name.take_over": "今后从本机写入",
     "recover.two_sites": "找到的内容分属多个站点（{sites}）；一份状态只属于一个站点。请使用只含一个站点的清单，或移走不属于本站点的状态",
     "recover.no_manifest": "{host} 上没有 manifest：较早版本未留下，或已丢失。签名所用的密钥取自其签名程序，所有正确的记录都会被接管",
-    "recover.nothing_remembered": "服务器没有记下任何内容",
+    "recover.nothing_remembered": "服务器没有记下任何内容。如果这台邮件服务器此前在另一台主机上，"
+    "请先把那台主机写回清单，对它运行 pmail-deploy recover，然后再做下一次部署",
     "recover.right": "已存在",
     "recover.site": "站点，由 {controller} 于 {time} 写入（第 {generation} 代）",
     "recover.rotation": "{domain}：进行中的轮换，按服务器所记；请用 rotate-dkim 继续",
