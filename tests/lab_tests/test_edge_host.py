@@ -57,6 +57,7 @@ def put_back(server: Server) -> None:
     assert '"pmail"' in server.host.run("ss -Hltnp 'sport = :465'")
 
 
+@pytest.mark.long
 def test_an_installation_of_the_version_before_moves_over_and_what_waits_goes_out(
     new_site: Site,
 ) -> None:
