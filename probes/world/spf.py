@@ -1,16 +1,23 @@
-"""What a receiver's SPF check (RFC 7208 check_host) gives, asked of our resolvers."""
+"""What a receiver's SPF check (RFC 7208 check_host) gives, of whatever is asked of DNS."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import dns.exception
 import spftrace
 from spftrace.resolver import NOERROR, NXDOMAIN, SERVFAIL, TIMEOUT, BaseResolver
 
 from dns_providers.rrset import MX, TXT, Target, name_text
-from probes.world import dns
-from probes.world.dns import Outcome, Resolvers
+from probes.world import dns as questions
+from probes.world.dns import Answer, Outcome, Resolvers
+
+# Answers for an owner name (A-labels) and a type.
+Ask = Callable[[str, str], Answer]
 
 _STATUS = {
     Outcome.ANSWER: NOERROR,
@@ -19,6 +26,7 @@ _STATUS = {
     Outcome.SERVFAIL: SERVFAIL,
     Outcome.TIMEOUT: TIMEOUT,
 }
+_TIME_LIMIT = 60.0  # seconds; RFC 7208 section 4.6.4 asks for at least 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,38 +41,112 @@ class SpfView:
     lookups: int
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What check_host made of one address, and what it went through on the way.
+
+    result: as RFC 7208 section 2.6 has it. reason: of an error, in English. term: of the record
+    itself, the one that was reached last. lookups: how many were counted, beyond the limit too.
+    voids: what was asked for and is not there. unanswered: a question that got no answer, or "".
+    records: all SPF records that were gone through; addresses: what their names have.
+    """
+
+    result: str
+    reason: str = ""
+    term: str = ""
+    lookups: int = 0
+    voids: tuple[str, ...] = ()
+    unanswered: str = ""
+    records: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
 # The check runs an event loop of its own. pyinfra works on several hosts at once in one thread
 # (gevent), and a thread can have only one running loop.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 class _Resolver(BaseResolver):
-    """Asks our resolvers."""
+    """Asks, and remembers what was not answered."""
 
-    def __init__(self, resolvers: Resolvers) -> None:
-        self._resolvers = resolvers
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self.unanswered = ""
 
     async def _lookup(self, name: str, rtype: str) -> tuple[str, list[str]]:
-        answer = dns.ask(name, rtype, self._resolvers)
-        texts = []
-        for value in answer.values:
-            match value:
-                case TXT(data=data):
-                    texts.append(data.decode("utf-8", "replace"))
-                case MX(exchange=exchange):
-                    texts.append(name_text(exchange))
-                case Target(name=target):
-                    texts.append(name_text(target))
-                case _:
-                    texts.append(str(value))
-        return _STATUS[answer.outcome], texts
+        try:
+            answer = self._ask(name, rtype)
+        except dns.exception.DNSException:  # what is no domain name has no records
+            return NXDOMAIN, []
+        if not answer.outcome.known:
+            self.unanswered = f"{name}/{rtype}"
+        return _STATUS[answer.outcome], sorted(map(_text, answer.values))
+
+
+def _text(value: object) -> str:
+    match value:
+        case TXT(data=data):
+            return data.decode("utf-8", "replace")
+        case MX(exchange=name) | Target(name=name):
+            return name_text(name)
+        case _:
+            return str(value)
+
+
+def evaluate(address: str, domain: str, ask: Ask, record: str = "") -> Evaluation:
+    """Return what check_host makes of mail from `address` with this MAIL FROM domain.
+
+    ask: answers from DNS. record: instead of the one that the domain has.
+    """
+    resolver = _Resolver(ask)
+    found = _check(resolver, address, domain, domain, record)
+    return Evaluation(
+        found.result,
+        next((str(each["reason"]) for each in _events(found, "exit")), ""),
+        _last_term(found),
+        found.dns_terms_used,
+        tuple(str(each["name"]) for each in _events(found, "void_lookup")),
+        resolver.unanswered,
+        tuple(str(each["policy"]) for each in _events(found, "policy_parsed")),
+        tuple(
+            address
+            for query in found.queries
+            if query.rtype in ("A", "AAAA")
+            for address in query.answers
+        ),
+    )
+
+
+def _events(found: spftrace.Result, kind: str) -> Iterator[dict[str, Any]]:
+    return (event.data for event in found.trace.events if event.kind == kind)
+
+
+def _check(
+    resolver: BaseResolver, address: str, domain: str, ehlo: str, record: str
+) -> spftrace.Result:
+    # Counted beyond the limits, to say how many there are; the result is that within them.
+    limits = spftrace.Limits(audit=True, max_queries=None, time_limit=_TIME_LIMIT)
+    checker = spftrace.Evaluator(resolver, limits, policy_override=record or None)
+    with _ONE_AT_A_TIME:
+        return asyncio.run(checker.evaluate(address, f"postmaster@{domain}", ehlo))
+
+
+def _last_term(found: spftrace.Result) -> str:
+    """The term of the record itself that was reached last, `redirect=` included."""
+    for event in reversed(found.trace.events):
+        if event.depth == 0 and event.kind == "mech_start":
+            return str(event.data["raw"])
+        if event.depth == 0 and event.kind == "recurse_in" and event.data["via"] == "redirect":
+            return f"redirect={event.data['domain']}"
+    return ""
 
 
 def check_host(address: str, domain: str, ehlo: str, resolvers: Resolvers) -> SpfView:
     """Return what a receiver makes of mail from `address` with this MAIL FROM domain and EHLO."""
-    with _ONE_AT_A_TIME:
-        result = spftrace.check(
-            address, f"postmaster@{domain}", ehlo, resolver=_Resolver(resolvers)
-        )
+
+    def ask(name: str, rtype: str) -> Answer:
+        return questions.ask(name, rtype, resolvers)
+
+    result = _check(_Resolver(ask), address, domain, ehlo, "")
     reason = result.explanation or "; ".join(result.warnings)
     return SpfView(address, domain, ehlo, result.result, reason, result.dns_terms_used)

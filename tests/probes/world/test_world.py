@@ -14,14 +14,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from dns_providers.rrset import MX, TXT, Address, Target, owner_name, rrset
+from dns_providers.rrset import MX, TXT, Address, Other, Target, owner_name, rrset
 from probes.world import dns as questions
 from probes.world import http, server, smtp, spf, tcp, tls
 from probes.world.dns import Answer, Outcome, Resolvers, Reverse
 from probes.world.http import SetUpView
 from probes.world.smtp import SmtpView
 from probes.world.tcp import Connection, Reach, reach_of
-from tests.dns_providers.zone_server import ZONE, ZoneServer, serving
+from tests.dns_providers.zone_server import ZONE, ZoneServer, alias, serving
 from tests.lab.certificates import Files, issue
 from tests.probes.talker import HangsUp, Http, Smtp, Tls, talking
 
@@ -122,6 +122,31 @@ def test_what_stands_beside_the_type_that_was_asked_for_is_no_answer(
     answers, resolvers = zone
     answers.put(rrset(f"other.{ZONE}", "CNAME", 60, Target(owner_name(f"www.{ZONE}"))))
     assert questions.ask(f"other.{ZONE}", "A", resolvers).outcome is Outcome.NODATA
+
+
+def test_a_name_is_asked_for_where_it_is_kept_and_no_resolver_learns_of_it() -> None:
+    with serving(HOST, "127.0.0.2", "127.0.0.3") as (port, (broken, kept, resolver)):
+        resolvers = Resolvers(("127.0.0.3",), port, timeout=5)
+        broken.rcode = dns.rcode.SERVFAIL
+        kept.put(rrset(ZONE, "TXT", 60, TXT(b"new")), alias(f"in.{ZONE}", f"out.{ZONE}"))
+        kept.put(
+            rrset(f"below.{ZONE}", "NS", 60, Other(owner_name("ns.test").to_wire(), "ns.test"))
+        )
+        resolver.put(rrset(ZONE, "TXT", 60, TXT(b"old")))
+        resolver.put(*(rrset(f"{n}.{ZONE}", "TXT", 60, TXT(n.encode())) for n in ("in", "x.below")))
+
+        def ask(name: str, *servers: str) -> tuple[Outcome, tuple[bytes, ...]]:
+            found = questions.ask_kept(name, "TXT", servers or (HOST, "127.0.0.2"), resolvers)
+            return found.outcome, questions.texts(found)
+
+        assert ask(ZONE) == (Outcome.ANSWER, (b"new",)) and broken.asked
+        assert ask(f"none.{ZONE}") == (Outcome.NXDOMAIN, ())
+        assert ask(f"ns1.{ZONE}") == (Outcome.NODATA, ())
+        assert not resolver.asked
+        # Beyond an alias, in a zone below, or where no server of the zone answers, they know.
+        assert ask(f"in.{ZONE}") == (Outcome.ANSWER, (b"in",))
+        assert ask(f"x.below.{ZONE}") == (Outcome.ANSWER, (b"x.below",))
+        assert ask(ZONE, HOST) == (Outcome.ANSWER, (b"old",))
 
 
 def test_mx_hosts_come_in_the_order_that_mail_takes(zone: tuple[ZoneServer, Resolvers]) -> None:
