@@ -9,9 +9,10 @@ from dns_providers.publishing.claims import Claim, ClaimMode, Part
 from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRKey, Value, key, owner_name
 from ground.words import family
 from keys.dkim import DkimPublicKey
-from postmaster import dkim, dmarc, spf
+from postmaster import dkim, dmarc, spf, spf_merge
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, Site
+from postmaster.spf_merge import Wanted
 
 BEFORE_MX = "before-mx"
 MOVE_STAGE = "move"
@@ -182,9 +183,8 @@ def _domain(server: MailServer, domain: str) -> Iterator[Claim]:
 
 def _spf(server: MailServer, owner: str, domain: str) -> Claim:
     terms = spf.our_terms(server.addresses, server.spf_include)
-    value = spf.fresh(terms, server.spf_all)
-    claim = _claim(owner, "TXT", (value,), f"spf:{domain}", needed=True, mode=ClaimMode.SINGLETON)
-    return replace(claim, singleton=spf.singleton(terms, server.spf_all))
+    claim = _claim(owner, "TXT", (), f"spf:{domain}", needed=True, mode=ClaimMode.SINGLETON)
+    return spf_merge.claiming(claim, Wanted(owner, terms, server.spf_all))
 
 
 def _srv(server: MailServer, domain: str) -> Iterator[Claim]:

@@ -12,8 +12,8 @@ from dataclasses import replace
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import Former, LedgerState
 from dns_providers.publishing.plan import Entries, Entry, withdrawals
-from dns_providers.rrset import TXT, RRKey, Value, name_text
-from postmaster import spf
+from dns_providers.rrset import RRKey, Value, name_text
+from postmaster import spf_merge
 from postmaster.desired import MOVE_STAGE
 
 _ADDRESS_TYPES = ("A", "AAAA")
@@ -31,7 +31,7 @@ def former_terms(claims: Iterable[Claim], state: LedgerState, now: int) -> Forme
         entry = state.entries.get(claim.key)
         if claim.singleton is None or entry is None:
             continue
-        wanted, _ = _terms(claim)
+        wanted = spf_merge.wanted_by(claim).terms
         for term in entry.terms:
             if term.startswith(("ip4:", "ip6:")) and term not in wanted:
                 found[claim.key, term] = state.former.get((claim.key, term), now)
@@ -115,17 +115,7 @@ def _points(owner: RRKey, group: str) -> bool:
     return owner.rtype in _ADDRESS_TYPES and group.partition(":")[0] in _POINTING
 
 
-def _terms(claim: Claim) -> tuple[tuple[str, ...], str]:
-    """The terms of an SPF claim, and its `all`."""
-    (value,) = claim.values
-    if not isinstance(value, TXT):
-        raise TypeError(f"{claim.key} is no TXT record")
-    *terms, all_term = value.data.decode("ascii").split()[1:]
-    return tuple(terms), all_term
-
-
 def _extended(claim: Claim, more: tuple[str, ...]) -> Claim:
-    terms, all_term = _terms(claim)
-    every = (*terms, *(each for each in more if each not in terms))
-    value = spf.fresh(every, all_term)
-    return replace(claim, values=frozenset({value}), singleton=spf.singleton(every, all_term))
+    wanted = spf_merge.wanted_by(claim)
+    every = (*wanted.terms, *(each for each in more if each not in wanted.terms))
+    return spf_merge.claiming(claim, replace(wanted, terms=every))

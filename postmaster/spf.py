@@ -1,4 +1,4 @@
-"""SPF records (RFC 7208): parse, and merge our terms into the one that is there."""
+"""SPF records (RFC 7208): their terms, ours among them, and how ours go again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import spftrace
+from spftrace.errors import SpfPermError
+
 from dns_providers.publishing.claims import Merge, Singleton
 from dns_providers.rrset import TXT, Value
 from ground.words import Words
 
-LOOKUP_LIMIT = 10  # RFC 7208 section 4.6.4
-_LOOKS_UP = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
 _TERM = re.compile(
     r"(?P<qualifier>[-+~?]?)(?P<name>[A-Za-z][A-Za-z0-9._-]*)(?P<rest>[:=/].*)?", re.ASCII
 )
@@ -36,6 +37,11 @@ class Term:
     def is_modifier(self) -> bool:
         """`name=value` (RFC 7208 section 6)."""
         return self.rest.startswith("=")
+
+    @property
+    def ends(self) -> bool:
+        """`all`: no receiver comes to a mechanism after it."""
+        return self.name == "all" and not self.is_modifier
 
     def same_as(self, other: Term) -> bool:
         """Whether both say the same; `+` is the default qualifier, names ignore case."""
@@ -64,17 +70,28 @@ def is_spf(value: Value) -> bool:
 
 def parse(data: bytes) -> tuple[Term, ...]:
     """Return the terms of an SPF record. Raises SpfSyntaxError."""
-    try:
-        words = data.decode("ascii").split()
-    except UnicodeDecodeError:
-        raise SpfSyntaxError(data.decode("ascii", "backslashreplace")) from None
-    terms = []
-    for word in words[1:]:
-        found = _TERM.fullmatch(word)
-        if found is None:
-            raise SpfSyntaxError(word)
-        terms.append(Term(found["qualifier"], found["name"].lower(), found["rest"] or ""))
+    terms: list[Term] = []
+    for word in data.split(b" ")[1:]:
+        if not word:
+            continue
+        term = _term(word.decode("ascii", "backslashreplace"))
+        once = term.is_modifier and term.name in ("redirect", "exp")
+        if once and any(other.is_modifier and other.name == term.name for other in terms):
+            raise SpfSyntaxError(term.text)
+        terms.append(term)
     return tuple(terms)
+
+
+def _term(word: str) -> Term:
+    found = _TERM.fullmatch(word)
+    try:
+        spftrace.parse(f"v=spf1 {word}")
+    except SpfPermError:
+        raise SpfSyntaxError(word) from None
+    # Python takes an IPv6 address with a zone; RFC 7208 section 5.6 does not.
+    if found is None or (found["name"].lower() == "ip6" and "%" in word):
+        raise SpfSyntaxError(word)
+    return Term(found["qualifier"], found["name"].lower(), found["rest"] or "")
 
 
 def render(terms: Iterable[Term]) -> bytes:
@@ -98,69 +115,6 @@ def fresh(terms: Iterable[str], all_term: str) -> TXT:
     return TXT(" ".join(("v=spf1", *terms, all_term)).encode("ascii"))
 
 
-def lookups(terms: Iterable[Term]) -> int:
-    """Count the terms that cost a receiver a DNS lookup (RFC 7208 section 4.6.4)."""
-    return sum(term.name in _LOOKS_UP for term in terms)
-
-
-def merge(
-    there: tuple[bytes, ...], wanted: tuple[str, ...], all_term: str, ours: tuple[str, ...]
-) -> Merge:
-    """Merge our terms into the SPF record that is there.
-
-    there: all SPF records of the name. wanted: our terms. all_term: used only for a new record,
-    an existing `all` is kept. ours: terms that we added earlier; those no longer wanted go. The
-    result's `problem` says why nothing can be merged.
-    """
-    if not there:
-        return Merge(fresh(wanted, all_term), ours=wanted)
-    if len(there) > 1:
-        return Merge(None, problem=Words.of("dns.spf.several", count=len(there)))
-    try:
-        terms = parse(there[0])
-    except SpfSyntaxError as error:
-        return Merge(None, problem=Words.of("dns.spf.syntax", term=error))
-    problem = _obstacle(terms)
-    if problem:
-        return problem
-    return _merged(terms, wanted, ours, there[0])
-
-
-def _obstacle(terms: tuple[Term, ...]) -> Merge | None:
-    """What a person must decide: a redirect that our terms would not reach, a parked name."""
-    redirect = next((term for term in terms if term.name == "redirect" and term.is_modifier), None)
-    has_all = any(term.name == "all" for term in terms)
-    if redirect is not None and not has_all:
-        return Merge(None, problem=Words.of("dns.spf.redirect", term=redirect.text))
-    if [term.text for term in terms] == ["-all"]:
-        return Merge(None, problem=Words.of("dns.spf.parked"))
-    return None
-
-
-def _merged(
-    terms: tuple[Term, ...], wanted: tuple[str, ...], ours: tuple[str, ...], old: bytes
-) -> Merge:
-    gone = [_term(text) for text in ours if text not in wanted]
-    kept = [term for term in terms if not any(term.same_as(other) for other in gone)]
-    new, added = [], []
-    for text in wanted:
-        term = _term(text)
-        present = any(term.same_as(other) for other in kept)
-        if not present:
-            new.append(term)
-        if not present or text in ours:
-            added.append(text)
-    if not new and len(kept) == len(terms):
-        return Merge(TXT(old), ours=tuple(added))
-    at = next(
-        (i for i, term in enumerate(kept) if term.name == "all" or term.is_modifier), len(kept)
-    )
-    merged = [*kept[:at], *new, *kept[at:]]
-    if lookups(merged) > LOOKUP_LIMIT:
-        return Merge(None, problem=Words.of("dns.spf.lookups", count=lookups(merged)))
-    return Merge(TXT(render(merged)), ours=tuple(added))
-
-
 def says(record: bytes, wanted: bytes) -> bool:
     """Return whether a record has all terms of another but its `all`."""
     try:
@@ -174,18 +128,14 @@ def says(record: bytes, wanted: bytes) -> bool:
         return False
 
 
-def _term(text: str) -> Term:
-    return parse(f"v=spf1 {text}".encode("ascii"))[0]
-
-
-def singleton(terms: tuple[str, ...], all_term: str) -> Singleton:
-    """Return how an SPF claim finds and merges its value among the TXT of its name."""
-
-    def merge_values(values: tuple[Value, ...], ours: tuple[str, ...]) -> Merge:
-        there = tuple(value.data for value in values if isinstance(value, TXT))
-        return merge(there, terms, all_term, ours)
-
-    return Singleton(is_spf, merge_values)
+def without(terms: Iterable[Term], gone: Iterable[str]) -> tuple[Term, ...]:
+    """Return terms without one of each that go; somebody's own that says the same stays."""
+    left = list(terms)
+    for term in map(_term, gone):
+        at = next((i for i, other in enumerate(left) if term.same_as(other)), None)
+        if at is not None:
+            del left[at]
+    return tuple(left)
 
 
 def unmerge(ours: tuple[str, ...], whole: bool) -> Singleton:
@@ -193,7 +143,7 @@ def unmerge(ours: tuple[str, ...], whole: bool) -> Singleton:
     (`whole`) goes with them, if nobody has added to it since.
     """
 
-    def without(values: tuple[Value, ...], _: tuple[str, ...]) -> Merge:
+    def left_of(values: tuple[Value, ...], _: tuple[str, ...]) -> Merge:
         there = [value for value in values if isinstance(value, TXT)]
         if not there:
             return Merge(None)
@@ -203,10 +153,9 @@ def unmerge(ours: tuple[str, ...], whole: bool) -> Singleton:
             terms = parse(there[0].data)
         except SpfSyntaxError as error:
             return Merge(None, problem=Words.of("dns.spf.syntax", term=error))
-        gone = [_term(text) for text in ours]
-        left = [term for term in terms if not any(term.same_as(other) for other in gone)]
-        if whole and all(term.name == "all" for term in left):
+        left = without(terms, ours)
+        if whole and all(term.ends for term in left):
             return Merge(None)
         return Merge(there[0] if len(left) == len(terms) else TXT(render(left)))
 
-    return Singleton(is_spf, without)
+    return Singleton(is_spf, left_of)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
-from deploys.zones.access import ledger_of
+from deploys.zones.access import all_resolvers, ledger_of
+from deploys.zones.asking import asking
 from deploys.zones.key_records import key_records
 from dns_providers.publishing.publish import mark_former
-from postmaster import moving
+from postmaster import moving, spf_merge
 from postmaster.desired import Desired, desired
 from postmaster.leaving import remembered
 from postmaster.settings import Site
@@ -22,6 +23,9 @@ def wanted(site: Site, zone: str) -> Desired:
     found = desired(site, zone, key_records)
     former = moving.former_terms(found.claims, state, now)
     claims = moving.with_former(found.claims, former, spf_keeps(site, zone), now)
+    claims = spf_merge.asking(
+        claims, asking((each.name for each in site.zones), all_resolvers(site))
+    )
     return Desired(moving.staged(claims, state.entries), found.missing_keys)
 
 

@@ -23,12 +23,17 @@ class Merge:
     """What merging a singleton gave: the new value, or why there is none.
 
     `ours` is what we added, to be able to take it out again. `problem` (without the value
-    `key`): the claim is a conflict. `value` None without a problem: nothing is left of it.
+    `key`): the claim is a conflict; `value` is then what to have in its place, which is written
+    only if it is `replaceable` and the user allows it. `value` None without a problem: nothing is
+    left of it. `note` (without `key` too): what to know. `whole`: nothing of it is anybody else's.
     """
 
     value: Value | None
     ours: tuple[str, ...] = ()
     problem: Words | None = None
+    replaceable: bool = False
+    note: Words | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

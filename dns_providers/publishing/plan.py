@@ -322,9 +322,10 @@ def _singleton(claim: Claim, live: RRset | None, context: _Context) -> _Decision
     same_kind = tuple(sorted((v for v in live_values if rule.is_kind(v)), key=str))
     merged = rule.merge(same_kind, entry.terms if entry else ())
     others = live_values - frozenset(same_kind)
-    if merged.problem:
+    if merged.problem and not (merged.replaceable and claim.key in context.replace):
         problem = merged.problem.having(key=claim.key)
-        return _Decision(conflict=_conflict(claim, problem, live))
+        conflict = _conflict(claim, problem, live)
+        return _Decision(conflict=replace(conflict, wanted=_lines(claim, merged.value)))
     if not claim.values:
         left = others | ({merged.value} if merged.value else frozenset())
         return _withdrawn(claim, live, live_values - left, left)
@@ -333,14 +334,19 @@ def _singleton(claim: Claim, live: RRset | None, context: _Context) -> _Decision
     values = others | {merged.value}
     right = live is not None and values == live_values
     origin = entry.origin if entry else "adopted" if right else "written"
-    whole = entry.whole if entry else not same_kind
+    whole = entry.whole if entry else merged.whole
+    note = Note(merged.note.having(key=claim.key)) if merged.note else None
     ttl = live.ttl if live else _ttl(claim, context)
     value = frozenset({merged.value})
     kept = Entry(claim.key, value, ttl, origin, claim.group, claim.mode, merged.ours, whole)
     if right:
-        return _Decision(entry=kept)
+        return _Decision(entry=kept, note=note)
     after = RRset(claim.key, ttl, values)
-    return _Decision(change=Change(live, after, claim.group, claim.reason), entry=kept)
+    return _Decision(change=Change(live, after, claim.group, claim.reason), entry=kept, note=note)
+
+
+def _lines(claim: Claim, value: Value | None) -> tuple[str, ...]:
+    return RRset(claim.key, claim.ttl, frozenset({value})).lines() if value else ()
 
 
 def _write(claim: Claim, before: RRset | None, after: RRset) -> _Decision:

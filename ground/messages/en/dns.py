@@ -35,12 +35,30 @@ TEXTS = {
     "dns.note.not_undone": "{key}: a key record is not put back, as mail is signed with the key of now; it was left alone",
     "dns.note.no_longer_wanted": "{key}: written by an earlier run and no longer wanted; it was left "
     "alone, delete it when nothing uses it",
-    "dns.spf.several": "{key}: there are {count} SPF records, receivers refuse that (RFC 7208 section 4.5). Make one of them.",
-    "dns.spf.syntax": "{key}: the SPF record there is not valid at {term!r}. Mend it first.",
-    "dns.spf.redirect": "{key}: the SPF record there is kept elsewhere ({term}). Add our address there, or replace it.",
+    "dns.spf.several": "{key}: there are {count} SPF records, receivers refuse that (RFC 7208 section 4.5). "
+    "Make one of them, as below; or add '{key}' to dns_replace of the zone, and it is done.",
+    "dns.spf.syntax": "{key}: the SPF record there is not valid at {term!r}, so receivers take nothing of it. "
+    "Mend that term at the provider, and run again.",
+    "dns.spf.redirect": "{key}: the SPF record there is kept elsewhere ({term}), and mail from {senders} does not pass "
+    "there. Add {senders} to that record; or add '{key}' to dns_replace of the zone, and it comes before the "
+    "redirect here, with all other senders kept.",
     "dns.spf.parked": "{key}: the SPF record there says that the domain sends no mail (v=spf1 -all). If that is over, "
-    "delete it, or add '{key}' to dns_replace.",
-    "dns.spf.lookups": "{key}: the SPF record there needs {count} DNS lookups, receivers do at most 10. Make it shorter first.",
+    "delete it, or add '{key}' to dns_replace of the zone.",
+    "dns.spf.lookups": "{key}: with ours the SPF record needs {count} DNS lookups, those of its includes too; receivers "
+    "do at most 10 and then refuse the mail. Take out terms that nobody sends by, and run again.",
+    "dns.spf.voids": "{key}: the SPF record asks for {count} names that are not there ({names}); receivers put up with 2 and "
+    "then refuse the mail. Take out the terms that lead to them, and run again.",
+    "dns.spf.broken": "{key}: receivers that come to {term} in the SPF record give up ({reason}), and refuse the mail. "
+    "Mend that term or take it out, and run again.",
+    "dns.spf.include": "{key}: the setting spf_include asks for {term}, which receivers cannot use ({reason}). "
+    "Ask the provider for the right name.",
+    "dns.spf.unknown": "{key}: {asked} could not be looked up, so it is not known who passes with the SPF record. It was left "
+    "alone. Run again; if it stays so, take {term} out of the record, or set other resolvers.",
+    "dns.spf.unseen": "{key}: the SPF record has our terms; whether they pass is not known, as {asked} could not be looked up",
+    "dns.spf.fails": "{key}: mail by {term} gets {result} even where the term comes first in the SPF record. It was left "
+    "alone. Ask whoever keeps that name.",
+    "dns.spf.loses": "{key}: with ours in the SPF record, mail from {address} would not pass any more. It was left alone. "
+    "Take out terms that nobody sends by, and run again.",
     "dns.reason.addresses": "where the server's names point",
     "dns.reason.apex": "the domain itself, as greeting name",
     "dns.reason.spf": "who may send for the domain",

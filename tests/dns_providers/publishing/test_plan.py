@@ -24,8 +24,10 @@ from dns_providers.publishing.plan import (
     withdrawals,
 )
 from dns_providers.rrset import MX, TXT, Address, RRKey, RRset, Value, key, owner_name, rrset
-from postmaster import spf
+from postmaster import spf, spf_merge
+from postmaster.spf_merge import Wanted
 from tests.fakes import MemoryProvider, memory
+from tests.postmaster.spf_world import world
 
 LIMITS = Capabilities("zone", "native")
 OURS, FOREIGN = Address("203.0.113.10"), Address("192.0.2.1")
@@ -46,9 +48,9 @@ def claim(
 
 
 def spf_claim(*addresses: str) -> Claim:
-    value = spf.fresh(spf.our_terms(addresses, ()), "~all")
-    base = claim("example.test", "TXT", value, mode=ClaimMode.SINGLETON, group="spf")
-    return replace(base, singleton=spf.singleton(spf.our_terms(addresses, ()), "~all"))
+    base = claim("example.test", "TXT", mode=ClaimMode.SINGLETON, group="spf")
+    wanted = Wanted("example.test", spf.our_terms(addresses, ()), "~all")
+    return spf_merge.claiming(base, wanted, world(a="v=spf1 ip4:203.0.113.77 -all"))
 
 
 def planned(
@@ -198,6 +200,71 @@ def test_two_spf_records_are_a_conflict() -> None:
     there = rrset("example.test", "TXT", 300, TXT(b"v=spf1 mx -all"), TXT(b"v=spf1 a -all"))
     (conflict,) = planned([spf_claim("203.0.113.10")], [there]).conflicts
     assert conflict.problem.id == "dns.spf.several"
+
+
+TOKEN = TXT(b"google-site-verification=abc")
+APEX_TXT = key("example.test", "TXT")
+
+
+@pytest.mark.parametrize(
+    ("records", "wanted"),
+    [
+        ((b"v=spf1 -all",), b"v=spf1 ip4:203.0.113.10 ~all"),
+        ((b"v=spf1 redirect=a.test",), b"v=spf1 ip4:203.0.113.10 redirect=a.test"),
+        ((b"v=spf1 mx -all", b"v=spf1 a -all"), b"v=spf1 a mx ip4:203.0.113.10 -all"),
+    ],
+)
+def test_what_may_be_replaced_of_spf_is_shown_and_done_on_consent_and_other_txt_stays(
+    records: tuple[bytes, ...], wanted: bytes
+) -> None:
+    there = rrset("example.test", "TXT", 300, TOKEN, *map(TXT, records))
+    asked = planned([spf_claim("203.0.113.10")], [there])
+    (conflict,) = asked.conflicts
+    assert asked.changes == () and asked.blocked and "'example.test/TXT'" in str(conflict.problem)
+    assert conflict.wanted == (f'example.test 3600 IN TXT "{wanted.decode()}"',)
+    assert set(conflict.there) == set(there.lines())
+    done = planned([spf_claim("203.0.113.10")], [there], replaced=frozenset({APEX_TXT}))
+    (change,) = done.changes
+    assert done.conflicts == () and change.before == there
+    assert change.after == rrset("example.test", "TXT", 300, TOKEN, TXT(wanted))
+    # The consent may stay in the inventory: there is nothing more to replace.
+    again = planned(
+        [spf_claim("203.0.113.10")], [change.after], done.entries, frozenset({APEX_TXT})
+    )
+    assert again.changes == again.conflicts == ()
+
+
+def test_consent_does_not_write_over_a_record_that_a_person_has_to_mend() -> None:
+    there = rrset("example.test", "TXT", 300, TOKEN, TXT(b"v=spf1 ipv4:192.0.2.1 -all"))
+    made = planned([spf_claim("203.0.113.10")], [there], replaced=frozenset({APEX_TXT}))
+    (conflict,) = made.conflicts
+    assert made.changes == () and conflict.problem.id == "dns.spf.syntax"
+    assert "'ipv4:192.0.2.1'" in str(conflict.problem) and conflict.wanted == ()
+
+
+def test_consent_takes_no_sender_out_of_a_record_that_ours_fit_into() -> None:
+    there = rrset("example.test", "TXT", 300, TOKEN, TXT(b"v=spf1 include:a.test -all"))
+    made = planned([spf_claim("203.0.113.10")], [there], replaced=frozenset({APEX_TXT}))
+    (change,) = made.changes
+    merged = TXT(b"v=spf1 include:a.test ip4:203.0.113.10 -all")
+    assert change.after == rrset("example.test", "TXT", 300, TOKEN, merged)
+
+
+def test_spf_that_is_right_elsewhere_is_adopted_and_never_ours_to_remove() -> None:
+    there = rrset("example.test", "TXT", 300, TXT(b"v=spf1 redirect=a.test"))
+    made = planned([spf_claim("203.0.113.77")], [there])
+    (known,) = made.entries
+    assert made.changes == made.conflicts == () and known.origin == "adopted" and not known.ours
+
+
+def test_spf_that_cannot_be_evaluated_and_has_our_terms_is_a_note() -> None:
+    there = rrset("example.test", "TXT", 300, TXT(b"v=spf1 mx ip4:203.0.113.10 -all"))
+    wanted = spf_claim("203.0.113.10")
+    (unasked,) = spf_merge.asking([wanted], spf_merge.unasked)
+    made = planned([unasked], [there])
+    assert [note.words.id for note in made.notes] == ["dns.spf.unseen"]
+    assert made.changes == made.conflicts == ()
+    assert "example.test/TXT" in str(made.notes[0].words)
 
 
 def test_spf_terms_of_ours_go_when_the_address_changes() -> None:
