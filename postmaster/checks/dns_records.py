@@ -106,8 +106,10 @@ def spf(view: SpfView, seen: Seen) -> Judgement:
         return old
     if seen.published(key(view.domain, "TXT")):
         return failed(said, Words.of("checks.spf.other_remedy", domain=view.domain))
-    term = address_term(view.address)
-    return failed(said, Words.of("checks.spf.remedy", domain=view.domain, term=term))
+    values = {"domain": view.domain, "term": address_term(view.address)}
+    if view.result == "permerror":
+        return failed(said, Words.of("checks.spf.error_remedy", **values))
+    return failed(said, Words.of("checks.spf.remedy", **values))
 
 
 def _includes(seen: Seen) -> Iterator[tuple[Subject, Answer]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dns.exception
-import spftrace
+from spftrace import Evaluator, Limits, Result
 from spftrace.resolver import NOERROR, NXDOMAIN, SERVFAIL, TIMEOUT, BaseResolver
 
 from dns_providers.rrset import MX, TXT, Target, name_text
@@ -99,10 +99,14 @@ def evaluate(address: str, domain: str, ask: Ask, record: str = "") -> Evaluatio
     ask: answers from DNS. record: instead of the one that the domain has.
     """
     resolver = _Resolver(ask)
-    found = _check(resolver, address, domain, domain, record)
+    # Counted beyond the limits, to say how many there are; the result is that within them.
+    limits = Limits(audit=True, max_queries=None, time_limit=_TIME_LIMIT)
+    found = _check(
+        Evaluator(resolver, limits, policy_override=record or None), address, domain, domain
+    )
     return Evaluation(
         found.result,
-        next((str(each["reason"]) for each in _events(found, "exit")), ""),
+        _reason(found),
         _last_term(found),
         found.dns_terms_used,
         tuple(str(each["name"]) for each in _events(found, "void_lookup")),
@@ -117,21 +121,21 @@ def evaluate(address: str, domain: str, ask: Ask, record: str = "") -> Evaluatio
     )
 
 
-def _events(found: spftrace.Result, kind: str) -> Iterator[dict[str, Any]]:
+def _events(found: Result, kind: str) -> Iterator[dict[str, Any]]:
     return (event.data for event in found.trace.events if event.kind == kind)
 
 
-def _check(
-    resolver: BaseResolver, address: str, domain: str, ehlo: str, record: str
-) -> spftrace.Result:
-    # Counted beyond the limits, to say how many there are; the result is that within them.
-    limits = spftrace.Limits(audit=True, max_queries=None, time_limit=_TIME_LIMIT)
-    checker = spftrace.Evaluator(resolver, limits, policy_override=record or None)
+def _reason(found: Result) -> str:
+    """Why it ended in an error."""
+    return next((str(each["reason"]) for each in _events(found, "exit")), "")
+
+
+def _check(checker: Evaluator, address: str, domain: str, ehlo: str) -> Result:
     with _ONE_AT_A_TIME:
         return asyncio.run(checker.evaluate(address, f"postmaster@{domain}", ehlo))
 
 
-def _last_term(found: spftrace.Result) -> str:
+def _last_term(found: Result) -> str:
     """The term of the record itself that was reached last, `redirect=` included."""
     for event in reversed(found.trace.events):
         if event.depth == 0 and event.kind == "mech_start":
@@ -147,6 +151,6 @@ def check_host(address: str, domain: str, ehlo: str, resolvers: Resolvers) -> Sp
     def ask(name: str, rtype: str) -> Answer:
         return questions.ask(name, rtype, resolvers)
 
-    result = _check(_Resolver(ask), address, domain, ehlo, "")
-    reason = result.explanation or "; ".join(result.warnings)
+    result = _check(Evaluator(_Resolver(ask)), address, domain, ehlo)
+    reason = _reason(result) or result.explanation or "; ".join(result.warnings)
     return SpfView(address, domain, ehlo, result.result, reason, result.dns_terms_used)

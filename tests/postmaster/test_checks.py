@@ -660,6 +660,18 @@ def test_an_spf_record_that_has_our_address_and_fails_needs_it_no_second_time() 
     assert judged.remedy is not None and judged.remedy.id == "checks.spf.other_remedy"
 
 
+@pytest.mark.parametrize(
+    ("result", "remedy"), [("permerror", "error_remedy"), ("fail", "remedy"), ("none", "remedy")]
+)
+def test_an_spf_record_in_error_is_to_be_mended_and_any_other_gets_our_address_first(
+    result: str, remedy: str
+) -> None:
+    (first, *others) = old_spf(result).zones
+    unpublished = replace(old_spf(result), zones=(replace(first, records=()), *others))
+    judged = one(unpublished, "SPF-03", f"example.com {V4}")
+    assert judged.remedy is not None and judged.remedy.id == f"checks.spf.{remedy}"
+
+
 def test_a_ptr_name_of_before_is_told() -> None:
     before = replace(SERVER, old_names=("smtp.old.test",))
     seen = Reverse(V4, Outcome.ANSWER, ("smtp.old.test",), (("smtp.old.test", ADDRESSES),))

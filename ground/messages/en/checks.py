@@ -8,7 +8,8 @@ TEXTS = {
     "checks.mx.mixed": "some mail goes to somebody else: {hosts}",
     "checks.mx.remedy": "publish: {domain} MX 10 {host}. and no other MX",
     "checks.spf.result": "SPF gives {result} with greeting name {ehlo} {reason}",
-    "checks.spf.remedy": "add {term} to the SPF record of {domain}, before its all",
+    "checks.spf.remedy": "put {term} first into the SPF record of {domain}, right after v=spf1; where there is none, publish: v=spf1 {term} ~all",
+    "checks.spf.error_remedy": "receivers give up where the result says: mend that in the SPF record of {domain}, which has to have {term}",
     "checks.dmarc.count": "DMARC records: {count}",
     "checks.dmarc.policy": "valid, policy {policy}",
     "checks.dmarc.syntax": "not valid at {tag!r}: receivers ignore it",
@@ -160,5 +161,5 @@ TEXTS = {
     "checks.cached": "{record} is right at all authoritative servers ({count}); a resolver still has what was there before",
     "checks.cached_remedy": "nothing to publish: it is forgotten after the old record's time to live (the new one's is {ttl} s); check again then",
     "checks.mx.address_remedy": "the MX record is right: point {host} to {addresses} (run the deploy)",
-    "checks.spf.other_remedy": "the SPF record of {domain} has our address already: mend what the result names",
+    "checks.spf.other_remedy": "the SPF record of {domain} has our address, and receivers do not come to it: run pmail-deploy dns, which puts it first or names what to mend",
 }

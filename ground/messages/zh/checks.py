@@ -8,7 +8,8 @@ TEXTS = {
     "checks.mx.mixed": "部分邮件投递到别处：{hosts}",
     "checks.mx.remedy": "请发布：{domain} MX 10 {host}. 且不要有其他 MX",
     "checks.spf.result": "以 {ehlo} 问候时 SPF 结果为 {result} {reason}",
-    "checks.spf.remedy": "请在 {domain} 的 SPF 记录的 all 之前加入 {term}",
+    "checks.spf.remedy": "请把 {term} 放在 {domain} 的 SPF 记录最前面，紧跟 v=spf1；如果没有记录，请发布：v=spf1 {term} ~all",
+    "checks.spf.error_remedy": "收件方在结果所指之处放弃检查：请修正 {domain} 的 SPF 记录，其中须有 {term}",
     "checks.dmarc.count": "{count} 条 DMARC 记录",
     "checks.dmarc.policy": "有效，策略 {policy}",
     "checks.dmarc.syntax": "在 {tag!r} 处无效，收件方会忽略它",
@@ -160,5 +161,5 @@ TEXTS = {
     "checks.cached": "{record} 在所有权威服务器上都正确（{count}）；有解析器仍保留以前的内容",
     "checks.cached_remedy": "不需要发布任何内容：旧记录的生存时间过后就会被忘记（新记录的是 {ttl} 秒）；届时再检查",
     "checks.mx.address_remedy": "MX 记录是正确的：请让 {host} 指向 {addresses}（运行部署）",
-    "checks.spf.other_remedy": "{domain} 的 SPF 记录中已有我们的地址：请修正结果所指出的问题",
+    "checks.spf.other_remedy": "{domain} 的 SPF 记录中已有我们的地址，但收件方查不到它：请运行 pmail-deploy dns，它会把地址放到最前，或指出要修正之处",
 }

@@ -392,6 +392,25 @@ def test_spf_is_what_a_receiver_makes_of_it(zone: tuple[ZoneServer, Resolvers]) 
     assert broken.result == "temperror"
 
 
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ("v=spf1 mx ipv4:192.0.2.1 -all", "ipv4:192.0.2.1"),
+        ("v=spf1 include:none.example.test -all", "include:none.example.test"),
+        ("v=spf1 " + "a " * 11, "(10)"),
+        ("v=spf1 " + " ".join(f"a:none{n}.example.test" for n in range(3)), "(2)"),
+    ],
+)
+def test_an_spf_error_says_where(
+    zone: tuple[ZoneServer, Resolvers], record: str, reason: str
+) -> None:
+    answers, resolvers = zone
+    answers.put(rrset(ZONE, "TXT", 60, TXT(record.encode())))
+    answers.put(rrset(ZONE, "A", 60, Address("192.0.2.2")))
+    seen = spf.check_host("192.0.2.1", ZONE, ZONE, resolvers)
+    assert seen.result == "permerror" and reason in seen.reason
+
+
 # -- all of it
 
 
