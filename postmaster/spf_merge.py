@@ -16,8 +16,8 @@ from dns_providers.rrset import TXT, Value, name_text
 from ground.words import Words
 from postmaster import spf
 from postmaster.spf import SpfSyntaxError, Term
-from probes.world.dns import Answer, Outcome
-from probes.world.spf import Ask, Evaluation, evaluate
+from probes.world.dns import Answer, Ask, Outcome
+from probes.world.spf import Evaluation, evaluate
 
 LOOKUP_LIMIT, VOID_LIMIT = 10, 2  # RFC 7208 section 4.6.4
 # Whose mail goes through the whole record, for each family: no host can have these addresses.

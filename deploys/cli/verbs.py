@@ -20,6 +20,7 @@ from deploys.run.options import Look, Request
 from deploys.run.refusals import Refusal
 from deploys.run.verb import Verb
 from deploys.tls_certificate import steps as tls
+from deploys.tls_certificate.authority import forbidden_authority
 from deploys.tls_certificate.operations import unusable_files
 from deploys.verification.foreign_pmail import foreign_pmail
 from deploys.verification.refusals import foreign_files
@@ -81,7 +82,7 @@ TLS = Verb(
     Request,
     "cli.tls",
     _SERVERS,
-    refusals=(*_MEMORY, *_FOREIGN, *_CERTIFICATE),
+    refusals=(*_MEMORY, *_FOREIGN, *_CERTIFICATE, forbidden_authority),
 )
 VERIFY = Verb(
     "verify",

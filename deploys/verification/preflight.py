@@ -12,6 +12,7 @@ from pyinfra.api import FunctionCommand, operation
 
 from deploys.host.remote import read
 from deploys.outbound import smarthosts
+from deploys.tls_certificate.authority import caa_of
 from deploys.verification.foreign_pmail import found_on
 from ground.operations import refuse
 from ground.words import text
@@ -51,7 +52,8 @@ def examine(server: MailServer) -> tuple[Result, ...]:
     reply = read(host, script)
     seen = fitness.parse(reply.stdout)
     known = smarthosts.passwords(host, server)
-    return areas.of_bare_host(Bare(server, seen, started, known, found_on(host, server)))
+    foreign = found_on(host, server)
+    return areas.of_bare_host(Bare(server, seen, started, known, foreign, caa_of(server)))
 
 
 def _exchanges(server: MailServer) -> tuple[Exchange, ...]:

@@ -140,6 +140,7 @@ def target(server: MailServer) -> Target:
         far_domains=server.preflight_mx_domains,
         trust_file=server.tls.trust_file,
         resolvers=Resolvers(server.resolvers),
+        issued_names=server.certificate_names if server.tls.method != "files" else (),
     )
 
 

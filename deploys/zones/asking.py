@@ -10,8 +10,7 @@ from dns_providers.publishing import propagation
 from dns_providers.publishing.propagation import Network
 from postmaster.desired import zone_for
 from probes.world import dns
-from probes.world.dns import Answer, Resolvers
-from probes.world.spf import Ask
+from probes.world.dns import Answer, Ask, Resolvers
 
 
 def asking(zones: Iterable[str], resolvers: tuple[str, ...]) -> Ask:

@@ -11,7 +11,7 @@ from ground.words import Words
 from keys.dkim import KeyFormatError, public_from_data
 from postmaster import dkim, dmarc
 from postmaster import spf as spf_records
-from postmaster.checks import rules, subjects
+from postmaster.checks import caa, rules, subjects
 from postmaster.checks.results import Judgement, failed, passed, unknown, warned
 from postmaster.checks.runner import Check
 from postmaster.checks.seen import Seen
@@ -19,6 +19,7 @@ from postmaster.checks.subjects import Subject
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer
 from postmaster.spf import address_term
+from probes.world.caa import CaaView
 from probes.world.dns import Answer, Reverse, exchanges, texts
 from probes.world.server import DomainView
 from probes.world.spf import SpfView
@@ -250,6 +251,16 @@ def _ptr_name(server: MailServer) -> str:
     return server.mail_host if server.mail_host in names else names[0]
 
 
+def _caa(seen: Seen) -> Iterator[tuple[Subject, CaaView | None]]:
+    for each in caa.sets_of(seen.world.caa) or (None,):
+        yield subjects.of_host(seen.server), each
+
+
+def authority(view: CaaView | None, seen: Seen) -> Judgement:
+    """CAA-01: DNS lets the chosen authority renew the certificate."""
+    return caa.judge(view, seen.server)
+
+
 CHECKS: tuple[Check[Seen, Any], ...] = (
     Check(rules.MX_07, _domains, mx),
     Check(rules.SPF_03, _senders, spf),
@@ -259,4 +270,5 @@ CHECKS: tuple[Check[Seen, Any], ...] = (
     Check(rules.DKIM_06, _dkim_records, dkim_key),
     Check(rules.RDNS_01, _addresses, ptr),
     Check(rules.RDNS_02, _addresses, ptr_confirmed),
+    Check(rules.CAA_01, _caa, authority),
 )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from ground.words import Words, family
-from postmaster.checks import rules, subjects
+from postmaster.checks import caa, rules, subjects
 from postmaster.checks.results import Judgement, failed, passed, unknown, warned
 from postmaster.checks.runner import Check
 from postmaster.checks.service import CLOCK_OFF, CLOCK_WRONG
@@ -17,6 +17,7 @@ from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 from probes.host.fitness import PORTS, Fitness, Listener, Outbound
 from probes.host.past import Found, Kind
+from probes.world.caa import CaaView
 
 _TRIED = ("debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04")
 _ARCHITECTURES = ("x86_64", "aarch64")
@@ -52,7 +53,7 @@ class Password:
 class Bare:
     """What was seen of a host that is to become `server`. now: our clock, Unix seconds.
 
-    foreign: what is there of a PMail that is not ours.
+    foreign: what is there of a PMail that is not ours. caa: for each name of the certificate.
     """
 
     server: MailServer
@@ -60,6 +61,7 @@ class Bare:
     now: float
     passwords: tuple[Password, ...] = ()
     foreign: tuple[Found, ...] = ()
+    caa: tuple[CaaView, ...] = ()
 
 
 def _host(seen: Bare) -> Iterator[tuple[Subject, Fitness]]:
@@ -296,6 +298,16 @@ def of_found(found: Found) -> Words:
     return Words.of(_FOUND[found.kind], path=found.path, detail=found.detail)
 
 
+def _caa(seen: Bare) -> Iterator[tuple[Subject, CaaView | None]]:
+    for each in caa.sets_of(seen.caa) or (None,):
+        yield subjects.of_host(seen.server), each
+
+
+def authority(view: CaaView | None, bare: Bare) -> Judgement:
+    """PRE-15: DNS lets the chosen authority issue the certificate."""
+    return caa.judge(view, bare.server)
+
+
 CHECKS: tuple[Check[Bare, Any], ...] = (
     Check(rules.PRE_01, _host, root),
     Check(rules.PRE_02, _host, systemd),
@@ -312,4 +324,5 @@ CHECKS: tuple[Check[Bare, Any], ...] = (
     Check(rules.NET_01, _outbound, outbound),
     Check(rules.PRE_13, _passwords, password),
     Check(rules.PRE_14, _past, past),
+    Check(rules.PRE_15, _caa, authority),
 )

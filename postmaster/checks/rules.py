@@ -25,6 +25,7 @@ class When(StrEnum):
     OWN_ADDRESS = "receivers see the server's own address"
     PROVIDER = "receivers see a provider's address"
     SPF_INCLUDE = "the setting spf_include names a domain"
+    ISSUED = "an authority issues the certificate"
 
 
 class By(StrEnum):
@@ -78,6 +79,7 @@ class Rule:
             When.OWN_ADDRESS: own,
             When.PROVIDER: not own,
             When.SPF_INCLUDE: bool(server.spf_include),
+            When.ISSUED: server.tls.method != "files",
         }
         return all(true_of_it[each] for each in self.when)
 
@@ -88,7 +90,7 @@ class Rule:
 
 
 _RELAYED, _OWN_ADDRESS = frozenset({When.RELAYED}), frozenset({When.OWN_ADDRESS})
-_PROVIDER = frozenset({When.PROVIDER})
+_PROVIDER, _ISSUED = frozenset({When.PROVIDER}), frozenset({When.ISSUED})
 _SPF_ASKED = frozenset({By.GMAIL, By.YAHOO, By.OUTLOOK_BULK, By.APPLE, By.QQ, By.NETEASE})
 _DKIM_ASKED = frozenset({By.GMAIL_BULK, By.YAHOO_BULK, By.OUTLOOK_BULK, By.APPLE})
 _PTR_ASKED = frozenset({By.GMAIL, By.YAHOO, By.APPLE, By.SINA})
@@ -129,6 +131,7 @@ NET_01 = _preflight(
 )
 PRE_13 = _preflight("PRE-13", "RFC 4954", About.SMARTHOST, _PROVIDER)
 PRE_14 = _preflight("PRE-14", "what a deploy does")
+PRE_15 = _preflight("PRE-15", "RFC 8659, RFC 8657", when=_ISSUED)
 
 # -- DNS -----------------------------------------------------------------------------------------
 
@@ -194,6 +197,8 @@ RDNS_02 = Rule(
     when=_OWN_ADDRESS,
     required_by=frozenset({By.GMAIL, By.YAHOO, By.APPLE}),
 )
+
+CAA_01 = Rule("CAA-01", About.HOST, "RFC 8659, RFC 8657", when=_ISSUED)
 
 # -- ports, from outside -------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -50,6 +50,10 @@ class Answer:
     resolver: str = ""
 
 
+# Answers for an owner name (A-labels) and a type.
+Ask = Callable[[str, str], Answer]
+
+
 @dataclass(frozen=True, slots=True)
 class Resolvers:
     """The recursive resolvers to ask, in this order; the first that answers counts.
@@ -80,6 +84,11 @@ def ask(owner: str, rtype: str, resolvers: Resolvers) -> Answer:
         if last.outcome.known:
             break
     return last
+
+
+def asking(resolvers: Resolvers) -> Ask:
+    """Return what asks them."""
+    return lambda owner, rtype: ask(owner, rtype, resolvers)
 
 
 def ask_one(owner: str, rtype: str, resolver: str, resolvers: Resolvers) -> Answer:

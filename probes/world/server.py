@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from probes.world import dns, http, smtp, spf, tcp, tls
+from probes.world import caa, dns, http, smtp, spf, tcp, tls
+from probes.world.caa import CaaView
 from probes.world.dns import Answer, Resolvers, Reverse
 from probes.world.http import SetUpView
 from probes.world.smtp import SmtpView
@@ -30,7 +31,7 @@ class Target:
     the key records. spf_includes: domains whose SPF ours includes. closed_ports: those that should
     not be reachable. far_domains: domains whose MX is tried when port 25 looks closed, to tell our
     own network's fault. trust_file: PEM file of the authority that certificates come from, or None
-    for the system's.
+    for the system's. issued_names: those of a certificate that an authority issues.
     """
 
     addresses: tuple[str, ...]
@@ -44,6 +45,7 @@ class Target:
     far_domains: tuple[str, ...]
     trust_file: str | None
     resolvers: Resolvers
+    issued_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class ServerView:
     set_up: tuple[SetUpView, ...]
     closed: tuple[Connection, ...] = field(default=())
     own_network_blocks: bool = False
+    caa: tuple[CaaView, ...] = ()
 
 
 def observe(target: Target) -> ServerView:
@@ -90,6 +93,7 @@ def observe(target: Target) -> ServerView:
         dkim = [start(dns.ask, owner, "TXT", resolvers) for owner in target.dkim_owners]
         includes = [start(dns.ask, name, "TXT", resolvers) for name in target.spf_includes]
         reverse = [start(dns.reverse, each, resolvers) for each in target.addresses]
+        issuers = [start(caa.look, each, dns.asking(resolvers)) for each in target.issued_names]
         mail = start(smtp.look, address, 25, target.mail_host, target.trust_file)
         secure = [
             start(tls.look, address, port, _name(port, target), target.trust_file)
@@ -110,6 +114,7 @@ def observe(target: Target) -> ServerView:
             _all(set_up),
             _all(closed),
             blocked,
+            _all(issuers),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,7 @@ from spftrace.resolver import NOERROR, NXDOMAIN, SERVFAIL, TIMEOUT, BaseResolver
 
 from dns_providers.rrset import MX, TXT, Target, name_text
 from probes.world import dns as questions
-from probes.world.dns import Answer, Outcome, Resolvers
-
-# Answers for an owner name (A-labels) and a type.
-Ask = Callable[[str, str], Answer]
+from probes.world.dns import Ask, Outcome, Resolvers
 
 _STATUS = {
     Outcome.ANSWER: NOERROR,
@@ -147,10 +144,7 @@ def _last_term(found: Result) -> str:
 
 def check_host(address: str, domain: str, ehlo: str, resolvers: Resolvers) -> SpfView:
     """Return what a receiver makes of mail from `address` with this MAIL FROM domain and EHLO."""
-
-    def ask(name: str, rtype: str) -> Answer:
-        return questions.ask(name, rtype, resolvers)
-
-    result = _check(Evaluator(_Resolver(ask)), address, domain, ehlo)
+    resolver = _Resolver(questions.asking(resolvers))
+    result = _check(Evaluator(resolver), address, domain, ehlo)
     reason = _reason(result) or result.explanation or "; ".join(result.warnings)
     return SpfView(address, domain, ehlo, result.result, reason, result.dns_terms_used)

@@ -23,6 +23,7 @@ from probes.host.edge import EdgeView
 from probes.host.proof import Proof, Signature
 from probes.host.relay import RelayView
 from probes.host.state import HostView
+from probes.world.caa import CaaView
 from probes.world.dns import Answer, Outcome, Reverse
 from probes.world.http import SetUpView
 from probes.world.server import DomainView, ServerView
@@ -105,7 +106,14 @@ def world(server: MailServer) -> ServerView:
         tls=tuple(_tls(port) for port in (465, 993, 443)),
         set_up=tuple(SetUpView(port, Reach.REFUSED) for port in (80, 443)),
         closed=tuple(Connection(ADDRESSES[0], p, Reach.TIMEOUT, 8.0) for p in (110, 587)),
+        caa=_caa(server),
     )
+
+
+def _caa(server: MailServer) -> tuple[CaaView, ...]:
+    """No CAA record at any name."""
+    names = server.certificate_names if server.tls.method != "files" else ()
+    return tuple(CaaView(each, each, Outcome.NODATA) for each in names)
 
 
 def _zone(server: MailServer, name: str) -> ZoneView:
@@ -175,7 +183,7 @@ def fit(server: MailServer, *changes: str, now: float = 1000) -> Bare:
         Password(each.host, each.user, each.password_env or "", Kept.KNOWN)
         for each in server.relay.smarthosts
     )
-    return Bare(server, seen, now, passwords)
+    return Bare(server, seen, now, passwords, caa=_caa(server))
 
 
 def found(seen: Seen | Bare, rule: str = "", subject: str = "") -> tuple[Result, ...]:

@@ -47,6 +47,7 @@ SUBJECTS = {
     "DKIM-06": [f"pm202611a._domainkey.{name}" for name in EACH_DOMAIN],
     "RDNS-01": EACH_ADDRESS,
     "RDNS-02": EACH_ADDRESS,
+    "CAA-01": HOST,
     "NET-02": ENCRYPTED,
     "NET-03": [f"{V4}:{port}" for port in ("80/setup", "443/setup", "110", "587")],
     "SMTP-02": [f"{V4}:25"],
@@ -108,6 +109,8 @@ def test_what_is_of_some_modes_only_is_not_reported_of_others() -> None:
     assert every - applying["direct"] == edge | relay | {"EHLO-03", "OUT-04", "PRE-13"}
     without = server(spf_include=[])
     assert applying["relay"] - {r.id for r in RULES if r.applies(without)} == {"SPF-07"}
+    brought = server(tls="files", tls_cert_file="/c", tls_key_file="/k")
+    assert applying["relay"] - {r.id for r in RULES if r.applies(brought)} == {"CAA-01", "PRE-15"}
 
 
 def test_a_rule_is_tried_on_all_that_it_is_about() -> None:

@@ -137,6 +137,7 @@ TEXTS = {
     "checks.title.dkim_06": "the published DKIM key is the server's",
     "checks.title.rdns_01": "the address has one PTR name",
     "checks.title.rdns_02": "the PTR name points back to the address",
+    "checks.title.caa_01": "CAA lets the chosen authority renew the certificate",
     "checks.title.net_02": "the ports that others need are open",
     "checks.title.net_03": "nothing is open that should not be",
     "checks.title.smtp_02": "no password is asked for in clear text",

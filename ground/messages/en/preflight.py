@@ -83,5 +83,6 @@ TEXTS = {
     "preflight.title.pre_12": "no other mail system is in the way",
     "preflight.title.pre_13": "the smarthost's password is known, and private",
     "preflight.title.pre_14": "there is no PMail that is not ours",
+    "preflight.title.pre_15": "CAA lets the chosen authority issue the certificate",
     "preflight.title.net_01": "outbound port 25 is open",
 }

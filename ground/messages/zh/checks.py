@@ -137,6 +137,7 @@ TEXTS = {
     "checks.title.dkim_06": "已发布的 DKIM 密钥就是服务器的密钥",
     "checks.title.rdns_01": "地址有且仅有一个 PTR 名称",
     "checks.title.rdns_02": "PTR 名称指回该地址",
+    "checks.title.caa_01": "CAA 允许所选机构续签证书",
     "checks.title.net_02": "他人需要的端口已开放",
     "checks.title.net_03": "不该开放的都已关闭",
     "checks.title.smtp_02": "不以明文要求密码",

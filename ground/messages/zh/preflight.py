@@ -83,5 +83,6 @@ TEXTS = {
     "preflight.title.pre_12": "没有其他邮件系统妨碍",
     "preflight.title.pre_13": "已有中继服务商的密码，且他人无法读取",
     "preflight.title.pre_14": "没有不是我们安装的 PMail",
+    "preflight.title.pre_15": "CAA 允许所选机构签发证书",
     "preflight.title.net_01": "出站 25 端口畅通",
 }

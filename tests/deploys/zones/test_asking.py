@@ -12,8 +12,7 @@ from dns_providers.publishing import propagation
 from dns_providers.publishing.propagation import Delegation, DelegationError, NameServer, Network
 from dns_providers.rrset import TXT, key
 from probes.world import dns
-from probes.world.dns import Answer, Outcome, Resolvers
-from probes.world.spf import Ask
+from probes.world.dns import Answer, Ask, Outcome, Resolvers
 from tests.postmaster.test_settings import site, zone
 
 SITE = site(zone("example.com"))

@@ -14,9 +14,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from dns_providers.rrset import MX, TXT, Address, Other, Target, owner_name, rrset
+from dns_providers.rrset import CAA, MX, TXT, Address, Other, Target, owner_name, rrset
+from probes.world import caa, http, server, smtp, spf, tcp, tls
 from probes.world import dns as questions
-from probes.world import http, server, smtp, spf, tcp, tls
 from probes.world.dns import Answer, Outcome, Resolvers, Reverse
 from probes.world.http import SetUpView
 from probes.world.smtp import SmtpView
@@ -369,6 +369,34 @@ def test_only_the_set_up_servers_own_answer_tells_that_it_is_there(
 def test_a_closed_web_port_has_no_set_up_server() -> None:
     port = unused()
     assert http.set_up_server(HOST, port) == SetUpView(port, Reach.REFUSED)
+
+
+# -- CAA
+
+
+@pytest.mark.parametrize("there", ["a.b.c.test", "b.c.test", "c.test", "test"])
+def test_the_caa_records_of_the_nearest_name_count(there: str) -> None:
+    value = CAA(0, "issue", b"ca.test")
+    asked = []
+
+    def ask(owner: str, rtype: str) -> Answer:
+        asked.append(owner)
+        found = frozenset({value}) if owner == there else frozenset()
+        return Answer(owner, rtype, Outcome.ANSWER if found else Outcome.NODATA, found)
+
+    assert caa.look("a.b.c.test", ask) == caa.CaaView(
+        "a.b.c.test", there, Outcome.ANSWER, frozenset({value})
+    )
+    assert asked[-1] == there
+
+
+def test_no_caa_record_and_no_answer_are_two_things() -> None:
+    def ask(owner: str, rtype: str) -> Answer:
+        return Answer(owner, rtype, Outcome.SERVFAIL if owner == "c.test" else Outcome.NXDOMAIN)
+
+    assert caa.look("c.example", ask) == caa.CaaView("c.example", "c.example", Outcome.NODATA)
+    seen = caa.look("a.b.c.test", ask)
+    assert (seen.owner, seen.outcome) == ("c.test", Outcome.SERVFAIL)
 
 
 # -- SPF
