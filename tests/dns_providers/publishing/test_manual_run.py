@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dns_providers.publishing.ledger import Ledger
-from dns_providers.rrset import TXT, RRKey, key
+from dns_providers.rrset import TXT, RRKey, key, rrset
 from tests import warm
 from tests.dns_providers.zone_server import ZONE, ZoneServer, serving
 from tests.this_machine import apart
@@ -20,8 +20,10 @@ ADDRESS = "127.0.0.77"
 # The inventory is Python: it moves DNS to a port that needs no root, in the run's own process.
 INVENTORY = f"""
 from dns_providers.publishing.propagation import Network
+from probes.world.dns import Resolvers
 
-Network.__init__.__defaults__ = (PORT, *Network.__init__.__defaults__[1:])
+for each in (Network, Resolvers):
+    each.__init__.__defaults__ = (PORT, *each.__init__.__defaults__[1:])
 mail_servers = [("@local", {{
     "ipv4": "203.0.113.10", "allow_private_address": True, "domains": ["{ZONE}"], "users": [],
     "resolvers": ["{ADDRESS}"],
@@ -31,6 +33,9 @@ zones = [("@zone/{ZONE}", {{
 }})]
 """
 DMARC = key(f"_dmarc.{ZONE}", "TXT")
+# What the owner has there refuses our address, by a record that has to be looked up.
+OTHERS = f"-include:_spf.{ZONE} -all"
+TOKEN = TXT(b"token=1")
 
 
 ASKED, TOLD = "Nothing is written by us", "Enter it without quotes"
@@ -82,9 +87,13 @@ def run(folder: Path, port: int) -> tuple[int, str]:
 
 def test_a_run_shows_the_table_waits_and_the_next_one_changes_nothing(tmp_path: Path) -> None:
     with serving(ADDRESS) as (port, (server,)):
+        server.put(rrset(f"_spf.{ZONE}", "TXT", 60, TXT(b"v=spf1 ip4:203.0.113.0/24 -all")))
+        server.put(rrset(ZONE, "TXT", 60, TOKEN, TXT(f"v=spf1 {OTHERS}".encode())))
         with user_at_the_panel(server, tmp_path):
             status, output = run(tmp_path, port)
         assert status == 0, output
+        merged = TXT(f"v=spf1 ip4:203.0.113.10 {OTHERS}".encode())
+        assert server.rrsets[key(ZONE, "TXT")].values == {TOKEN, merged}
         assert "service: _imaps  protocol: _tcp" in output and ASKED in output
         assert TOLD in output
         status, output = run(tmp_path, port)
