@@ -201,10 +201,8 @@ class _Merging:
 
     def fresh(self) -> Merge:
         """The record for a name that has none."""
-        terms = spf.parse(spf.fresh(self.wanted.terms, self.wanted.all_term).data)
-        problem = self._problem(terms, ())
-        value = TXT(spf.render(terms))
-        return Merge(value, ours=self.wanted.terms, problem=problem, whole=True)
+        found = self.into(spf.parse(f"v=spf1 {self.wanted.all_term}".encode("ascii")))
+        return replace(found, ours=self.wanted.terms, whole=True)
 
     def has_part_in(self, terms: Terms) -> bool:
         """Whether we added a term of the record."""
@@ -237,8 +235,9 @@ class _Merging:
                 made = self._in_front(made, [t for t in failing if t.name in kinds], new)
                 failing = self._failing(made)
         # To take out what was ours costs nobody anything, however the rest of the record is.
-        problem = (self._problem(made, base) if made != base else None) or _not_passing(failing)
-        return Merge(TXT(spf.render(made)), ours=self._added(made, base), problem=problem)
+        found = self._judged(made, base) if made != base else Merge(TXT(spf.render(made)))
+        problem = found.problem or _not_passing(failing)
+        return replace(found, ours=self._added(made, base), problem=problem)
 
     def _unchanged(self, terms: Terms, failing: dict[Term, Evaluation]) -> Merge:
         note = _unseen(trouble) if (trouble := _trouble(failing.values())) else None
@@ -269,43 +268,65 @@ class _Merging:
         """Which of our terms have senders that do not pass, each with what one of them gets."""
         found: dict[Term, Evaluation] = {}
         for term in self.terms:
-            for sender in self._senders(term, terms):
-                seen = self.receiver.check(sender, terms)
-                if seen.result != "pass":
-                    found[term] = seen
-                    break
+            checks = self._checks_of_include if term.name == "include" else self._check_of_address
+            seen = next((each for each in checks(term, terms) if each.result != "pass"), None)
+            if seen is not None:
+                found[term] = seen
         return found
 
-    def _senders(self, term: Term, terms: Terms) -> Iterable[str]:
-        """Addresses that a term of ours is for."""
-        if term.name != "include":
-            return (term.rest[1:],)
+    def _check_of_address(self, term: Term, terms: Terms) -> Iterator[Evaluation]:
+        yield self.receiver.check(term.rest[1:], terms)
+
+    def _checks_of_include(self, term: Term, terms: Terms) -> Iterator[Evaluation]:
+        """What those get who pass by an include alone."""
         reached = _before_all(terms)
         before = next((i for i, each in enumerate(reached) if each.same_as(term)), None)
-        if before is not None and all(t.qualifier in ("", "+") for t in reached[:before]):
-            return ()  # nothing before it makes anybody fail
+        kind = all(each.qualifier in ("", "+") for each in reached[:before])
+        if before is not None and kind and not _error(self.receiver.check(_STRANGER, terms)):
+            return  # nothing before it makes anybody fail
         alone = (term, Term("-", "all", ""))
+        there = self.receiver.check(_STRANGER, alone)
         every = {*self.receiver.samples(alone), *self.receiver.samples(terms)}
         theirs = [each for each in sorted(every) if self.receiver.passes(each, alone)]
         # Where nobody can be named, only the term itself says that they pass.
-        return theirs or (() if before is not None else (_STRANGER,))
+        if there.result == "temperror":
+            yield there
+        elif before is None and not theirs:
+            yield self.receiver.check(_STRANGER, terms)
+        yield from (self.receiver.check(each, terms) for each in theirs)
 
-    def _problem(self, made: Terms, base: Terms) -> Words | None:
-        """Why receivers would not take a record, or would refuse whom they took before."""
+    def _judged(self, made: Terms, base: Terms) -> Merge:
+        """A record, with what makes receivers refuse whom they took before, or give up at all."""
         seen = self.receiver.check(_STRANGER, made)
-        if seen.lookups > LOOKUP_LIMIT:
-            return Words.of("dns.spf.lookups", count=seen.lookups)
-        if len(seen.voids) > VOID_LIMIT:
+        problem, note, count = None, None, self._lookups(made)
+        if count > LOOKUP_LIMIT:
+            problem = Words.of("dns.spf.lookups", count=count)
+        elif len(seen.voids) > VOID_LIMIT:
             names = ", ".join(seen.voids)
-            return Words.of("dns.spf.voids", count=len(seen.voids), names=names)
-        if seen.result == "temperror":
-            return _unknown(seen)
-        if seen.result == "permerror":
-            return self._broken(seen)
-        costs = base and any(term.name == "include" for term in self.terms)
-        return self._lost(made, base) if costs else None
+            problem = Words.of("dns.spf.voids", count=len(seen.voids), names=names)
+        elif seen.result == "temperror":
+            problem = _unknown(seen)
+        else:
+            note = self._broken(seen) if seen.result == "permerror" else None
+            if any(term.name == "include" for term in self.terms):
+                problem = self._lost(made, base)
+        return Merge(TXT(spf.render(made)), problem=problem, note=note)
+
+    def _lookups(self, terms: Terms) -> int:
+        """How many lookups a record needs; what receivers give up at hides none behind it."""
+        before = 0
+        while True:
+            seen = self.receiver.check(_STRANGER, terms)
+            rest = tuple(each for each in terms if each.text != seen.term)
+            if seen.result != "permerror" or not seen.reason or len(rest) == len(terms):
+                return before + seen.lookups
+            before += self.receiver.check(
+                _STRANGER, tuple(t for t in terms if t not in rest)
+            ).lookups
+            terms = rest
 
     def _broken(self, seen: Evaluation) -> Words:
+        """What receivers give up at that come so far; whoever passes before it does so still."""
         values = {"term": seen.term, "reason": seen.reason}
         if seen.term in self.wanted.terms:
             return Words.of("dns.spf.include", **values)
@@ -313,10 +334,15 @@ class _Merging:
 
     def _lost(self, made: Terms, base: Terms) -> Words | None:
         """Whoever passed before and would not any more."""
-        for address in self.receiver.samples(base):
+        for address in (*self.receiver.samples(base), _STRANGER, _STRANGER_6):
             if self.receiver.passes(address, base) and not self.receiver.passes(address, made):
                 return Words.of("dns.spf.loses", address=address)
         return None
+
+
+def _error(seen: Evaluation) -> bool:
+    """Whether a receiver gives up."""
+    return seen.result in ("permerror", "temperror")
 
 
 def _trouble(seen: Iterable[Evaluation]) -> Evaluation | None:
@@ -334,5 +360,7 @@ def _unseen(seen: Evaluation) -> Words:
 
 def _not_passing(failing: dict[Term, Evaluation]) -> Words | None:
     for term, seen in failing.items():
+        if seen.result == "temperror":
+            return _unknown(seen)
         return Words.of("dns.spf.fails", term=term.text, result=seen.result)
     return None

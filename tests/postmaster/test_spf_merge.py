@@ -38,6 +38,11 @@ def problem(found: Merge) -> dict[str, str]:
     return {"id": found.problem.id, **dict(found.problem.values)}
 
 
+def noted(found: Merge) -> dict[str, str]:
+    assert found.note is not None and found.problem is None, found
+    return {"id": found.note.id, **dict(found.note.values)}
+
+
 # -- what is there keeps its terms
 
 
@@ -170,6 +175,14 @@ def test_lookups_are_counted_through_all_includes_and_ten_are_allowed(
         assert not found.replaceable
 
 
+def test_lookups_behind_a_term_that_receivers_give_up_at_count_too() -> None:
+    dns = world(**chain("abcdefghi"))
+    found = problem(merge("v=spf1 include:gone.test include:a.test mx -all", dns=dns))
+    assert found == {"id": "dns.spf.lookups", "count": "11"}
+    fits = merge("v=spf1 include:gone.test include:a.test -all", dns=dns)
+    assert noted(fits)["term"] == "include:gone.test"
+
+
 @pytest.mark.parametrize("gone", [2, 3])
 def test_two_names_that_are_not_there_are_allowed(gone: int) -> None:
     terms = " ".join(f"a:gone{number}.test" for number in range(gone))
@@ -189,15 +202,30 @@ def test_two_names_that_are_not_there_are_allowed(gone: int) -> None:
         ("v=spf1 include:gone.test -all", "gone.test"),
     ],
 )
-def test_an_include_that_receivers_give_up_at_is_named(target: str | None, reason: str) -> None:
+def test_an_include_that_receivers_give_up_at_is_named_and_ours_comes_before_it(
+    target: str | None, reason: str
+) -> None:
     dns = world(**({"a": target} if target else {}))
-    found = problem(merge("v=spf1 mx include:a.test -all", dns=dns))
-    assert (found["id"], found["term"]) == ("dns.spf.broken", "include:a.test")
-    assert reason in found["reason"]
-    ours = problem(merge("v=spf1 mx -all", includes=("a.test",), dns=dns))
-    assert (ours["id"], ours["term"]) == ("dns.spf.include", "include:a.test")
-    fresh = problem(merge(includes=("a.test",), dns=dns))
-    assert fresh["id"] == "dns.spf.include"
+    found = merge("v=spf1 mx include:a.test -all", dns=dns)
+    assert found.value == TXT(b"v=spf1 ip4:203.0.113.10 mx include:a.test -all")
+    assert noted(found)["term"] == "include:a.test" and reason in noted(found)["reason"]
+    assert noted(found)["id"] == "dns.spf.broken"
+    # So is one that the settings ask for, and the others of ours come before it.
+    for there in (("v=spf1 mx -all",), ()):
+        ours = merge(*there, includes=("a.test",), dns=dns)
+        assert noted(ours)["id"] == "dns.spf.include" and ours.problem is None
+        assert noted(ours)["term"] == "include:a.test"
+    dns.records["hub.test", "TXT"] = (TXT(b"v=spf1 ip4:192.0.2.1 -all"),)
+    both = merge("v=spf1 mx -all", includes=("a.test", "hub.test"), dns=dns)
+    wanted = b"v=spf1 include:hub.test mx ip4:203.0.113.10 include:a.test -all"
+    assert both.value == TXT(wanted)
+
+
+def test_an_include_of_ours_that_receivers_give_up_at_is_not_put_before_anybody() -> None:
+    dns = world(a="v=spf1 ip4:192.0.2.1 -all")
+    for there in ("v=spf1 ip4:203.0.113.10 redirect=a.test", "v=spf1 +all"):
+        found = merge(there, includes=("gone.test",), dns=dns)
+        assert problem(found)["id"] == "dns.spf.loses" and not found.replaceable
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SERVFAIL, Outcome.TIMEOUT])

@@ -112,7 +112,8 @@ def test_what_is_written_loses_nobody_who_passed_and_we_pass(
             if now != there and judged(sender, f"v=spf1 include:{hub} -all", dns) == "pass":
                 assert judged(sender, now, dns) == "pass", (hub, sender, there, now)
     if now != there:
-        assert count(now, dns) <= LOOKUP_LIMIT, (there, now)
+        # No receiver counts what stands behind an include that it gives up at.
+        assert found.note or count(now, dns) <= LOOKUP_LIMIT, (there, now)
         # All that was there is still there, in its order.
         ours = list(spf.our_terms(ips, hubs))
         left = [word for word in now.split() if word not in ours]
@@ -148,5 +149,5 @@ def test_a_name_without_an_answer_is_not_one_that_is_not_there(
         assert told.values and (found.problem or text(found) == there)
         return
     # Whatever else comes out of it does not hang on that name.
-    assert found.value == known.value and found.note is None
+    assert (found.value, found.note) == (known.value, known.note)
     assert (found.problem and found.problem.id) == (known.problem and known.problem.id)

@@ -48,8 +48,8 @@ TEXTS = {
     "do at most 10 and then refuse the mail. Take out terms that nobody sends by, and run again.",
     "dns.spf.voids": "{key}: the SPF record asks for {count} names that are not there ({names}); receivers put up with 2 and "
     "then refuse the mail. Take out the terms that lead to them, and run again.",
-    "dns.spf.broken": "{key}: receivers that come to {term} in the SPF record give up ({reason}), and refuse the mail. "
-    "Mend that term or take it out, and run again.",
+    "dns.spf.broken": "{key}: receivers that come to {term} in the SPF record give up ({reason}). "
+    "Mend that term, or take it out.",
     "dns.spf.include": "{key}: the setting spf_include asks for {term}, which receivers cannot use ({reason}). "
     "Ask the provider for the right name.",
     "dns.spf.unknown": "{key}: {asked} could not be looked up, so it is not known who passes with the SPF record. It was left "

@@ -36,7 +36,7 @@ TEXTS = {
     "dns.spf.parked": "{key}：现有 SPF 记录声明该域名不发邮件（v=spf1 -all）。如已不再如此，请删除它，或把 '{key}' 加入该区域的 dns_replace。",
     "dns.spf.lookups": "{key}：加入我们的项后，SPF 记录（连同其 include）需要 {count} 次 DNS 查询；收件方最多查询 10 次，超过就拒收。请删去不再有人使用的项，然后重新运行。",
     "dns.spf.voids": "{key}：SPF 记录要查询 {count} 个不存在的名字（{names}）；收件方最多容忍 2 个，超过就拒收。请删去指向它们的项，然后重新运行。",
-    "dns.spf.broken": "{key}：收件方查到 SPF 记录的 {term} 时会放弃（{reason}）并拒收邮件。请修正或删去该项，然后重新运行。",
+    "dns.spf.broken": "{key}：收件方查到 SPF 记录的 {term} 时会放弃检查（{reason}）。请修正或删去该项。",
     "dns.spf.include": "{key}：设置 spf_include 要求加入 {term}，但收件方无法使用它（{reason}）。请向服务商确认正确的名字。",
     "dns.spf.unknown": "{key}：无法查询 {asked}，因此不知道该 SPF 记录让谁通过；记录未改动。请重新运行；如仍如此，请从记录中删去 {term}，或改用其他解析器。",
     "dns.spf.unseen": "{key}：SPF 记录中已有我们的项；因无法查询 {asked}，不知道是否通过",
