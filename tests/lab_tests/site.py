@@ -70,7 +70,8 @@ class Server:
 def applying(server: Server) -> set[str]:
     """The rules that a verification of this server has to report, whatever it finds."""
     mode, includes = str(server.data["outbound"]), server.data.get("spf_include", [])
-    like_it = full_view.server(mode, spf_include=includes)
+    tls = {name: value for name, value in server.data.items() if name.startswith("tls")}
+    like_it = full_view.server(mode, spf_include=includes, **tls)
     return {rule.id for rule in RULES if rule.run is Run.VERIFY and rule.applies(like_it)}
 
 
