@@ -171,11 +171,16 @@ class _Receiver:
             seen = self.check(stranger, terms)
             found.update(seen.addresses)
             for record in seen.records:
-                found.update(_ends(spf.parse(record.encode("ascii"))))
+                found.update(_ends(record))
         return tuple(sorted(found - {_STRANGER, _STRANGER_6}))
 
 
-def _ends(terms: Terms) -> Iterator[str]:
+def _ends(record: str) -> Iterator[str]:
+    """The ends of a record's networks, and what lies beside them."""
+    try:
+        terms = spf.parse(record.encode("ascii"))
+    except SpfSyntaxError:
+        return  # somebody else's; what a receiver makes of it was evaluated
     for term in terms:
         if term.name not in ("ip4", "ip6") or term.is_modifier:
             continue

@@ -121,6 +121,13 @@ def test_ours_is_moved_where_somebody_has_put_a_refusal_before_it() -> None:
     )
 
 
+def test_a_record_of_somebody_else_that_only_some_receivers_take_ends_nothing() -> None:
+    dns = world(hub="v=spf1 ip6:fe80::1%eth0/64 ip4:192.0.2.1 -all", a="v=spf1 ip4:192.0.2.0/24")
+    found = merge("v=spf1 -include:a.test -all", includes=("hub.test",), dns=dns)
+    assert found.problem is None and isinstance(found.value, TXT)
+    assert b"include:hub.test" in found.value.data
+
+
 def test_a_smarthosts_term_comes_before_one_that_would_refuse_its_servers() -> None:
     dns = world(hub="v=spf1 ip4:192.0.2.0/24 -all")
     found = merge("v=spf1 mx -ip4:192.0.2.9 -all", includes=("hub.test",), dns=dns)
