@@ -249,7 +249,8 @@ def _beyond(value: Value, key: RRKey, limits: Capabilities) -> Words | None:
 def _in_the_way(claim: Claim, there: RRset, problem: str) -> _Decision:
     if claim.only_if_free:
         return _left_alone(claim, there)
-    words = Words.of(problem, key=claim.key, found=there.key)
+    why = there.special or Words.of("dns.special.other")
+    words = Words.of(problem, key=claim.key, found=there.key, why=why)
     return _Decision(conflict=_conflict(claim, words, there))
 
 

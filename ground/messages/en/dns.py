@@ -24,8 +24,7 @@ TEXTS = {
     "dns.conflict.delegated": "{key}: the name lies below {found}, that is in another zone. Add "
     "that zone to the inventory.",
     "dns.conflict.dname": "{key}: the name lies below {found}, so it can have no record.",
-    "dns.conflict.opaque": "{key}: the provider's record is special (alias, proxied, weighted or for "
-    "some clients only) and was left alone. Make it a plain record.",
+    "dns.conflict.opaque": "{key}: {why} It was left alone.",
     "dns.conflict.too_long": "{key}: the value has {length} octets, this provider takes {limit}.",
     "dns.conflict.mx_preference": "{key}: this provider takes an MX preference from {low} to {high}, not {preference}.",
     "dns.conflict.txt_octets": "{key}: a TXT record at this provider cannot have {found}.",
@@ -201,4 +200,17 @@ TEXTS = {
     "dns.name.withdraw_mx": "Take out MX of domains that leave",
     "dns.name.withdraw": "Take out the other records of what leaves",
     "dns.former_remembered": "known since when",
+    "dns.special.other": "the provider's record is special (alias, proxied, weighted or for some clients only). Make it a plain record.",
+    "dns.special.proxied": "Cloudflare answers for it with its own addresses (proxied, the orange cloud), and they take no mail. Set its proxy status to \"DNS only\" (the grey cloud).",
+    "dns.special.email_routing": "Cloudflare's Email Routing has it and locks it. Disable Email Routing there: Email, Email Routing, Settings, \"Disable Email Routing\".",
+    "dns.special.read_only": "another product of Cloudflare has it and locks it (a Worker's custom domain, R2, Pages or Tunnel). Take the name out there.",
+    "dns.special.route53_alias": "it is an alias record of Route 53 (to {target}). Make it a simple record, \"Alias\" switched off.",
+    "dns.special.route53_policy": "its routing policy at Route 53 is {policy}. Make it one record with \"Simple routing\".",
+    "dns.special.line": "it answers some networks only (line, 解析线路: {line}). Make it one record of the default line (默认).",
+    "dns.special.weight": "it is weighted (权重) among others. Make it one record without a weight.",
+    "dns.special.paused": "it is paused (暂停) in the console. Enable it, or delete it.",
+    "dns.special.locked": "it is locked in Alibaba Cloud's console. Unlock it there.",
+    "dns.special.disabled": "it is disabled at PowerDNS. Enable it, or delete it.",
+    "dns.special.dynamic": "it is dynamic at the provider (pools, weights or places). Make it a plain record.",
+    "dns.special.differs": "the zone's name servers answer it differently (load balancing or by place). Make it a plain record.",
 }
