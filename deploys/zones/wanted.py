@@ -22,7 +22,7 @@ def wanted(site: Site, zone: str) -> Desired:
     found = desired(site, zone, key_records)
     former = moving.former_terms(found.claims, state, now)
     claims = moving.with_former(found.claims, former, spf_keeps(site, zone), now)
-    return Desired(moving.staged(claims, state.entries), found.missing_keys)
+    return Desired(moving.staged(claims, state.entries), found.missing_keys, found.given)
 
 
 def remember_former(site: Site, zone: str) -> None:

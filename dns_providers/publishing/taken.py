@@ -1,0 +1,66 @@
+"""Who answers at a name already: what a web site may stand behind; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from dns_providers.base import Snapshot
+from dns_providers.publishing.claims import Claim
+from dns_providers.rrset import RRKey, RRset, Value, ancestors, wildcard_beside
+
+# Types that lead no browser anywhere. Any other does, or may: A and AAAA, CNAME, HTTPS and SVCB,
+# and whatever a provider has of its own (ALIAS, ANAME, LUA, URL forwarding under many names).
+# fmt: off
+_LEADS_NOWHERE = frozenset(
+    {
+        "AFSDB", "APL", "CAA", "CDNSKEY", "CDS", "CERT", "CSYNC", "DHCID", "DNSKEY", "DS",
+        "HINFO", "HIP", "IPSECKEY", "KEY", "LOC", "MX", "NAPTR", "NS", "NSEC", "NSEC3",
+        "NSEC3PARAM", "OPENPGPKEY", "PTR", "RP", "RRSIG", "SIG", "SMIMEA", "SOA", "SPF",
+        "SRV", "SSHFP", "TLSA", "TXT", "URI", "ZONEMD"
+    }
+)
+# fmt: on
+
+
+def leads_somewhere(rrset: RRset) -> bool:
+    """Return whether programs that open a name are led somewhere by an RRset."""
+    return rrset.key.rtype not in _LEADS_NOWHERE
+
+
+def wildcards_above(owner: RRKey, snapshot: Snapshot) -> tuple[RRset, ...]:
+    """Return the RRsets of wildcards that may answer for a name, the nearest first."""
+    return tuple(
+        each
+        for ancestor in ancestors(owner.owner, snapshot.zone)
+        for each in (*snapshot.covering, *snapshot.rrsets.values())
+        if each.key.owner == wildcard_beside(ancestor)
+    )
+
+
+def answering(
+    claims: Iterable[Claim],
+    snapshot: Snapshot,
+    ours: Mapping[RRKey, frozenset[Value]],
+    replaced: frozenset[RRKey],
+) -> tuple[RRset, ...]:
+    """Return what of somebody else's answers at the name that these claims are for.
+
+    ours: values that we have put there. replaced: RRsets that may be replaced.
+    """
+    wanted = {claim.key: claim.values for claim in claims}
+    (owner,) = {key.owner for key in wanted}
+    there = [each for each in snapshot.at(owner) if leads_somewhere(each) and not each.synthesised]
+    mine = [
+        each
+        for each in there
+        if not each.opaque and each.values in (wanted.get(each.key), ours.get(each.key))
+    ]
+    theirs = tuple(
+        each
+        for each in there
+        if each not in mine and (each.opaque or each.key not in replaced & wanted.keys())
+    )
+    if mine or theirs:
+        return theirs
+    wild = wildcards_above(next(iter(wanted)), snapshot)
+    return tuple(each for each in wild if leads_somewhere(each))
