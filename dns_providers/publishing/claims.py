@@ -62,8 +62,8 @@ class Part:
 class Judged:
     """What is thought of a record of somebody else's; nothing is said of what will not do.
 
-    note: it does what ours would, and this is told. problem: what is wrong with it. kept: those of
-    its values that stand for ours.
+    note: it does what ours would, and this is told; its value `how` (to have ours) is put in later.
+    problem: what is wrong with it. kept: those of its values that stand for ours.
     """
 
     note: Words | None = None
@@ -83,9 +83,10 @@ def _nothing_holds(found: Elsewhere) -> Judged:
 class Theirs:
     """When something of somebody else's does what a claim is for.
 
-    judge: of the values at the claim's name. anywhere: it may be reached through an alias or a
-    wildcard, too; nothing of it is entered as ours. above: RRsets that hold for the name while it
-    has none of its own. holds: of these; what it tells (or finds wrong) keeps ours from being made.
+    judge: of the values at the claim's name. anywhere: it may be reached through an alias, a
+    delegation or a wildcard, too; nothing of it is entered as ours. above: RRsets that hold for the
+    name while it has none of its own. holds: of these; what it tells (or finds wrong) keeps ours
+    from being made.
     """
 
     judge: Callable[[frozenset[Value]], Judged]

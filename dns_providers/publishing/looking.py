@@ -8,7 +8,7 @@ import dns.name
 
 from dns_providers.base import Snapshot
 from dns_providers.publishing.claims import Claim, Elsewhere
-from dns_providers.publishing.taken import wildcards_above
+from dns_providers.publishing.taken import cut_above, wildcards_above
 from dns_providers.rrset import RRKey, Value
 
 # What DNS shows at a key, through aliases; nothing is an empty set, None is no answer.
@@ -32,11 +32,11 @@ def _open(claims: Iterable[Claim], snapshot: Snapshot) -> Iterator[RRKey]:
     for claim in claims:
         if claim.theirs is None or _has_own(claim.key, snapshot):
             continue
-        if claim.theirs.anywhere and _is_alias(claim.key, snapshot):
+        if claim.theirs.anywhere and _is_elsewhere(claim.key, snapshot):
             yield claim.key
             continue
         for key in claim.theirs.above:
-            if not key.owner.is_subdomain(snapshot.zone) or _is_alias(key, snapshot):
+            if not key.owner.is_subdomain(snapshot.zone) or _is_elsewhere(key, snapshot):
                 yield key
 
 
@@ -45,8 +45,10 @@ def _has_own(key: RRKey, snapshot: Snapshot) -> bool:
     return live is not None and not live.synthesised
 
 
-def _is_alias(key: RRKey, snapshot: Snapshot) -> bool:
-    """Whether a name is an alias, by itself or by a wildcard."""
+def _is_elsewhere(key: RRKey, snapshot: Snapshot) -> bool:
+    """Whether a name is in another zone, or an alias, by itself or by a wildcard."""
+    if cut_above(key.owner, snapshot):
+        return True
     there = [each for each in snapshot.at(key.owner) if not each.synthesised]
     wild = () if there else wildcards_above(key, snapshot)
     return any(each.key.rtype == "CNAME" for each in (*there, *wild))

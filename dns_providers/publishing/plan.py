@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from dns_providers.base import Capabilities, Change, Snapshot
 from dns_providers.publishing.claims import Claim, ClaimMode, Elsewhere, Judged, Singleton
-from dns_providers.publishing.taken import answering, wildcards_above
+from dns_providers.publishing.taken import answering, cut_above, wildcards_above
 from dns_providers.rrset import (
     MX,
     TXT,
@@ -26,6 +26,7 @@ from dns_providers.rrset import (
 )
 from ground.words import Words
 
+_CUTS = {"NS": "dns.conflict.delegated", "DNAME": "dns.conflict.dname"}
 NEVER_WRITTEN = frozenset({"NS", "SOA", "DS", "DNSKEY", "CDS", "CDNSKEY"})
 
 
@@ -177,7 +178,7 @@ def _not_replaced(
 ) -> Iterable[_Decision]:
     """Notes on leave to replace what is not somebody else's, or not there any more."""
     for claim, decision in decisions:
-        used = decision.conflict or (decision.change and decision.change.before)
+        used = decision.conflict or decision.change
         if claim.key in allowed and claim.mode is not ClaimMode.SINGLETON and not used:
             yield _Decision(note=Note(Words.of("dns.note.not_replaced", key=claim.key)))
 
@@ -202,8 +203,8 @@ def _if_free(claims: list[Claim], context: _Context) -> list[tuple[Claim, _Decis
     """All of them or, where somebody answers at the name, none: ours is taken out then."""
     ours = {key: entry.values for key, entry in context.entries.items()}
     there = answering(claims, context.snapshot, ours, context.replace)
-    if not there and (cut := _cut(claims[0], context)):
-        there = (cut[0],)
+    if not there and (cut := cut_above(claims[0].key.owner, context.snapshot)):
+        there = (cut,)
     if not there:
         return [(each, _decide(each, context)) for each in claims]
     found = ", ".join(str(each.key) for each in there)
@@ -287,48 +288,35 @@ def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision 
     """What makes any write at this name impossible: alias, delegation, opaque RRset."""
     alias = context.snapshot.get(RRKey(claim.key.owner, "CNAME"))
     if alias is not None and claim.key.rtype != "CNAME" and not alias.synthesised:
-        return _at_alias(claim, alias, context)
-    if cut := _cut(claim, context):
-        return _in_the_way(claim, *cut)
+        return _elsewhere(claim, alias, context) or _in_the_way(claim, alias, "dns.conflict.alias")
+    if cut := cut_above(claim.key.owner, context.snapshot):
+        return _elsewhere(claim, cut, context) or _in_the_way(claim, cut, _CUTS[cut.key.rtype])
     if live is not None and live.opaque:
         return _in_the_way(claim, live, "dns.conflict.opaque")
     return None
 
 
-def _cut(claim: Claim, context: _Context) -> tuple[RRset, str] | None:
-    """What of the zone ends above a name, and the message id that says so."""
-    for ancestor in ancestors(claim.key.owner, context.snapshot.zone):
-        for rtype, problem in (("NS", "dns.conflict.delegated"), ("DNAME", "dns.conflict.dname")):
-            cut = context.covering.get(RRKey(ancestor, rtype))
-            if cut is not None and not (rtype == "DNAME" and ancestor == claim.key.owner):
-                return cut, problem
-    return None
-
-
-def _at_alias(claim: Claim, alias: RRset, context: _Context) -> _Decision:
-    """A claim that may be met anywhere is met by what the alias leads to, if that will do."""
+def _elsewhere(claim: Claim, way: RRset, context: _Context) -> _Decision | None:
+    """A claim that may be met anywhere is met by what an alias or a delegation leads to."""
     theirs = claim.theirs
     if theirs is None or not theirs.anywhere:
-        return _in_the_way(claim, alias, "dns.conflict.alias")
+        return None
+    found = f"{way.key.rtype} {', '.join(sorted(map(str, way.values)))}"
     values = context.elsewhere.get(claim.key)
     if values is None:
-        unseen = Words.of("dns.note.alias_unseen", key=claim.key, found=_shown(alias))
+        unseen = Words.of("dns.note.elsewhere_unseen", key=claim.key, found=found)
         return _left_to_them(claim, unseen, context)
     judged = theirs.judge(values)
     if judged.note:
-        return _left_to_them(claim, judged.note, context)
-    if judged.problem:
-        return _Decision(conflict=_conflict(claim, judged.problem, alias))
-    return _in_the_way(claim, alias, "dns.conflict.alias")
+        how = Words.of("dns.how.elsewhere", found=found)
+        return _left_to_them(claim, judged.note.having(how=how), context)
+    problem = Words.of("dns.conflict.elsewhere", key=claim.key, found=found)
+    return _Decision(conflict=_conflict(claim, problem, way))
 
 
 def _left_to_them(claim: Claim, note: Words, context: _Context) -> _Decision:
     released = claim.key if claim.key in context.entries else None
     return _Decision(note=Note(note), released=released)
-
-
-def _shown(rrset: RRset) -> str:
-    return f"{rrset.key.rtype} {', '.join(sorted(map(str, rrset.values)))}"
 
 
 def _refusal(claim: Claim, change: Change, limits: Capabilities) -> _Decision | None:
@@ -395,7 +383,8 @@ def _exclusive(claim: Claim, live: RRset | None, context: _Context) -> _Decision
 
 def _will_do(claim: Claim, live: RRset, judged: Judged, entry: Entry | None) -> _Decision:
     """Somebody else's RRset does what ours would; of its values those that stand for ours count."""
-    note = Note(judged.note) if judged.note else None
+    how = Words.of("dns.how.replace", key=claim.key)
+    note = Note(judged.note.having(how=how)) if judged.note else None
     if not judged.kept:
         return _Decision(note=note, released=claim.key if entry else None)
     ours = entry is not None and judged.kept <= entry.written
@@ -413,7 +402,8 @@ def _held_elsewhere(claim: Claim, context: _Context) -> _Decision | None:
     if not judged.note:
         judged = theirs.holds({key: _of(key, context) for key in theirs.above})
     if judged.note:
-        return _left_to_them(claim, judged.note, context)
+        how = Words.of("dns.how.replace", key=claim.key)
+        return _left_to_them(claim, judged.note.having(how=how), context)
     return _Decision(conflict=_conflict(claim, judged.problem, None)) if judged.problem else None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import dns.name
+
 from dns_providers.base import Snapshot
 from dns_providers.publishing.claims import Claim
 from dns_providers.rrset import RRKey, RRset, Value, ancestors, wildcard_beside
@@ -35,6 +37,17 @@ def wildcards_above(owner: RRKey, snapshot: Snapshot) -> tuple[RRset, ...]:
         for each in (*snapshot.covering, *snapshot.rrsets.values())
         if each.key.owner == wildcard_beside(ancestor)
     )
+
+
+def cut_above(owner: dns.name.Name, snapshot: Snapshot) -> RRset | None:
+    """Return what ends the zone above a name, or at it: NS of another zone, or a DNAME above."""
+    covering = {each.key: each for each in snapshot.covering}
+    for ancestor in ancestors(owner, snapshot.zone):
+        for rtype in ("NS", "DNAME"):
+            cut = covering.get(RRKey(ancestor, rtype))
+            if cut is not None and not (rtype == "DNAME" and ancestor == owner):
+                return cut
+    return None
 
 
 def answering(

@@ -297,24 +297,32 @@ def test_what_receivers_do_not_heed_is_a_conflict_that_says_why(
     assert [each.problem.id for each in made.conflicts] == [problem]
 
 
-VENDOR = rrset(f"_dmarc.{NAME}", "CNAME", 300, Target(owner_name("x.dmarc.vendor.example")))
+VENDORS = [
+    rrset(f"_dmarc.{NAME}", "CNAME", 300, Target(owner_name("x.dmarc.vendor.example"))),
+    rrset(f"_dmarc.{NAME}", "NS", 300, Other(b"ns", "ns.vendor.example.")),
+]
 
 
+@pytest.mark.parametrize("way", VENDORS, ids=lambda each: each.key.rtype)
 @pytest.mark.parametrize(
     ("shown", "note", "problem"),
     [
         (frozenset({TXT(VALID[0])}), "dns.note.dmarc_theirs", None),
-        (None, "dns.note.alias_unseen", None),
-        (frozenset(), None, "dns.conflict.alias"),
-        (frozenset({TXT(b"v=DMARC1; p=x")}), None, "dns.conflict.dmarc_syntax"),
+        (None, "dns.note.elsewhere_unseen", None),
+        (frozenset(), None, "dns.conflict.elsewhere"),
+        (frozenset({TXT(b"v=DMARC1; p=x")}), None, "dns.conflict.elsewhere"),
     ],
 )
-def test_a_vendors_dmarc_record_behind_an_alias_is_read_and_the_alias_left_alone(
-    shown: frozenset[Value] | None, note: str | None, problem: str | None
+def test_a_dmarc_record_that_a_vendor_keeps_is_read_and_the_way_to_it_left_alone(
+    way: RRset, shown: frozenset[Value] | None, note: str | None, problem: str | None
 ) -> None:
-    made = planned(wanted(), VENDOR, shown={DMARC: shown})
-    assert at(made, DMARC) == [] and note in (None, *told(made))
-    assert [each.problem.id for each in made.conflicts] == ([problem] if problem else [])
+    for replaced in (frozenset[RRKey](), frozenset({DMARC})):
+        made = planned(wanted(), way, shown={DMARC: shown}, replaced=replaced)
+        assert at(made, DMARC) == [] and note in (None, *told(made))
+        assert [each.problem.id for each in made.conflicts] == ([problem] if problem else [])
+        if note == "dns.note.dmarc_theirs":
+            how = words_of(made, note).named["how"]
+            assert how.startswith(f"If you want ours, take {way.key.rtype} ")
 
 
 def test_a_dmarc_record_that_a_wildcard_gives_holds_too() -> None:
@@ -421,8 +429,11 @@ def test_an_mx_that_gets_mail_in_place_of_ours_is_a_conflict(
 
 
 def test_leave_to_replace_that_does_nothing_is_told() -> None:
-    typo, idle = key(f"_dmark.{NAME}", "TXT"), DMARC
-    made = planned(wanted(), replaced=frozenset({typo, idle}))
-    assert words_of(made, "dns.note.not_replaced").named["key"] == str(idle)
-    (note,) = unknown_replaced({typo, idle}, wanted().claims)
+    typo = key(f"_dmark.{NAME}", "TXT")
+    (note,) = unknown_replaced({typo, DMARC}, wanted().claims)
     assert note.words == Words.of("dns.note.replaces_nothing", key=typo)
+    ours = next(each for each in wanted().claims if each.key == DMARC)
+    allowed = frozenset({DMARC})
+    assert "dns.note.not_replaced" not in told(planned(wanted(), replaced=allowed))
+    made = planned(wanted(), RRset(DMARC, 300, ours.values), replaced=allowed)
+    assert words_of(made, "dns.note.not_replaced").named["key"] == str(DMARC)
