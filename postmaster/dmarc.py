@@ -48,11 +48,24 @@ def owner(domain: str) -> str:
 
 def is_dmarc(data: bytes) -> bool:
     """Tell whether a TXT value claims to be DMARC."""
-    return data.split(b";", 1)[0].replace(b" ", b"").lower() == b"v=dmarc1"
+    return b"".join(data.split(b";", 1)[0].split()).lower() == b"v=dmarc1"
 
 
 def parse(data: bytes) -> DmarcRecord:
-    """Return a parsed record. Raises DmarcSyntaxError."""
+    """Return a parsed record, all of it right. Raises DmarcSyntaxError."""
+    record = read(data)
+    wrong = [uri for uri in record.rua if not uri.lower().startswith("mailto:") or "@" not in uri]
+    if wrong:
+        raise DmarcSyntaxError(f"rua={wrong[0]}")
+    return record
+
+
+def read(data: bytes) -> DmarcRecord:
+    """Return a record whose policy receivers heed, even if its reports go nowhere.
+
+    One that asks for reports and names no policy has "none" (RFC 7489 section 6.6.3, RFC 9989
+    section 4.7). Raises DmarcSyntaxError.
+    """
     tags: list[tuple[str, str]] = []
     for part in data.decode("ascii", "replace").split(";"):
         if not part.strip():
@@ -68,13 +81,10 @@ def parse(data: bytes) -> DmarcRecord:
     if repeated:
         raise DmarcSyntaxError(sorted(repeated)[0])
     values = dict(tags)
-    policy = values.get("p", "").lower()
+    rua = tuple(uri.strip() for uri in values.get("rua", "").split(",") if uri.strip())
+    policy = values.get("p", "none" if rua else "").lower()
     if policy not in POLICIES:
         raise DmarcSyntaxError(f"p={values.get('p', '')}")
-    rua = tuple(uri.strip() for uri in values.get("rua", "").split(",") if uri.strip())
-    wrong = [uri for uri in rua if not uri.lower().startswith("mailto:") or "@" not in uri]
-    if wrong:
-        raise DmarcSyntaxError(f"rua={wrong[0]}")
     return DmarcRecord(policy, rua, tuple(tags))
 
 
@@ -117,7 +127,7 @@ def _judge(record: RRKey, wanted: str, values: frozenset[Value]) -> Judged:
     if not found:
         return Judged()
     try:
-        policy = parse(found[0]).policy
+        policy = read(found[0]).policy
     except DmarcSyntaxError as error:
         return Judged(problem=Words.of("dns.conflict.dmarc_syntax", key=record, tag=error))
     said = {"policy": policy, "there": TXT(found[0]), "wanted": wanted}
@@ -140,9 +150,9 @@ def _holds(record: RRKey, policy: str, wanted: str, found: Elsewhere) -> Judged:
 
 
 def only_record(values: Iterable[Value]) -> DmarcRecord | None:
-    """Return the record of a name that has exactly one, and a valid one."""
+    """Return the record of a name that has exactly one, and one that receivers heed."""
     found = found_in(values)
     try:
-        return parse(found[0]) if len(found) == 1 else None
+        return read(found[0]) if len(found) == 1 else None
     except DmarcSyntaxError:
         return None

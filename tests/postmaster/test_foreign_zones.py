@@ -248,6 +248,9 @@ VALID = [
     b"v=DMARC1;p=none;rua=mailto:dmarc@example.com;",
     b"v=DMARC1 ; p=quarantine",
     b"v=DMARC1; p=none",
+    b"v\t=\tDMARC1 ; p = none",
+    b"v=DMARC1; p=reject; rua=x@example.net",
+    b"v=DMARC1; rua=mailto:x@example.net",
 ]
 
 
@@ -347,6 +350,7 @@ BELOW_DMARC = key(f"_dmarc.{BELOW}", "TXT")
     [
         (b"v=DMARC1; p=reject", "none", False),
         (b"v=DMARC1; p=reject", "reject", True),
+        (b"v=DMARC1; p=quarantine; rua=x@example.net", "none", False),
         (b"v=DMARC1; p=none; sp=quarantine", "none", False),
         (b"v=DMARC1; p=reject; sp=none", "none", True),
         (b"v=DMARC1; p=none", "none", True),

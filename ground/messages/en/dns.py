@@ -7,8 +7,7 @@ TEXTS = {
     "dns.stops": "This stops the run: the server cannot do without it.",
     "dns.held": "(not written) {line}",
     "dns.as_wished": "all records are as they should be",
-    "dns.blocked": "nothing was written in this zone: what is marked with ! is in the way of records "
-    "that the server cannot do without",
+    "dns.blocked": "nothing was written in this zone: what stops the run, as said above, is in the way of records that the server cannot do without",
     "dns.not_adopted": "the records are right, but the ledger could not be written",
     "dns.visible": "every authoritative server has shown these records already",
     "dns.not_visible": "the records above are not right on every authoritative server yet. What was "
