@@ -176,10 +176,10 @@ def plan(
 def _not_replaced(
     decisions: Iterable[tuple[Claim, _Decision]], allowed: frozenset[RRKey]
 ) -> Iterable[_Decision]:
-    """Notes on leave to replace what is not somebody else's, or not there any more."""
+    """Notes on leave to replace what is as it should be already."""
     for claim, decision in decisions:
-        used = decision.conflict or decision.change
-        if claim.key in allowed and claim.mode is not ClaimMode.SINGLETON and not used:
+        right = decision.entry and not decision.change and not decision.conflict
+        if right and claim.key in allowed and claim.mode is not ClaimMode.SINGLETON:
             yield _Decision(note=Note(Words.of("dns.note.not_replaced", key=claim.key)))
 
 

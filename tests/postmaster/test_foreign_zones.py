@@ -439,5 +439,56 @@ def test_leave_to_replace_that_does_nothing_is_told() -> None:
     ours = next(each for each in wanted().claims if each.key == DMARC)
     allowed = frozenset({DMARC})
     assert "dns.note.not_replaced" not in told(planned(wanted(), replaced=allowed))
+    special = replace(WEB4, opaque=True)
+    assert "dns.note.not_replaced" not in told(
+        planned(wanted(), special, replaced=frozenset({OURS4.key}))
+    )
     made = planned(wanted(), RRset(DMARC, 300, ours.values), replaced=allowed)
     assert words_of(made, "dns.note.not_replaced").named["key"] == str(DMARC)
+
+
+# -- whatever there is ----------------------------------------------------------------------------
+
+THEIRS = [
+    *(each for each in WEB if each.key.rtype != "CNAME"),  # nothing is beside one
+    rrset(NAME, "MX", 300, MX(10, OTHER_HOST)),
+    rrset(NAME, "MX", 300, MX(10, OUR_HOST), MX(20, OTHER_HOST)),
+    rrset(NAME, "TXT", 300, TXT(b"token")),
+    *(rrset(f"_dmarc.{NAME}", "TXT", 300, TXT(each)) for each in (VALID[0], b"v=DMARC1; p=x")),
+    *VENDORS,
+    rrset(f"*.{NAME}", "A", 300, Address("192.0.2.1")),
+    rrset(f"*.{NAME}", "TXT", 300, TXT(VALID[0])),
+    rrset(f"smtp.{NAME}", "A", 300, Address("192.0.2.1")),
+    rrset(f"imap.{NAME}", "CNAME", 300, Target(OTHER_HOST)),
+]
+
+
+@given(st.sets(st.sampled_from(THEIRS)), st.sampled_from(["relay", "direct"]))
+def test_no_zone_loses_what_somebody_has_in_it_and_a_second_run_has_nothing_to_do(
+    drawn: set[RRset], mode: str
+) -> None:
+    found = wanted(ipv6=V6, outbound=mode)
+    provider = memory(drawn, NAME)
+    there = dict(provider.rrsets)
+    names = frozenset(each.key.owner for each in found.claims) | {provider.zone}
+    entries: dict[RRKey, Entry] = {}
+
+    def run() -> Plan:
+        made = plan(
+            found.claims,
+            provider.read(names),
+            entries,
+            capabilities=provider.capabilities,
+            given=found.given,
+        )
+        provider.apply(made.changes)
+        for key_ in made.released:
+            entries.pop(key_, None)
+        entries.update({each.key: each for each in made.entries})
+        return made
+
+    first, second = run(), run()
+    for before in there.values():
+        assert before.values <= provider.rrsets[before.key].values
+    assert second.changes == ()
+    assert [each.key for each in second.conflicts] == [each.key for each in first.conflicts]
