@@ -8,7 +8,7 @@ import dns.name
 
 from dns_providers.base import Snapshot
 from dns_providers.publishing.claims import Claim, Elsewhere
-from dns_providers.publishing.taken import cut_above, wildcards_above
+from dns_providers.publishing.taken import cut_above, wildcard_for
 from dns_providers.rrset import RRKey, Value
 
 # What DNS shows at a key, through aliases; nothing is an empty set, None is no answer.
@@ -50,5 +50,5 @@ def _is_elsewhere(key: RRKey, snapshot: Snapshot) -> bool:
     if cut_above(key.owner, snapshot):
         return True
     there = [each for each in snapshot.at(key.owner) if not each.synthesised]
-    wild = () if there else wildcards_above(key, snapshot)
+    wild = () if there else wildcard_for(key.owner, snapshot)
     return any(each.key.rtype == "CNAME" for each in (*there, *wild))

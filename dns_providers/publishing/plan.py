@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from dns_providers.base import Capabilities, Change, Snapshot
 from dns_providers.publishing.claims import Claim, ClaimMode, Elsewhere, Judged, Singleton
-from dns_providers.publishing.taken import answering, cut_above, wildcards_above
+from dns_providers.publishing.taken import answering, cut_above, wildcard_for
 from dns_providers.rrset import (
     MX,
     TXT,
@@ -398,7 +398,12 @@ def _held_elsewhere(claim: Claim, context: _Context) -> _Decision | None:
     theirs = claim.theirs
     if theirs is None or claim.key in context.replace:
         return None
-    judged = theirs.judge(_by_wildcard(claim, context)) if theirs.anywhere else Judged()
+    there = _of(claim.key, context) if theirs.anywhere else frozenset()
+    if there is None:
+        wild = ", ".join(str(e.key) for e in wildcard_for(claim.key.owner, context.snapshot))
+        unseen = Words.of("dns.note.elsewhere_unseen", key=claim.key, found=wild)
+        return _left_to_them(claim, unseen, context)
+    judged = theirs.judge(there)
     if not judged.note:
         judged = theirs.holds({key: _of(key, context) for key in theirs.above})
     if judged.note:
@@ -407,21 +412,14 @@ def _held_elsewhere(claim: Claim, context: _Context) -> _Decision | None:
     return _Decision(conflict=_conflict(claim, judged.problem, None)) if judged.problem else None
 
 
-def _by_wildcard(claim: Claim, context: _Context) -> frozenset[Value]:
-    """What a wildcard gives at a name that has nothing of its own (RFC 4592)."""
-    if not all(each.synthesised for each in context.snapshot.at(claim.key.owner)):
-        return frozenset()
-    wild = wildcards_above(claim.key, context.snapshot)
-    there = [each.values for each in wild if each.key.rtype == claim.key.rtype]
-    return context.elsewhere.get(claim.key) or next(iter(there), frozenset())
-
-
 def _of(key: RRKey, context: _Context) -> frozenset[Value] | None:
-    """What there is at a key: as the provider has it, else as DNS shows it."""
+    """What there is at a key, be it by a wildcard: as the provider has it, else as DNS shows it."""
     if key in context.elsewhere:
         return context.elsewhere[key]
-    live = context.snapshot.get(key)
-    return live.values if live else frozenset()
+    there = context.snapshot.at(key.owner)
+    if all(each.synthesised for each in there):
+        there = wildcard_for(key.owner, context.snapshot)
+    return next((each.values for each in there if each.key.rtype == key.rtype), frozenset())
 
 
 def _member(claim: Claim, live: RRset | None, context: _Context) -> _Decision:

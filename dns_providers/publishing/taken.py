@@ -29,14 +29,19 @@ def leads_somewhere(rrset: RRset) -> bool:
     return rrset.key.rtype not in _LEADS_NOWHERE
 
 
-def wildcards_above(owner: RRKey, snapshot: Snapshot) -> tuple[RRset, ...]:
+def wildcards_above(owner: dns.name.Name, snapshot: Snapshot) -> tuple[RRset, ...]:
     """Return the RRsets of wildcards that may answer for a name, the nearest first."""
-    return tuple(
-        each
-        for ancestor in ancestors(owner.owner, snapshot.zone)
-        for each in (*snapshot.covering, *snapshot.rrsets.values())
-        if each.key.owner == wildcard_beside(ancestor)
-    )
+    above = ancestors(owner, snapshot.zone)
+    return tuple(each for ancestor in above for each in wildcard_for(ancestor, snapshot))
+
+
+def wildcard_for(owner: dns.name.Name, snapshot: Snapshot) -> tuple[RRset, ...]:
+    """Return the RRsets of the wildcard that answers for a name which has nothing of its own.
+
+    The name above it has to exist (RFC 4592 section 3.3.1).
+    """
+    every = (*snapshot.covering, *snapshot.rrsets.values())
+    return tuple(each for each in every if each.key.owner == wildcard_beside(owner))
 
 
 def cut_above(owner: dns.name.Name, snapshot: Snapshot) -> RRset | None:
@@ -75,5 +80,5 @@ def answering(
     )
     if mine or theirs:
         return theirs
-    wild = wildcards_above(next(iter(wanted)), snapshot)
+    wild = wildcards_above(owner, snapshot)
     return tuple(each for each in wild if leads_somewhere(each))

@@ -335,6 +335,8 @@ def test_a_dmarc_record_that_a_wildcard_gives_holds_too() -> None:
     alias = rrset(f"*.{NAME}", "CNAME", 300, Target(owner_name("x.vendor.example")))
     made = planned(wanted(), alias, shown={DMARC: frozenset({TXT(VALID[0])})})
     assert at(made, DMARC) == [] and "dns.note.dmarc_theirs" in told(made)
+    unseen = planned(wanted(), alias, shown={DMARC: None})
+    assert at(unseen, DMARC) == [] and "dns.note.elsewhere_unseen" in told(unseen)
     token = rrset(f"*.{NAME}", "TXT", 300, TXT(b"some-token=1"))
     assert len(at(planned(wanted(), token), DMARC)) == 1
 
@@ -373,6 +375,14 @@ def test_no_laxer_record_is_made_below_the_organisations(
         found, *there, shown=shown if apart else None, name=name, replaced=frozenset({BELOW_DMARC})
     )
     assert at(asked, BELOW_DMARC)
+
+
+def test_a_wildcard_above_an_existing_name_holds_by_the_organisations_name_alone() -> None:
+    wild = rrset(f"*.{NAME}", "TXT", 300, TXT(b"v=DMARC1; p=reject; sp=none"))
+    assert at(planned(wanted(domains=[BELOW]), wild), BELOW_DMARC)
+    strict = rrset(f"*.{NAME}", "TXT", 300, TXT(b"v=DMARC1; p=reject"))
+    made = planned(wanted(domains=[BELOW]), strict)
+    assert at(made, BELOW_DMARC) == [] and "dns.note.dmarc_above" in told(made)
 
 
 def test_a_record_is_not_made_while_nobody_says_what_the_organisation_demands() -> None:
