@@ -219,7 +219,7 @@ TEXTS = {
     "dns.former_remembered": "known since when",
     "dns.special.other": "the provider's record is special (alias, proxied, weighted or for some clients only). Make it a plain record.",
     "dns.special.proxied": 'Cloudflare answers for it with its own addresses (proxied, the orange cloud), and they take no mail. Set its proxy status to "DNS only" (the grey cloud).',
-    "dns.special.email_routing": 'Cloudflare\'s Email Routing has it and locks it. Disable Email Routing there: Email, Email Routing, Settings, "Disable Email Routing".',
+    "dns.special.email_routing": "Cloudflare's Email Routing has it and locks it. Disable Email Routing for this domain in the dashboard: Email Routing, Settings.",
     "dns.special.read_only": "another product of Cloudflare has it and locks it (a Worker's custom domain, R2, Pages or Tunnel). Take the name out there.",
     "dns.special.route53_alias": 'it is an alias record of Route 53 (to {target}). Make it a simple record, "Alias" switched off.',
     "dns.special.route53_policy": 'its routing policy at Route 53 is {policy}. Make it one record with "Simple routing".',

@@ -208,7 +208,7 @@ TEXTS = {
     "dns.former_remembered": "已知从何时起",
     "dns.special.other": "服务商的这条记录是特殊记录（别名、代理、加权或分线路）。请改为普通记录。",
     "dns.special.proxied": "Cloudflare 用自己的地址应答它（已代理，橙色云），这些地址不收邮件。请把代理状态改为“仅 DNS”（DNS only，灰色云）。",
-    "dns.special.email_routing": "它由 Cloudflare 的电子邮件路由（Email Routing）占用并锁定。请在那里停用：Email、Email Routing、Settings、“Disable Email Routing”。",
+    "dns.special.email_routing": "它由 Cloudflare 的电子邮件路由（Email Routing）占用并锁定。请在控制台停用该域名的 Email Routing：Email Routing、Settings。",
     "dns.special.read_only": "它由 Cloudflare 的另一产品占用并锁定（Worker 自定义域、R2、Pages 或 Tunnel）。请在那里移除该名称。",
     "dns.special.route53_alias": "它是 Route 53 的别名记录（指向 {target}）。请改为简单记录，关闭“Alias”。",
     "dns.special.route53_policy": "它在 Route 53 的路由策略是 {policy}。请改为一条“Simple routing”记录。",
