@@ -25,6 +25,8 @@ import dns.rdtypes.IN.A
 import dns.rdtypes.IN.AAAA
 import dns.rdtypes.IN.SRV
 
+from ground.words import Words
+
 _STRING_MAX = 255  # RFC 1035 section 3.3: a character-string is at most 255 octets
 
 
@@ -163,8 +165,9 @@ class RRset:
     """All values of one owner name and type, with their TTL in seconds (RFC 2181 section 5).
 
     `opaque` marks what a provider shows but a plain RRset cannot say (alias, weighted, proxied):
-    it is never changed. `handles` maps a value to the provider's record id. `synthesised`: seen by
-    asking, and the same as what a wildcard gives (RFC 4592): probably there is no such record.
+    it is never changed; `special` says what it is and how it is made plain. `handles` maps a value
+    to the provider's record id. `synthesised`: seen by asking, and the same as what a wildcard
+    gives (RFC 4592): probably there is no such record.
     """
 
     key: RRKey
@@ -173,6 +176,7 @@ class RRset:
     opaque: bool = False
     handles: tuple[tuple[Value, str], ...] = field(default=(), compare=False, repr=False)
     synthesised: bool = field(default=False, compare=False)
+    special: Words | None = field(default=None, compare=False, repr=False)
 
     def lines(self) -> tuple[str, ...]:
         """One line for each value, in presentation format, sorted."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dns_providers.publishing.claims import Claim, ClaimMode, Part
+from dns_providers.publishing.plan import Given
 from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRKey, Value, key, owner_name
 from ground.words import family
 from keys.dkim import DkimPublicKey
-from postmaster import dkim, dmarc, spf, spf_merge
+from postmaster import dkim, dmarc, mx, spf, spf_merge
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, Site
 from postmaster.spf_merge import Wanted
@@ -50,10 +51,15 @@ class MissingKey:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What a zone should hold, and key records whose key does not exist yet."""
+    """What a zone should hold, and key records whose key does not exist yet.
+
+    given: what an earlier version, or another mode, published and no one asks for now; the owner
+    keeps it. With the values that it should have.
+    """
 
     claims: tuple[Claim, ...]
     missing_keys: tuple[MissingKey, ...] = ()
+    given: Given = field(default_factory=dict)
 
     def stage(self, name: str) -> tuple[Claim, ...]:
         """The claims of one publishing stage."""
@@ -93,7 +99,14 @@ def desired(site: Site, zone: str, key_records: KeyRecordsOf) -> Desired:
                     missing.append(MissingKey(owner, ttl))
                 else:
                     claims.append(_dkim(owner, signing.domain, record, record.public, ttl))
-    return Desired(tuple(claims), tuple(missing))
+    claimed = {claim.key for claim in claims}
+    given = {
+        owner: values
+        for server in site.servers
+        for owner, values in _given(server).items()
+        if owner not in claimed and _zone_of(owner, site) == zone
+    }
+    return Desired(tuple(claims), tuple(missing), given)
 
 
 def clashes(site: Site) -> tuple[Clash, ...]:
@@ -169,16 +182,41 @@ def _hosts(server: MailServer) -> Iterator[Claim]:
             yield _claim(name, address.rtype, (address,), kind, needed=not old)
 
 
+def _greeting_domains(server: MailServer) -> frozenset[str]:
+    """The domains that the server greets with: each has to have its address, if it can."""
+    names = frozenset(mode_of(server).ehlo_names(server))
+    return names & {domain.name for domain in server.domains}
+
+
+def _given(server: MailServer) -> Given:
+    """Addresses of domains that need none, as the server greets with another name."""
+    ours = _addresses(server)
+    needed = _greeting_domains(server)
+    return {
+        key(domain.name, rtype): frozenset(each for each in ours if each.rtype == rtype)
+        for domain in server.domains
+        if domain.name not in needed
+        for rtype in ("A", "AAAA")
+    }
+
+
 def _domain(server: MailServer, domain: str) -> Iterator[Claim]:
-    host = owner_name(server.mail_host)
-    for address in _addresses(server):
-        yield _claim(domain, address.rtype, (address,), f"apex:{domain}", only_if_free=True)
+    if domain in _greeting_domains(server) - frozenset(server.host_names):
+        for address in _addresses(server):
+            yield _claim(domain, address.rtype, (address,), f"apex:{domain}", only_if_free=True)
     yield _spf(server, domain, domain)
-    policy = dmarc.build(server.dmarc_policy, server.dmarc_reports_to(domain))
-    yield _claim(dmarc.owner(domain), "TXT", (policy,), f"dmarc:{domain}")
+    yield _dmarc(server, domain)
     yield from _srv(server, domain)
-    mx = (MX(MX_PREFERENCE, host),)
-    yield _claim(domain, "MX", mx, f"mx:{domain}", stage=MX_STAGE)
+    ours = MX(MX_PREFERENCE, owner_name(server.mail_host))
+    claim = _claim(domain, "MX", (ours,), f"mx:{domain}", stage=MX_STAGE)
+    yield replace(claim, theirs=mx.theirs(claim.key, ours))
+
+
+def _dmarc(server: MailServer, domain: str) -> Claim:
+    policy, rua = server.dmarc_policy, server.dmarc_reports_to(domain)
+    value = dmarc.build(policy, rua)
+    claim = _claim(dmarc.owner(domain), "TXT", (value,), f"dmarc:{domain}")
+    return replace(claim, theirs=dmarc.theirs(domain, policy, rua))
 
 
 def _spf(server: MailServer, owner: str, domain: str) -> Claim:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import Former, LedgerState
 from dns_providers.publishing.plan import Entries, Entry, withdrawals
-from dns_providers.rrset import RRKey, Value, name_text
+from dns_providers.rrset import MX, RRKey, Value, name_text
 from postmaster import spf_merge
 from postmaster.desired import MOVE_STAGE
 
@@ -60,7 +60,8 @@ def former(claims: Iterable[Claim], state: LedgerState, mx_keep: int, now: int) 
         (claim.key, str(value)): now
         for claim in every
         if claim.key.rtype == "MX" and (entry := state.entries.get(claim.key))
-        for value in entry.values - claim.values
+        for value in entry.values
+        if not _same_host(value, claim)
     }
     return {**kept, **replaced, **former_terms(every, state, now)}
 
@@ -105,6 +106,12 @@ def staged(claims: Iterable[Claim], entries: Entries) -> tuple[Claim, ...]:
     )
     gone = withdrawals((each.key for each in left), entries)
     return (*moved, *(replace(c, stage=MOVE_STAGE, reason="dns.reason.removed") for c in gone))
+
+
+def _same_host(value: Value, claim: Claim) -> bool:
+    """Whether an MX value leads where the claim's does, at whatever preference."""
+    hosts = {each.exchange for each in claim.values if isinstance(each, MX)}
+    return isinstance(value, MX) and value.exchange in hosts
 
 
 def _left(entry: Entry) -> bool:

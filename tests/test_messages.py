@@ -40,8 +40,8 @@ SAME = frozenset(
         "settings.bad",
     }
 )
-# Values that are put in by whoever knows them: where a merge of SPF is refused.
-LATER = {"dns.spf.": frozenset({"key"})}
+# Values that are put in by whoever knows them: where a merge of SPF is refused, how to have ours.
+LATER = {"dns.spf.": frozenset({"key"}), "dns.note.dmarc_": frozenset({"how"})}
 
 
 @cache

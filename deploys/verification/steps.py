@@ -41,7 +41,7 @@ from ground.private_files import set_aside, write_private
 from ground.words import text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
-from postmaster import dkim, spf
+from postmaster import dkim, dmarc, spf
 from postmaster.checks import areas
 from postmaster.checks.results import Result, Status
 from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
@@ -141,6 +141,9 @@ def target(server: MailServer) -> Target:
         trust_file=server.tls.trust_file,
         resolvers=Resolvers(server.resolvers),
         issued_names=server.certificate_names if server.tls.method != "files" else (),
+        dmarc_above=tuple(
+            tuple(dmarc.owner(above) for above in dmarc.names_above(each)) for each in domains
+        ),
     )
 
 
@@ -224,16 +227,20 @@ def published(
 ) -> tuple[tuple[RecordView, ...], tuple[Claim, ...]]:
     """Return the records that we published, or somebody by hand; and the claims that nobody did.
 
-    Somebody's SPF record may say the same in other words: the checks of SPF judge it.
+    Somebody's SPF or DMARC record may do as well as ours: the checks of these judge it.
     """
     shown = tuple(record for record in records if record.key in entries or record.right)
     known = {record.key for record in shown} | set(entries)
     missing = tuple(
         claim
         for claim in claims
-        if claim.key not in known and not claim.only_if_free and claim.singleton is None
+        if claim.key not in known and not claim.only_if_free and not _may_be_theirs(claim)
     )
     return shown, missing
+
+
+def _may_be_theirs(claim: Claim) -> bool:
+    return claim.singleton is not None or (claim.theirs is not None and claim.theirs.anywhere)
 
 
 def expectations(claims: Iterable[Claim], entries: Entries) -> tuple[Expected, ...]:

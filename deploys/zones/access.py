@@ -7,11 +7,14 @@ import os
 from deploys.run.paths import state_dir
 from dns_providers.base import Provider
 from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.looking import Look
 from dns_providers.publishing.propagation import Network
 from dns_providers.registry import open_provider
-from dns_providers.rrset import RRKey, key_from_text
+from dns_providers.rrset import RRKey, Value, key_from_text, name_text
 from postmaster.settings import MailServer, Site, ZoneSettings
 from postmaster.settings_table import RESOLVERS
+from probes.world import dns
+from probes.world.dns import Resolvers
 
 
 def ledger_of(zone: str) -> Ledger:
@@ -45,6 +48,17 @@ def network_of(site: Site, zone: ZoneSettings) -> Network:
     if servers:
         return Network(servers[0].resolvers)
     return Network(all_resolvers(site))
+
+
+def look_of(site: Site, zone: ZoneSettings) -> Look:
+    """Return who asks DNS for what a zone's provider does not show."""
+    resolvers = Resolvers(network_of(site, zone).resolvers)
+
+    def look(key: RRKey) -> frozenset[Value] | None:
+        answer = dns.ask(name_text(key.owner), key.rtype, resolvers)
+        return answer.values if answer.outcome.known else None
+
+    return look
 
 
 def all_resolvers(site: Site) -> tuple[str, ...]:

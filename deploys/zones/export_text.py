@@ -85,7 +85,7 @@ def _note_of(claim: Claim) -> str | None:
     """Message id of what to know of a claim's record."""
     if claim.singleton is not None:
         return "export.note.spf"
-    if claim.only_if_free:
+    if claim.only_if_free or (claim.theirs is not None and claim.theirs.anywhere):
         return "export.note.if_free"
     if claim.key.rtype == "CAA":
         return "export.note.beside_others"

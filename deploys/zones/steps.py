@@ -13,7 +13,16 @@ from pyinfra.api.operation import OperationMeta
 from deploys.host.queued import QueueUnknown, signed_with
 from deploys.host.reachable import not_answering
 from deploys.run import flow
-from deploys.zones.access import ledger_of, network_of, open_zone, patience, replaced, servers_in
+from deploys.run.outcome import recorder
+from deploys.zones.access import (
+    ledger_of,
+    look_of,
+    network_of,
+    open_zone,
+    patience,
+    replaced,
+    servers_in,
+)
 from deploys.zones.key_records import is_proven
 from deploys.zones.wanted import wanted
 from dns_providers.publishing import operations, propagation
@@ -44,6 +53,9 @@ def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         unsolved=lambda lines: flow.leave_unsolved(host.name, (*lines, *_left_out(site, zone))),
         delegation=lambda: _delegation(site, zone),
         leaving=frozenset(key for each in site.leaving for key in each.records),
+        look=look_of(site, zone),
+        given=lambda: _wanted(site, zone).given,
+        stops=lambda lines: _stops(zone, BEFORE_MX, lines),
     )
 
 
@@ -71,7 +83,27 @@ def _publish_late(name: str, site: Site, zone: ZoneSettings, stage: str) -> Oper
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
         delegation=lambda: _delegation(site, zone),
+        look=look_of(site, zone),
+        stops=lambda lines: _stops(zone, stage, lines),
     )
+
+
+_stopped: dict[str, set[str]] = {}  # stages that a run stops at, by zone
+
+
+def _stops(zone: ZoneSettings, stage: str, lines: tuple[str, ...]) -> bool:
+    """Whether a zone's run stops at a stage or before it; a run that only shows ends with why.
+
+    lines: what stops it at this stage, none where nothing does.
+    """
+    stages = _stopped.setdefault(zone.name, set())
+    if lines:
+        stages.add(stage)
+    else:
+        stages.discard(stage)
+    if lines and recorder().seen.dry:
+        flow.leave_unsolved(host.name, lines)
+    return bool(stages)
 
 
 def wait_until_visible(

@@ -26,7 +26,7 @@ def wanted(site: Site, zone: str) -> Desired:
     claims = spf_merge.asking(
         claims, asking((each.name for each in site.zones), all_resolvers(site))
     )
-    return Desired(moving.staged(claims, state.entries), found.missing_keys)
+    return Desired(moving.staged(claims, state.entries), found.missing_keys, found.given)
 
 
 def remember_former(site: Site, zone: str) -> None:

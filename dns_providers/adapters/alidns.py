@@ -61,7 +61,7 @@ from dns_providers.spec import (
     secret_options,
 )
 from dns_providers.text import unicode_name, value_from_text
-from ground.words import text
+from ground.words import Words, text
 
 ENDPOINT = "alidns.aliyuncs.com"
 _PAGE = 500  # records, the API's most
@@ -344,15 +344,22 @@ def _rrset(key: RRKey, rows: list[Any]) -> RRset:
     """The RRset of all rows of a key; one row that is special makes all of it special."""
     handles = tuple((_value(row), str(row.record_id)) for row in rows)
     values = frozenset(value for value, _ in handles)
-    opaque = any(_special(row) for row in rows) or any(isinstance(v, Other) for v in values)
-    return RRset(key, min(int(row.ttl) for row in rows), values, opaque, handles)
+    special = next((words for row in rows if (words := _special(row))), None)
+    opaque = special is not None or any(isinstance(v, Other) for v in values)
+    ttl = min(int(row.ttl) for row in rows)
+    return RRset(key, ttl, values, opaque, handles, special=special)
 
 
-def _special(row: Any) -> bool:
-    """Whether a row says what a plain record cannot: for some, weighted, paused, locked."""
+def _special(row: Any) -> Words | None:
+    """What a row says that a plain record cannot: for some, weighted, paused, locked."""
+    if row.locked:
+        return Words.of("dns.special.locked")
+    if str(row.status).lower() != "enable":
+        return Words.of("dns.special.paused")
+    if row.line != _LINE:
+        return Words.of("dns.special.line", line=row.line)
     weighted = bool(row.lba_status) or row.weight not in (None, 1)
-    live = str(row.status).lower() == "enable"
-    return row.line != _LINE or weighted or not live or bool(row.locked)
+    return Words.of("dns.special.weight") if weighted else None
 
 
 def _value(row: Any) -> Value:

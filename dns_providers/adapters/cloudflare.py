@@ -62,6 +62,7 @@ from dns_providers.spec import (
 )
 from dns_providers.text import txt_octets, value_text
 from dns_providers.tls import trusted
+from ground.words import Words
 
 if TYPE_CHECKING:
     import cloudflare
@@ -287,20 +288,26 @@ _KINDS = ("deletes", "patches", "posts")
 
 def _rrset(key: RRKey, rows: list[dict[str, Any]]) -> RRset:
     values = [(_value(row), str(row["id"])) for row in rows]
-    opaque = any(_kept_by_cloudflare(row) for row in rows)
+    special = next((words for row in rows if (words := _kept_by_cloudflare(row))), None)
     ttl = min(int(row["ttl"]) for row in rows)
     return RRset(
         key,
         AUTOMATIC if ttl == 1 else ttl,
         frozenset(value for value, _ in values),
-        opaque,
+        special is not None,
         tuple(values),
+        special=special,
     )
 
 
-def _kept_by_cloudflare(row: dict[str, Any]) -> bool:
+def _kept_by_cloudflare(row: dict[str, Any]) -> Words | None:
+    """By what Cloudflare has a record to itself, and how that ends; None for a plain one."""
     meta = row.get("meta") or {}
-    return bool(row.get("proxied") or meta.get("email_routing") or meta.get("read_only"))
+    if meta.get("email_routing"):
+        return Words.of("dns.special.email_routing")
+    if meta.get("read_only"):
+        return Words.of("dns.special.read_only")
+    return Words.of("dns.special.proxied") if row.get("proxied") else None
 
 
 def _value(row: dict[str, Any]) -> Value:

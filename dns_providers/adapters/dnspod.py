@@ -55,7 +55,7 @@ from dns_providers.spec import (
     secret_options,
 )
 from dns_providers.text import txt_octets, unicode_name, value_from_text, value_text
-from ground.words import text
+from ground.words import Words, text
 
 if TYPE_CHECKING:
     from tencentcloud.common.exception import TencentCloudSDKException
@@ -410,19 +410,25 @@ def _rrset(key: RRKey, rows: list[dict[str, Any]]) -> RRset:
     handles = tuple((_value(row), str(row["RecordId"])) for row in rows)
     values = frozenset(value for value, _ in handles)
     strange = any(isinstance(value, Other) for value in values)
-    opaque = strange or any(_only_dnspod_says(row) for row in rows)
-    return RRset(key, min(int(row["TTL"]) for row in rows), values, opaque, handles)
+    special = next((words for row in rows if (words := _only_dnspod_says(row))), None)
+    opaque = strange or special is not None
+    ttl = min(int(row["TTL"]) for row in rows)
+    return RRset(key, ttl, values, opaque, handles, special=special)
 
 
-def _only_dnspod_says(row: dict[str, Any]) -> bool:
-    """Whether a record is for some askers only, one of several by weight, or switched off."""
+def _only_dnspod_says(row: dict[str, Any]) -> Words | None:
+    """That a record is for some askers only, one of several by weight, or switched off."""
     line = row.get("LineId")
     default = (
         str(line) == _DEFAULT_LINE
         if line not in (None, "")
         else str(row.get("Line")).casefold() in _LINE_NAMES
     )
-    return not default or bool(row.get("Weight")) or str(row["Status"]).upper() != "ENABLE"
+    if str(row["Status"]).upper() != "ENABLE":
+        return Words.of("dns.special.paused")
+    if not default:
+        return Words.of("dns.special.line", line=row.get("Line") or line)
+    return Words.of("dns.special.weight") if row.get("Weight") else None
 
 
 def _value(row: dict[str, Any]) -> Value:

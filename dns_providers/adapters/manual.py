@@ -52,9 +52,9 @@ _POLL = 5.0
 _REPORT_EVERY = 15.0
 _ROUNDS, _ROUND_PAUSE = 3, 2.0  # servers that differ get a moment to follow
 _FIRST = "TXT"  # asked of every name; the rest of those that exist
-_TYPES = ("A", "AAAA", "CNAME", "DNAME", "MX", "SRV", "CAA", "NS")
+_TYPES = ("A", "AAAA", "CNAME", "DNAME", "HTTPS", "SVCB", "MX", "SRV", "CAA", "NS")
 _CUTS = ("NS", "DNAME", "CNAME")
-_MAY_DIFFER = frozenset({"A", "AAAA"})
+_MAY_DIFFER = frozenset({"A", "AAAA", "HTTPS", "SVCB"})
 
 Answers = Mapping[RRKey, Reply]
 
@@ -317,7 +317,8 @@ def _merged(shown: Mapping[str, Answers]) -> tuple[tuple[RRset, ...], tuple[RRKe
             found.append(longest)
         elif key.rtype in _MAY_DIFFER and len(there) == len(rrsets):
             every = frozenset(value for rrset in there for value in rrset.values)
-            found.append(replace(longest, values=every, opaque=True))
+            differs = Words.of("dns.special.differs")
+            found.append(replace(longest, values=every, opaque=True, special=differs))
         else:
             differing.append(key)
     return tuple(found), tuple(differing)

@@ -39,6 +39,7 @@ from dns_providers.spec import (
 )
 from dns_providers.text import value_from_text, value_text
 from dns_providers.tls import trusted
+from ground.words import Words
 
 if TYPE_CHECKING:
     import httpx
@@ -166,7 +167,8 @@ def _rrset(row: dict[str, Any]) -> RRset:
         values: frozenset[Value] = frozenset(Other(text.encode(), text) for text in contents)
         return RRset(key, int(row["ttl"]), values, opaque=True)
     values = frozenset(value_from_text(text, key.rtype) for text in contents)
-    return RRset(key, int(row["ttl"]), values, opaque=not plain)
+    special = None if plain else Words.of("dns.special.disabled")
+    return RRset(key, int(row["ttl"]), values, opaque=not plain, special=special)
 
 
 def _patch(change: Change) -> dict[str, Any]:

@@ -70,7 +70,10 @@ ALGORITHMS = (
     "hmac-sha1",
     "hmac-md5.sig-alg.reg.int",
 )
-_READ_TYPES = ("A", "AAAA", "CNAME", "DNAME", "MX", "TXT", "SRV", "CAA", "NS", "SOA", "DS", "TLSA")
+_READ_TYPES = (
+    *("A", "AAAA", "CNAME", "DNAME", "HTTPS", "SVCB"),
+    *("MX", "TXT", "SRV", "CAA", "NS", "SOA", "DS", "TLSA"),
+)
 _STALE = frozenset({dns.rcode.YXRRSET, dns.rcode.NXRRSET, dns.rcode.YXDOMAIN, dns.rcode.NXDOMAIN})
 
 

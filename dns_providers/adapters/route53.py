@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import dns.exception
@@ -66,7 +66,18 @@ _NO_RIGHT = frozenset(
     }
 )
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "PriorRequestNotComplete"})
-_SPECIAL = ("AliasTarget", "SetIdentifier", "Weight", "Failover", "GeoLocation", "Region")
+# Fields of a record that is more than its values, and what the console calls its policy.
+_POLICIES = {
+    "Weight": "Weighted",
+    "Region": "Latency",
+    "GeoLocation": "Geolocation",
+    "GeoProximityLocation": "Geoproximity",
+    "Failover": "Failover",
+    "MultiValueAnswer": "Multivalue answer",
+    "CidrRoutingConfig": "IP-based",
+    "TrafficPolicyInstanceId": "Traffic policy",
+    "SetIdentifier": "-",
+}
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 _CHANGE = "route53:ChangeResourceRecordSets"
 LiveServers = Callable[[dns.name.Name], frozenset[str]]
@@ -306,12 +317,23 @@ def _owner(text: str) -> dns.name.Name:
 def _rrset(row: dict[str, Any]) -> RRset:
     key = RRKey(_owner(row["Name"]), row["Type"])
     contents = [str(each["Value"]) for each in row.get("ResourceRecords", ())]
-    if any(name in row for name in _SPECIAL):
+    if special := _special(row):
         text = str(row.get("AliasTarget", {}).get("DNSName") or row.get("SetIdentifier"))
-        return RRset(key, int(row.get("TTL", 0)), frozenset({Other(text.encode(), text)}), True)
+        only = frozenset[Value]({Other(text.encode(), text)})
+        return RRset(key, int(row.get("TTL", 0)), only, True, special=special)
     handles = tuple((_value(text, key.rtype), text) for text in contents)
     values = frozenset(value for value, _ in handles)
     return RRset(key, int(row["TTL"]), values, handles=handles)
+
+
+def _special(row: dict[str, Any]) -> Words | None:
+    """What only Route 53 can say of a record; None for a plain one."""
+    if policy := next((name for field, name in _POLICIES.items() if field in row), None):
+        return Words.of("dns.special.route53_policy", policy=policy)
+    if "AliasTarget" in row:
+        target = str(row["AliasTarget"].get("DNSName", "")).rstrip(".")
+        return Words.of("dns.special.route53_alias", target=target)
+    return None
 
 
 def _merged(rrsets: Iterable[RRset]) -> list[RRset]:
@@ -320,7 +342,8 @@ def _merged(rrsets: Iterable[RRset]) -> list[RRset]:
     for each in rrsets:
         earlier = found.get(each.key)
         values = each.values | earlier.values if earlier else each.values
-        found[each.key] = RRset(each.key, each.ttl, values, True) if earlier else each
+        together = replace(each, values=values, opaque=True, handles=())
+        found[each.key] = together if earlier else each
     return list(found.values())
 
 

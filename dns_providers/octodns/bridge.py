@@ -54,6 +54,7 @@ from dns_providers.rrset import (
     owner_name,
 )
 from dns_providers.text import value_from_text, value_text
+from ground.words import Words
 
 _ID = "bridge"
 _TIMEOUT = 30.0  # seconds
@@ -474,8 +475,9 @@ def _rrset(record: Record, package: Package, special: set[tuple[str, str]]) -> R
     """A record as an RRset; opaque if it is more than its values, or they cannot be kept."""
     key, said, text = _key(record), _said(record), package.text
     more = {name for name in record.octodns if name != "lenient"}
-    opaque = bool(more or getattr(record, "dynamic", None) or getattr(record, "geo", None))
-    opaque = opaque or not said or (record.name, record._type) in special
+    dynamic = bool(getattr(record, "dynamic", None) or getattr(record, "geo", None))
+    words = Words.of("dns.special.dynamic") if dynamic else None
+    opaque = dynamic or bool(more) or not said or (record.name, record._type) in special
     try:
         values = frozenset(_value(each, key.rtype, text) for each in said)
     except (ValueError, TypeError, KeyError, AttributeError, dns.exception.DNSException):
@@ -483,7 +485,7 @@ def _rrset(record: Record, package: Package, special: set[tuple[str, str]]) -> R
         opaque = True
     sent = () if package.by_value else values  # those that are there would be sent again
     kept = all(carried(text, each.data) for each in sent if isinstance(each, TXT))
-    return RRset(key, record.ttl, values, opaque or not kept)
+    return RRset(key, record.ttl, values, opaque or not kept, special=words)
 
 
 def _value(said: Any, rtype: str, text: Text) -> Value:

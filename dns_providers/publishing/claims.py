@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -64,6 +64,43 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What is thought of a record of somebody else's; nothing is said of what will not do.
+
+    note: it does what ours would, and this is told; its value `how` (to have ours) is put in later.
+    problem: what is wrong with it. kept: those of its values that stand for ours.
+    """
+
+    note: Words | None = None
+    problem: Words | None = None
+    kept: frozenset[Value] = frozenset()
+
+
+# What DNS shows at a key: nothing is an empty set, None is no answer.
+Elsewhere = Mapping[RRKey, frozenset[Value] | None]
+
+
+def _nothing_holds(found: Elsewhere) -> Judged:
+    return Judged()
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """When something of somebody else's does what a claim is for.
+
+    judge: of the values at the claim's name. anywhere: it may be reached through an alias, a
+    delegation or a wildcard, too; nothing of it is entered as ours. above: RRsets that hold for the
+    name while it has none of its own. holds: of these; what it tells (or finds wrong) keeps ours
+    from being made.
+    """
+
+    judge: Callable[[frozenset[Value]], Judged]
+    anywhere: bool = False
+    above: tuple[RRKey, ...] = ()
+    holds: Callable[[Elsewhere], Judged] = _nothing_holds
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One thing that we want of one RRset.
 
@@ -74,7 +111,10 @@ class Claim:
     needed: the server cannot work without the group; else its conflict lets the run go on.
     reason: message id of why the record is published, or empty.
     stage: the publishing stage it belongs to.
+    only_if_free: an address that is wanted only where nobody else answers at the name; given up
+    together with all others of the name.
     keeps: what of another value there is never written over, whoever wrote it and asks for it.
+    theirs: when somebody else's record will do.
     """
 
     key: RRKey
@@ -86,6 +126,7 @@ class Claim:
     reason: str
     stage: str
     enforce_ttl: bool = False
-    only_if_free: bool = False  # leave a foreign RRset alone without calling it a conflict
+    only_if_free: bool = False
     singleton: Singleton | None = field(default=None, compare=False, repr=False)
     keeps: Part | None = field(default=None, compare=False, repr=False)
+    theirs: Theirs | None = field(default=None, compare=False, repr=False)

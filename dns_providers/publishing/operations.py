@@ -17,13 +17,16 @@ from dns_providers.by_hand.table import change_table
 from dns_providers.publishing import propagation
 from dns_providers.publishing.claims import Claim, Singleton
 from dns_providers.publishing.ledger import Ledger, read_backup
+from dns_providers.publishing.looking import Look
 from dns_providers.publishing.plan import (
     Entry,
+    Given,
     Note,
     Plan,
     forgotten,
     removals,
     takings_out,
+    unknown_replaced,
     unused_since,
     withdrawals,
 )
@@ -43,7 +46,9 @@ from dns_providers.publishing.publish import (
 from dns_providers.publishing.wording import (
     change_lines,
     conflict_lines,
+    held_lines,
     state_line,
+    stop_line,
 )
 from dns_providers.publishing.zone_choice import Differences, check_live
 from dns_providers.rrset import RRKey, RRset, Value
@@ -70,6 +75,9 @@ def publish(
     unsolved: Callable[[tuple[str, ...]], None] | None = None,
     delegation: Callable[[], Delegation] | None = None,
     leaving: frozenset[RRKey] = frozenset(),
+    look: Look | None = None,
+    given: Callable[[], Given] | None = None,
+    stops: Callable[[tuple[str, ...]], bool] = bool,
 ) -> Generator[FunctionCommand, None, None]:
     """Publish claims in a zone, leaving everything foreign alone.
 
@@ -84,10 +92,14 @@ def publish(
     + unsolved: takes conflicts that the run may go on without
     + delegation: finds the zone's servers; nothing is written in a zone that is live elsewhere
     + leaving: RRsets no longer wanted that somebody else tells of
+    + look: asks DNS for what the provider does not show
+    + given: what we published and need no more; its owner keeps it
+    + stops: takes the conflicts that stop the run here, and tells whether the zone is stopped, be
+    it by an earlier stage
     """
     try:
-        opened = provider()
-        prepared = prepare(opened, claims(), ledger, replaced)
+        opened, kept = provider(), given() if given else {}
+        prepared = prepare(opened, claims(), ledger, replaced, look, kept)
         if delegation is not None:
             _show_differences(check_live(prepared.snapshot, delegation()))
     except ProviderError as error:
@@ -96,8 +108,12 @@ def publish(
     plan, coming = prepared.plan, tuple(made_by_this_run())
     notes = plan.notes
     if all_claims is not None:
-        notes += forgotten(all_claims(), prepared.state.entries, retiring, leaving)
-    _show(plan, notes, coming)
+        every = tuple(all_claims())
+        notes += unknown_replaced(replaced, every)
+        notes += forgotten(every, prepared.state.entries, retiring, leaving | kept.keys())
+    needed = (conflict for conflict in plan.conflicts if conflict.needed)
+    stopped = stops(tuple(line for each in needed for line in conflict_lines(each)))
+    _show(plan, notes, coming, stages=True, stopped=stopped)
     _show_by_hand(opened, plan)
     if plan.blocked:
         yield FunctionCommand(refuse, (text("dns.blocked"),), {})
@@ -105,11 +121,12 @@ def publish(
     if unsolved is not None and state.is_executing:
         unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c)))
     if plan.changes or prepared.interrupted or (coming and not state.is_executing):
-        yield FunctionCommand(_publish, (opened, claims, ledger, replaced, gate), {})
+        arguments = (opened, claims, ledger, replaced, gate, look, kept)
+        yield FunctionCommand(_publish, arguments, {})
         return
     if state.is_executing and not _in_ledger(plan, ledger):
         # Adopting writes our own ledger only: nothing that the user has changes.
-        if not _publish(state, host, opened, claims, ledger, replaced, None):
+        if not _publish(state, host, opened, claims, ledger, replaced, None, look, kept):
             yield from fail(text("dns.not_adopted"))
         return
     host.noop(text("dns.as_wished"))
@@ -362,14 +379,31 @@ def _show_differences(found: Differences) -> None:
         _log(text("dns.note.servers_differ", **values), "yellow")
 
 
-def _show(plan: Plan, notes: Iterable[Note], coming: Iterable[str]) -> None:
-    for change in plan.changes:
+def _show(
+    plan: Plan,
+    notes: Iterable[Note],
+    coming: Iterable[str],
+    *,
+    stages: bool = False,
+    stopped: bool = False,
+) -> None:
+    """Show what will be done and what will not.
+
+    stages: the run goes on after this, so a conflict stops it or not. stopped: nothing is written.
+    """
+    for change in () if stopped else plan.changes:
         for line in change_lines(change):
             _log(line, "green" if line.startswith("+") else "red")
+    for change in (*(plan.changes if stopped else ()), *plan.held):
+        for line in held_lines(change):
+            _log(line, "yellow")
     for line in coming:
-        _log(f"+ {line}", "green")
+        if stopped:
+            _log(text("dns.held", line=f"+ {line}"), "yellow")
+        else:
+            _log(f"+ {line}", "green")
     for conflict in plan.conflicts:
-        for line in conflict_lines(conflict):
+        for line in (*conflict_lines(conflict), *((stop_line(conflict),) if stages else ())):
             _log(f"! {line}", "yellow")
     for note in notes:
         _log(str(note.words), "cyan")
@@ -408,12 +442,14 @@ def _publish(
     ledger: Ledger,
     replaced: frozenset[RRKey],
     gate: Callable[[], Iterable[str]] | None,
+    look: Look | None = None,
+    given: Given | None = None,
 ) -> bool:
     reasons = tuple(gate()) if gate else ()
     if reasons:
         return refuse(state, host, "\n".join(reasons))
     try:
-        carry_out(provider, claims(), ledger, replaced, _teller(host))
+        carry_out(provider, claims(), ledger, replaced, _teller(host), look, given)
     except ProviderError as error:
         return refuse(state, host, str(error))
     return True

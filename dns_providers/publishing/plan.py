@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from dns_providers.base import Capabilities, Change, Snapshot
-from dns_providers.publishing.claims import Claim, ClaimMode, Singleton
+from dns_providers.publishing.claims import Claim, ClaimMode, Elsewhere, Judged, Singleton
+from dns_providers.publishing.taken import answering, cut_above, wildcard_for
 from dns_providers.rrset import (
     MX,
     TXT,
@@ -24,6 +26,7 @@ from dns_providers.rrset import (
 )
 from ground.words import Words
 
+_CUTS = {"NS": "dns.conflict.delegated", "DNAME": "dns.conflict.dname"}
 NEVER_WRITTEN = frozenset({"NS", "SOA", "DS", "DNSKEY", "CDS", "CDNSKEY"})
 
 
@@ -60,6 +63,8 @@ class Entry:
 
 
 Entries = Mapping[RRKey, Entry]
+Given = Mapping[RRKey, frozenset[Value]]
+_NOTHING: Mapping[RRKey, frozenset[Value]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,8 @@ class Note:
 class Plan:
     """What to change, what stands in the way, what to know, what the ledger shall hold.
 
-    released: what the ledger shall forget.
+    released: what the ledger shall forget. held: changes that are not made, as others of their
+    group cannot be.
     """
 
     changes: tuple[Change, ...] = ()
@@ -96,6 +102,7 @@ class Plan:
     notes: tuple[Note, ...] = ()
     entries: tuple[Entry, ...] = ()
     released: frozenset[RRKey] = frozenset()
+    held: tuple[Change, ...] = ()
 
     @property
     def blocked(self) -> bool:
@@ -121,6 +128,7 @@ class _Context:
     replace: frozenset[RRKey]
     capabilities: Capabilities
     covering: Mapping[RRKey, RRset] = field(default_factory=dict)
+    elsewhere: Elsewhere = field(default_factory=dict)
 
 
 class PlanError(AssertionError):
@@ -134,27 +142,102 @@ def plan(
     *,
     replace: frozenset[RRKey] = frozenset(),
     capabilities: Capabilities,
+    elsewhere: Elsewhere = _NOTHING,
+    given: Given = _NOTHING,
 ) -> Plan:
     """Decide what to change so that all claims hold and nothing foreign is touched.
 
-    `replace` names the foreign RRsets that the user allows us to replace. Raises PlanError when
-    a change would lie outside of the claims.
+    `replace` names the foreign RRsets that the user allows us to replace. `elsewhere` is what DNS
+    shows of what the provider does not. `given`: what we have published and need no more, and who
+    has it keeps it; with the values that it should have. Raises PlanError when a change would lie
+    outside of the claims.
     """
     wanted = _unique(claims)
     covering = {rrset.key: rrset for rrset in snapshot.covering}
-    context = _Context(snapshot, entries, replace, capabilities, covering)
-    decisions = [(claim, _decide(claim, context)) for claim in wanted]
+    context = _Context(snapshot, entries, replace, capabilities, covering, elsewhere)
+    decisions = _decisions(wanted, context)
     blocked = {claim.group for claim, decision in decisions if decision.conflict}
     free = [decision for claim, decision in decisions if claim.group not in blocked]
+    free += [_given(entries[key], values, snapshot) for key, values in _still_ours(given, context)]
+    held = [decision for claim, decision in decisions if claim.group in blocked]
+    notes = (*held, *free, *_not_replaced(decisions, replace))
     result = Plan(
         changes=tuple(decision.change for decision in free if decision.change),
         conflicts=tuple(decision.conflict for _, decision in decisions if decision.conflict),
-        notes=tuple(decision.note for _, decision in decisions if decision.note),
+        notes=tuple(decision.note for decision in notes if decision.note),
         entries=tuple(decision.entry for decision in free if decision.entry),
         released=frozenset(decision.released for decision in free if decision.released),
+        held=tuple(decision.change for decision in held if decision.change),
     )
     assert_inside(result.changes, frozenset(claim.key for claim in wanted))
     return result
+
+
+def _not_replaced(
+    decisions: Iterable[tuple[Claim, _Decision]], allowed: frozenset[RRKey]
+) -> Iterable[_Decision]:
+    """Notes on leave to replace what is as it should be already."""
+    for claim, decision in decisions:
+        right = decision.entry and not decision.change and not decision.conflict
+        if right and claim.key in allowed and claim.mode is not ClaimMode.SINGLETON:
+            yield _Decision(note=Note(Words.of("dns.note.not_replaced", key=claim.key)))
+
+
+def unknown_replaced(replaced: Iterable[RRKey], claims: Iterable[Claim]) -> tuple[Note, ...]:
+    """Notes on leave to replace what no claim of any stage is about."""
+    known = {claim.key for claim in claims}
+    idle = sorted(key for key in replaced if key not in known)
+    return tuple(Note(Words.of("dns.note.replaces_nothing", key=key)) for key in idle)
+
+
+def _decisions(wanted: tuple[Claim, ...], context: _Context) -> list[tuple[Claim, _Decision]]:
+    """The decision for each claim; those for a name that must be free are made together."""
+    found = [(each, _decide(each, context)) for each in wanted if not each.only_if_free]
+    optional = [each for each in wanted if each.only_if_free]
+    for owner in dict.fromkeys(each.key.owner for each in optional):
+        found += _if_free([each for each in optional if each.key.owner == owner], context)
+    return found
+
+
+def _if_free(claims: list[Claim], context: _Context) -> list[tuple[Claim, _Decision]]:
+    """All of them or, where somebody answers at the name, none: ours is taken out then."""
+    ours = {key: entry.values for key, entry in context.entries.items()}
+    there = answering(claims, context.snapshot, ours, context.replace)
+    if not there and (cut := cut_above(claims[0].key.owner, context.snapshot)):
+        there = (cut,)
+    if not there:
+        return [(each, _decide(each, context)) for each in claims]
+    found = ", ".join(str(each.key) for each in there)
+    decisions = [_given_up(each, context) for each in claims]
+    name = name_text(claims[0].key.owner)
+    gone = any(each.change for each in decisions)
+    note_id = "dns.note.given_up" if gone else "dns.note.left_alone"
+    note = Note(Words.of(note_id, name=name, found=found))
+    return list(zip(claims, [replace(decisions[0], note=note), *decisions[1:]], strict=True))
+
+
+def _given_up(claim: Claim, context: _Context) -> _Decision:
+    """Take out what we wrote and nobody has changed; whatever is there is no more of ours."""
+    live, entry = context.snapshot.get(claim.key), context.entries.get(claim.key)
+    if entry is None:
+        return _Decision()
+    whole = live is not None and not live.opaque and live.values == entry.values == entry.written
+    change = Change(live, None, claim.group, "dns.reason.given_up") if whole else None
+    return _Decision(change=change, released=claim.key)
+
+
+def _still_ours(given: Given, context: _Context) -> list[tuple[RRKey, frozenset[Value]]]:
+    return [(key, values) for key, values in given.items() if key in context.entries]
+
+
+def _given(entry: Entry, values: frozenset[Value], snapshot: Snapshot) -> _Decision:
+    """What is there as we left it stays, as somebody else's; told once, and when it is outdated."""
+    live = snapshot.get(entry.key)
+    if live is None or live.values != entry.values:
+        return _Decision(released=entry.key)
+    told = entry.origin == "written" or entry.values != values
+    words = Words.of("dns.note.not_needed", key=entry.key)
+    return _Decision(note=Note(words) if told else None, entry=replace(entry, origin="adopted"))
 
 
 def assert_inside(changes: Iterable[Change], allowed: frozenset[RRKey]) -> None:
@@ -205,15 +288,35 @@ def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision 
     """What makes any write at this name impossible: alias, delegation, opaque RRset."""
     alias = context.snapshot.get(RRKey(claim.key.owner, "CNAME"))
     if alias is not None and claim.key.rtype != "CNAME" and not alias.synthesised:
-        return _in_the_way(claim, alias, "dns.conflict.alias")
-    for ancestor in ancestors(claim.key.owner, context.snapshot.zone):
-        for rtype, problem in (("NS", "dns.conflict.delegated"), ("DNAME", "dns.conflict.dname")):
-            cut = context.covering.get(RRKey(ancestor, rtype))
-            if cut is not None and not (rtype == "DNAME" and ancestor == claim.key.owner):
-                return _in_the_way(claim, cut, problem)
+        return _elsewhere(claim, alias, context) or _in_the_way(claim, alias, "dns.conflict.alias")
+    if cut := cut_above(claim.key.owner, context.snapshot):
+        return _elsewhere(claim, cut, context) or _in_the_way(claim, cut, _CUTS[cut.key.rtype])
     if live is not None and live.opaque:
         return _in_the_way(claim, live, "dns.conflict.opaque")
     return None
+
+
+def _elsewhere(claim: Claim, way: RRset, context: _Context) -> _Decision | None:
+    """A claim that may be met anywhere is met by what an alias or a delegation leads to."""
+    theirs = claim.theirs
+    if theirs is None or not theirs.anywhere:
+        return None
+    found = f"{way.key.rtype} {', '.join(sorted(map(str, way.values)))}"
+    values = context.elsewhere.get(claim.key)
+    if values is None:
+        unseen = Words.of("dns.note.elsewhere_unseen", key=claim.key, found=found)
+        return _left_to_them(claim, unseen, context)
+    judged = theirs.judge(values)
+    if judged.note:
+        how = Words.of("dns.how.elsewhere", found=found)
+        return _left_to_them(claim, judged.note.having(how=how), context)
+    problem = Words.of("dns.conflict.elsewhere", key=claim.key, found=found)
+    return _Decision(conflict=_conflict(claim, problem, way))
+
+
+def _left_to_them(claim: Claim, note: Words, context: _Context) -> _Decision:
+    released = claim.key if claim.key in context.entries else None
+    return _Decision(note=Note(note), released=released)
 
 
 def _refusal(claim: Claim, change: Change, limits: Capabilities) -> _Decision | None:
@@ -247,21 +350,16 @@ def _beyond(value: Value, key: RRKey, limits: Capabilities) -> Words | None:
 
 
 def _in_the_way(claim: Claim, there: RRset, problem: str) -> _Decision:
-    if claim.only_if_free:
-        return _left_alone(claim, there)
-    words = Words.of(problem, key=claim.key, found=there.key)
+    why = there.special or Words.of("dns.special.other")
+    words = Words.of(problem, key=claim.key, found=there.key, why=why)
     return _Decision(conflict=_conflict(claim, words, there))
-
-
-def _left_alone(claim: Claim, there: RRset) -> _Decision:
-    return _Decision(note=Note(Words.of("dns.note.left_alone", key=claim.key, found=there.key)))
 
 
 def _exclusive(claim: Claim, live: RRset | None, context: _Context) -> _Decision:
     entry = context.entries.get(claim.key)
     after = RRset(claim.key, _ttl(claim, context), claim.values)
     if live is None:
-        return _write(claim, None, after)
+        return _held_elsewhere(claim, context) or _write(claim, None, after)
     if live.values == claim.values:
         if claim.enforce_ttl and live.ttl != after.ttl:
             return _write(claim, live, after)
@@ -271,13 +369,57 @@ def _exclusive(claim: Claim, live: RRset | None, context: _Context) -> _Decision
             return _write(claim, live, after)
         words = Words.of("dns.conflict.key_changed", key=claim.key)
         return _Decision(conflict=_conflict(claim, words, live))
-    ours = entry is not None and live.values == entry.values
-    if ours or claim.key in context.replace:
+    known = entry is not None and live.values == entry.values
+    if claim.key in context.replace or (entry and known and entry.mode is claim.mode):
         return _write(claim, live, after)
-    if claim.only_if_free and entry is None:
-        return _left_alone(claim, live)
-    problem = "dns.conflict.edited" if entry is not None else "dns.conflict.foreign"
-    return _Decision(conflict=_conflict(claim, Words.of(problem, key=claim.key), live))
+    judged = claim.theirs.judge(live.values) if claim.theirs else Judged()
+    if judged.note:
+        return _will_do(claim, live, judged, entry)
+    if known:
+        return _write(claim, live, after)
+    problem = Words.of("dns.conflict.edited" if entry else "dns.conflict.foreign", key=claim.key)
+    return _Decision(conflict=_conflict(claim, judged.problem or problem, live))
+
+
+def _will_do(claim: Claim, live: RRset, judged: Judged, entry: Entry | None) -> _Decision:
+    """Somebody else's RRset does what ours would; of its values those that stand for ours count."""
+    how = Words.of("dns.how.replace", key=claim.key)
+    note = Note(judged.note.having(how=how)) if judged.note else None
+    if not judged.kept:
+        return _Decision(note=note, released=claim.key if entry else None)
+    ours = entry is not None and judged.kept <= entry.written
+    origin = "written" if ours else "adopted"
+    kept = Entry(claim.key, judged.kept, live.ttl, origin, claim.group, ClaimMode.MEMBER)
+    return _Decision(note=note, entry=kept)
+
+
+def _held_elsewhere(claim: Claim, context: _Context) -> _Decision | None:
+    """Where a name has no record of its own: what holds for it by a wildcard, or from above."""
+    theirs = claim.theirs
+    if theirs is None or claim.key in context.replace:
+        return None
+    there = _of(claim.key, context) if theirs.anywhere else frozenset()
+    if there is None:
+        wild = ", ".join(str(e.key) for e in wildcard_for(claim.key.owner, context.snapshot))
+        unseen = Words.of("dns.note.elsewhere_unseen", key=claim.key, found=wild)
+        return _left_to_them(claim, unseen, context)
+    judged = theirs.judge(there)
+    if not judged.note:
+        judged = theirs.holds({key: _of(key, context) for key in theirs.above})
+    if judged.note:
+        how = Words.of("dns.how.replace", key=claim.key)
+        return _left_to_them(claim, judged.note.having(how=how), context)
+    return _Decision(conflict=_conflict(claim, judged.problem, None)) if judged.problem else None
+
+
+def _of(key: RRKey, context: _Context) -> frozenset[Value] | None:
+    """What there is at a key, be it by a wildcard: as the provider has it, else as DNS shows it."""
+    if key in context.elsewhere:
+        return context.elsewhere[key]
+    there = context.snapshot.at(key.owner)
+    if all(each.synthesised for each in there):
+        there = wildcard_for(key.owner, context.snapshot)
+    return next((each.values for each in there if each.key.rtype == key.rtype), frozenset())
 
 
 def _member(claim: Claim, live: RRset | None, context: _Context) -> _Decision:

@@ -23,7 +23,8 @@ from dns_providers.base import (
 )
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import Intent, Ledger, LedgerState, fingerprint, resolve
-from dns_providers.publishing.plan import Entry, Plan, assert_inside, plan, undo
+from dns_providers.publishing.looking import Look, looked, names_above
+from dns_providers.publishing.plan import Entry, Given, Plan, assert_inside, plan, undo
 from dns_providers.rrset import RRKey, RRset, Value, same_values
 
 _ATTEMPTS = 3
@@ -44,13 +45,26 @@ def prepare(
     claims: Iterable[Claim],
     ledger: Ledger,
     replaced: frozenset[RRKey] = frozenset(),
+    look: Look | None = None,
+    given: Given | None = None,
 ) -> Prepared:
-    """Read the zone and plan; nothing is written. Raises ProviderError."""
+    """Read the zone and plan; nothing is written. Raises ProviderError.
+
+    look: asks DNS for what the provider does not show. given: see `plan`.
+    """
     wanted, known = tuple(claims), ledger.load()
-    snapshot = read(provider, _owners(claim.key for claim in wanted) | _unsettled(known))
+    kept = {key: values for key, values in (given or {}).items() if key in known.entries}
+    names = _owners((*(claim.key for claim in wanted), *kept)) | _unsettled(known)
+    snapshot = read(provider, names | names_above(wanted, provider.zone))
     state = resolve(known, snapshot)
     planned = plan(
-        wanted, snapshot, state.entries, replace=replaced, capabilities=provider.capabilities
+        wanted,
+        snapshot,
+        state.entries,
+        replace=replaced,
+        capabilities=provider.capabilities,
+        elsewhere=looked(wanted, snapshot, look),
+        given=kept,
     )
     return Prepared(planned, snapshot, state, interrupted=bool(known.pending))
 
@@ -82,17 +96,19 @@ def carry_out(
     ledger: Ledger,
     replaced: frozenset[RRKey] = frozenset(),
     tell: Tell = tell_nobody,
+    look: Look | None = None,
+    given: Given | None = None,
 ) -> Plan:
     """Make the claims true and return the plan that was carried out.
 
-    tell: gets the progress of long waits. Plans anew under the zone's lock; when an RRset changes
-    in between, tries again (three times). Raises ProviderError; then the ledger holds what is
-    known, and the next run reads.
+    look, given: see `prepare`. tell: gets the progress of long waits. Plans anew under the zone's
+    lock; when an RRset changes in between, tries again (three times). Raises ProviderError; then
+    the ledger holds what is known, and the next run reads.
     """
     wanted = tuple(claims)
     with ledger.locked():
         for attempt in range(_ATTEMPTS):
-            prepared = prepare(provider, wanted, ledger, replaced)
+            prepared = prepare(provider, wanted, ledger, replaced, look, given)
             assert_inside(prepared.plan.changes, frozenset(claim.key for claim in wanted))
             try:
                 _write(provider, prepared, ledger, tell)

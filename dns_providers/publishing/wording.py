@@ -32,6 +32,16 @@ def conflict_lines(conflict: Conflict) -> tuple[str, ...]:
     )
 
 
+def held_lines(change: Change) -> tuple[str, ...]:
+    """Return the lines of a change that is not written."""
+    return tuple(text("dns.held", line=line) for line in change_lines(change))
+
+
+def stop_line(conflict: Conflict) -> str:
+    """Return whether a conflict stops the run."""
+    return f"  {text('dns.stops' if conflict.needed else 'dns.goes_on')}"
+
+
 def state_line(state: ServerState) -> str:
     """Return what one server said of one record, in the user's language."""
     return text(

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from dns_providers.rrset import key
+from dns_providers.rrset import MX, key, name_text
 from ground.words import Words
 from keys.dkim import KeyFormatError, public_from_data
 from postmaster import dkim, dmarc
@@ -46,7 +46,7 @@ def _cached(seen: Seen, owner: str, *rtypes: str) -> Judgement | None:
 
 
 def mx(view: DomainView, seen: Seen) -> Judgement:
-    """MX-07: mail for the domain comes to us, and to nobody else."""
+    """MX-07: mail for the domain comes to us, and to others only while we do not answer."""
     if not view.mx.outcome.known:
         return unanswered(view.mx.owner)
     names = exchanges(view.mx)
@@ -61,10 +61,20 @@ def mx(view: DomainView, seen: Seen) -> Judgement:
         return _mx_cached(view, seen, foreign) or failed(wrong, _mx_remedy(view, seen))
     if mute:
         return unanswered(mute[0])
+    if foreign and _asked_last(view, foreign):
+        return passed(Words.of("checks.mx.backup", hosts=hosts, others=", ".join(foreign)))
     if foreign:
         mixed = Words.of("checks.mx.mixed", hosts=", ".join(foreign))
         return _mx_cached(view, seen, foreign) or warned(mixed, _mx_remedy(view, seen))
     return passed(Words.of("checks.mx.ours", hosts=hosts))
+
+
+def _asked_last(view: DomainView, hosts: list[str]) -> bool:
+    """Whether all others come before these hosts of the domain (RFC 5321 section 5.1)."""
+    there = [value for value in view.mx.values if isinstance(value, MX)]
+    theirs = [value.preference for value in there if name_text(value.exchange) in hosts]
+    first = min(value.preference for value in there)
+    return first < min(theirs)
 
 
 def _mx_cached(view: DomainView, seen: Seen, foreign: list[str]) -> Judgement | None:
@@ -138,7 +148,18 @@ def _dmarc_records(seen: Seen) -> Iterator[tuple[Subject, DomainView]]:
 
 
 def _dmarc_found(view: DomainView) -> list[bytes]:
-    return [data for data in texts(view.dmarc) if dmarc.is_dmarc(data)]
+    return dmarc.found_in(view.dmarc.values)
+
+
+def _dmarc_above(view: DomainView) -> Judgement | None:
+    """What to say of a domain that has no record, and the name above it that has one."""
+    for answer in view.dmarc_above:
+        if not answer.outcome.known:
+            return unanswered(answer.owner)
+        if record := dmarc.only_record(answer.values):
+            said = {"above": answer.owner, "policy": record.for_subdomains}
+            return passed(Words.of("checks.dmarc.above", **said))
+    return None
 
 
 def _dmarc_remedy(view: DomainView, server: MailServer) -> Words:
@@ -148,13 +169,15 @@ def _dmarc_remedy(view: DomainView, server: MailServer) -> Words:
 
 
 def one_dmarc_record(view: DomainView, seen: Seen) -> Judgement:
-    """DMARC-01: there is exactly one record."""
+    """DMARC-01: there is exactly one record, at the domain or at the organisation's name."""
     if not view.dmarc.outcome.known:
         return unanswered(view.dmarc.owner)
     count = len(_dmarc_found(view))
     words = Words.of("checks.dmarc.count", count=count)
     if count == 1:
         return passed(words)
+    if count == 0 and (above := _dmarc_above(view)):
+        return above
     old = _cached(seen, dmarc.owner(view.domain), "TXT")
     return old or failed(words, _dmarc_remedy(view, seen.server))
 

@@ -31,7 +31,8 @@ class Target:
     the key records. spf_includes: domains whose SPF ours includes. closed_ports: those that should
     not be reachable. far_domains: domains whose MX is tried when port 25 looks closed, to tell our
     own network's fault. trust_file: PEM file of the authority that certificates come from, or None
-    for the system's. issued_names: those of a certificate that an authority issues.
+    for the system's. issued_names: those of a certificate that an authority issues. dmarc_above:
+    for each domain, owner names of DMARC records of names above it, the highest first.
     """
 
     addresses: tuple[str, ...]
@@ -46,17 +47,22 @@ class Target:
     trust_file: str | None
     resolvers: Resolvers
     issued_names: tuple[str, ...] = ()
+    dmarc_above: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DomainView:
-    """DNS of one mail domain, and the addresses of its MX hosts (None: not answered)."""
+    """DNS of one mail domain, and the addresses of its MX hosts (None: not answered).
+
+    dmarc_above: DMARC records of names above it, the highest first.
+    """
 
     domain: str
     mx: Answer
     mx_addresses: tuple[tuple[str, tuple[str, ...] | None], ...]
     spf: tuple[SpfView, ...]
     dmarc: Answer
+    dmarc_above: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +88,12 @@ def observe(target: Target) -> ServerView:
         start = pool.submit
         address = target.addresses[0]
         resolvers = target.resolvers
+        none_above = ((),) * len(target.domains)
         domains = [
-            start(_domain, domain, ehlo, target)
-            for domain, ehlo in zip(target.domains, target.ehlo_names, strict=True)
+            start(_domain, domain, ehlo, target, above)
+            for domain, ehlo, above in zip(
+                target.domains, target.ehlo_names, target.dmarc_above or none_above, strict=True
+            )
         ]
         host_spf = [
             start(spf.check_host, each, target.mail_host, target.mail_host, resolvers)
@@ -131,14 +140,17 @@ def _name(port: int, target: Target) -> str:
     return target.mail_host
 
 
-def _domain(domain: str, ehlo: str, target: Target) -> DomainView:
+def _domain(domain: str, ehlo: str, target: Target, above: tuple[str, ...]) -> DomainView:
     resolvers = target.resolvers
     mx = dns.ask(domain, "MX", resolvers)
     hosts = tuple((name, dns.addresses(name, resolvers)) for name in dns.exchanges(mx))
     results = tuple(
         spf.check_host(address, domain, ehlo, resolvers) for address in target.addresses
     )
-    return DomainView(domain, mx, hosts, results, dns.ask(f"_dmarc.{domain}", "TXT", resolvers))
+    own = dns.ask(f"_dmarc.{domain}", "TXT", resolvers)
+    return DomainView(
+        domain, mx, hosts, results, own, tuple(dns.ask(each, "TXT", resolvers) for each in above)
+    )
 
 
 def own_network_blocks(far_domains: Iterable[str], resolvers: Resolvers) -> bool:

@@ -88,9 +88,15 @@ class ZoneServer:
             reply.set_rcode(dns.rcode.NXDOMAIN)
         for rtype in dict.fromkeys((key.rtype, "CNAME")):
             found = self.rrsets.get(RRKey(source, rtype))
-            if found is not None:
-                _add(reply.answer, found, key.owner)
-                return
+            if found is None:
+                continue
+            _add(reply.answer, found, key.owner)
+            if rtype != key.rtype:  # an alias is followed as far as the zone goes
+                for value in found.values:
+                    target = value.name if isinstance(value, Target) else key.owner
+                    if more := self.rrsets.get(RRKey(target, key.rtype)):
+                        _add(reply.answer, more, target)
+            return
 
 
 def _add(section: list[dns.rrset.RRset], found: RRset, owner: dns.name.Name) -> None:

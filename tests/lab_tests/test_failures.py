@@ -123,12 +123,12 @@ def test_a_conflict_in_an_optional_group_lets_the_run_finish_and_ends_it_non_zer
 ) -> None:
     site = new_site
     server = site.add_server("example.test")
-    foreign = "v=DMARC1; p=reject; rua=mailto:other@elsewhere.test"
-    site.foreign("example.test", f'_dmarc.example.test. 300 TXT "{foreign}"')
-    output = refused(site, "_dmarc.example.test/TXT")
+    owner, foreign = "_imaps._tcp.example.test", "0 1 993 imap.elsewhere.test."
+    site.foreign("example.test", f"{owner}. 300 SRV {foreign}")
+    output = refused(site, f"{owner}/SRV")
     assert site.mx("example.test") == ["10 smtp.example.test."], output
-    assert site.txt("_dmarc.example.test") == [foreign]
-    site.operator.zones["example.test"]["dns_replace"] = ["_dmarc.example.test/TXT"]
+    assert site.dns.records(owner, "SRV") == [foreign]
+    site.operator.zones["example.test"]["dns_replace"] = [f"{owner}/SRV"]
     converges(site, server)
 
     (backup,) = [
@@ -136,7 +136,7 @@ def test_a_conflict_in_an_optional_group_lets_the_run_finish_and_ends_it_non_zer
     ]
     undone = site.operator.run("deploys/dns.py", "-y", "--data", f"undo={backup}")
     assert undone.status == 0, undone.output
-    assert site.txt("_dmarc.example.test") == [foreign]
+    assert site.dns.records(owner, "SRV") == [foreign]
 
 
 def test_a_foreign_spf_record_is_merged_and_a_foreign_txt_stays(new_site: Site) -> None:

@@ -145,6 +145,22 @@ def test_mx_that_leads_elsewhere_too_is_a_warning_and_none_at_all_a_fail() -> No
     assert of(none, "MX-07") == {"other.org": FAIL}
 
 
+@pytest.mark.parametrize(("preference", "status"), [(20, PASS), (10, WARN), (5, WARN)])
+def test_a_host_that_is_asked_while_ours_does_not_answer_is_no_leak(
+    preference: int, status: Status
+) -> None:
+    hosts = GOOD.world.domains[0].mx_addresses
+    both = (MX(10, owner_name("smtp.example.com")), MX(preference, owner_name("mx.backup.test")))
+    seen = with_domain(
+        GOOD,
+        "example.com",
+        mx=answer("example.com", "MX", *both),
+        mx_addresses=(*hosts, ("mx.backup.test", ("192.0.2.1",))),
+    )
+    assert one(seen, "MX-07", "example.com").status is status
+    assert "mx.backup.test" in say(one(seen, "MX-07", "example.com").seen)
+
+
 @pytest.mark.parametrize("outcome", [Outcome.SERVFAIL, Outcome.TIMEOUT])
 def test_dns_that_does_not_answer_is_unknown_never_a_fail(outcome: Outcome) -> None:
     nothing = Answer("example.com", "MX", outcome)
@@ -257,6 +273,26 @@ def test_dmarc_is_there_once_and_parses(record: bytes, statuses: list[Status]) -
     assert [each.status for each in judged] == statuses
     for each in judged:
         assert each.remedy is None or f'{DMARC} TXT "v=DMARC1' in say(each.remedy)
+
+
+@pytest.mark.parametrize(
+    ("above", "status"),
+    [
+        ((answer("_dmarc.org.test", "TXT", TXT(b"v=DMARC1; p=reject")),), PASS),
+        ((answer("_dmarc.org.test", "TXT", TXT(b"v=DMARC1; p=oops")),), FAIL),
+        ((answer("_dmarc.org.test", "TXT"),), FAIL),
+        ((), FAIL),
+        ((Answer("_dmarc.org.test", "TXT", Outcome.TIMEOUT),), UNKNOWN),
+    ],
+)
+def test_a_domain_without_a_dmarc_record_has_its_organisations(
+    above: tuple[Answer, ...], status: Status
+) -> None:
+    seen = with_domain(GOOD, "example.com", dmarc=answer(DMARC, "TXT"), dmarc_above=above)
+    assert one(seen, "DMARC-01", DMARC).status is status
+    if status is PASS:
+        assert one(seen, "DMARC-02", DMARC).status is PASS
+        assert "reject" in say(one(seen, "DMARC-01", DMARC).seen)
 
 
 def test_two_dmarc_records_are_none_to_a_receiver() -> None:

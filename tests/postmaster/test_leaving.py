@@ -159,9 +159,8 @@ def test_a_removed_primary_domain_leaves_with_its_names() -> None:
 
 
 def test_a_web_host_at_a_domain_takes_nothing_of_the_domain_with_it() -> None:
-    state, owner = published(site(A))["example.com"], key("example.com", "A")
-    entry = replace(state.entries[owner], group="addresses:example.com")
-    before = replace(state, entries={**state.entries, owner: entry})
+    before = published(site(A, web_host="example.com"))["example.com"]
+    assert before.entries[key("example.com", "A")].group == "addresses:example.com"
     found = only(seen(site(A), {"example.com": before}), "example.com")
     assert {str(each) for each in found.records} == {"example.com/A"}
 

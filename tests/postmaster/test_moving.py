@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dns_providers.base import Capabilities, Snapshot
 from dns_providers.publishing.ledger import LedgerState
 from dns_providers.publishing.plan import plan
-from dns_providers.rrset import TXT, RRKey, RRset, key, owner_name
+from dns_providers.rrset import MX, TXT, RRKey, RRset, key, owner_name
 from postmaster import moving
 from postmaster.desired import BEFORE_MX, MOVE_STAGE, MX_STAGE, Desired, desired
 from postmaster.settings import Site
@@ -38,8 +38,8 @@ def stages(found: Desired, rtype: str) -> set[tuple[str, str]]:
 
 
 def test_a_name_that_points_elsewhere_moves_when_its_server_answers_and_not_before() -> None:
-    state = published(site())[ZONE]
-    found = claims(site(ipv4="8.8.4.4"), state, 0, HOUR)
+    state = published(site(outbound="direct"))[ZONE]
+    found = claims(site(outbound="direct", ipv4="8.8.4.4"), state, 0, HOUR)
     names = ["mail.", "smtp.", "imap.", "pop.", ""]
     assert stages(found, "A") == {(f"{each}{ZONE}/A", MOVE_STAGE) for each in names}
     assert stages(found, "MX") == {(f"{ZONE}/MX", MX_STAGE)}
@@ -62,8 +62,18 @@ def test_one_more_address_comes_before_mail_is_sent_from_it_and_goes_with_the_mo
     assert {stage for _, stage in stages(other, "AAAA")} == {MOVE_STAGE}
     less = claims(site(), published(both)[ZONE], 0, HOUR)
     gone = [each for each in less.stage(MOVE_STAGE) if each.key.rtype == "AAAA"]
-    assert len(gone) == 5
+    assert len(gone) == 4
     assert all(not each.values for each in gone)
+
+
+def test_an_mx_of_ours_at_another_preference_is_no_mx_of_before() -> None:
+    state = published(site())[ZONE]
+    found = claims(site(), state, 0, HOUR)
+    kept = replace(
+        state.entries[key(ZONE, "MX")], values=frozenset({MX(5, owner_name(f"smtp.{ZONE}"))})
+    )
+    known = replace(state, entries={**state.entries, kept.key: kept})
+    assert moving.former(found.claims, known, HOUR, 0) == {}
 
 
 def test_an_address_of_somebody_else_is_left_when_a_name_has_one_less() -> None:

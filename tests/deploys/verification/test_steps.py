@@ -10,9 +10,12 @@ import pytest
 from deploys.verification import steps
 from dns_providers.publishing.propagation import Expected, ServerState, Verdict
 from dns_providers.rrset import TXT, RRKey, key
-from postmaster.checks.seen import ResolverView
+from postmaster.checks.seen import RecordView, ResolverView
+from postmaster.desired import desired
 from probes.world.dns import Answer, Outcome, Resolvers
 from tests.postmaster.full_view import ADDRESSES, RESOLVERS, server
+from tests.postmaster.test_desired import key_of
+from tests.postmaster.test_settings import site
 
 DOMAINS = ("example.com", "other.org")
 OWNER = key("example.com", "TXT")
@@ -38,6 +41,20 @@ def test_a_server_is_looked_at_by_all_its_addresses_names_and_ports(
     assert {110, 587, 995} <= set(seen.closed_ports)
     assert seen.resolvers.addresses == RESOLVERS
     assert seen.far_domains == there.preflight_mx_domains
+
+
+def test_what_holds_for_a_domain_from_above_is_looked_at() -> None:
+    below = site(domains=["a.b.example.com"]).servers[0]
+    above = ("_dmarc.example.com", "_dmarc.b.example.com")
+    assert steps.target(below).dmarc_above == (above,)
+    assert steps.target(server()).dmarc_above == ((), ())
+
+
+def test_records_that_somebody_may_have_in_other_words_are_not_told_as_missing() -> None:
+    claims = desired(site(outbound="direct"), "example.com", key_of).claims
+    _, missing = steps.published(claims, {}, [RecordView(each.key, 0) for each in claims])
+    kinds = {each.group.partition(":")[0] for each in missing}
+    assert kinds == {"addresses", "dkim", "srv", "mx"}
 
 
 def test_a_record_is_right_at_how_many_servers_wrong_at_which_and_silent_at_which() -> None:

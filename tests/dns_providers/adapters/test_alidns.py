@@ -30,6 +30,7 @@ from dns_providers.publishing.publish import carry_out
 from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import MX, TXT, Address, Target, Value, key, owner_name, rrset
 from dns_providers.spec import Rights
+from ground.words import Words
 from tests.dns_providers.adapters.alidns_fake import KEY_ID, KEY_SECRET, FakeAliDns, running
 from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
@@ -148,22 +149,22 @@ class TestAliDnsFaults(FaultContract):
 
 
 @pytest.mark.parametrize(
-    "special",
+    ("special", "why"),
     [
-        {"Line": "telecom"},
-        {"Status": "DISABLE"},
-        {"Locked": True},
-        {"Weight": 3},
-        {"LbaStatus": True},
+        ({"Line": "telecom"}, Words.of("dns.special.line", line="telecom")),
+        ({"Status": "DISABLE"}, Words.of("dns.special.paused")),
+        ({"Locked": True}, Words.of("dns.special.locked")),
+        ({"Weight": 3}, Words.of("dns.special.weight")),
+        ({"LbaStatus": True}, Words.of("dns.special.weight")),
     ],
 )
 def test_what_is_for_some_paused_locked_or_weighted_is_a_conflict(
-    account: FakeAliDns, special: dict[str, object]
+    account: FakeAliDns, special: dict[str, object], why: Words
 ) -> None:
     account.add("smtp", "A", str(OURS), **special)
     before = account.stored()
     (conflict,) = planned(account, claim()).conflicts
-    assert conflict.problem.id == "dns.conflict.opaque"
+    assert conflict.problem.named["why"] == str(why)
     assert account.stored() == before
 
 

@@ -23,6 +23,7 @@ from dns_providers.publishing.plan import plan
 from dns_providers.publishing.publish import carry_out
 from dns_providers.publishing.zone_choice import name_servers
 from dns_providers.rrset import MX, TXT, owner_name, rrset
+from ground.words import text
 from tests import fault_proxy
 from tests.dns_providers.adapters.cloudflare_fake import (
     SERVERS,
@@ -97,19 +98,23 @@ def test_a_proxied_mail_host_is_a_conflict_not_a_silent_flip(account: FakeCloudf
     provider = opened(account)
     snapshot = provider.read(frozenset({owner_name("smtp.example.test")}))
     made = plan([claim()], snapshot, {}, capabilities=provider.capabilities)
-    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.opaque"]
+    assert [each.problem.named["why"] for each in made.conflicts] == [text("dns.special.proxied")]
     put(provider, rrset("mail.example.test", "A", 300, OURS))
     assert [row["proxied"] for row in account.records.values()] == [True, False]
 
 
-def test_mx_records_of_email_routing_are_left_alone(account: FakeCloudflare) -> None:
-    host = "route1.mx.cloudflare.net"
-    account.add(type="MX", name=ZONE, content=host, priority=5, meta={"email_routing": True})
+@pytest.mark.parametrize("product", ["email_routing", "read_only"])
+def test_mx_records_of_a_product_of_cloudflares_are_left_alone(
+    account: FakeCloudflare, product: str
+) -> None:
+    host, meta = "route1.mx.cloudflare.net", {product: True}
+    account.add(type="MX", name=ZONE, content=host, priority=5, meta=meta)
     wanted = claim(ZONE, "MX", MX(10, owner_name("smtp.example.test")))
     provider = opened(account)
     snapshot = provider.read(frozenset({provider.zone}))
     made = plan([wanted], snapshot, {}, capabilities=provider.capabilities)
-    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.opaque"]
+    (conflict,) = made.conflicts
+    assert conflict.problem.named["why"] == text(f"dns.special.{product}")
 
 
 @pytest.mark.parametrize(

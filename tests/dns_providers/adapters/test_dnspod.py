@@ -26,6 +26,7 @@ from dns_providers.publishing.plan import plan
 from dns_providers.publishing.publish import carry_out
 from dns_providers.registry import BadOptions, open_provider
 from dns_providers.rrset import MX, SRV, TXT, Address, RRset, Target, Value, key, owner_name, rrset
+from ground.words import Words
 from tests import fault_proxy
 from tests.dns_providers.adapters.dnspod_fake import (
     INTERNATIONAL_LINES,
@@ -305,18 +306,24 @@ def test_a_txt_of_one_string_is_sent_as_it_is_and_a_longer_one_in_quotes(
 
 
 @pytest.mark.parametrize(
-    "special",
-    [{"Line": "电信"}, {"Status": "DISABLE"}, {"Weight": 20}, {"Line": "联通", "Weight": 5}],
+    ("special", "why"),
+    [
+        ({"Line": "电信"}, Words.of("dns.special.line", line="电信")),
+        ({"Status": "DISABLE"}, Words.of("dns.special.paused")),
+        ({"Weight": 20}, Words.of("dns.special.weight")),
+        ({"Line": "联通", "Weight": 5}, Words.of("dns.special.line", line="联通")),
+    ],
 )
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_record_by_line_by_weight_or_switched_off_is_a_conflict(
-    account: FakeDnsPod, special: dict[str, Any], beside: bool
+    account: FakeDnsPod, special: dict[str, Any], why: Words, beside: bool
 ) -> None:
     account.add(Name="smtp", Type="A", Value=str(OURS), **special)
     if beside:
         account.add(Name="smtp", Type="A", Value="192.0.2.1")
     before = account.rows()
     assert conflicts(account, claim()) == ["dns.conflict.opaque"]
+    assert read(opened(account), HOST)[claim().key].special == why
     put(opened(account), rrset("mail.example.test", "A", 600, OURS))
     assert account.rows()[: len(before)] == before
 

@@ -30,6 +30,7 @@ from dns_providers.rrset import (
     owner_name,
     rrset,
 )
+from dns_providers.text import value_from_text
 from ground.words import Words
 from tests.dns_providers import servers
 from tests.dns_providers.publishing.test_plan import claim
@@ -267,6 +268,15 @@ def test_addresses_that_differ_by_server_are_left_alone(zone: Zone) -> None:
         server.put(rrset(ZONE, "A", 300, Address(f"203.0.113.{number}")))
     found = zone.read(ZONE).get(key(ZONE, "A"))
     assert found is not None and found.opaque and len(found.values) == 2
+    assert found.special == Words.of("dns.special.differs")
+
+
+def test_a_web_sites_https_record_is_seen(zone: Zone) -> None:
+    value = value_from_text("1 . alpn=h2", "HTTPS")
+    for server in zone.servers:
+        server.put(rrset(ZONE, "HTTPS", 300, value))
+    found = zone.read(ZONE).get(key(ZONE, "HTTPS"))
+    assert found is not None and found.values == {value}
 
 
 def test_no_server_that_answers_is_an_error_with_reasons(zone: Zone) -> None:

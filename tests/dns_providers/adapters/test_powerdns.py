@@ -14,6 +14,7 @@ from dns_providers.base import AuthError, Change, ProviderError, Rejected, Unrea
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, Target, key, owner_name, rrset
+from ground.words import Words
 from tests import fault_proxy
 from tests.dns_providers import servers
 from tests.dns_providers.publishing.test_plan import OURS, claim
@@ -176,6 +177,7 @@ def test_disabled_records_and_types_of_its_own_are_left_alone(server: NameServer
         "A": True,
         "ALIAS": True,
     }
+    assert seen[key("off.example.test", "A")].special == Words.of("dns.special.disabled")
 
 
 def test_a_text_that_was_written_uncut_is_read_and_changed(server: NameServer) -> None:

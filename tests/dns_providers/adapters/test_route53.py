@@ -26,6 +26,7 @@ from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.plan import plan
 from dns_providers.publishing.publish import carry_out
 from dns_providers.rrset import TXT, Address, key, name_text, owner_name, rrset
+from ground.words import Words
 from tests import fault_proxy
 from tests.dns_providers.adapters.route53_moto import (
     ACCESS_KEY,
@@ -117,25 +118,36 @@ def test_a_wildcard_comes_back_as_the_name_it_is(account: Account) -> None:
 
 
 @pytest.mark.parametrize(
-    "special",
+    ("special", "why"),
     [
-        {
-            "AliasTarget": {
-                "DNSName": "lb.aws.test.",
-                "HostedZoneId": "Z",
-                "EvaluateTargetHealth": False,
-            }
-        },
-        {"SetIdentifier": "blue", "Weight": 1, **plain("192.0.2.4")},
-        {"SetIdentifier": "de", "GeoLocation": {"CountryCode": "DE"}, **plain("192.0.2.4")},
+        (
+            {
+                "AliasTarget": {
+                    "DNSName": "lb.aws.test.",
+                    "HostedZoneId": "Z",
+                    "EvaluateTargetHealth": False,
+                }
+            },
+            Words.of("dns.special.route53_alias", target="lb.aws.test"),
+        ),
+        (
+            {"SetIdentifier": "blue", "Weight": 1, **plain("192.0.2.4")},
+            Words.of("dns.special.route53_policy", policy="Weighted"),
+        ),
+        (
+            {"SetIdentifier": "de", "GeoLocation": {"CountryCode": "DE"}, **plain("192.0.2.4")},
+            Words.of("dns.special.route53_policy", policy="Geolocation"),
+        ),
     ],
 )
-def test_what_only_route53_can_say_is_a_conflict(account: Account, special: dict[str, Any]) -> None:
+def test_what_only_route53_can_say_is_a_conflict(
+    account: Account, special: dict[str, Any], why: Words
+) -> None:
     account.add(account.zone_id(ZONE), "smtp.example.test.", "A", **special)
     provider = opened(account)
     snapshot = provider.read(frozenset({owner_name("smtp.example.test")}))
     made = plan([claim()], snapshot, {}, capabilities=provider.capabilities)
-    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.opaque"]
+    assert [each.problem.named["why"] for each in made.conflicts] == [str(why)]
 
 
 def test_all_pages_are_read(account: Account) -> None:

@@ -148,6 +148,13 @@ def test_a_conflict_blocks_its_group_and_no_other() -> None:
     assert [str(change.key) for change in made.changes] == ["pop.example.test/A"]
 
 
+def test_what_a_conflict_holds_back_is_shown_as_not_written() -> None:
+    there = [rrset(HOST, "A", 60, FOREIGN)]
+    made = planned([claim(), claim("imap.example.test"), claim("x.example.test", group="x")], there)
+    assert [str(change.key) for change in made.held] == ["imap.example.test/A"]
+    assert [str(change.key) for change in made.changes] == ["x.example.test/A"]
+
+
 def test_a_foreign_mx_is_a_conflict_also_beside_ours() -> None:
     ours, theirs = (MX(10, owner_name(n)) for n in ("smtp.example.test", "mx.other.test"))
     wanted = claim("example.test", "MX", ours, group="mx", needed=False)

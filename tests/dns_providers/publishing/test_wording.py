@@ -8,10 +8,10 @@ import pytest
 
 from dns_providers.base import Change, Snapshot
 from dns_providers.publishing.ledger import Ledger, read_backup
-from dns_providers.publishing.plan import undo
-from dns_providers.publishing.wording import change_lines
+from dns_providers.publishing.plan import Conflict, undo
+from dns_providers.publishing.wording import change_lines, held_lines, stop_line
 from dns_providers.rrset import TXT, owner_name, rrset
-from ground.words import text
+from ground.words import Words, text
 
 OLD, NEW = (rrset("example.com", "TXT", 60, TXT(value)) for value in (b"old", b"new"))
 GONE, COMING = (
@@ -37,3 +37,14 @@ def test_a_backup_whose_reason_is_none_of_todays_is_put_back_and_says_so(tmp_pat
     (change,) = undo(read_backup(path)[1], Snapshot(owner_name("example.com"), names, {})).changes
     back = COMING.replace("new", "old")
     assert change_lines(change) == (f"{back} ; {text('dns.reason.undo')}",)
+
+
+def test_a_change_that_is_not_written_says_so_in_each_line() -> None:
+    lines = held_lines(Change(OLD, NEW, "spf"))
+    assert lines == tuple(text("dns.held", line=each) for each in (GONE, COMING))
+
+
+def test_a_conflict_says_whether_it_stops_the_run() -> None:
+    problem = Words.of("dns.conflict.foreign", key=OLD.key)
+    for needed, id in ((True, "dns.stops"), (False, "dns.goes_on")):
+        assert stop_line(Conflict(OLD.key, "spf", needed, problem)).strip() == text(id)
