@@ -34,6 +34,7 @@ from dns_providers.base import (
 )
 from dns_providers.http_errors import translated
 from dns_providers.record_steps import Create, Delete, Modify, Step, carry_out, steps
+from dns_providers.rows import grouped
 from dns_providers.rrset import (
     MX,
     TXT,
@@ -125,8 +126,9 @@ class DnsPodProvider:
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out changes record by record. Raises ProviderError; PartialApply when halfway."""
-        rows = {str(row["RecordId"]): row for row in self._records()}
-        there = {each.key: each for each in self._rrsets(rows.values())}
+        shown = self._records()
+        there = {each.key: each for each in self._rrsets(shown)}
+        rows = {str(row["RecordId"]): row for row in shown if "RecordId" in row}
         refuse_stale(changes, there)
         carry_out(steps(changes, there), partial(self._write, rows))
 
@@ -243,11 +245,10 @@ class DnsPodProvider:
 
     def _rrsets(self, rows: Iterable[dict[str, Any]]) -> list[RRset]:
         with self._told("DescribeRecordList", ""):
-            groups: dict[RRKey, list[dict[str, Any]]] = {}
-            for row in rows:
-                key = RRKey(_owner(str(row["Name"]), self.zone), str(row["Type"]))
-                groups.setdefault(key, []).append(row)
-            return [_rrset(key, group) for key, group in groups.items()]
+            return grouped(rows, self._key, _rrset, lambda row: str(row.get("Value")))
+
+    def _key(self, row: dict[str, Any]) -> RRKey:
+        return RRKey(_owner(row["Name"], self.zone), row["Type"])
 
     def _apex(self) -> Iterable[RRset]:
         """SOA and NS of the apex: DNSPod shows no SOA, and NS records not always."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import secrets
 import shutil
 import socket
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import dns.message
 import dns.query
@@ -20,6 +22,8 @@ import dns.rcode
 import dns.tsigkeyring
 import dns.update
 
+from tests import fault_proxy
+from tests.fault_proxy import FaultProxy, Request
 from tests.lab.process import Daemon, run, wait_for
 
 ZONE = "example.test"
@@ -168,6 +172,30 @@ def enter(server: NameServer, owner: str, rtype: str, ttl: int, value: str) -> N
     reply = dns.query.tcp(update, "127.0.0.1", timeout=5, port=server.port)
     if reply.rcode() != dns.rcode.NOERROR:
         raise RuntimeError(dns.rcode.to_text(reply.rcode()))
+
+
+@contextmanager
+def adding(rows: list[dict[str, Any]], server: NameServer) -> Iterator[FaultProxy]:
+    """A proxy before PowerDNS's HTTP API that adds RRsets to what it shows of a zone.
+
+    The server itself answers status 500 for some of what a database may hold.
+    """
+
+    def more(request: Request, body: bytes) -> bytes:
+        if request.method != "GET" or b'"rrsets"' not in body:
+            return body
+        zone = json.loads(body)
+        return json.dumps({**zone, "rrsets": [*zone["rrsets"], *rows]}).encode()
+
+    with fault_proxy.running(f"http://127.0.0.1:{server.api_port}") as proxy:
+        proxy.altered = more
+        yield proxy
+
+
+def shown_row(owner: str, rtype: str, *contents: str) -> dict[str, Any]:
+    """An RRset as PowerDNS's HTTP API shows it."""
+    records = [{"content": each, "disabled": False} for each in contents]
+    return {"name": f"{owner}.", "type": rtype, "ttl": 600, "records": records, "comments": []}
 
 
 def there(name: str) -> bool:
