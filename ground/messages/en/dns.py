@@ -89,6 +89,8 @@ TEXTS = {
     "dns.error.no_zone_file": "there is no zone file {path}",
     "dns.error.zone_file": "{path} cannot be read or written: {reason}",
     "dns.error.bad_zone_file": "{path} is no usable zone file of {zone}: {reason}",
+    "dns.error.zone_journal": "{zone} has a journal ({journal}): its server takes dynamic updates, and not all of them are in {path}. Use dns_provider rfc2136. If nothing updates it so any more, run `rndc sync -clean {zone}` on the server, and run again.",
+    "dns.error.zone_signed": "{path} is a signed zone (it has {types}): after a change nobody who validates would take it. Name the unsigned file that it is made of as zone_file, with what signs it anew as zone_reload_command, or use dns_provider rfc2136.",
     "dns.error.no_delegation": "{zone} has no name servers as seen from {resolvers}. Is the domain "
     "registered, and delegated to your DNS provider?",
     "dns.error.mute_resolvers": "none of the resolvers answers: {resolvers}. Can this machine reach them (UDP and TCP port 53)? Others are set by `resolvers`.",
@@ -104,7 +106,6 @@ TEXTS = {
     "dns.zone_file.include": "$INCLUDE: name the included file as zone_file, or use rfc2136",
     "dns.zone_file.generate": "$GENERATE: such a file cannot be edited safely, use rfc2136",
     "dns.zone_file.no_type": "a record of {owner} has no type",
-    "dns.zone_file.record": "the record {owner} {rtype} is not valid ({reason})",
     "dns.zone_file.soa": "{zone} needs exactly one SOA record; SOA records there: {count}",
     "dns.zone_file.together": "its records hang together (TTLs left out without $TTL)",
     "dns.silent.timeout": "no answer in time",

@@ -77,6 +77,8 @@ TEXTS = {
     "dns.error.no_zone_file": "没有区域文件 {path}",
     "dns.error.zone_file": "无法读写 {path}：{reason}",
     "dns.error.bad_zone_file": "{path} 不是 {zone} 的可用区域文件：{reason}",
+    "dns.error.zone_journal": "{zone} 有日志文件（{journal}）：其服务器接受动态更新，而 {path} 中并不包含全部更新。请使用 dns_provider rfc2136。如果已没有程序这样更新它，请在服务器上运行 `rndc sync -clean {zone}`，然后再次运行。",
+    "dns.error.zone_signed": "{path} 是已签名的区域（其中有 {types}）：改动之后，凡是验证签名的一方都不会接受它。请把用来生成它的未签名文件设为 zone_file，并把重新签名的命令设为 zone_reload_command；或使用 dns_provider rfc2136。",
     "dns.error.no_delegation": "从 {resolvers} 看，{zone} 没有名称服务器。"
     "域名是否已注册，并已委派给您的 DNS 服务商？",
     "dns.error.mute_resolvers": "解析器均无应答：{resolvers}。本机能否访问它们（UDP 和 TCP 53 端口）？可用 `resolvers` 改用其他解析器。",
@@ -92,7 +94,6 @@ TEXTS = {
     "dns.zone_file.include": "$INCLUDE：请把被包含的文件设为 zone_file，或改用 rfc2136",
     "dns.zone_file.generate": "$GENERATE：这样的文件无法安全编辑，请改用 rfc2136",
     "dns.zone_file.no_type": "{owner} 的一条记录没有类型",
-    "dns.zone_file.record": "记录 {owner} {rtype} 无效（{reason}）",
     "dns.zone_file.soa": "{zone} 必须恰好有一条 SOA 记录，现有 {count} 条",
     "dns.zone_file.together": "各记录相互关联（没有 $TTL 而又省略了 TTL）",
     "dns.silent.timeout": "未按时应答",
