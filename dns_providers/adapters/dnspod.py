@@ -2,8 +2,8 @@
 
 There are no transactions and no preconditions: all records are read again right before the first
 write, and what stopped halfway is finished by the next run. What DNSPod answers by the asker's
-line, by weight or not at all (disabled) is opaque: a conflict, never changed. Error codes are
-those of the SDK; a refusal comes as HTTP 200.
+line, by weight or not at all (disabled) is opaque: a conflict, never changed. An alias at the apex
+can have an MX and TXT beside it. Error codes are those of the SDK; a refusal comes as HTTP 200.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ _TIMEOUT = 20.0  # seconds
 _SHOWN = 200  # characters of an answer that is none of the API's
 _DEFAULT_LINE = "0"  # the id, the same for both endpoints; names differ
 _LINE_NAMES = frozenset({"默认", "default"})
+_BESIDE_APEX_ALIAS = frozenset({"MX", "TXT"})
 # DNSPod refuses double quotes inside a TXT, alters single ones and loses backslashes (dnscontrol's
 # audit of the live service), so an octet that needs an escape cannot be said.
 _NO_TXT = frozenset(b"\"'\\") | frozenset(range(32)) | frozenset(range(127, 256))
@@ -117,6 +118,7 @@ class DnsPodProvider:
             mx_range=(0, 65535),
             txt_forbidden=_NO_TXT,
             txt_trimmed=True,
+            beside_apex_alias=_BESIDE_APEX_ALIAS,
         )
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:

@@ -229,6 +229,21 @@ def test_all_pages_are_read(account: FakeDnsPod) -> None:
     assert account.seen == ["DescribeDomain", "DescribeRecordList", "DescribeRecordList"]
 
 
+@pytest.mark.parametrize("line", ["默认", "电信"])
+def test_mail_stands_beside_an_alias_at_the_apex(
+    account: FakeDnsPod, tmp_path: Path, line: str
+) -> None:
+    alias = account.add(Type="CNAME", Value="cdn.elsewhere.test.", Line=line)
+    before = dict(account.records[alias])
+    text = claim(ZONE, "TXT", TXT(b"v=spf1 mx -all"), group="spf")
+    mx = claim(ZONE, "MX", MX(10, owner_name(HOST)), group="mx")
+    address = claim(ZONE, "A", group="apex", needed=False)
+    made = carry_out(opened(account), [text, mx, address], Ledger(tmp_path, ZONE))
+    assert [each.key.rtype for each in made.conflicts] == ["A"]
+    assert sorted(row["Type"] for row in account.rows()) == ["CNAME", "MX", "TXT"]
+    assert account.records[alias] == before
+
+
 @pytest.mark.parametrize("lost", ["Name", "Type", "RecordId", "TTL", "Value", "Status"])
 def test_a_row_that_lacks_something_is_not_the_end_of_the_zone(
     account: FakeDnsPod, lost: str
