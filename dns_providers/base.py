@@ -82,6 +82,8 @@ class Capabilities:
     mx_range: lowest and highest preference of an MX. txt_forbidden: octets that a TXT must not
     have. txt_trimmed: whether spaces at a TXT's ends get lost, and an empty one is refused.
     by_hand: nothing is written by us; the user enters it in the web panel `panel` (see export).
+    beside_apex_alias: types that the zone's apex can have beside an alias, where the provider
+    answers the alias with its target's addresses.
     """
 
     atomic: Literal["zone", "rrset", "record"]
@@ -94,6 +96,7 @@ class Capabilities:
     txt_trimmed: bool = False
     by_hand: bool = False
     panel: str = "generic"
+    beside_apex_alias: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

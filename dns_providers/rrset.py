@@ -7,7 +7,7 @@ and in the adapters, nowhere else.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -238,6 +238,18 @@ def from_rdata(rdata: dns.rdata.Rdata) -> Value:
         case dns.rdtypes.ANY.CAA.CAA(flags=flags, tag=tag, value=data):
             return CAA(flags, tag.decode("ascii").lower(), data)
     return Other(rdata.to_digestable(dns.name.root) or b"", rdata.to_text())
+
+
+def texts_as_seen(rrset: RRset, live: RRset | None, text: Callable[[Value, str], str]) -> list[str]:
+    """Return a text for each of an RRset's values: that of `live` where it has the value.
+
+    live: what is there, its handles texts of values; a value may have several (a TXT cut in two
+    ways). text: that of a value which is new, by value and type.
+    """
+    seen = live.handles if live else ()
+    kept = [said for value, said in seen if value in rrset.values]
+    new = rrset.values - {value for value, _ in seen}
+    return kept + [text(value, rrset.key.rtype) for value in new]
 
 
 def from_rdataset(owner: dns.name.Name, rdataset: dns.rdataset.Rdataset) -> RRset:

@@ -73,17 +73,24 @@ def always(request: Request) -> bool:
     return True
 
 
+def unaltered(request: Request, body: bytes) -> bytes:
+    """As it is."""
+    return body
+
+
 @dataclass
 class FaultProxy:
     """A running proxy. `seen` lists the requests, those met by a fault too.
 
-    before: called with each request before anything is done with it. connections: how many came.
+    before: called with each request before anything is done with it. altered: gives what becomes of
+    an answer's body on its way. connections: how many came.
     """
 
     url: str  # where it listens
     upstream: str
     seen: list[Request] = field(default_factory=list)
     before: Callable[[Request], object] = str
+    altered: Callable[[Request, bytes], bytes] = unaltered
     connections: int = 0
     met: int = 0  # requests that the fault was done to
     _fault: Fault | None = None
@@ -178,8 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(fault, (Lost, Slow)):
             self._break()
             return
-        whole = len(reply.content)
-        shown = reply.content[: whole // 2] if isinstance(fault, Truncated) else reply.content
+        whole = self.proxy.altered(request, reply.content)
+        shown = whole[: len(whole) // 2] if isinstance(fault, Truncated) else whole
         self._answer(reply.status_code, shown, dict(reply.headers))
 
     def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:

@@ -83,8 +83,19 @@ VALUES: dict[str, tuple[str, tuple[Value, ...]]] = {
         (MX(10, owner_name("mx.other.test")), MX(20, owner_name("mx.other.test"))),
     ),
 }
+# What may stand among other records and is none of its type: type and value.
+SENSELESS = (
+    ("SRV", "1 2 3"),
+    ("MX", "mx.other.test."),
+    ("CNAME", "bad..name."),
+    ("CNAME", "foo\\344.other.test."),  # an escape beyond an octet
+    ("A", "2001:db8::1"),
+    ("AAAA", "none"),
+)
 # Enters a record as somebody else does: owner, type, TTL, value; names as they are written.
 Typed = Callable[[str, str, int, str], None]
+# Has the provider show a record as it stands, whether it makes sense or not: owner, type, value.
+Shows = Callable[[str, str, str], None]
 
 
 def read(provider: Provider, *owners: str) -> dict[RRKey, RRset]:
@@ -114,10 +125,10 @@ def problems(provider: Provider, wanted: RRset) -> list[str]:
 class ProviderContract:
     """The suite.
 
-    A class gives the fixtures `provider`, `idn_provider` and `typed`, and `refusal`: some of what
-    the provider says to an alias beside an address. It says in `opt_outs` why it has none of the
-    latter three. cannot_hold: names of TEXTS and VALUES that the provider refuses only when they
-    are written, and why; what it says by its capabilities needs no entry.
+    A class gives the fixtures `provider`, `idn_provider`, `typed` and `shows`, and `refusal`: some
+    of what the provider says to an alias beside an address. It says in `opt_outs` why it has none
+    of the latter four. cannot_hold: names of TEXTS and VALUES that the provider refuses only when
+    they are written, and why; what it says by its capabilities needs no entry.
     """
 
     refusal: ClassVar[str] = ""
@@ -133,6 +144,11 @@ class ProviderContract:
     def typed(self) -> Typed:
         """Enters a record as somebody else does."""
         self._left_out("typed")
+
+    @pytest.fixture
+    def shows(self) -> Shows:
+        """Has the provider show a record whether it makes sense or not."""
+        self._left_out("shows")
 
     def _left_out(self, name: str) -> NoReturn:
         if why := self.opt_outs.get(name):
@@ -367,3 +383,33 @@ class ProviderContract:
         put(provider, other)
         put(provider, rrset("host.example.test", "A", 300, *SAMPLES["A"]))
         assert read(provider, "other.example.test")[other.key] == other
+
+    def test_records_that_make_no_sense_are_not_the_end_of_the_zone(
+        self, provider: Provider, shows: Shows
+    ) -> None:
+        theirs = rrset("other.example.test", "TXT", 600, TXT(b"theirs"))
+        put(provider, theirs)
+        odd = {f"odd{number}.example.test": each for number, each in enumerate(SENSELESS)}
+        for owner, (rtype, value) in odd.items():
+            shows(owner, rtype, value)
+        shows("no..name.example.test", "A", "192.0.2.1")
+        wanted = rrset("smtp.example.test", "A", 600, *SAMPLES["A"])
+        assert problems(provider, wanted) == []
+        found = read(provider, "other.example.test", "smtp.example.test", *odd)
+        assert found[wanted.key].values == wanted.values
+        assert found[theirs.key].values == theirs.values
+        senseless = {key(owner, rtype) for owner, (rtype, _) in odd.items()}
+        assert {each for each in senseless if each in found and found[each].opaque} == senseless
+
+    def test_a_record_that_makes_no_sense_and_is_in_our_way_is_told_and_stays(
+        self, provider: Provider, shows: Shows
+    ) -> None:
+        wanted = []
+        for number, (rtype, value) in enumerate(SENSELESS):
+            shows(f"host{number}.example.test", rtype, value)
+            wanted.append(rrset(f"host{number}.example.test", rtype, 600, *SAMPLES[rtype][:1]))
+        owners = [name_text(each.key.owner) for each in wanted]
+        before = read(provider, *owners)
+        for each in wanted:
+            assert problems(provider, each) == ["dns.conflict.opaque"]
+        assert read(provider, *owners) == before

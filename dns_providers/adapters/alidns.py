@@ -4,7 +4,8 @@ Searches of the API match parts of names (DescribeDomainRecords, RRKeyWord), so 
 and names are compared here. There are no transactions and no preconditions: the records are read
 again right before the first write, and what stops halfway is finished by the next run. What only
 AliDNS can say (answers for some networks only, weighted, paused or locked) is opaque: a conflict,
-never changed.
+never changed. An alias at the apex can have an MX and TXT beside it (help.aliyun.com, "DNS record
+conflict rules").
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from dns_providers.base import (
 )
 from dns_providers.http_errors import translated
 from dns_providers.record_steps import Create, Delete, Modify, Step, carry_out, steps
+from dns_providers.rows import grouped
 from dns_providers.rrset import (
     CAA,
     MX,
@@ -77,6 +79,7 @@ _MAX_TTL = 86400
 _MAX_TXT = 511
 _FORBIDDEN = frozenset({*range(32), ord('"'), ord("\\"), *range(127, 256)})
 _MX_RANGE = (1, 50)
+_BESIDE_APEX_ALIAS = frozenset({"MX", "TXT"})
 # Codes of the API's documentation; in tuples, how they begin.
 _BAD_KEY = (
     "IncompleteSignature",
@@ -131,6 +134,7 @@ class AliDnsProvider:
             mx_range=_MX_RANGE,
             txt_forbidden=_FORBIDDEN,
             txt_trimmed=True,
+            beside_apex_alias=_BESIDE_APEX_ALIAS,
         )
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
@@ -221,7 +225,8 @@ class AliDnsProvider:
             known = len(found)
             shown = self._call(action, domain_name=zone, page_number=page, page_size=_PAGE)
             with self._told(action):
-                found |= {str(row.record_id): row for row in shown.domain_records.record}
+                rows = enumerate(shown.domain_records.record)
+                found |= {row.record_id or f"{page}/{number}": row for number, row in rows}
                 total = int(shown.total_count)
                 if len(found) >= total:
                     return list(found.values())
@@ -232,10 +237,8 @@ class AliDnsProvider:
     def _rrsets(self) -> dict[RRKey, RRset]:
         rows = self._rows()
         with self._told("DescribeDomainRecords"):
-            groups: dict[RRKey, list[Any]] = {}
-            for row in rows:
-                groups.setdefault(RRKey(self._owner(row.rr), row.type), []).append(row)
-            return {key: _rrset(key, group) for key, group in groups.items()}
+            found = grouped(rows, self._key, _rrset, lambda row: str(row.value))
+            return {each.key: each for each in found}
 
     def _apex(self) -> Iterable[RRset]:
         """SOA and NS of the apex, which AliDNS keeps to itself."""
@@ -243,6 +246,9 @@ class AliDnsProvider:
         return kept_apex(self.zone, servers, "hostmaster.hichina.com.", _FREE_TTL)
 
     # -- records -------------------------------------------------------------------------------
+
+    def _key(self, row: Any) -> RRKey:
+        return RRKey(self._owner(row.rr), row.type)
 
     def _owner(self, rr: str) -> dns.name.Name:
         """The owner name of a host record ("@" for the apex)."""
@@ -342,12 +348,18 @@ def _a_labels(name: str) -> dns.name.Name:
 
 def _rrset(key: RRKey, rows: list[Any]) -> RRset:
     """The RRset of all rows of a key; one row that is special makes all of it special."""
-    handles = tuple((_value(row), str(row.record_id)) for row in rows)
+    handles = tuple((_value(row), _id(row)) for row in rows)
     values = frozenset(value for value, _ in handles)
     special = next((words for row in rows if (words := _special(row))), None)
     opaque = special is not None or any(isinstance(v, Other) for v in values)
     ttl = min(int(row.ttl) for row in rows)
     return RRset(key, ttl, values, opaque, handles, special=special)
+
+
+def _id(row: Any) -> str:
+    if not row.record_id:
+        raise ValueError("a record without an id")
+    return str(row.record_id)
 
 
 def _special(row: Any) -> Words | None:

@@ -3,7 +3,8 @@
 A batch is one transaction (developers.cloudflare.com, "Batch DNS records"), but has no
 preconditions: the records are read again right before it. Only fields that differ are patched, so
 that comments and tags stay. What Cloudflare answers for itself (proxied, locked by Email Routing)
-is opaque: a conflict, never changed.
+is opaque: a conflict, never changed. An alias at the apex is flattened: Cloudflare answers for it
+with addresses, so that other types stand beside it (developers.cloudflare.com, "CNAME flattening").
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from dns_providers.base import (
 )
 from dns_providers.http_errors import translated
 from dns_providers.record_steps import Create, Delete, Modify, Step, steps
+from dns_providers.rows import NO_SENSE, grouped
 from dns_providers.rrset import (
     CAA,
     MX,
@@ -79,6 +81,8 @@ _NO_RIGHT = frozenset({6003, 6111, 9103, 9106, 9109, 10000})
 _THROTTLED = frozenset({971, 10429})
 _NO_ZONE = frozenset({1001, 7003})
 _EXISTS = frozenset({81058})
+_FLATTENED_BESIDE = frozenset({"MX", "TXT", "SRV", "CAA"})
+_KEPT_HERE = (None, "full")  # kinds of zones whose records are Cloudflare's, and served
 
 
 T = TypeVar("T")
@@ -112,7 +116,14 @@ class CloudflareProvider:
     @property
     def capabilities(self) -> Capabilities:
         """A batch is whole or nothing; TTL 60 s to a day; TXT up to what one record takes."""
-        return Capabilities("zone", "reread", min_ttl=60, max_ttl=86400, max_txt=4000)
+        return Capabilities(
+            "zone",
+            "reread",
+            min_ttl=60,
+            max_ttl=86400,
+            max_txt=4000,
+            beside_apex_alias=_FLATTENED_BESIDE,
+        )
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
         """Read all records. Raises ProviderError."""
@@ -180,35 +191,41 @@ class CloudflareProvider:
         values = {"zone": name_text(self.zone), "count": str(len(mine))}
         if not mine:
             raise ZoneNotFound("dns.error.cloudflare_zone", **values)
-        live = [each for each in mine if each.status == "active"]
+        kept = [each for each in mine if each.type in _KEPT_HERE]
+        if not kept:
+            raise ZoneNotFound("dns.error.cloudflare_kind", **values, kind=str(mine[0].type))
+        live = [each for each in kept if each.status == "active"]
         if not live:
-            values["servers"] = ", ".join(mine[0].name_servers)
+            values["servers"] = ", ".join(kept[0].name_servers or ())
             raise ZoneNotFound("dns.error.cloudflare_pending", **values)
         if len(live) > 1:
             raise ZoneNotFound("dns.error.cloudflare_several", **values)
         # A zone may be delegated to Cloudflare's servers under names of its own, or to both.
-        servers = (*live[0].name_servers, *(live[0].vanity_name_servers or ()))
+        servers = (*(live[0].name_servers or ()), *(live[0].vanity_name_servers or ()))
+        if not servers:
+            raise http_errors.Senseless("dns.junk.no_servers")
         return _Zone(live[0].id, servers)
 
-    def _records(self) -> list[dict[str, Any]]:
-        """All records as the API shows them."""
-        zone, found, page = self._zone(), list[dict[str, Any]](), 1
+    def _records(self) -> list[Any]:
+        """All records as the API shows them: as many as it says that there are."""
+        zone, found, page = self._zone(), dict[str, Any](), 1
         records = self._api().dns.records
         while True:
+            known = len(found)
             shown = records.list(zone_id=zone.id, per_page=_PAGE, page=float(page))
-            rows = [each.to_dict() for each in _given(shown.result)]
-            found += rows
-            if len(rows) < _PAGE:
-                return found
+            rows = [_row(each) for each in _given(shown.result)]
+            found |= {_id(row) or f"{page}/{number}": row for number, row in enumerate(rows)}
+            total = getattr(shown.result_info, "total_count", None)
+            over = len(found) == known
+            if over if total is None else len(found) >= int(total):
+                return list(found.values())
+            if over:
+                raise http_errors.Senseless("dns.junk.count", found=known, total=total)
             page += 1
 
     def _rrsets(self) -> list[RRset]:
         with self._told():
-            groups: dict[RRKey, list[dict[str, Any]]] = {}
-            for row in self._records():
-                key = RRKey(owner_name(row["name"]), row["type"])
-                groups.setdefault(key, []).append(row)
-            return [_rrset(key, rows) for key, rows in groups.items()]
+            return grouped(self._records(), _key, _rrset, _shown_value)
 
     def _apex(self) -> Iterable[RRset]:
         """SOA and NS of the apex, which Cloudflare keeps to itself."""
@@ -284,6 +301,27 @@ def _codes(body: object) -> tuple[set[int], list[str]]:
 # -- records -----------------------------------------------------------------------------------
 
 _KINDS = ("deletes", "patches", "posts")
+
+
+def _row(shown: Any) -> Any:
+    try:
+        return shown.to_dict(warnings=False)
+    except NO_SENSE:
+        return shown  # no record, whatever it is
+
+
+def _id(row: Any) -> str:
+    return str(row.get("id") or "") if isinstance(row, dict) else ""
+
+
+def _key(row: dict[str, Any]) -> RRKey:
+    return RRKey(owner_name(row["name"]), row["type"])
+
+
+def _shown_value(row: dict[str, Any]) -> str:
+    """A record as it stands, without what is not its value."""
+    said = ("priority", "content", "data")
+    return " ".join(str(row[name]) for name in said if row.get(name) is not None)
 
 
 def _rrset(key: RRKey, rows: list[dict[str, Any]]) -> RRset:

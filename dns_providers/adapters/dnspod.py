@@ -2,8 +2,8 @@
 
 There are no transactions and no preconditions: all records are read again right before the first
 write, and what stopped halfway is finished by the next run. What DNSPod answers by the asker's
-line, by weight or not at all (disabled) is opaque: a conflict, never changed. Error codes are
-those of the SDK; a refusal comes as HTTP 200.
+line, by weight or not at all (disabled) is opaque: a conflict, never changed. An alias at the apex
+can have an MX and TXT beside it. Error codes are those of the SDK; a refusal comes as HTTP 200.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from dns_providers.base import (
 )
 from dns_providers.http_errors import translated
 from dns_providers.record_steps import Create, Delete, Modify, Step, carry_out, steps
+from dns_providers.rows import grouped
 from dns_providers.rrset import (
     MX,
     TXT,
@@ -69,6 +70,7 @@ _TIMEOUT = 20.0  # seconds
 _SHOWN = 200  # characters of an answer that is none of the API's
 _DEFAULT_LINE = "0"  # the id, the same for both endpoints; names differ
 _LINE_NAMES = frozenset({"默认", "default"})
+_BESIDE_APEX_ALIAS = frozenset({"MX", "TXT"})
 # DNSPod refuses double quotes inside a TXT, alters single ones and loses backslashes (dnscontrol's
 # audit of the live service), so an octet that needs an escape cannot be said.
 _NO_TXT = frozenset(b"\"'\\") | frozenset(range(32)) | frozenset(range(127, 256))
@@ -116,6 +118,7 @@ class DnsPodProvider:
             mx_range=(0, 65535),
             txt_forbidden=_NO_TXT,
             txt_trimmed=True,
+            beside_apex_alias=_BESIDE_APEX_ALIAS,
         )
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
@@ -125,8 +128,9 @@ class DnsPodProvider:
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out changes record by record. Raises ProviderError; PartialApply when halfway."""
-        rows = {str(row["RecordId"]): row for row in self._records()}
-        there = {each.key: each for each in self._rrsets(rows.values())}
+        shown = self._records()
+        there = {each.key: each for each in self._rrsets(shown)}
+        rows = {str(row["RecordId"]): row for row in shown if "RecordId" in row}
         refuse_stale(changes, there)
         carry_out(steps(changes, there), partial(self._write, rows))
 
@@ -243,11 +247,10 @@ class DnsPodProvider:
 
     def _rrsets(self, rows: Iterable[dict[str, Any]]) -> list[RRset]:
         with self._told("DescribeRecordList", ""):
-            groups: dict[RRKey, list[dict[str, Any]]] = {}
-            for row in rows:
-                key = RRKey(_owner(str(row["Name"]), self.zone), str(row["Type"]))
-                groups.setdefault(key, []).append(row)
-            return [_rrset(key, group) for key, group in groups.items()]
+            return grouped(rows, self._key, _rrset, lambda row: str(row.get("Value")))
+
+    def _key(self, row: dict[str, Any]) -> RRKey:
+        return RRKey(_owner(row["Name"], self.zone), row["Type"])
 
     def _apex(self) -> Iterable[RRset]:
         """SOA and NS of the apex: DNSPod shows no SOA, and NS records not always."""

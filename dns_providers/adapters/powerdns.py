@@ -1,7 +1,8 @@
 """PowerDNS by its HTTP API: one read of the zone, one PATCH that is carried out whole or not.
 
 The API has no preconditions, so the zone is read again right before the write. Names and values
-travel in presentation format, absolute; a TXT must be quoted.
+travel in presentation format, absolute; a TXT must be quoted. An RRset is written whole, and what
+stays of it as it was read: where a TXT is cut into strings may mean something (RFC 6763).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from dns_providers.base import (
     refuse_stale,
     snapshot_of,
 )
-from dns_providers.rrset import Other, RRKey, RRset, Value, name_text, owner_name
+from dns_providers.rows import NO_SENSE, grouped
+from dns_providers.rrset import Other, RRKey, RRset, Value, name_text, owner_name, texts_as_seen
 from dns_providers.spec import (
     Environ,
     Option,
@@ -76,8 +78,10 @@ class PowerDnsProvider:
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out all changes in one PATCH, or none of them. Raises ProviderError."""
-        refuse_stale(changes, {each.key: each for each in self._zone_rrsets()})
-        reply = self._call("PATCH", json={"rrsets": [_patch(change) for change in changes]})
+        there = {each.key: each for each in self._zone_rrsets()}
+        refuse_stale(changes, there)
+        rows = [_patch(change, there.get(change.key)) for change in changes]
+        reply = self._call("PATCH", json={"rrsets": rows})
         if reply.status_code != 204:
             # Something between us and the server answered for it, a login page for example.
             raise http_errors.junk(
@@ -95,9 +99,9 @@ class PowerDnsProvider:
     def _zone_rrsets(self) -> Iterable[RRset]:
         try:
             found = self._call("GET").json()["rrsets"]
-            rows = [row for row in found if row["type"] not in _SIGNED and row["records"]]
-            return [_rrset(row) for row in rows]
-        except (ValueError, KeyError, TypeError, dns.exception.DNSException) as error:
+            rows = [row for row in found if not _is_left_out(row)]
+            return grouped(rows, _key, _rrset, lambda row: str(row.get("records")))
+        except NO_SENSE as error:
             raise http_errors.junk(self.url, error) from None
 
     def _api(self) -> httpx.Client:
@@ -155,9 +159,18 @@ def _reason(reply: httpx.Response) -> str:
     return str(said)[:300] or reply.reason_phrase
 
 
-def _rrset(row: dict[str, Any]) -> RRset:
+def _is_left_out(row: Any) -> bool:
+    """Whether a row is made by the server's own signing, or an RRset without records."""
+    return isinstance(row, dict) and (row.get("type") in _SIGNED or row.get("records") == [])
+
+
+def _key(row: dict[str, Any]) -> RRKey:
+    return RRKey(owner_name(row["name"]), row["type"])
+
+
+def _rrset(key: RRKey, rows: list[dict[str, Any]]) -> RRset:
     """An RRset as the API shows it. What is disabled, or of a type of its own, is left alone."""
-    key = RRKey(dns.name.from_text(row["name"], idna_codec=None), row["type"])
+    (row,) = rows
     records = row["records"]
     contents = [str(record["content"]) for record in records]
     plain = not any(record.get("disabled") for record in records)
@@ -166,17 +179,19 @@ def _rrset(row: dict[str, Any]) -> RRset:
     except dns.rdatatype.UnknownRdatatype:
         values: frozenset[Value] = frozenset(Other(text.encode(), text) for text in contents)
         return RRset(key, int(row["ttl"]), values, opaque=True)
-    values = frozenset(value_from_text(text, key.rtype) for text in contents)
+    handles = tuple((value_from_text(text, key.rtype), text) for text in contents)
+    values = frozenset(value for value, _ in handles)
     special = None if plain else Words.of("dns.special.disabled")
-    return RRset(key, int(row["ttl"]), values, opaque=not plain, special=special)
+    return RRset(key, int(row["ttl"]), values, not plain, handles, special=special)
 
 
-def _patch(change: Change) -> dict[str, Any]:
+def _patch(change: Change, live: RRset | None) -> dict[str, Any]:
+    """A change as the API takes it. live: what is there now."""
     key, after = change.key, change.after
     row: dict[str, Any] = {"name": key.owner.to_text(), "type": key.rtype}
     if after is None:
         return {**row, "changetype": "DELETE"}
-    contents = sorted(value_text(value, key.rtype) for value in after.values)
+    contents = sorted(texts_as_seen(after, live, value_text))
     records = [{"content": content, "disabled": False} for content in contents]
     return {**row, "ttl": after.ttl, "changetype": "REPLACE", "records": records}
 

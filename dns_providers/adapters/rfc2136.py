@@ -1,7 +1,8 @@
 """RFC 2136 dynamic update with TSIG, over TCP: BIND, Knot, PowerDNS and everything like them.
 
 Preconditions are the server's own (RFC 2136 section 2.4): an RRset is changed only if it is
-exactly what the plan saw. Reads use AXFR, or one query for each name where that is refused.
+exactly what the plan saw. Reads use AXFR, or one query for each name where that is refused, or
+where a record in the zone is none that can be read.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ from dns_providers.base import (
     ZoneNotFound,
     snapshot_of,
 )
+from dns_providers.rows import as_it_stands
 from dns_providers.rrset import (
+    RRKey,
     RRset,
     Value,
     from_rdata,
@@ -221,6 +224,11 @@ class Rfc2136Provider:
             )
         except dns.xfr.TransferError as error:
             raise _TransferRefused from error
+        except dns.exception.FormError as error:
+            if "TSIG" in str(error):
+                raise
+            # One record of somebody's is enough; that it is not the server shows what comes next.
+            raise _TransferRefused from error
         rrsets = [
             rrset
             for owner, rdataset in zone.iterate_rdatasets()
@@ -229,6 +237,7 @@ class Rfc2136Provider:
         return snapshot_of(self.zone, names, rrsets)
 
     def _read_queries(self, address: str, names: frozenset[dns.name.Name]) -> Snapshot:
+        self._asked(address, self.zone, "SOA")  # it speaks DNS, and answers for the zone
         own = {
             rrset.key: rrset
             for owner in sorted(names)
@@ -246,6 +255,15 @@ class Rfc2136Provider:
         return Snapshot(self.zone, names, {rrset.key: rrset for rrset in marked}, around)
 
     def _query(self, address: str, owner: dns.name.Name, rtype: str) -> RRset | None:
+        """What a server has; opaque where nothing can be made of it."""
+        try:
+            return self._asked(address, owner, rtype)
+        except dns.exception.FormError as error:
+            if "TSIG" in str(error):
+                raise
+            return as_it_stands(RRKey(owner, rtype), [str(error)])
+
+    def _asked(self, address: str, owner: dns.name.Name, rtype: str) -> RRset | None:
         query = dns.message.make_query(owner, rtype, use_edns=0)
         query.flags &= ~dns.flags.RD
         query.use_tsig(self.key.keyring())
@@ -309,8 +327,10 @@ def _add_change(update: dns.update.UpdateMessage, change: Change) -> None:
     elif change.before:
         for rdata in _rdatas(change.before, gone):
             update.delete(owner, rdata)
-    for value in new:
-        update.add(owner, change.after.ttl if change.after else 0, to_rdata(value, rtype))
+    ttl = change.after.ttl if change.after else 0
+    seen = _rdatas(change.before, new & before) if change.before else []
+    for rdata in (*seen, *(to_rdata(value, rtype) for value in new - before)):
+        update.add(owner, ttl, rdata)
 
 
 def _junk(where: dict[str, str], error: Exception) -> ProviderError:

@@ -3,7 +3,7 @@
 A batch of DELETE(before) and CREATE(after) is the service's compare-and-set: DELETE must match the
 RRset with its TTL and all its values, CREATE fails where there is one (Route 53 API reference,
 ChangeResourceRecordSets). UPSERT would overwrite blindly. Names and TXT come back with octal
-escapes. What only Route 53 can say (alias, weighted, by place) is opaque.
+escapes. What only Route 53 can say (alias, weighted, by place, of a traffic policy) is opaque.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from dns_providers.base import (
     snapshot_of,
 )
 from dns_providers.http_errors import translated
+from dns_providers.rows import as_it_stands, grouped
 from dns_providers.rrset import (
     TXT,
     Other,
@@ -43,6 +44,7 @@ from dns_providers.rrset import (
     character_strings,
     name_text,
     owner_name,
+    texts_as_seen,
 )
 from dns_providers.spec import Environ, Option, Options, ProviderSpec, Rights
 from dns_providers.text import value_from_text, value_text
@@ -78,6 +80,8 @@ _POLICIES = {
     "TrafficPolicyInstanceId": "Traffic policy",
     "SetIdentifier": "-",
 }
+# A record of these members and no others is plain; the service has had new ones every few years.
+_PLAIN_MEMBERS = frozenset({"Name", "Type", "TTL", "ResourceRecords"})
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 _CHANGE = "route53:ChangeResourceRecordSets"
 LiveServers = Callable[[dns.name.Name], frozenset[str]]
@@ -242,7 +246,7 @@ class Route53Provider:
             pages = self._api().get_paginator("list_resource_record_sets")
             for page in pages.paginate(HostedZoneId=zone_id):
                 rows += page["ResourceRecordSets"]
-            return _merged(map(_rrset, rows))
+            return grouped(rows, _key, _rrset, _shown)
 
 
 @functools.cache
@@ -314,16 +318,27 @@ def _owner(text: str) -> dns.name.Name:
     return owner_name(re.sub(r"\\([0-7]{3})", lambda found: f"\\{int(found[1], 8):03d}", text))
 
 
-def _rrset(row: dict[str, Any]) -> RRset:
-    key = RRKey(_owner(row["Name"]), row["Type"])
-    contents = [str(each["Value"]) for each in row.get("ResourceRecords", ())]
-    if special := _special(row):
-        text = str(row.get("AliasTarget", {}).get("DNSName") or row.get("SetIdentifier"))
-        only = frozenset[Value]({Other(text.encode(), text)})
-        return RRset(key, int(row.get("TTL", 0)), only, True, special=special)
+def _key(row: dict[str, Any]) -> RRKey:
+    return RRKey(_owner(row["Name"]), row["Type"])
+
+
+def _shown(row: dict[str, Any]) -> str:
+    """What stands in an RRset, be it plain or not."""
+    if target := row.get("AliasTarget"):
+        return str(target.get("DNSName"))
+    contents = [str(each.get("Value")) for each in row.get("ResourceRecords", ())]
+    return " ".join([str(row.get("SetIdentifier") or ""), *contents]).strip()
+
+
+def _rrset(key: RRKey, rows: list[dict[str, Any]]) -> RRset:
+    """The RRset of all rows of a key: of those that are weighted and the like there are several."""
+    if len(rows) > 1 or set(rows[0]) - _PLAIN_MEMBERS:
+        special = next((words for row in rows if (words := _special(row))), None)
+        return replace(as_it_stands(key, map(_shown, rows)), special=special)
+    (row,) = rows
+    contents = [str(each["Value"]) for each in row["ResourceRecords"]]
     handles = tuple((_value(text, key.rtype), text) for text in contents)
-    values = frozenset(value for value, _ in handles)
-    return RRset(key, int(row["TTL"]), values, handles=handles)
+    return RRset(key, int(row["TTL"]), frozenset(value for value, _ in handles), handles=handles)
 
 
 def _special(row: dict[str, Any]) -> Words | None:
@@ -336,18 +351,8 @@ def _special(row: dict[str, Any]) -> Words | None:
     return None
 
 
-def _merged(rrsets: Iterable[RRset]) -> list[RRset]:
-    """One RRset for each key: weighted ones and the like are several of the same."""
-    found: dict[RRKey, RRset] = {}
-    for each in rrsets:
-        earlier = found.get(each.key)
-        values = each.values | earlier.values if earlier else each.values
-        together = replace(each, values=values, opaque=True, handles=())
-        found[each.key] = together if earlier else each
-    return list(found.values())
-
-
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_OCTAL = re.compile(r"\\[0-9]{3}")
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 
 
@@ -359,6 +364,8 @@ def _value(text: str, rtype: str) -> Value:
         dns.rdatatype.from_text(rtype)
     except dns.rdatatype.UnknownRdatatype:
         return Other(text.encode(), text)
+    if _OCTAL.search(text):
+        raise ValueError(text)  # three digits say another octet in presentation format
     return value_from_text(text, rtype)
 
 
@@ -383,14 +390,11 @@ def _escaped(octets: bytes) -> str:
 
 
 def _steps(change: Change) -> list[dict[str, Any]]:
-    """DELETE what was seen, as it was seen, and CREATE what shall be."""
+    """DELETE what was seen, as it was seen, and CREATE what shall be, with what stays as it was."""
     steps = []
     for action, rrset in (("DELETE", change.before), ("CREATE", change.after)):
         if rrset is not None:
-            seen = dict(rrset.handles) if action == "DELETE" else {}
-            texts = sorted(
-                seen.get(value) or _text(value, rrset.key.rtype) for value in rrset.values
-            )
+            texts = sorted(texts_as_seen(rrset, change.before, _text))
             body = {
                 "Name": rrset.key.owner.to_text(),
                 "Type": rrset.key.rtype,

@@ -2,7 +2,9 @@
 
 octoDNS itself syncs whole zones. Here the package gets a plan made by hand that holds our changes
 and nothing else, right after the zone was read again, with every way to make a zone shut. What
-a package shows but cannot write back as it was (dynamic, proxied, text it would change) is opaque.
+a package shows but cannot write back as it was (dynamic, proxied, text it would change) is opaque,
+and so is what nothing can be made of. What stays of an RRset that is written whole is sent back as
+it was read.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ from dns_providers.base import (
 from dns_providers.http_errors import translated
 from dns_providers.octodns.mended import MENDED
 from dns_providers.octodns.packages import Package, Text, carried, secrets_of, variables_of
+from dns_providers.octodns.reading import AsRead, presentation, tolerant
+from dns_providers.rows import as_it_stands, grouped
 from dns_providers.rrset import (
     CAA,
     MX,
@@ -52,6 +56,7 @@ from dns_providers.rrset import (
     Value,
     name_text,
     owner_name,
+    texts_as_seen,
 )
 from dns_providers.text import value_from_text, value_text
 from ground.words import Words
@@ -94,8 +99,7 @@ class OctoDnsProvider:
             there = self._rrsets(provider, live)
             refuse_stale(changes, there)
             self._refuse(changes, there)
-            records = {_key(record): record for record in live.records}
-            steps = [step for each in changes for step in self._steps(each, live, records)]
+            steps = [step for each in changes for step in self._steps(each, live, there)]
             if steps:
                 self._carry_out(provider, live, steps)
 
@@ -145,7 +149,9 @@ class OctoDnsProvider:
         """The zone as it is now. Raises ZoneNotFound."""
         zone = Zone(self.zone.to_text(), [])
         zone.decoded_name = zone.name  # APIs take A-labels
-        if not provider.populate(zone, target=False, lenient=True):
+        with tolerant(provider):
+            there = provider.populate(zone, target=False, lenient=True)
+        if not there:
             raise self._no_zone()
         apex_ns = any(record.name == "" and record._type == "NS" for record in zone.records)
         if self.package.shows_ns and not apex_ns:
@@ -155,7 +161,12 @@ class OctoDnsProvider:
 
     def _rrsets(self, provider: Any, zone: Zone) -> dict[RRKey, RRset]:
         special = provider.special_rrsets(zone) if hasattr(provider, "special_rrsets") else set()
-        found = [_rrset(each, self.package, special) for each in zone.records]
+
+        def made(key: RRKey, records: list[Record]) -> RRset:
+            (record,) = records
+            return _rrset(key, record, self.package, special)
+
+        found = grouped(zone.records, _key, made, lambda record: str(_said(record)))
         soa = Other(_SOA.encode(), _SOA)
         found.append(RRset(RRKey(self.zone, "SOA"), 3600, frozenset({soa}), opaque=True))
         return {each.key: each for each in found}
@@ -199,11 +210,11 @@ class OctoDnsProvider:
             raise PartialApply(cause, counted.done, len(counted)) from None
 
     def _steps(
-        self, change: Change, zone: Zone, records: Mapping[RRKey, Record]
+        self, change: Change, zone: Zone, there: Mapping[RRKey, RRset]
     ) -> Iterator[Create | Update | Delete]:
         """A change as octoDNS's; of an RRset made of single records only values that differ."""
-        live = records.get(change.key)
-        new = self._record(zone, change.after) if change.after else None
+        live, seen = _record_at(zone, change.key), there.get(change.key)
+        new = self._record(zone, change.after, seen) if change.after else None
         if live is None:
             if new is not None:
                 yield Create(new)
@@ -212,9 +223,11 @@ class OctoDnsProvider:
         elif not self.package.by_value:
             yield Update(live, new)
         else:
-            yield from self._by_value(change, zone, live)
+            yield from self._by_value(change, zone, live, seen)
 
-    def _by_value(self, change: Change, zone: Zone, live: Record) -> Iterator[Create | Delete]:
+    def _by_value(
+        self, change: Change, zone: Zone, live: Record, seen: RRset | None
+    ) -> Iterator[Create | Delete]:
         before, after = change.before, change.after
         if before is None or after is None:
             raise AssertionError("an update has both")
@@ -222,10 +235,10 @@ class OctoDnsProvider:
         if gone := before.values - kept:
             yield _PartDelete(_only(live, gone, self.package.text), live.ttl != after.ttl)
         if added := after.values - kept:
-            yield Create(self._record(zone, RRset(after.key, after.ttl, added)))
+            yield Create(self._record(zone, RRset(after.key, after.ttl, added), seen))
 
-    def _record(self, zone: Zone, rrset: RRset) -> Record:
-        """An RRset as octoDNS's record, text as the package wants it."""
+    def _record(self, zone: Zone, rrset: RRset, seen: RRset | None = None) -> Record:
+        """An RRset as octoDNS's record, text as the package wants it. seen: what is there."""
         name = rrset.key.owner.relativize(self.zone).to_text()
         name = "" if name == "@" else name
         rtype, values = rrset.key.rtype, sorted(rrset.values, key=str)
@@ -236,7 +249,7 @@ class OctoDnsProvider:
             data["values"] = [_data(value) for value in values]
         if rtype == "TXT":
             record = _Text(zone, name, data)
-            record.say([value_text(value, rtype) for value in values], data, self.package.text)
+            record.say(texts_as_seen(rrset, seen, value_text), data, self.package.text)
         else:
             record = Record.new(zone, name, data, lenient=True)
         record.decoded_name = record.name  # APIs take A-labels
@@ -471,9 +484,20 @@ def _said(record: Record) -> list[Any]:
     return [] if record.value is None else [record.value]
 
 
-def _rrset(record: Record, package: Package, special: set[tuple[str, str]]) -> RRset:
+def _record_at(zone: Zone, key: RRKey) -> Record | None:
+    """The record at a key that records have; others have names that are none."""
+    name = key.owner.relativize(owner_name(zone.name)).to_text()
+    wanted = ("" if name == "@" else name, key.rtype)
+    found = (each for each in zone.records if (each.name.lower(), each._type) == wanted)
+    return next(found, None)
+
+
+def _rrset(key: RRKey, record: Record, package: Package, special: set[tuple[str, str]]) -> RRset:
     """A record as an RRset; opaque if it is more than its values, or they cannot be kept."""
-    key, said, text = _key(record), _said(record), package.text
+    said, text = _said(record), package.text
+    read = record.context if isinstance(record.context, AsRead) else AsRead()
+    if read.odd:
+        return as_it_stands(key, [read.odd])
     more = {name for name in record.octodns if name != "lenient"}
     dynamic = bool(getattr(record, "dynamic", None) or getattr(record, "geo", None))
     words = Words.of("dns.special.dynamic") if dynamic else None
@@ -485,7 +509,18 @@ def _rrset(record: Record, package: Package, special: set[tuple[str, str]]) -> R
         opaque = True
     sent = () if package.by_value else values  # those that are there would be sent again
     kept = all(carried(text, each.data) for each in sent if isinstance(each, TXT))
-    return RRset(key, record.ttl, values, opaque or not kept, special=words)
+    handles = _texts(read.texts, text) if text.quoted else ()
+    handles = handles if {value for value, _ in handles} == values else ()
+    return RRset(key, record.ttl, values, opaque or not kept, handles, special=words)
+
+
+def _texts(read: Iterable[str], text: Text) -> tuple[tuple[Value, str], ...]:
+    """TXT values with the text that each is in presentation format, as it was read."""
+    forms = (presentation(each, text.wraps, text.reads_escaped) for each in read)
+    try:
+        return tuple((value_from_text(each, "TXT"), each) for each in forms if each is not None)
+    except dns.exception.DNSException:
+        return ()
 
 
 def _value(said: Any, rtype: str, text: Text) -> Value:

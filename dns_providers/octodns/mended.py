@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from dns_providers.octodns.reading import patient
+
 Special = set[tuple[str, str]]
 
 
@@ -133,6 +135,10 @@ def _porkbun(base: Any) -> Any:
 
 def _transip(base: Any) -> Any:
     module = sys.modules[base.__module__]
+    names: dict[str, Any] = vars(module)
+    # A function here, and no method: it is met where it is, once.
+    data_for = names.setdefault("_mended_data_for", names["_data_for"])
+    names["_data_for"] = patient(data_for)
 
     class Mended(base):  # type: ignore[misc]
         """Entry by entry: the package sends the whole zone anew, without types it does not know."""
@@ -154,7 +160,7 @@ def _transip(base: Any) -> Any:
             name = existing.name or self.ROOT_RECORD
             for entry in entries:
                 if _is_at(entry.name, name) and entry.type == existing._type:
-                    data = module._data_for(existing._type, [entry], zone)
+                    data = data_for(existing._type, [entry], zone)
                     if _is_doomed(data, existing):
                         yield entry
 

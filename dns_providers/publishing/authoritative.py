@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import dns.exception
 import dns.flags
@@ -18,6 +19,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
+from dns_providers.rows import as_it_stands
 from dns_providers.rrset import RRKey, RRset, from_rdataset
 from ground.words import text
 
@@ -27,6 +29,10 @@ _PATIENCE = 3.0  # a batch may take so many timeouts
 
 class Silent(Exception):
     """A server gives no usable answer; says why."""
+
+
+# What a server sent, or why nothing can be made of it.
+Answer: TypeAlias = dns.message.Message | dns.exception.FormError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +52,25 @@ def ask_all(
     """
     todo = tuple(dict.fromkeys(keys))
     found: dict[RRKey, Reply] = {}
+    odd: dict[RRKey, dns.exception.FormError] = {}
     try:
         for at in range(0, len(todo), _BATCH):
             batch = todo[at : at + _BATCH]
             replies = _exchange(address, [_query(key) for key in batch], port, timeout)
-            found |= {k: _reply(k, r, zone) for k, r in zip(batch, replies, strict=True)}
+            for key, reply in zip(batch, replies, strict=True):
+                if isinstance(reply, dns.exception.FormError):
+                    odd[key] = reply
+                else:
+                    found[key] = _reply(key, reply, zone)
+        if odd and not found:
+            raise next(iter(odd.values()))  # no record is odd, the server is
     except dns.exception.Timeout:
         raise Silent(text("dns.silent.timeout")) from None
     except (OSError, EOFError) as error:
         raise Silent(getattr(error, "strerror", None) or text("dns.silent.closed")) from None
     except dns.exception.DNSException as error:
         raise Silent(f"{type(error).__name__}: {error}") from None
-    return found
+    return found | {k: Reply(as_it_stands(k, [str(error)]), True) for k, error in odd.items()}
 
 
 def _query(key: RRKey) -> dns.message.QueryMessage:
@@ -68,11 +81,11 @@ def _query(key: RRKey) -> dns.message.QueryMessage:
 
 def _exchange(
     address: str, queries: Sequence[dns.message.Message], port: int, timeout: float
-) -> list[dns.message.Message]:
+) -> list[Answer]:
     """Send all, then receive all (RFC 7766 section 6.2.1.1); go on where a server hangs up."""
     for number, query in enumerate(queries):
         query.id = number
-    replies: dict[int, dns.message.Message] = {}
+    replies: dict[int, Answer] = {}
     while len(replies) < len(queries):
         before = len(replies)
         left = [query for query in queries if query.id not in replies]
@@ -90,17 +103,24 @@ def _exchange(
 def _pipeline(
     connection: socket.socket,
     queries: Iterable[dns.message.Message],
-    replies: dict[int, dns.message.Message],
+    replies: dict[int, Answer],
     until: float,
 ) -> None:
     waiting = {query.id: query for query in queries}
     for query in waiting.values():
         dns.query.send_tcp(connection, query, until)
-    while waiting:
-        reply, _ = dns.query.receive_tcp(connection, until)
+    odd: list[dns.exception.FormError] = []
+    while len(waiting) > len(odd):
+        try:
+            reply, _ = dns.query.receive_tcp(connection, until)
+        except dns.exception.FormError as error:
+            odd.append(error)
+            continue
         if reply.id not in waiting or not waiting.pop(reply.id).is_response(reply):
             raise dns.query.BadResponse
         replies[reply.id] = reply
+    # Those that nobody can read are to what is still waited for.
+    replies.update(zip(waiting, odd, strict=True))
 
 
 def _reply(key: RRKey, reply: dns.message.Message, zone: dns.name.Name) -> Reply:

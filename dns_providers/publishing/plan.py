@@ -287,13 +287,19 @@ def _decide(claim: Claim, context: _Context) -> _Decision:
 def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision | None:
     """What makes any write at this name impossible: alias, delegation, opaque RRset."""
     alias = context.snapshot.get(RRKey(claim.key.owner, "CNAME"))
-    if alias is not None and claim.key.rtype != "CNAME" and not alias.synthesised:
+    if alias is not None and not alias.synthesised and not _stands_beside(claim.key, context):
         return _elsewhere(claim, alias, context) or _in_the_way(claim, alias, "dns.conflict.alias")
     if cut := cut_above(claim.key.owner, context.snapshot):
         return _elsewhere(claim, cut, context) or _in_the_way(claim, cut, _CUTS[cut.key.rtype])
     if live is not None and live.opaque:
         return _in_the_way(claim, live, "dns.conflict.opaque")
     return None
+
+
+def _stands_beside(key: RRKey, context: _Context) -> bool:
+    """Whether an RRset is the alias at its name, or can be there beside it."""
+    apex, limits = key.owner == context.snapshot.zone, context.capabilities
+    return key.rtype == "CNAME" or (apex and key.rtype in limits.beside_apex_alias)
 
 
 def _elsewhere(claim: Claim, way: RRset, context: _Context) -> _Decision | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import dns.exception
 import dns.name
 
 from dns_providers.base import ProviderError, Snapshot
@@ -26,8 +27,16 @@ class Differences:
 def name_servers(snapshot: Snapshot) -> frozenset[str]:
     """Return the name servers that a provider has for its zone, as its apex shows them."""
     apex = snapshot.get(RRKey(snapshot.zone, "NS"))
-    wires = (value.wire for value in apex.values if isinstance(value, Other)) if apex else ()
-    return frozenset(name_text(dns.name.from_wire(wire, 0)[0].canonicalize()) for wire in wires)
+    values = apex.values if apex else frozenset()
+    names = (_target(value) for value in values if isinstance(value, Other))
+    return frozenset(name_text(each.canonicalize()) for each in names if each is not None)
+
+
+def _target(value: Other) -> dns.name.Name | None:
+    try:
+        return dns.name.from_wire(value.wire, 0)[0]
+    except dns.exception.DNSException:
+        return None  # a row without sense, as it stands
 
 
 def check_live(snapshot: Snapshot, delegation: Delegation) -> Differences:

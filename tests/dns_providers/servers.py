@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import secrets
 import shutil
 import socket
@@ -13,13 +14,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import dns.message
 import dns.query
 import dns.rcode
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
 import dns.tsigkeyring
 import dns.update
 
+from tests import fault_proxy
+from tests.fault_proxy import FaultProxy, Request
 from tests.lab.process import Daemon, run, wait_for
 
 ZONE = "example.test"
@@ -162,12 +169,47 @@ def _filled_database(secret: str) -> bytes:
 
 def enter(server: NameServer, owner: str, rtype: str, ttl: int, value: str) -> None:
     """Add a record as another program does, with names as they are written."""
+    enter_rdata(server, owner, ttl, dns.rdata.from_text("IN", rtype, value))
+
+
+def enter_rdata(server: NameServer, owner: str, ttl: int, rdata: dns.rdata.Rdata) -> None:
+    """Add a record of any octets, as another program does."""
     keyring = dns.tsigkeyring.from_text({KEY: (ALGORITHM, server.secret)})
     update = dns.update.UpdateMessage(ZONE, keyring=keyring)
-    update.add(f"{owner}.", ttl, rtype, value)
+    update.add(f"{owner}.", ttl, rdata)
     reply = dns.query.tcp(update, "127.0.0.1", timeout=5, port=server.port)
     if reply.rcode() != dns.rcode.NOERROR:
         raise RuntimeError(dns.rcode.to_text(reply.rcode()))
+
+
+@contextmanager
+def adding(rows: list[dict[str, Any]], server: NameServer) -> Iterator[FaultProxy]:
+    """A proxy before PowerDNS's HTTP API that adds RRsets to what it shows of a zone.
+
+    The server itself answers status 500 for some of what a database may hold.
+    """
+
+    def more(request: Request, body: bytes) -> bytes:
+        if request.method != "GET" or b'"rrsets"' not in body:
+            return body
+        zone = json.loads(body)
+        return json.dumps({**zone, "rrsets": [*zone["rrsets"], *rows]}).encode()
+
+    with fault_proxy.running(f"http://127.0.0.1:{server.api_port}") as proxy:
+        proxy.altered = more
+        yield proxy
+
+
+def shown_row(owner: str, rtype: str, *contents: str) -> dict[str, Any]:
+    """An RRset as PowerDNS's HTTP API shows it."""
+    records = [{"content": each, "disabled": False} for each in contents]
+    return {"name": f"{owner}.", "type": rtype, "ttl": 600, "records": records, "comments": []}
+
+
+def octets(rtype: str, data: bytes) -> dns.rdata.Rdata:
+    """A record's value in octets, whether they make sense or not."""
+    kind = dns.rdatatype.from_text(rtype)
+    return dns.rdata.GenericRdata(dns.rdataclass.IN, kind, data)
 
 
 def there(name: str) -> bool:

@@ -12,6 +12,8 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
@@ -21,6 +23,7 @@ from dns_providers.rrset import (
     RRKey,
     RRset,
     Target,
+    Value,
     ancestors,
     owner_name,
     rrset,
@@ -100,8 +103,16 @@ class ZoneServer:
 
 
 def _add(section: list[dns.rrset.RRset], found: RRset, owner: dns.name.Name) -> None:
-    rdatas = [to_rdata(value, found.key.rtype) for value in found.values]
+    rdatas = [_rdata(value, found.key.rtype) for value in found.values]
     section.append(dns.rrset.from_rdata_list(owner, found.ttl, rdatas))
+
+
+def _rdata(value: Value, rtype: str) -> dns.rdata.Rdata:
+    """A value as it is sent: octets of `Other` whether they make sense or not."""
+    if isinstance(value, Other):
+        kind = dns.rdatatype.from_text(rtype)
+        return dns.rdata.GenericRdata(dns.rdataclass.IN, kind, value.wire)
+    return to_rdata(value, rtype)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from dns_providers.base import (
     RateLimited,
     Rejected,
     Snapshot,
+    Stale,
     Tell,
     Unreachable,
     ZoneNotFound,
@@ -134,7 +135,10 @@ UNHELD: dict[str, tuple[str, ...]] = {
 class TestContract(ProviderContract):
     """The contract that all adapters keep; what a package cannot hold is said below."""
 
-    opt_outs: ClassVar = {"refusal": "the doubles let an alias stand beside others"}
+    opt_outs: ClassVar = {
+        "refusal": "the doubles let an alias stand beside others",
+        "shows": "what the doubles can show is in a test of its own",
+    }
 
     @pytest.fixture
     def provider(self, bridge: OctoDnsProvider) -> OctoDnsProvider | Shifted:
@@ -184,6 +188,18 @@ def seeded(fake: Fake) -> set[tuple[str, str, int, str]]:
     for number in range(120):
         fake.seed(f"n{number}", "A", 3600, "192.0.2.9")
     return fake.everything()
+
+
+def test_what_makes_no_sense_is_opaque_and_stays(fake: Fake, bridge: OctoDnsProvider) -> None:
+    fake.seed("odd", "CNAME", 3600, "bad..name.")
+    fake.seed("host", "AAAA", 3600, "none")
+    theirs = fake.everything()
+    host = rrset(HOST, "A", 3600, Address("203.0.113.5"))
+    put(bridge, host)
+    found = read(bridge, HOST, "odd.example.test")
+    assert found[host.key].values == host.values
+    assert found[key(HOST, "AAAA")].opaque and found[key("odd.example.test", "CNAME")].opaque
+    assert fake.everything() - theirs == {("host", "A", 3600, "203.0.113.5")}
 
 
 def test_only_our_rrsets_are_sent(fake: Fake, bridge: OctoDnsProvider) -> None:
@@ -302,7 +318,7 @@ def test_a_foreign_text_that_the_package_would_change_is_never_sent(
         with pytest.raises(Rejected):  # that would make the RRset anew
             bridge.apply([Change(more, later, "test")])
     else:
-        with pytest.raises(Rejected):
+        with pytest.raises(Stale):  # it is opaque, and was not planned
             bridge.apply([Change(seen, more, "test")])
     assert held in fake.held
 
@@ -334,7 +350,7 @@ def test_what_is_more_than_its_values_is_opaque(
         seen = read(bridge, HOST, "plain.example.test")
         assert seen[key(HOST, rtype)].opaque and not seen[key("plain.example.test", rtype)].opaque
         ours = rrset(HOST, rtype, 3600, MX(1, owner_name("a.test")))
-        with pytest.raises(Rejected):
+        with pytest.raises(Stale):
             bridge.apply([Change(seen[key(HOST, rtype)], ours, "test")])
     assert not fake.written
 

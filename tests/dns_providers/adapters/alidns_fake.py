@@ -39,6 +39,7 @@ _SERVERS = ["dns1.hichina.com", "dns2.hichina.com"]
 _NAME = re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+\.?")
 _RR = re.compile(r"@|\*|(?:\*\.)?[\w-]+(?:\.[\w-]+)*")
 _MAX_TTL = 86400
+_BESIDE_APEX_ALIAS = frozenset({"NS", "MX", "TXT"})  # help.aliyun.com, "DNS record conflict rules"
 # An answer (status, body) in place of the API's, or None.
 Fault = Callable[[str, Mapping[str, str]], tuple[int, bytes] | None]
 
@@ -246,15 +247,20 @@ class FakeAliDns:
         if not _fits(row):
             raise Refused("InvalidValue", f"The value is no {row['Type']} record: {row['Value']}")
         for other in self.records.values():
-            if other["RecordId"] != id and (other["RR"], other["Line"]) == (row["RR"], row["Line"]):
+            if other.get("RecordId") != id and _same_place(other, row):
                 _check_beside(row, other)
+
+
+def _same_place(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(one.get(name) == other.get(name) for name in ("RR", "Line"))
 
 
 def _check_beside(row: Mapping[str, Any], other: Mapping[str, Any]) -> None:
     if all(other.get(name) == row.get(name) for name in ("Type", "Value", "Priority")):
         raise Refused("DomainRecordDuplicate", "The DNS record already exists.")
     types = {row["Type"], other["Type"]}
-    if "CNAME" in types and len(types) > 1:
+    beside = _BESIDE_APEX_ALIAS if row["RR"] == "@" else frozenset[str]()
+    if "CNAME" in types and types - {"CNAME"} - beside:
         words = "The domain record is conflict with other records."
         raise Refused("DomainRecordConflict", words)
 
@@ -283,7 +289,7 @@ def _fits(row: Mapping[str, Any]) -> bool:
         case "AAAA":
             return _is_address(value, 6)
         case "CNAME":
-            return row["RR"] != "@" and _is_host(value)
+            return _is_host(value)
         case "MX":
             return 1 <= row["Priority"] <= 50 and _is_host(value)
         case "TXT":
@@ -317,7 +323,8 @@ def _matches(row: Mapping[str, Any], given: Mapping[str, str]) -> bool:
             there = row[name].lower()
             if (word != there) if whole else (word not in there):
                 return False
-    return given.get("TypeKeyWord", row["Type"]).upper() == row["Type"]
+    word = given.get("TypeKeyWord")
+    return word is None or word.upper() == row["Type"]
 
 
 def _canonical(

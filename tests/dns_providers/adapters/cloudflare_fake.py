@@ -43,12 +43,18 @@ class Refused(Exception):
 class FakeCloudflare:
     """One account with one zone, served over HTTP by :func:`served`. `seen` lists the calls.
 
-    vanity: the zone's own names for its name servers; None where it has none.
+    vanity: the zone's own names for its name servers; None where it has none. kind: "full", or what
+    else a zone may be. servers: the zone's name servers. counted: records that a list says there
+    are, None for the truth. page_limit: most records of a page, whatever was asked for.
     """
 
     zone: str = "example.test"
     status: str = "active"
     vanity: list[str] | None = None
+    kind: str = "full"
+    servers: list[str] | None = field(default_factory=lambda: list(SERVERS))
+    counted: int | None = None
+    page_limit: int = 5000
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
     url: str = ""
@@ -115,7 +121,7 @@ class FakeCloudflare:
             "id": ZONE_ID,
             "name": self.zone,
             "status": self.status,
-            "name_servers": SERVERS,
+            "name_servers": self.servers,
             "vanity_name_servers": self.vanity,
             "account": {"id": "1", "name": "a"},
             "activated_on": _TIME,
@@ -128,7 +134,7 @@ class FakeCloudflare:
             "original_registrar": None,
             "owner": {},
             "plan": {},
-            "type": "full",
+            "type": self.kind,
         }
 
     def _ok(self, result: Any, request: httpx.Request) -> httpx.Response:
@@ -138,13 +144,14 @@ class FakeCloudflare:
     def _page(
         self, rows: list[dict[str, Any]], query: httpx.QueryParams, request: httpx.Request
     ) -> httpx.Response:
-        page, size = int(float(query.get("page", "1"))), int(query.get("per_page", "100"))
+        page = int(float(query.get("page", "1")))
+        size = min(int(query.get("per_page", "100")), self.page_limit)
         shown = rows[(page - 1) * size : page * size]
         info = {
             "page": page,
             "per_page": size,
             "count": len(shown),
-            "total_count": len(rows),
+            "total_count": len(rows) if self.counted is None else self.counted,
             "total_pages": -(-len(rows) // size),
         }
         body = {
@@ -224,12 +231,14 @@ class FakeCloudflare:
         if rtype == "MX" and "priority" not in row:
             raise Refused(400, 9100, "priority is required")
         for other in self.records.values():
-            if other["id"] != id and other["name"] == name:
+            if other.get("id") != id and other.get("name") == name:
                 self._check_beside(row, other)
 
     def _check_beside(self, row: dict[str, Any], other: dict[str, Any]) -> None:
         types = {row["type"], other["type"]}
-        if "CNAME" in types and len(types) > 1:
+        # At the apex an alias is flattened: only with addresses it cannot be.
+        flattened = row["name"] == idna.encode(self.zone).decode("ascii")
+        if "CNAME" in types and (types & {"A", "AAAA"} if flattened else len(types) > 1):
             code = 81053 if row["type"] == "CNAME" else 81054
             raise Refused(400, code, "a record with that host already exists")
         said = ("type", "content", "data", "priority")

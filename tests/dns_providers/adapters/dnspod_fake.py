@@ -58,7 +58,8 @@ class FakeDnsPod:
     """The account. `seen` lists the actions; `fault` is called before each is carried out.
 
     denied: actions that the key may not do. clock: seconds that the service's clock goes ahead.
-    kept_back: octets of each answer that do not arrive before the connection breaks.
+    kept_back: octets of each answer that do not arrive before the connection breaks. shown: by id,
+    what a list shows in place of a record.
     """
 
     zone: str = "example.test"
@@ -74,6 +75,7 @@ class FakeDnsPod:
     url: str = ""
     content_type: str = "application/json"
     kept_back: int = 0
+    shown: dict[int, dict[str, Any]] = field(default_factory=dict)
     _ids: Any = field(default_factory=lambda: itertools.count(556507778))
     _lock: Any = field(default_factory=threading.Lock)
 
@@ -215,7 +217,8 @@ class FakeDnsPod:
         if not 0 < limit <= 3000:
             raise Refused("InvalidParameterValue.LimitInvalid", "1 to 3000")
         found = [row for row in self.records.values() if _asked_for(row, said)]
-        shown = found[offset : offset + limit]
+        page = found[offset : offset + limit]
+        shown = [self.shown.get(row["RecordId"], row) for row in page]
         if not shown and said.get("ErrorOnEmpty") != "no":
             raise Refused("ResourceNotFound.NoDataOfRecord", "the record list is empty")
         count = {"SubdomainCount": 0, "ListCount": len(shown), "TotalCount": len(found)}

@@ -74,6 +74,7 @@ class StrictRoute53:
     behind: _WSGI
     polls: int = 0
     seen: list[str] = field(default_factory=list)
+    policies: dict[str, str] = field(default_factory=dict)  # name -> what moto does not know
     zone_of: dict[str, str] = field(default_factory=dict)  # id -> name
     _ids: Iterator[int] = field(default_factory=itertools.count)
     _pending: dict[str, int] = field(default_factory=dict)
@@ -132,6 +133,11 @@ class StrictRoute53:
             lambda found: b"<%s>%s<" % (found[1], found[2].replace(b"*", b"\\052")),
             answer,
         )
+        for name, policy in self.policies.items():
+            # A traffic policy's RRset is as any other, but for its policy's id.
+            row = rb"(<Name>" + re.escape(name.encode()) + rb"</Name>.*?)(</ResourceRecordSet>)"
+            member = b"<TrafficPolicyInstanceId>%s</TrafficPolicyInstanceId>" % policy.encode()
+            shown = re.sub(row, rb"\1" + member + rb"\2", shown, flags=re.DOTALL)
         return status, shown
 
     def _zones(self, environ: dict[str, Any]) -> tuple[str, bytes]:
@@ -360,6 +366,12 @@ class Account:
         rrset = {"Name": name, "Type": rtype, **said}
         batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": rrset}]}
         self.client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
+
+    def show(self, zone_id: str, name: str, rtype: str, *values: str) -> None:
+        """Have an RRset shown as it stands, whatever it says."""
+        zone = route53_backends["123456789012"]["aws"].get_hosted_zone(zone_id)
+        row = {"Name": name, "Type": rtype, "TTL": 600, "ResourceRecords": list(values)}
+        zone.upsert_rrset(row)
 
     def zone_id(self, name: str) -> str:
         """The first hosted zone of a name."""

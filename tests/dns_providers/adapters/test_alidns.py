@@ -40,6 +40,7 @@ from tests.provider_contract import (
     SAMPLES,
     ZONE,
     ProviderContract,
+    Shows,
     Typed,
     problems,
     put,
@@ -111,6 +112,14 @@ class TestAliDns(ProviderContract):
             account.add(owner[: -len(f".{ZONE}")], rtype, host, TTL=ttl, **more)
 
         return enter
+
+    @pytest.fixture
+    def shows(self, account: FakeAliDns) -> Shows:
+        def show(owner: str, rtype: str, value: str) -> None:
+            id = account.add(owner.removesuffix(f".{ZONE}"), rtype, value.rstrip("."))
+            account.records[id].pop("Priority", None)
+
+        return show
 
     @pytest.mark.parametrize("rtype", SAMPLES)
     def test_every_type_comes_back_as_it_was_written(self, provider: Provider, rtype: str) -> None:
@@ -201,6 +210,33 @@ def test_names_that_contain_ours_are_not_taken_for_it(account: FakeAliDns, tmp_p
     )
     carry_out(opened(account), [removed], ledger)
     assert account.records == kept
+
+
+@pytest.mark.parametrize("line", ["default", "oversea"])
+def test_mail_stands_beside_an_alias_at_the_apex(
+    account: FakeAliDns, tmp_path: Path, line: str
+) -> None:
+    alias = account.add("@", "CNAME", "cdn.elsewhere.test", Line=line)
+    before = dict(account.records[alias])
+    text = claim(ZONE, "TXT", TXT(b"v=spf1 mx -all"), group="spf")
+    mx = claim(ZONE, "MX", MX(10, owner_name(HOST)), group="mx")
+    more = [claim(ZONE, rtype, group=rtype, needed=False) for rtype in ("A", "CAA")]
+    made = carry_out(opened(account), [text, mx, *more], Ledger(tmp_path, ZONE))
+    assert [each.key.rtype for each in made.conflicts] == ["A", "CAA"]
+    assert sorted(row["Type"] for row in account.records.values()) == ["CNAME", "MX", "TXT"]
+    assert account.records[alias] == before
+
+
+@pytest.mark.parametrize("lost", ["RR", "Type", "RecordId", "TTL", "Value"])
+def test_a_row_that_lacks_something_is_not_the_end_of_the_zone(
+    account: FakeAliDns, lost: str
+) -> None:
+    account.add("theirs", "A", "192.0.2.1")
+    del account.records[account.add("odd", "A", "192.0.2.1")][lost]
+    put(opened(account), rrset(HOST, "A", 600, OURS))
+    found = read(opened(account), HOST, "theirs.example.test", "odd.example.test")
+    assert {f"{HOST}/A", "theirs.example.test/A"} <= set(map(str, found))
+    assert all(each.opaque for key, each in found.items() if "odd" in str(key))
 
 
 # -- what a zone can hold ----------------------------------------------------------------------

@@ -22,7 +22,7 @@ from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.plan import plan
 from dns_providers.publishing.publish import carry_out
 from dns_providers.publishing.zone_choice import name_servers
-from dns_providers.rrset import MX, TXT, owner_name, rrset
+from dns_providers.rrset import MX, TXT, Address, owner_name, rrset
 from ground.words import text
 from tests import fault_proxy
 from tests.dns_providers.adapters.cloudflare_fake import (
@@ -35,7 +35,7 @@ from tests.dns_providers.adapters.cloudflare_fake import (
 from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_contract import HTML, FaultContract, Service
 from tests.fault_proxy import Answer, Lost, Request
-from tests.provider_contract import ZONE, ProviderContract, Typed, put, read
+from tests.provider_contract import ZONE, ProviderContract, Shows, Typed, put, read
 
 JSON = {"Content-Type": "application/json"}
 
@@ -74,6 +74,15 @@ class TestCloudflare(ProviderContract):
             account.add(name=owner, type=rtype, ttl=ttl, content=host.rstrip("."), **more)
 
         return enter
+
+    @pytest.fixture
+    def shows(self, account: FakeCloudflare) -> Shows:
+        def show(owner: str, rtype: str, value: str) -> None:
+            numbers = zip(("priority", "weight", "port"), value.split(), strict=False)
+            data = {name: int(said) for name, said in numbers} if rtype == "SRV" else None
+            account.add(name=owner, type=rtype, content=value.rstrip("."), data=data)
+
+        return show
 
 
 def test_only_what_differs_is_patched_so_comments_and_tags_stay(account: FakeCloudflare) -> None:
@@ -202,6 +211,87 @@ def test_a_zone_that_is_not_live_here_is_told(
     with pytest.raises(ZoneNotFound) as error:
         read(opened(account, zone), zone)
     assert error.value.words.id == problem
+
+
+@pytest.mark.parametrize("servers", [None, [], SERVERS])
+@pytest.mark.parametrize("kind", ["partial", "secondary", "internal"])
+def test_a_zone_whose_records_are_kept_elsewhere_is_none(
+    account: FakeCloudflare, kind: str, servers: list[str] | None
+) -> None:
+    account.kind, account.servers = kind, servers
+    with pytest.raises(ZoneNotFound) as error:
+        read(opened(account, strict=False), ZONE)
+    assert error.value.words.id == "dns.error.cloudflare_kind"
+    assert error.value.words.named["kind"] == kind
+
+
+@pytest.mark.parametrize("servers", [None, []])
+def test_a_live_zone_without_name_servers_makes_no_sense(
+    account: FakeCloudflare, servers: list[str] | None
+) -> None:
+    account.servers = servers
+    with pytest.raises(Unreachable):
+        read(opened(account, strict=False), ZONE)
+
+
+def test_pages_that_are_shorter_than_asked_for_are_read_to_the_end(
+    account: FakeCloudflare,
+) -> None:
+    account.page_limit = 100
+    for number in range(250):
+        account.add(type="A", name=f"h{number}.example.test", content="192.0.2.1")
+    last = rrset("h249.example.test", "A", 300, Address("192.0.2.1"))
+    assert read(opened(account), "h249.example.test")[last.key] == last
+
+
+def test_a_list_that_ends_before_its_count_is_no_list(account: FakeCloudflare) -> None:
+    account.add(type="A", name="smtp.example.test", content="192.0.2.1")
+    account.counted = 2
+    with pytest.raises(Unreachable):
+        read(opened(account), ZONE)
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+def test_mail_stands_beside_an_alias_at_the_apex_which_is_flattened(
+    account: FakeCloudflare, tmp_path: Path, proxied: bool
+) -> None:
+    alias = account.add(type="CNAME", name=ZONE, content="site.elsewhere.test", proxied=proxied)
+    before = dict(account.records[alias])
+    text = claim(ZONE, "TXT", TXT(b"v=spf1 mx -all"), group="spf")
+    mx = claim(ZONE, "MX", MX(10, owner_name("smtp.example.test")), group="mx")
+    address = claim(ZONE, "A", group="apex", needed=False)
+    made = carry_out(opened(account), [text, mx, address], Ledger(tmp_path, ZONE))
+    assert [str(each.key) for each in made.conflicts] == ["example.test/A"]
+    assert sorted(row["type"] for row in account.records.values()) == ["CNAME", "MX", "TXT"]
+    assert account.records[alias] == before
+
+
+def test_an_alias_elsewhere_has_nothing_beside_it(account: FakeCloudflare, tmp_path: Path) -> None:
+    account.add(type="CNAME", name="smtp.example.test", content="site.elsewhere.test")
+    text = claim("smtp.example.test", "TXT", TXT(b"v=spf1 -all"))
+    made = carry_out(opened(account), [text], Ledger(tmp_path, ZONE))
+    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.alias"]
+
+
+@pytest.mark.parametrize("lost", ["name", "type", "id", "ttl", "content"])
+def test_a_row_that_lacks_something_is_not_the_end_of_the_zone(
+    account: FakeCloudflare, lost: str
+) -> None:
+    account.add(type="A", name="theirs.example.test", content="192.0.2.1")
+    del account.records[account.add(type="A", name="odd.example.test", content="192.0.2.1")][lost]
+    provider = opened(account, strict=False)
+    put(provider, rrset("smtp.example.test", "A", 300, OURS))
+    found = read(provider, "smtp.example.test", "theirs.example.test", "odd.example.test")
+    assert {"smtp.example.test/A", "theirs.example.test/A"} <= set(map(str, found))
+    assert all(each.opaque for key, each in found.items() if "odd" in str(key))
+
+
+def test_an_answer_of_which_nothing_is_a_record_is_none(account: FakeCloudflare) -> None:
+    for _ in range(2):
+        id = account.add(type="A", name="smtp.example.test", content="192.0.2.1")
+        account.records[id] = {"id": id, "success": True}
+    with pytest.raises(Unreachable):
+        read(opened(account, strict=False), ZONE)
 
 
 def test_a_wrong_token_is_told_and_not_shown(account: FakeCloudflare) -> None:

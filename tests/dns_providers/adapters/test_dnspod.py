@@ -39,7 +39,7 @@ from tests.dns_providers.adapters.dnspod_fake import (
 from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
-from tests.provider_contract import DKIM, SAMPLES, ZONE, ProviderContract, Typed, put, read
+from tests.provider_contract import DKIM, SAMPLES, ZONE, ProviderContract, Shows, Typed, put, read
 
 JSON = {"Content-Type": "application/json"}
 HOST = "smtp.example.test"
@@ -99,6 +99,13 @@ class TestDnsPod(ProviderContract):
             account.add(Name=name, Type=rtype, TTL=ttl, Value=target, MX=int(preference))
 
         return enter
+
+    @pytest.fixture
+    def shows(self, account: FakeDnsPod) -> Shows:
+        def show(owner: str, rtype: str, value: str) -> None:
+            account.add(Name=owner.removesuffix(f".{ZONE}"), Type=rtype, Value=value, MX=None)
+
+        return show
 
     @pytest.mark.parametrize("rtype", SAMPLES)
     def test_every_type_comes_back_as_it_was_written(self, provider: Any, rtype: str) -> None:
@@ -221,6 +228,37 @@ def test_all_pages_are_read(account: FakeDnsPod) -> None:
     last = f"h{PAGE}.example.test"
     assert key(last, "A") in read(opened(account), last)
     assert account.seen == ["DescribeDomain", "DescribeRecordList", "DescribeRecordList"]
+
+
+@pytest.mark.parametrize("line", ["默认", "电信"])
+def test_mail_stands_beside_an_alias_at_the_apex(
+    account: FakeDnsPod, tmp_path: Path, line: str
+) -> None:
+    alias = account.add(Type="CNAME", Value="cdn.elsewhere.test.", Line=line)
+    before = dict(account.records[alias])
+    text = claim(ZONE, "TXT", TXT(b"v=spf1 mx -all"), group="spf")
+    mx = claim(ZONE, "MX", MX(10, owner_name(HOST)), group="mx")
+    address = claim(ZONE, "A", group="apex", needed=False)
+    made = carry_out(opened(account), [text, mx, address], Ledger(tmp_path, ZONE))
+    assert [each.key.rtype for each in made.conflicts] == ["A"]
+    assert sorted(row["Type"] for row in account.rows()) == ["CNAME", "MX", "TXT"]
+    assert account.records[alias] == before
+
+
+@pytest.mark.parametrize("lost", ["Name", "Type", "RecordId", "TTL", "Value", "Status"])
+def test_a_row_that_lacks_something_is_not_the_end_of_the_zone(
+    account: FakeDnsPod, lost: str
+) -> None:
+    account.add(Name="theirs", Type="A", Value="192.0.2.1")
+    odd = account.add(Name="odd", Type="A", Value="192.0.2.1")
+    whole = account.records[odd]
+    shown = {name: value for name, value in whole.items() if name != lost}
+    account.shown[odd] = shown
+    put(opened(account), rrset(HOST, "A", 600, OURS))
+    found = read(opened(account), HOST, "theirs.example.test", "odd.example.test")
+    assert {f"{HOST}/A", "theirs.example.test/A"} <= set(map(str, found))
+    assert all(each.opaque for key, each in found.items() if "odd" in str(key))
+    assert account.records[odd] == whole
 
 
 @pytest.mark.parametrize(("shown", "told"), [(0, False), (PAGE, False), (PAGE, True)])

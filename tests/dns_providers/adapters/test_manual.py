@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import dns.name
 import dns.rcode
@@ -17,9 +18,11 @@ from dns_providers.adapters.rfc2136 import Rfc2136Provider, TsigKey
 from dns_providers.base import Change, Provider, Snapshot, Stale, Tell, Unreachable
 from dns_providers.by_hand.panels import PANELS
 from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.plan import plan
 from dns_providers.publishing.propagation import Network
 from dns_providers.publishing.publish import carry_out, prepare
 from dns_providers.rrset import (
+    CAA,
     MX,
     TXT,
     Address,
@@ -450,6 +453,8 @@ def attended(server: NameServer, zone: dns.name.Name = APEX) -> Provider:
 
 
 class TestManual(ProviderContract):
+    opt_outs: ClassVar = {"shows": "what servers show of what makes no sense is in a test below"}
+
     @pytest.fixture
     def provider(self, bind: NameServer) -> Provider:
         return attended(bind)
@@ -461,6 +466,20 @@ class TestManual(ProviderContract):
     @pytest.fixture
     def typed(self, bind: NameServer) -> Typed:
         return partial(servers.enter, bind)
+
+
+def test_a_record_that_nobody_can_read_is_not_the_end_of_the_zone(zone: Zone) -> None:
+    odd = rrset(ZONE, "CAA", 60, Other(b"\0\1-x", "a tag that is none"))
+    zone.put(odd, A)
+    seen = zone.read(HOST)
+    assert seen.rrsets[A.key] == A and seen.rrsets[odd.key].opaque
+    conflict = plan(
+        [claim(ZONE, "CAA", CAA(0, "issue", b"letsencrypt.org"))],
+        seen,
+        {},
+        capabilities=zone.provider.capabilities,
+    ).conflicts
+    assert [each.problem.id for each in conflict] == ["dns.conflict.opaque"]
 
 
 def test_we_never_write(bind: NameServer, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.dns_providers.servers import IDN_ZONE, ZONE, NameServer
 from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
-from tests.provider_contract import ProviderContract, Typed, read
+from tests.provider_contract import ProviderContract, Shows, Typed, read
 
 _OWN = {(f"{ZONE}.", "SOA"), (f"{ZONE}.", "NS"), (f"ns.{ZONE}.", "A")}
 
@@ -81,6 +81,17 @@ class TestPowerDns(ProviderContract):
             assert reply.status_code == 204, reply.text
 
         return enter
+
+    @pytest.fixture
+    def shows(self, server: NameServer, provider: PowerDnsProvider) -> Iterator[Shows]:
+        rows: list[dict[str, Any]] = []
+
+        def show(owner: str, rtype: str, value: str) -> None:
+            rows.append(servers.shown_row(owner, rtype, value))
+
+        with servers.adding(rows, server) as proxy:
+            provider.url = proxy.url
+            yield show
 
 
 class TestPowerDnsFaults(FaultContract):
@@ -191,6 +202,34 @@ def test_a_text_that_was_written_uncut_is_read_and_changed(server: NameServer) -
     after = rrset("x.example.test", "TXT", 60, TXT(b"b" * 400))
     provider.apply([Change(before, after, "test")])
     assert read(provider, "x.example.test")[after.key].values == after.values
+
+
+def test_what_stays_of_a_set_is_sent_back_as_it_was_read(server: NameServer) -> None:
+    theirs = ['"se;mi" "two"', '"se;mitwo"', f'"{"a" * 100}" "{"b" * 100}"']
+    row = {"name": f"{ZONE}.", "type": "TXT", "ttl": 500, "changetype": "REPLACE"}
+    records = [{"content": each, "disabled": False} for each in (*theirs, '"v=spf1" " -all"')]
+    assert api(server, "PATCH", {"rrsets": [{**row, "records": records}]}).status_code == 204
+    provider = opened(server)
+    before = read(provider, ZONE)[key(ZONE, "TXT")]
+    kept = before.values - {TXT(b"v=spf1 -all")}
+    after = rrset(ZONE, "TXT", 500, TXT(b"v=spf1 mx -all"), *kept)
+    provider.apply([Change(before, after, "test")])
+    rows = api(server, "GET").json()["rrsets"]
+    (shown,) = [each["records"] for each in rows if each["type"] == "TXT"]
+    assert {each["content"] for each in shown} == {*theirs, '"v=spf1 mx -all"'}
+
+
+@pytest.mark.parametrize("lost", ["name", "type", "ttl", "records"])
+def test_a_row_that_lacks_something_is_not_the_end_of_the_zone(
+    server: NameServer, lost: str
+) -> None:
+    row = servers.shown_row("odd.example.test", "A", "192.0.2.1")
+    with servers.adding([{k: v for k, v in row.items() if k != lost}], server) as proxy:
+        provider = opened(server, url=proxy.url)
+        provider.apply([Change(None, rrset("host.example.test", "A", 300, OURS), "test")])
+        found = read(provider, "host.example.test", "odd.example.test")
+    assert key("host.example.test", "A") in found
+    assert all(each.opaque for seen, each in found.items() if "odd" in str(seen))
 
 
 def test_a_write_and_a_read_of_a_stage_are_two_calls_each(

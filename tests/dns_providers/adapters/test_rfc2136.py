@@ -17,8 +17,9 @@ import pytest
 from dns_providers.adapters.rfc2136 import Rfc2136Provider, TsigKey
 from dns_providers.base import AuthError, Change, ProviderError, Unreachable, ZoneNotFound
 from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.plan import plan
 from dns_providers.publishing.publish import carry_out
-from dns_providers.rrset import TXT, RRset, key, owner_name, rrset
+from dns_providers.rrset import CAA, TXT, RRset, key, owner_name, rrset
 from tests.dns_providers import servers
 from tests.dns_providers.publishing.test_plan import claim
 from tests.dns_providers.servers import ALGORITHM, IDN_ZONE, KEY, OTHER_ZONE, ZONE, NameServer
@@ -40,7 +41,8 @@ def opened(server: NameServer, zone: str = ZONE, **key: str) -> Rfc2136Provider:
 
 class TestRfc2136(ProviderContract):
     opt_outs: ClassVar = {
-        "refusal": "an alias beside others may be left out silently (RFC 2136 3.4.2.2)"
+        "refusal": "an alias beside others may be left out silently (RFC 2136 3.4.2.2)",
+        "shows": "what servers take of what makes no sense is in tests of its own",
     }
 
     @pytest.fixture
@@ -135,6 +137,34 @@ def test_a_text_that_is_cut_elsewhere_than_ours_is_changed_and_taken_out(
     assert before.values == {theirs, ours}
     provider.apply([Change(before, None, "test")])
     assert key(ZONE, "TXT") not in provider.read(names).rrsets
+
+
+def test_a_record_that_nobody_can_read_is_not_the_end_of_the_zone(server: NameServer) -> None:
+    servers.enter_rdata(server, f"odd.{ZONE}", 60, servers.octets("URI", b"\0\1\0\1"))
+    provider = opened(server)
+    made = rrset(f"host.{ZONE}", "TXT", 60, TXT(b"ours"))
+    provider.apply([Change(None, made, "test")])
+    assert provider.read(frozenset({made.key.owner})).rrsets[made.key] == made
+
+
+@pytest.mark.parametrize("server", ["knot"], indirect=True)
+def test_a_record_that_nobody_can_read_and_is_in_our_way_is_told(server: NameServer) -> None:
+    servers.enter_rdata(server, ZONE, 60, servers.octets("CAA", b"\0\1-x"))
+    provider = opened(server)
+    snapshot = provider.read(frozenset({provider.zone}))
+    wanted = claim(ZONE, "CAA", CAA(0, "issue", b"letsencrypt.org"))
+    made = plan([wanted], snapshot, {}, capabilities=provider.capabilities)
+    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.opaque"]
+
+
+def test_what_stays_is_as_it_was_when_the_time_to_live_changes(server: NameServer) -> None:
+    provider = opened(server)
+    servers.enter(server, ZONE, "TXT", 600, '"two" " strings"')
+    names, apex = frozenset({provider.zone}), key(ZONE, "TXT")
+    before = provider.read(names).rrsets[apex]
+    provider.apply([Change(before, replace(before, ttl=900, handles=()), "test")])
+    after = provider.read(names).rrsets[apex]
+    assert (after.ttl, after.handles) == (900, before.handles)
 
 
 @pytest.mark.parametrize(("address", "port"), [("127.0.0.1", 9), ("no-such-host.invalid", 53)])

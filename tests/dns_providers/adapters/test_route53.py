@@ -39,7 +39,7 @@ from tests.dns_providers.adapters.route53_moto import (
 from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Lost, Request
-from tests.provider_contract import ZONE, ProviderContract, Typed, put, read
+from tests.provider_contract import ZONE, ProviderContract, Shows, Typed, put, read
 
 SERVERS = ("ns-1.awsdns-01.com", "ns-2.awsdns-02.net")
 
@@ -82,6 +82,13 @@ class TestRoute53(ProviderContract):
             account.add(account.zone_id(ZONE), owner, rtype, **plain(value, ttl=ttl))
 
         return enter
+
+    @pytest.fixture
+    def shows(self, account: Account) -> Shows:
+        def show(owner: str, rtype: str, value: str) -> None:
+            account.show(account.zone_id(ZONE), f"{owner}.", rtype, value)
+
+        return show
 
 
 @pytest.mark.parametrize(
@@ -148,6 +155,26 @@ def test_what_only_route53_can_say_is_a_conflict(
     snapshot = provider.read(frozenset({owner_name("smtp.example.test")}))
     made = plan([claim()], snapshot, {}, capabilities=provider.capabilities)
     assert [each.problem.named["why"] for each in made.conflicts] == [str(why)]
+
+
+def test_what_a_traffic_policy_made_is_a_conflict(account: Account) -> None:
+    put(opened(account), rrset("smtp.example.test", "A", 60, Address("192.0.2.4")))
+    account.front.policies["smtp.example.test."] = "a1b2c3d4"
+    provider = opened(account)
+    snapshot = provider.read(frozenset({owner_name("smtp.example.test")}))
+    made = plan([claim()], snapshot, {}, capabilities=provider.capabilities)
+    assert [each.problem.id for each in made.conflicts] == ["dns.conflict.opaque"]
+
+
+def test_what_stays_of_a_set_is_sent_back_as_it_was_read(account: Account) -> None:
+    theirs = ('"se;mi" "two"', '"v=x" " caf\\303\\251"')
+    account.add(account.zone_id(ZONE), f"{ZONE}.", "TXT", **plain(*theirs))
+    provider = opened(account)
+    before = read(provider, ZONE)[key(ZONE, "TXT")]
+    after = rrset(ZONE, "TXT", 60, TXT(b"v=spf1 -all"), *before.values)
+    provider.apply([Change(before, after, "test")])
+    (row,) = [each for each in account.rows(account.zone_id(ZONE)) if each["Type"] == "TXT"]
+    assert {each["Value"] for each in row["ResourceRecords"]} == {*theirs, '"v=spf1 -all"'}
 
 
 def test_all_pages_are_read(account: Account) -> None:

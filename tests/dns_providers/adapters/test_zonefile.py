@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -15,9 +16,10 @@ from dns_providers.adapters.zonefile import ZoneFileProvider
 from dns_providers.base import Change, Provider, Rejected, ZoneNotFound
 from dns_providers.master_file import MasterFileError, edit, next_serial, records
 from dns_providers.rrset import TXT, Address, owner_name, rrset
-from tests.provider_contract import ProviderContract, Typed, put, read
+from tests.provider_contract import ProviderContract, Shows, Typed, put, read
 
 APEX = owner_name("example.test")
+OURS = Address("203.0.113.10")
 BASE = """$ORIGIN example.test.
 $TTL 300
 @ IN SOA ns host 7 60 60 3600 5
@@ -64,6 +66,10 @@ class TestZoneFile(ProviderContract):
                 zone.write(f"{owner}. {ttl} IN {rtype} {value}\n")
 
         return enter
+
+    @pytest.fixture
+    def shows(self, typed: Typed) -> Shows:
+        return lambda owner, rtype, value: typed(owner, rtype, 300, value)
 
 
 def opened(folder: Path, text: str, command: str | None = None) -> ZoneFileProvider:
@@ -141,6 +147,135 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 )
 def test_a_serial_rises_and_a_date_stays_a_date(serial: int, wanted: int) -> None:
     assert next_serial(serial, datetime(2026, 11, 25, tzinfo=UTC)) == wanted
+
+
+# -- what others wrote in it -------------------------------------------------------------------
+
+FOREIGN = (
+    b'@ HTTPS 1 . alpn="h3,h2"',
+    b's SVCB 1 . mandatory="alpn" alpn="h2"',
+    b"c 60 CLASS1 A 192.0.2.9",
+    b"d class1 60 A 192.0.2.9",
+    b"t TYPE1 \\# 4 C0000209",
+    b"n TYPE65280 \\# 2 0102",
+    b"; gr\xfc\xdfe \x85\xa0",
+    b'l TXT "gr\xfc\xdfe \\\xfc" ; \xe9',
+    'u TXT "grüße, 你好"'.encode(),
+    b"alias ALIAS elsewhere.test.",
+    b"loc LOC nowhere",
+    b"a..b A 192.0.2.7",
+    b"\tA 192.0.2.8 ; of that name, too",
+    b"after A 192.0.2.6",
+)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_every_octet_of_others_stays_and_ours_ends_as_the_file_does(
+    tmp_path: Path, end: bytes
+) -> None:
+    path = tmp_path / "zone"
+    before = end.join([*BASE.encode().splitlines(), *FOREIGN, b""])
+    path.write_bytes(before)
+    provider = ZoneFileProvider(APEX, path)
+    made = rrset("smtp.example.test", "A", 300, OURS)
+    put(provider, made)
+    lines = path.read_bytes().split(end)
+    assert lines[5 : 5 + len(FOREIGN)] == list(FOREIGN)
+    assert lines[-2:] == [b"smtp.example.test. 300 IN A 203.0.113.10", b""]
+    assert path.read_bytes().count(b"\n") == len(lines) - 1
+    provider.apply([Change(made, None, "test")])
+    assert path.read_bytes().split(end)[3 : 5 + len(FOREIGN)] == before.split(end)[3:-1]
+
+
+def test_what_others_wrote_is_read_as_a_server_reads_it(tmp_path: Path) -> None:
+    provider = opened(tmp_path, BASE)
+    provider.path.write_bytes(BASE.encode() + b"\n".join(FOREIGN) + b"\n")
+    names = ("l", "u", "t", "c", "after", "alias", "loc", "n")
+    found = read(provider, *(f"{name}.example.test" for name in names))
+    shown = {str(key): each for key, each in found.items()}
+    assert shown["l.example.test/TXT"].values == {TXT("grüße ü".encode("latin-1"))}
+    assert shown["u.example.test/TXT"].values == {TXT("grüße, 你好".encode())}
+    assert shown["t.example.test/A"].values == {Address("192.0.2.9")}
+    assert shown["c.example.test/A"].ttl == 60
+    assert shown["after.example.test/A"].values == {Address("192.0.2.6")}
+    odd = sorted(key for key, each in shown.items() if each.opaque)
+    assert odd == ["alias.example.test/ALIAS", "loc.example.test/LOC"]
+
+
+def test_a_line_without_a_name_after_an_odd_one_keeps_its_name(tmp_path: Path) -> None:
+    provider = opened(tmp_path, f"{BASE}odd ALIAS elsewhere.test.\n  60 A 192.0.2.5\n  MX nobody\n")
+    found = {str(key): each for key, each in read(provider, "odd.example.test").items()}
+    assert found["odd.example.test/A"] == rrset("odd.example.test", "A", 60, Address("192.0.2.5"))
+    assert found["odd.example.test/MX"].opaque
+    provider.apply([Change(found["odd.example.test/A"], None, "test")])
+    assert provider.path.read_text().endswith("odd ALIAS elsewhere.test.\n  MX nobody\n")
+
+
+# -- files that are not all there is -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "@ RRSIG NS 13 2 300 20300101000000 20260101000000 1 example.test. AAAA",
+        "@ NSEC ns NS SOA NSEC",
+        "@ NSEC3PARAM 1 0 0 -",
+        "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom NSEC3 1 0 0 - 2t7b4g4vsa5smi47k61mv5bv1a22bojr A",
+        "@ DNSKEY 257 3 13 AAAA",
+        "@ TYPE48 \\# 5 0101030DAA",
+        "@ ZONEMD 1 1 1 " + "00" * 48,
+        "@ ZONEMD of another day",
+    ],
+)
+def test_a_signed_zone_is_refused_and_stays(tmp_path: Path, record: str) -> None:
+    provider = opened(tmp_path, f"{BASE}{record}\n")
+    for work in (
+        lambda: read(provider, "example.test"),
+        lambda: put(provider, rrset("smtp.example.test", "A", 300, OURS)),
+    ):
+        with pytest.raises(Rejected) as error:
+            work()
+        assert error.value.words.id == "dns.error.zone_signed"
+    assert provider.path.read_text() == f"{BASE}{record}\n"
+
+
+def journal(end: int) -> bytes:
+    """The head of BIND's journal that goes to a serial."""
+    return b";BIND LOG V9.2\n\0" + struct.pack(">IIII", 1, 512, end, 695)
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_zone_with_a_journal_is_refused_and_stays(tmp_path: Path, linked: bool) -> None:
+    provider = opened(tmp_path, BASE)
+    (tmp_path / "zone.jnl").write_bytes(journal(7))
+    if linked:
+        (tmp_path / "link").symlink_to(provider.path)
+        provider = ZoneFileProvider(APEX, tmp_path / "link")
+    for work in (
+        lambda: read(provider, "example.test"),
+        lambda: put(provider, rrset("smtp.example.test", "A", 300, OURS)),
+    ):
+        with pytest.raises(Rejected) as error:
+            work()
+        assert error.value.words.id == "dns.error.zone_journal"
+    assert provider.path.read_text() == BASE
+
+
+@pytest.mark.parametrize(
+    ("content", "fine"), [(journal(7), True), (journal(8), False), (b"", False)]
+)
+def test_the_journal_of_a_server_that_signs_by_itself_is_none_of_updates(
+    tmp_path: Path, content: bytes, fine: bool
+) -> None:
+    provider = opened(tmp_path, BASE)
+    (tmp_path / "zone.jnl").write_bytes(content)
+    (tmp_path / "zone.signed").write_bytes(b"")
+    if fine:
+        put(provider, rrset("smtp.example.test", "A", 300, OURS))
+        put(provider, rrset("mail.example.test", "A", 300, OURS))
+        return
+    with pytest.raises(Rejected):
+        read(provider, "example.test")
 
 
 LABELS = st.sampled_from(["a", "b", "c"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -24,11 +24,12 @@ from dns_providers.octodns.bridge import OctoDnsProvider, _octets
 from dns_providers.octodns.packages import PACKAGES, Argument, Package, Text, carried
 from dns_providers.registry import open_provider, option_problems
 from dns_providers.rrset import TXT, Address, Target, owner_name, rrset
+from dns_providers.rrset import key as key_of
 from dns_providers.text import value_from_text, value_text
 from tests.dns_providers import servers
 from tests.dns_providers.servers import IDN_ZONE, ZONE, NameServer
 from tests.languages import documents
-from tests.provider_contract import ProviderContract, Typed, put, read
+from tests.provider_contract import ProviderContract, Shows, Typed, put, read
 
 # PowerDNS has an adapter of its own: here it stands for all packages, with a real server behind.
 POWERDNS = Package(
@@ -82,6 +83,44 @@ class TestOctoDns(ProviderContract):
             assert reply.status_code == 204, reply.text
 
         return enter
+
+    @pytest.fixture
+    def shows(self, server: NameServer, provider: OctoDnsProvider) -> Iterator[Shows]:
+        rows: list[dict[str, Any]] = []
+
+        def show(owner: str, rtype: str, value: str) -> None:
+            rows.append(servers.shown_row(owner, rtype, value))
+
+        with servers.adding(rows, server) as proxy:
+            port = proxy.url.rpartition(":")[2]
+            object.__setattr__(provider, "arguments", {**provider.arguments, "port": port})
+            yield show
+
+
+TEXTS = (
+    '"se;mi" "two"',
+    '"se;mitwo"',
+    '"a\\\\;b" "c"',
+    f'"{"a" * 100}" "{"b" * 100}"',
+    '" x" "y \\"z"',
+)
+
+
+def test_what_stays_of_a_set_is_sent_back_as_it_was_read(server: NameServer) -> None:
+    direct = f"http://127.0.0.1:{server.api_port}/api/v1/servers/localhost/zones/{ZONE}."
+    key = {"X-API-Key": server.secret}
+    row = servers.shown_row(ZONE, "TXT", *TEXTS, '"v=spf1" " -all"')
+    body = {"rrsets": [{**row, "changetype": "REPLACE"}]}
+    assert httpx.patch(direct, json=body, headers=key).status_code == 204
+    provider = opened(server)
+    before = read(provider, ZONE)[key_of(ZONE, "TXT")]
+    kept = before.values - {TXT(b"v=spf1 -all")}
+    assert len(kept) == len(TEXTS) - 1
+    after = rrset(ZONE, "TXT", 600, TXT(b"v=spf1 mx -all"), *kept)
+    provider.apply([Change(before, after, "test")])
+    rows = httpx.get(direct, headers=key).json()["rrsets"]
+    (shown,) = [each["records"] for each in rows if each["type"] == "TXT"]
+    assert {each["content"] for each in shown} == {*TEXTS, '"v=spf1 mx -all"'}
 
 
 def test_what_our_own_adapter_reads_is_what_the_package_reads(server: NameServer) -> None:

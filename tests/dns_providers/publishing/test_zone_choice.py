@@ -8,6 +8,7 @@ from dns_providers.base import Snapshot
 from dns_providers.publishing.propagation import Delegation, NameServer
 from dns_providers.publishing.public_suffix import is_public_suffix
 from dns_providers.publishing.zone_choice import Differences, NotLive, check_live, name_servers
+from dns_providers.rows import as_it_stands
 from dns_providers.rrset import RRKey, RRset, owner_name
 from dns_providers.text import value_from_text
 
@@ -59,6 +60,14 @@ def test_servers_under_other_names_that_serve_this_providers_records_are_live() 
     # The registry names vanity.test; what answers there is the provider's own NS RRset.
     live = delegated("vanity.test", only_parent=("vanity.test",), only_child=("ns1.a.test",))
     assert check_live(shown("ns1.a.test"), live).only_parent == ("vanity.test",)
+
+
+def test_a_name_server_that_is_no_name_is_left_out() -> None:
+    plain, key = shown("ns1.other.test"), RRKey(ZONE, "NS")
+    for text in ("bad..name.", "1 2 3", ""):
+        values = plain.rrsets[key].values | as_it_stands(key, [text]).values
+        odd = Snapshot(ZONE, plain.names, {key: RRset(key, 0, values, opaque=True)})
+        assert name_servers(odd) == {"ns1.other.test"}
 
 
 def test_a_provider_that_shows_no_name_servers_is_taken_as_it_is() -> None:
