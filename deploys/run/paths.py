@@ -12,7 +12,13 @@ from pathlib import Path
 from shlex import quote
 
 from ground.errors import Told
-from ground.private_files import await_lock, lock_file, private_folder
+from ground.private_files import (
+    await_lock,
+    exposed_in,
+    lock_file,
+    private_folder,
+    wipe_leftovers,
+)
 from ground.words import Words
 from keys.store import KeyStore
 from postmaster.settings import Site
@@ -21,6 +27,7 @@ STATE, KEYS = "PMAIL_STATE", "PMAIL_KEYS"
 STARTED_IN = "PMAIL_STARTED_IN"  # where the user is, while pyinfra runs where its configuration is
 _USUAL = {STATE: "state", KEYS: "keys/store"}
 _LOCK_TIMEOUT = 60.0  # seconds
+_NAMED = 5  # files that a message names
 _homes: list[Path] = []
 
 
@@ -102,6 +109,25 @@ def elsewhere(site: Site) -> tuple[Words, ...]:
         for found in dict.fromkeys((folder / _USUAL[variable]).resolve() for folder in folders)
         if found != _kept(variable).resolve() and _is_of(variable, found, site)
     )
+
+
+def exposed() -> tuple[Words, ...]:
+    """Return what others could read or change of state and keys, the first ones by name."""
+    found = [each for folder in _folders() for each in exposed_in(folder)]
+    told = [Words.of("state.exposed", path=e.path, remedy=e.remedy) for e in found[:_NAMED]]
+    if more := found[_NAMED:]:
+        folders = " ".join(quote(str(each)) for each in _folders())
+        told.append(Words.of("state.exposed_more", count=len(more), folders=folders))
+    return tuple(told)
+
+
+def wiped_leftovers() -> tuple[Path, ...]:
+    """Wipe what a run that was killed has left half written of state and keys; return what."""
+    return tuple(path for folder in _folders() for path in wipe_leftovers(folder))
+
+
+def _folders() -> tuple[Path, ...]:
+    return state_dir(), keys_dir()
 
 
 def _told_elsewhere(variable: str, found: Path, site: Site) -> Words:

@@ -17,7 +17,7 @@ from pyinfra.context import ctx_state
 from deploys.run import options, site
 from deploys.run.needs import zones_of
 from deploys.run.options import Request
-from deploys.run.paths import elsewhere
+from deploys.run.paths import elsewhere, exposed
 from deploys.run.paused import why_paused
 from deploys.run.verb import Verb
 from ground.words import Words, say, text
@@ -106,7 +106,7 @@ def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...])
         raise _bad_input(reasons, error.reasons) from None
     brought = along(verb, asked, found, invocation)
     reasons += asked.problems_in(found, _in_limit(found, brought))
-    reasons += elsewhere(found)
+    reasons += (*elsewhere(found), *exposed())
     groups = asked.groups or verb.groups
     narrowed = invocation.limit or invocation.exclude
     if not reasons and narrowed and not _has_work(groups, brought):

@@ -48,4 +48,5 @@ TEXTS = {
     "flow.name.paused": "Is mail paused?",
     "flow.here": "this machine could not do its part: {reason}. Mend that, run again.",
     "flow.name.addresses_moved": "Names point to the new addresses",
+    "flow.leftover": "{path}: left half written by a run that was killed; wiped",
 }

@@ -47,4 +47,5 @@ TEXTS = {
     "flow.name.paused": "邮件是否已暂停",
     "flow.here": "本机未能完成其部分：{reason}。请修复后重新运行。",
     "flow.name.addresses_moved": "名称已指向新地址",
+    "flow.leftover": "{path}：被终止的运行留下的未写完的文件，已擦除",
 }
