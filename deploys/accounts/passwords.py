@@ -14,6 +14,8 @@ from pyinfra.api import Host
 
 from deploys.run.paths import file_name, state_dir
 from ground.private_files import private_folder, write_private
+from ground.secret_values import read_file, read_variable
+from ground.shown import keep_secret
 from ground.words import text
 from postmaster.settings import MailServer
 from postmaster.settings import user_variable as user_variable
@@ -38,14 +40,15 @@ def path(host: str, account: str) -> Path:
 
 
 def given(name: str) -> str | None:
-    """Return the password in an environment variable, if there is one."""
-    return os.environ.get(name) or None
+    """Return the password in an environment variable, if there is one. Raises BadSecret."""
+    value = os.environ.get(name)
+    return read_variable(value, name, chosen=True) if value else None
 
 
 def kept(host: str, account: str) -> str | None:
-    """Return the password in the account's file, if there is one."""
+    """Return the password in the account's file, if there is one. Raises BadSecret."""
     file = path(host, account)
-    return file.read_text("utf-8", "replace").strip() or None if file.exists() else None
+    return read_file(file, chosen=True) if file.exists() and file.stat().st_size else None
 
 
 def known(host: str, account: str, variable: str) -> str | None:
@@ -60,7 +63,7 @@ def known_or_made(host: str, account: str, variable: str) -> str:
 
 def make(host: str, account: str) -> str:
     """Return a new password, which is kept in the account's file from now on."""
-    password = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+    password = keep_secret("".join(secrets.choice(_LETTERS) for _ in range(_LENGTH)))
     write_private(path(host, account), password.encode() + b"\n")
     return password
 

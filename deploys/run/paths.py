@@ -19,6 +19,7 @@ from ground.private_files import (
     private_folder,
     wipe_leftovers,
 )
+from ground.shown import keep_secret
 from ground.words import Words
 from keys.store import KeyStore
 from postmaster.settings import Site
@@ -59,7 +60,8 @@ def _kept(variable: str) -> Path:
 
 def passphrase() -> str | None:
     """Return what keys in the store are encrypted with: `PMAIL_KEYS_PASSPHRASE`, if it is set."""
-    return os.environ.get("PMAIL_KEYS_PASSPHRASE") or None
+    value = os.environ.get("PMAIL_KEYS_PASSPHRASE")
+    return keep_secret(value) if value else None
 
 
 def key_store() -> KeyStore:

@@ -38,6 +38,7 @@ from deploys.run.reaching import around
 from deploys.run.recording import record, record_steps, told
 from deploys.run.refusals import ask_all
 from deploys.run.verb import Verb
+from ground.shown import shown_on
 from ground.words import text
 from postmaster.settings import Site
 
@@ -61,6 +62,7 @@ def start(verbs: tuple[Verb[Any], ...]) -> None:
     invocation = Invocation.of(context.params)
     if not invocation.runs_files:
         return
+    sys.stdout, sys.stderr = shown_on(sys.stdout), shown_on(sys.stderr)
     live_beside(context.params["inventory"])
     _started.append((invocation, verbs))
     mine = tuple(each for each in verbs if is_asked_for(each, invocation))
