@@ -13,6 +13,7 @@ import idna
 
 from dns_providers.publishing.public_suffix import is_public_suffix
 from ground.errors import Told
+from ground.shown import keep_secret
 from ground.words import Words
 from postmaster.outbound import DEFAULT_MODE, MODES
 from postmaster.receivers import RATE_NAMES, Rate, known
@@ -25,6 +26,10 @@ PROBE_DOMAINS = ("qq.com", "163.com", "gmail.com", "outlook.com")
 _ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,18}[a-z0-9])?")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_URL = re.compile(
+    r"https://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?(?:[/?#][A-Za-z0-9._~:/?#!*+,=%&-]*)?"
+)
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 _ISSUER = re.compile(r"[a-z0-9.-]+")
 
 
@@ -146,9 +151,12 @@ def file(value: Any) -> str:
 
 
 def url(value: Any) -> str:
-    """An https URL."""
+    """An https URL; a password in one is not shown."""
     text = string(value)
-    if not text.startswith("https://") or " " in text:
+    if "@" in text:
+        keep_secret(text)
+        raise BadValue("settings.bad.url_secret")
+    if not _URL.fullmatch(text):
         raise BadValue("settings.bad.url", value=repr(value))
     return text
 
@@ -156,7 +164,15 @@ def url(value: Any) -> str:
 def source(value: Any) -> str:
     """Where PMail comes from: a URL, or an existing file."""
     text = string(value)
-    return text if "://" in text else file(text)
+    return url(text) if "://" in text else file(text)
+
+
+def version(value: Any) -> str:
+    """A release of PMail, as its tag is named."""
+    text = string(value)
+    if not _VERSION.fullmatch(text):
+        raise BadValue("settings.bad.version", value=repr(value))
+    return text
 
 
 def sha256(value: Any) -> str:
@@ -349,7 +365,7 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("mailbox_limits", "{}", mailbox_limits, MailboxLimits()),
     Setting("users", "[]", sequence(user), ()),
     Setting("disable_removed_users", "False", boolean, False),
-    Setting("pmail_version", PMAIL_VERSION, string, PMAIL_VERSION),
+    Setting("pmail_version", PMAIL_VERSION, version, PMAIL_VERSION),
     Setting("pmail_source", "", source),
     Setting("pmail_mirror", "", mirror),
     Setting("pmail_sha256", "", sha256),

@@ -13,6 +13,8 @@ TEXTS = {
     "settings.bad.address": "{value} is no IPv{version} address",
     "settings.bad.any_address": "{value} is no IP address",
     "settings.bad.file": "there is no file {value}",
+    "settings.bad.version": "must be a release of PMail, as v2.9.7: {value}",
+    "settings.bad.url_secret": "has a user or a password in its URL, which is not shown; secrets stay out of the inventory",
     "settings.bad.url": "must be an https:// address: {value}",
     "settings.bad.sha256": "must be 64 hexadecimal digits: {value}",
     "settings.bad.account": "{value} cannot be an account: 1 to 20 of a-z 0-9 . _ -, no @",

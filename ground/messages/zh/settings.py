@@ -13,6 +13,8 @@ TEXTS = {
     "settings.bad.address": "{value} 不是 IPv{version} 地址",
     "settings.bad.any_address": "{value} 不是 IP 地址",
     "settings.bad.file": "没有文件 {value}",
+    "settings.bad.version": "必须是 PMail 的版本，如 v2.9.7：{value}",
+    "settings.bad.url_secret": "URL 中有用户名或密码（此处不显示）；机密不应写在清单里",
     "settings.bad.url": "必须是 https:// 地址：{value}",
     "settings.bad.sha256": "必须是 64 位十六进制数：{value}",
     "settings.bad.account": "{value} 不能作为账户：1 到 20 个 a-z 0-9 . _ -，不含 @",
