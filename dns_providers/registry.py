@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -84,7 +85,7 @@ def _value_problem(option: Option, value: str) -> list[Words]:
         return url_problem(option.name, value)
     if option.kind == "addresses" and not _all_addresses(value):
         return [Words.of("dns.option.addresses", **values)]
-    if option.kind == "file" and not Path(value).is_file():
+    if option.kind == "file" and not os.path.isfile(value):
         return [Words.of("dns.option.no_file", **values)]
     return []
 
@@ -123,7 +124,8 @@ def _secret_problem(
 ) -> list[Words]:
     """What is wrong with where a secret is, and with the secret; neither it nor what may be."""
     named = option.kind == "env"
-    there = value in environ if named else Path(value).expanduser().is_file()
+    path = Path(os.path.expanduser(value))
+    there = value in environ if named else os.path.isfile(path)
     harmless = there or (is_name_of_variable(value) if named else is_path(value))
     hide_unless(value, harmless=harmless)
     if not opening:
@@ -134,7 +136,7 @@ def _secret_problem(
         missing = "dns.option.no_variable" if named else "dns.option.no_file"
         return [Words.of(missing, option=option.name, value=value)]
     try:
-        read_variable(environ[value], value) if named else read_file(Path(value).expanduser())
+        read_variable(environ[value], value) if named else read_file(path)
     except BadSecret as error:
         return [error.words]
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def secret(options: Options, environ: Environ, name: str) -> str:
     try:
         if variable := options.get(f"{name}_env"):
             return read_variable(environ.get(variable, ""), variable)
-        return read_file(Path(options.get(f"{name}_file", "")).expanduser())
+        return read_file(Path(os.path.expanduser(options.get(f"{name}_file", ""))))
     except BadSecret as error:
         raise AuthError(error.words.id, **error.words.named) from None
     except OSError as error:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 import idna
 
 from dns_providers.publishing.public_suffix import is_public_suffix
 from ground.errors import Told
-from ground.shown import keep_secret
+from ground.shown import is_name_of_variable, keep_secret
 from ground.words import Words
 from postmaster.outbound import DEFAULT_MODE, MODES
 from postmaster.receivers import RATE_NAMES, Rate, known
@@ -30,7 +30,8 @@ _URL = re.compile(
     r"https://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?(?:[/?#][A-Za-z0-9._~:/?#!*+,=%&-]*)?"
 )
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-_ISSUER = re.compile(r"[a-z0-9.-]+")
+_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_ISSUER = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
 class BadValue(Told, ValueError):
@@ -51,8 +52,8 @@ class Setting:
 
 
 def string(value: Any) -> str:
-    """A non-empty text."""
-    if not isinstance(value, str) or not value.strip():
+    """A non-empty text on one line, of characters that are seen."""
+    if not isinstance(value, str) or not value.strip() or not value.strip().isprintable():
         raise BadValue("settings.bad.text", value=repr(value))
     return value.strip()
 
@@ -127,7 +128,7 @@ def address(version: int) -> Reader:
             parsed = ipaddress.ip_address(string(value))
         except ValueError:
             raise BadValue("settings.bad.address", value=repr(value), version=version) from None
-        if parsed.version != version:
+        if parsed.version != version or "%" in str(parsed):  # a scope is of one machine alone
             raise BadValue("settings.bad.address", value=repr(value), version=version)
         return str(parsed)
 
@@ -137,17 +138,20 @@ def address(version: int) -> Reader:
 def any_address(value: Any) -> str:
     """An IP address."""
     try:
-        return str(ipaddress.ip_address(string(value)))
+        parsed = str(ipaddress.ip_address(string(value)))
     except ValueError:
-        raise BadValue("settings.bad.any_address", value=repr(value)) from None
+        parsed = "%"
+    if "%" in parsed:
+        raise BadValue("settings.bad.any_address", value=repr(value))
+    return parsed
 
 
 def file(value: Any) -> str:
     """An existing file on the operator's machine, as an absolute path."""
-    path = Path(string(value)).expanduser().absolute()
-    if not path.is_file():
+    path = os.path.abspath(os.path.expanduser(string(value)))
+    if not os.path.isfile(path):
         raise BadValue("settings.bad.file", value=repr(value))
-    return str(path)
+    return path
 
 
 def url(value: Any) -> str:
@@ -204,7 +208,7 @@ def user(value: Any) -> User:
 def email(value: Any) -> str:
     """An e-mail address."""
     local, at, domain = string(value).rpartition("@")
-    if not at or not local or " " in local:
+    if not at or not _LOCAL_PART.fullmatch(local):
         raise BadValue("settings.bad.email", value=repr(value))
     return f"{local}@{host_name(domain)}"
 
@@ -273,12 +277,21 @@ def login_name(value: Any) -> str:
     return name
 
 
+def variable(value: Any) -> str:
+    """The name of an environment variable; what may be a secret instead is not shown."""
+    name = string(value)
+    if not is_name_of_variable(name) and name not in os.environ:
+        keep_secret(name)
+        raise BadValue("settings.bad.variable")
+    return name
+
+
 _SMARTHOST = {
     "host": host_name,
     "port": number(1, 65535),
     "tls": one_of("implicit", "starttls"),
     "user": login_name,
-    "password_env": string,
+    "password_env": variable,
     "password_file": string,
     "ca_file": file,
 }

@@ -87,9 +87,13 @@ def _source(smarthost: Smarthost) -> str:
     return smarthost.password_env or smarthost.password_file or ""
 
 
+def _file(smarthost: Smarthost) -> Path:
+    return Path(os.path.expanduser(smarthost.password_file or ""))
+
+
 def _exposed(smarthost: Smarthost) -> bool:
-    path = Path(smarthost.password_file or "").expanduser()
-    return bool(smarthost.password_file) and path.is_file() and bool(path.stat().st_mode & 0o077)
+    path = _file(smarthost)
+    return path.is_file() and bool(path.stat().st_mode & 0o077)
 
 
 def _password(smarthost: Smarthost) -> str | None:
@@ -97,7 +101,7 @@ def _password(smarthost: Smarthost) -> str | None:
     if variable := smarthost.password_env:
         given = os.environ.get(variable)
         return read_variable(given, variable, chosen=True) if given else None
-    path = Path(smarthost.password_file or "").expanduser()
+    path = _file(smarthost)
     return read_file(path, chosen=True) if path.is_file() and path.stat().st_size else None
 
 

@@ -22,7 +22,7 @@ from ground.private_files import (
 from ground.shown import keep_secret
 from ground.words import Words
 from keys.store import KeyStore
-from postmaster.settings import Site
+from postmaster.settings import Site, file_name, password_file
 
 STATE, KEYS = "PMAIL_STATE", "PMAIL_KEYS"
 STARTED_IN = "PMAIL_STARTED_IN"  # where the user is, while pyinfra runs where its configuration is
@@ -67,11 +67,6 @@ def passphrase() -> str | None:
 def key_store() -> KeyStore:
     """Return this site's key store."""
     return KeyStore(keys_dir(), passphrase())
-
-
-def file_name(host: str) -> str:
-    """Return an inventory name as part of a file's name."""
-    return host.replace("/", "_")
 
 
 class Busy(Told):
@@ -152,6 +147,6 @@ def _is_of(variable: str, folder: Path, site: Site) -> bool:
         *(f"ledger/{zone.name}.json" for zone in site.zones),
         *(f"rotation/{domain}.json" for domain in domains),
         *(f"users/{file_name(server.host)}.json" for server in site.servers),
-        *(f"passwords/{file_name(each.host)}-{each.admin_account}" for each in site.servers),
+        *(f"passwords/{password_file(each.host, each.admin_account)}" for each in site.servers),
     ]
     return any((folder / each).exists() for each in names)

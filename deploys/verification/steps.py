@@ -23,7 +23,7 @@ from deploys.host.remote import read
 from deploys.outbound import look
 from deploys.pmail_server import configure
 from deploys.run.outcome import ReportMade, recorder
-from deploys.run.paths import Busy, file_name, locked, state_dir
+from deploys.run.paths import Busy, locked, state_dir
 from deploys.run.paused import paused_elsewhere, paused_rotations
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
@@ -50,7 +50,7 @@ from postmaster.outbound import mode_of
 from postmaster.report.json import to_record
 from postmaster.report.model import Report
 from postmaster.report.text import summary, table
-from postmaster.settings import MailServer, Site
+from postmaster.settings import MailServer, Site, file_name
 from probes.host import edge as edge_probe
 from probes.host import state as host_probe
 from probes.host.edge import EdgeView
