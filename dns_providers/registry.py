@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from dns_providers.base import Provider, ProviderError
 from dns_providers.spec import Option, ProviderSpec, addresses, unreadable
 from ground.secret_values import BadSecret, read_file, read_variable
-from ground.shown import hide_unless, is_name_of_variable, is_path, keep_secret
+from ground.shown import is_name_of_variable, is_path, keep_secret
 from ground.words import Words
 
 _ADAPTERS = Path(__file__).parent / "adapters"
@@ -75,6 +75,33 @@ def option_problems(
     return (*found, *spec.problems(options, environ, opening))
 
 
+def misplaced_secrets(
+    slug: str, options: Mapping[str, str], environ: Mapping[str, str]
+) -> tuple[Words, ...]:
+    """Return where a secret itself may stand in place of a variable's or a file's name.
+
+    It is not shown from now on. Raises KeyError for an unknown provider.
+    """
+    return tuple(
+        Words.of("secret.no_name" if option.kind == "env" else "secret.no_path", option=option.name)
+        for option in spec_of(slug).options
+        if option.kind in _SECRET
+        and (value := options.get(option.name))
+        and not _is_place(option, value, environ)
+    )
+
+
+def _is_place(option: Option, value: str, environ: Mapping[str, str]) -> bool:
+    """Whether an option has what names a secret, or looks like it; else it may be the secret."""
+    if option.kind == "env":
+        harmless = value in environ or is_name_of_variable(value)
+    else:
+        harmless = is_path(value) or os.path.isfile(os.path.expanduser(value))
+    if not harmless:
+        keep_secret(value)
+    return harmless
+
+
 def _value_problem(option: Option, value: str) -> list[Words]:
     values = {"option": option.name, "value": value}
     if option.choices and value not in option.choices:
@@ -126,8 +153,7 @@ def _secret_problem(
     named = option.kind == "env"
     path = Path(os.path.expanduser(value))
     there = value in environ if named else os.path.isfile(path)
-    harmless = there or (is_name_of_variable(value) if named else is_path(value))
-    hide_unless(value, harmless=harmless)
+    harmless = _is_place(option, value, environ)
     if not opening:
         return []
     if not harmless:

@@ -255,9 +255,3 @@ def is_path(value: str) -> bool:
     """Return whether a text looks like the path of a file, and not like a token."""
     start = value.startswith(("/", "~/", "./", "../"))
     return start or re.fullmatch(r"[\w-]+(?:/[\w-]+)*\.[a-z]{1,8}", value) is not None
-
-
-def hide_unless(value: str, *, harmless: bool) -> None:
-    """Have a text not shown any more that may be a secret where none belongs."""
-    if not harmless:
-        keep_secret(value)

@@ -41,6 +41,7 @@ from postmaster.settings_table import (
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
 # Of those, what gets into the arguments of processes on the host.
 _PASSWORDS = frozenset({"_sudo_password", "_su_password", "_use_sudo_password"})
+_STRICT = "ssh_strict_host_key_checking"
 _ZONE = "@zone/"
 _DAY = 86400  # seconds
 # Copies of what programs send pass through it (edge.sent).
@@ -244,6 +245,8 @@ def _server(
     host: HostData, zones: list[str], selector_of: SelectorOf, reasons: _Reasons
 ) -> MailServer | None:
     _say_unknown(host.data, frozenset(s.name for s in SERVER_SETTINGS), reasons)
+    if host.data.get(_STRICT, "yes") != "yes":
+        reasons.add("settings.host_key", name=_STRICT)
     for name in sorted(_PASSWORDS & host.data.keys()):
         reasons.add("settings.sudo_password", name=name)
     values = _read(SERVER_SETTINGS, host.data, reasons)

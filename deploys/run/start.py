@@ -18,6 +18,7 @@ import click
 from pyinfra import logger
 from pyinfra.api import Host, OperationError, State
 from pyinfra.api.state import StateStage
+from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.context import ctx_state
 
 from deploys.run.cut import guard
@@ -171,6 +172,7 @@ def _before_connecting(state: State, check: Callable[[], None]) -> None:
 
     def then(*arguments: Any, **named: Any) -> None:
         init(*arguments, **named)
+        _learn_no_host_key(state)
         record_steps(state)
         check()
         # Without -y pyinfra would stop all for one, and ask whether to go on: barriers know better.
@@ -178,6 +180,16 @@ def _before_connecting(state: State, check: Callable[[], None]) -> None:
         state.should_raise_failed_hosts = None
 
     state.init = then  # type: ignore[method-assign]
+
+
+def _learn_no_host_key(state: State) -> None:
+    """Have hosts be known by their SSH keys before: whoever is on the way could show another one.
+
+    pyinfra would accept, and keep, whatever key it is shown first.
+    """
+    for host in state.inventory:
+        if isinstance(host.connector, SSHConnector):
+            host.connector.data["ssh_strict_host_key_checking"] = "yes"
 
 
 def _bring(state: State, hosts: list[Host]) -> None:

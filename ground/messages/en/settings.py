@@ -26,6 +26,7 @@ TEXTS = {
     "settings.bad.replace": "{value} must be written owner/TYPE, as in _dmarc.example.com/TXT",
     "settings.mistakes": "mistakes in the inventory: {count}; nothing was changed:",
     "settings.unknown": "there is no setting {name}",
+    "settings.host_key": "{name} is yes or left out: a run accepts no SSH key that nobody has compared",
     "settings.sudo_password": "{name}: a password that pyinfra hands to sudo or su is in the host's process list. Log in as root, or give the user sudo without a password",
     "settings.unknown_near": "there is no setting {name}; did you mean {nearest}?",
     "settings.no_servers": "there is no group mail_servers with at least one host",

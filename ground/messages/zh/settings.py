@@ -26,6 +26,7 @@ TEXTS = {
     "settings.bad.replace": "{value} 应写作 名称/类型，如 _dmarc.example.com/TXT",
     "settings.mistakes": "清单中有 {count} 处错误，未作任何改动：",
     "settings.unknown": "没有设置项 {name}",
+    "settings.host_key": "{name} 只能为 yes 或不写：运行不接受无人核对过的 SSH 密钥",
     "settings.sudo_password": "{name}：pyinfra 交给 sudo 或 su 的密码会出现在主机的进程列表中。请以 root 登录，或允许该用户免密 sudo",
     "settings.unknown_near": "没有设置项 {name}；是否想写 {nearest}？",
     "settings.no_servers": "没有含至少一台主机的 mail_servers 组",
