@@ -59,6 +59,15 @@ def shown(value: object) -> str:
     return re.sub(rf"\n(?!{re.escape(CONTINUED)})", f"\n{CONTINUED}", text.rstrip("\n"))
 
 
+def shown_in(data: Any) -> Any:
+    """Return data for a file as it may be shown: every text in its lists and mappings."""
+    if isinstance(data, str):
+        return visible(redacted(data))
+    if isinstance(data, dict):
+        return {shown_in(name): shown_in(each) for name, each in data.items()}
+    return list(map(shown_in, data)) if isinstance(data, (list, tuple)) else data
+
+
 def shortened(value: object, most: int) -> str:
     """Return at most so many characters of what others wrote, and no part of a secret."""
     return redacted(str(value))[:most]

@@ -38,6 +38,7 @@ from dns_providers.rrset import TXT, name_text
 from ground.errors import Told
 from ground.operations import fail, refuse
 from ground.private_files import set_aside, write_private
+from ground.shown import shown_in
 from ground.words import text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
@@ -332,4 +333,4 @@ def _kept(latest: Path) -> list[dict[str, Any]]:
 
 
 def _json(record: object) -> bytes:
-    return json.dumps(record, ensure_ascii=False, indent=1).encode() + b"\n"
+    return json.dumps(shown_in(record), ensure_ascii=False, indent=1).encode() + b"\n"

@@ -28,6 +28,7 @@ from ground.shown import (
     redacted,
     shortened,
     shown,
+    shown_in,
     shown_on,
     visible,
 )
@@ -201,6 +202,12 @@ def test_lines_of_ours_stay_lines() -> None:
     several = lines(["one", "two\nforged"], "  - ")
     assert several == f"  - one\n  - two\n{CONTINUED}forged"
     assert several in text("rotation.cut", host="a", reason=several)
+
+
+def test_data_for_a_file_has_neither(tmp_path: Path) -> None:
+    keep_secret(SECRETS[1])
+    data = {"a\x9b": ["\x1b[2J", ({"b": f"x{SECRETS[1]}\n"}, 1, None)], "c": True}
+    assert shown_in(data) == {"a\\x9b": ["\\x1b[2J", [{"b": "x***\n"}, 1, None]], "c": True}
 
 
 def test_chinese_and_other_scripts_stay_as_they_are() -> None:

@@ -464,6 +464,55 @@ def test_what_a_killed_run_left_of_secrets_is_wiped_by_the_next_one_and_told(
     assert all(text("flow.leftover", path=path) in done.said for path in left)
 
 
+HOSTILE_STEP = """
+import json, logging, sys
+from pyinfra import host, logger
+from pyinfra.api import FunctionCommand, operation
+from deploys.run.outcome import recorder
+from ground.shown import keep_secret
+import click
+keep_secret("T0ken-of-2026")
+said = "no\\x1b[2J\\x1b]0;x\\x07 \\u202e\\x9b T0ken-of-2026\\rSuccess"
+host.log(said)
+host.log_styled(said, fg="red")
+host.noop(said)
+logger.warning(said)
+click.echo(said)
+click.secho(said, err=True)
+print(said)
+sys.stderr.write(said)
+recorder().unreached("nobody", said)
+recorder().leave("@local", (said,))
+local_name = said
+@operation()
+def fails():
+    yield FunctionCommand(fail, (), {})
+def fail(state, host):
+    raise ValueError(said)
+fails(name=said)
+"""
+
+
+def test_no_way_to_the_screen_or_the_outcome_is_around_what_may_be_shown(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        f"from pyinfra import local\nlocal.include({str(REPOSITORY / EXPORT.file)!r})\n"
+        + HOSTILE_STEP
+    )
+    inventory = tmp_path / "inventory.py"
+    inventory.write_text(apart(tmp_path, HERE))
+    words = (str(inventory), str(tmp_path / "mine.py"), "-y", "-vvv", "--debug")
+    environment = {**os.environ, "PMAIL_OUTCOME": str(tmp_path / "outcome")}
+    _, said = warm.run(Program.PYINFRA, words, environment)
+    outcome = (tmp_path / "outcome").read_text()
+    assert said.count("no\\x1b[2J") > 8 and outcome.count("no\\\\x1b[2J") >= 2
+    for written in (said, outcome, *map(str, map(json.loads, outcome.splitlines()))):
+        assert not {"\x1b[2J", "\x1b]0", "\x07", "\u202e", "\x9b", "\r", "T0ken"} & {
+            each
+            for each in ("\x1b[2J", "\x1b]0", "\x07", "\u202e", "\x9b", "\r", "T0ken")
+            if each in written
+        }
+
+
 def test_pmail_deploy_starts_pyinfra_and_ends_as_that_did(tmp_path: Path) -> None:
     (tmp_path / "inventory.py").write_text("mail_servers = [\n")
     command = [sys.executable, "-c", "from deploys.cli.main import main; main()", "verify"]
