@@ -21,7 +21,7 @@ from urllib.parse import quote, quote_plus
 
 HIDDEN = "***"
 CONTINUED = "    | "  # before each further line of a text of others
-_SHORTEST = 4  # characters; of a secret that is shorter nothing is left to guess
+_SHORTEST = 6  # characters; a shorter one is guessed anyway, and a word of our own too often
 _FOLDED = 8  # characters of a secret that is recognised also where it is broken
 # What a form of a secret may be broken by, or lack: line ends, indents, quotes, escapes.
 _BREAKS = re.compile(r"\\[rnt]|\\u000[AaDd9]|[\s\\'\"`,()\[\]]")
@@ -199,7 +199,7 @@ def _encoded(secret: str) -> Iterator[str]:
     for before in range(3):
         coded = base64.b64encode(bytes(before) + octets).decode("ascii")
         part = coded[-(-before * 8 // 6) : (before + len(octets)) * 8 // 6]
-        if len(part) >= _SHORTEST + 1:
+        if len(part) > _SHORTEST:
             yield from dict.fromkeys((part, part.translate(_URL_SAFE)))
     # A secret that is Base64 itself may be shown as the octets that it stands for.
     try:
