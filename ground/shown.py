@@ -59,6 +59,17 @@ def shown(value: object) -> str:
     return re.sub(rf"\n(?!{re.escape(CONTINUED)})", f"\n{CONTINUED}", text.rstrip("\n"))
 
 
+def one_line(value: object) -> str:
+    """Return what others wrote as it may be shown on a line of ours, line ends visible too."""
+    return visible(redacted(str(value))).replace("\n", "\\n")
+
+
+def json_line(data: Any) -> str:
+    """Return data for programs as one line of JSON; what is not seen is escaped as JSON does."""
+    written = json.dumps(data, ensure_ascii=False)
+    return "".join(each if _visible(each) == each else json.dumps(each)[1:-1] for each in written)
+
+
 def shown_in(data: Any) -> Any:
     """Return data for a file as it may be shown: every text in its lists and mappings."""
     if isinstance(data, str):

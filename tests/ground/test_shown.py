@@ -17,6 +17,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from dns_providers.rrset import CAA, TXT, Other
+from ground.columns import aligned
 from ground.errors import Told
 from ground.messages.en.secret import TEXTS
 from ground.secret_values import BadSecret, read_file, read_variable
@@ -24,7 +26,9 @@ from ground.shown import (
     CONTINUED,
     is_name_of_variable,
     is_path,
+    json_line,
     keep_secret,
+    one_line,
     redacted,
     shortened,
     shown,
@@ -196,6 +200,23 @@ def test_a_further_line_of_others_cannot_be_taken_for_ours() -> None:
     assert all(line.startswith(CONTINUED) for line in more)
     again = text("rotation.cut", host="b", reason=said)
     assert [each.startswith(CONTINUED) for each in again.splitlines()] == [False, True, True, True]
+
+
+@given(st.text())
+@example("a\nb\x9b\u202e\U000e0041\ud800")
+def test_a_line_of_a_list_is_one_line_and_one_for_programs_is_their_data(said: str) -> None:
+    (line,) = aligned([(said, said)]) or ("",)
+    for shown_as in (one_line(said), line, json_line([said])):
+        assert unseen(shown_as) == set() and "\n" not in shown_as
+    assert json.loads(json_line([said])) == [said]
+    assert visible(json_line([said]), styles=True) == json_line([said])
+
+
+def test_a_record_s_value_is_on_one_line_of_a_plan() -> None:
+    forged = b"v=spf1 -all\n[zone] + MX\x1b[2J\x7f"
+    for value in (TXT(forged), CAA(0, "issue", forged), Other(forged, forged.decode())):
+        assert "\n" not in str(value) and unseen(str(value)) == set()
+    assert str(TXT(b"a\nb")) == '"a\\010b"'
 
 
 def test_lines_of_ours_stay_lines() -> None:
