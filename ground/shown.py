@@ -258,6 +258,7 @@ def shown_on(stream: TextIO) -> TextIO:
 
 # -- names where somebody may have put a secret ------------------------------------------------
 
+_WORD = re.compile(r"(?<![\w./+=-])(?=[./+=-]*\w*?[A-Za-z])(?=\S*?\d)[\w./+=-]{12,}")
 _VARIABLE = re.compile(
     r"[A-Z]{1,16}[0-9]{0,2}(?:_(?:[A-Z]{1,16}[0-9]{0,2}|[0-9]{1,2}))*|[a-z]{1,12}(?:_[a-z]{1,12})+"
 )
@@ -269,6 +270,14 @@ def is_name_of_variable(value: str) -> bool:
     Only what does may be shown where it is no variable's name after all.
     """
     return len(value) <= 64 and _VARIABLE.fullmatch(value) is not None
+
+
+def without_tokens(text: str) -> str:
+    """Return a text without words that may be secrets: long, of letters and digits, no path."""
+    return _WORD.sub(
+        lambda found: found[0] if is_path(found[0]) or is_name_of_variable(found[0]) else HIDDEN,
+        text,
+    )
 
 
 def is_path(value: str) -> bool:

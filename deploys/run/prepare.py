@@ -20,6 +20,7 @@ from deploys.run.options import Request
 from deploys.run.paths import elsewhere, exposed
 from deploys.run.paused import why_paused
 from deploys.run.verb import Verb
+from ground.shown import without_tokens
 from ground.words import Words, say, text
 from keys.journal import JournalError
 from postmaster.parse import SettingsError
@@ -175,7 +176,7 @@ def _broken(path: str, error: BaseException, *, shown: bool = False) -> BadInput
         lines = [each.lineno for each in frames if each.filename == path]
         where, line, reason = path, lines[-1] if lines else None, type(error).__name__
         if shown or isinstance(error, _NAMING):
-            reason += f": {error}"
+            reason += f": {without_tokens(str(error))}"
     values = {"path": where, "line": line or "-", "reason": reason}
     return BadInput(text("flow.broken_inventory", **values))
 

@@ -35,6 +35,7 @@ from ground.shown import (
     shown_in,
     shown_on,
     visible,
+    without_tokens,
 )
 from ground.words import Words, lines, text
 
@@ -346,6 +347,11 @@ def test_names_of_variables_look_like_it(name: str) -> None:
 def test_tokens_do_not_look_like_names_or_paths(token: str) -> None:
     assert not is_name_of_variable(token)
     assert not is_path(token)
+
+
+def test_words_that_may_be_tokens_are_taken_out_and_others_stay() -> None:
+    said = "name 'Abc123DEF456ghi' is not in /etc/a1/b2.conf, secrets/cf2026.token or PMAIL_TSIG_2"
+    assert without_tokens(said) == said.replace("Abc123DEF456ghi", "***")
 
 
 @pytest.mark.parametrize("path", ["/a/b", "~/token", "./x", "secrets/cf.token", "token.txt"])

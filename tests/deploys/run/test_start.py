@@ -319,6 +319,9 @@ def as_pyinfra_does(path: str) -> Any:
         ("import nosuch_module\n", 1, "nosuch_module"),
         ("x = 's3cret\nx = 2\n", 1, "unterminated"),
         ("\nx = int('s3cret')\n", 2, "ValueError"),
+        ("import os\nx = os.environ['v1-2ab37bd6C1D94s3cret']\n", 2, "KeyError"),
+        ("x = abc123DEF456s3cret\n", 1, "NameError"),
+        ("x = open('v1-2ab37bd6C1D94s3cret')\n", 1, "No such file"),
         ("x = '\0'\n", "-", "null"),
     ],
 )
