@@ -65,6 +65,8 @@ def _written(path: Path, content: bytes) -> Path:
     try:
         with os.fdopen(descriptor, "wb") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)  # as long as it is written it is no leftover
+            if os.fstat(stream.fileno()).st_nlink == 0:
+                return _written(path, content)  # it was taken for one, right before
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
