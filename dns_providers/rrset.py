@@ -25,6 +25,7 @@ import dns.rdtypes.IN.A
 import dns.rdtypes.IN.AAAA
 import dns.rdtypes.IN.SRV
 
+from ground.shown import one_line
 from ground.words import Words
 
 _STRING_MAX = 255  # RFC 1035 section 3.3: a character-string is at most 255 octets
@@ -76,6 +77,10 @@ class Target:
         return self.name.to_text()
 
 
+# As presentation format has octets that are not seen (RFC 1035 section 5.1).
+_CONTROLS = {octet: f"\\{octet:03d}" for octet in (*range(32), 127)}
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class TXT:
     """The value of a TXT record: its character-strings joined (RFC 7208 section 3.3)."""
@@ -84,7 +89,8 @@ class TXT:
 
     def __str__(self) -> str:
         shown = self.data.decode("ascii", "backslashreplace")
-        return '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        quoted = shown.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{quoted.translate(_CONTROLS)}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,8 @@ class CAA:
     value: bytes
 
     def __str__(self) -> str:
-        return f'{self.flags} {self.tag} "{self.value.decode("ascii", "backslashreplace")}"'
+        shown = self.value.decode("ascii", "backslashreplace").translate(_CONTROLS)
+        return f'{self.flags} {one_line(self.tag)} "{shown}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,7 @@ class Other:
     text: str = field(compare=False)
 
     def __str__(self) -> str:
-        return self.text
+        return one_line(self.text)
 
 
 Value: TypeAlias = Address | Target | TXT | MX | SRV | CAA | Other

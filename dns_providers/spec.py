@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dns_providers.base import AuthError, Provider
+from ground.secret_values import BadSecret, read_file, read_variable
 from ground.words import Words
 
 Options = Mapping[str, str]
@@ -18,8 +20,9 @@ Environ = Mapping[str, str]
 class Option:
     """A provider's setting.
 
-    kind: text, port, url, addresses (IP addresses with blanks between them), file (a path here),
-    env (a variable's name).
+    kind: text, port, url (a secret is sent there), addresses (IP addresses with blanks between
+    them), file (a path here), secret_file (the same, of a file with a secret), env (the name of a
+    variable with a secret).
     """
 
     name: str
@@ -73,7 +76,7 @@ class ProviderSpec:
 
 def secret_options(name: str) -> tuple[Option, Option]:
     """Return the two options that say where a secret is: `<name>_env` and `<name>_file`."""
-    return Option(f"{name}_env", "env"), Option(f"{name}_file", "file")
+    return Option(f"{name}_env", "env"), Option(f"{name}_file", "secret_file")
 
 
 def one_secret(name: str) -> tuple[str, ...]:
@@ -83,13 +86,14 @@ def one_secret(name: str) -> tuple[str, ...]:
 
 def secret(options: Options, environ: Environ, name: str) -> str:
     """Return the secret that `<name>_env` or `<name>_file` says. Raises AuthError."""
-    if variable := options.get(f"{name}_env"):
-        return environ.get(variable, "").strip()
-    path = Path(options.get(f"{name}_file", ""))
     try:
-        return path.read_text("utf-8").strip()
+        if variable := options.get(f"{name}_env"):
+            return read_variable(environ.get(variable, ""), variable)
+        return read_file(Path(os.path.expanduser(options.get(f"{name}_file", ""))))
+    except BadSecret as error:
+        raise AuthError(error.words.id, **error.words.named) from None
     except OSError as error:
-        raise unreadable(str(path), error) from None
+        raise unreadable(str(error.filename), error) from None
 
 
 def unreadable(path: str, error: OSError) -> AuthError:

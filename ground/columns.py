@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+from ground.shown import one_line
+
 
 def width(cell: str) -> int:
     """Return how many columns a text takes: wide (Chinese) characters take two."""
@@ -18,5 +20,6 @@ def pad(cell: str, size: int) -> str:
 
 def aligned(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """Return rows of equally many cells as lines; the last cell may be as long as it likes."""
+    rows = [tuple(map(one_line, row)) for row in rows]
     sizes = [max(map(width, column)) for column in zip(*rows, strict=True)][:-1]
     return tuple("  ".join((*map(pad, row[:-1], sizes), row[-1])).rstrip() for row in rows)

@@ -12,8 +12,16 @@ from pkgutil import iter_modules
 from string import Formatter
 from typing import TypeVar
 
+from ground.shown import shown
+
 # A language is a package of ground.messages with this name; the first one is where none is chosen.
 LANGUAGES = ("en", "zh")
+
+
+class Said(str):
+    """Sentences of ours, with their line ends: what others wrote in them is as it may be shown."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +33,11 @@ class Words:
 
     @classmethod
     def of(cls, id: str, /, **values: object) -> Words:
-        """Return the sentence `id` with its values as strings; one may be a sentence itself."""
-        return cls(id, tuple((name, str(value)) for name, value in values.items()))
+        """Return the sentence `id` with its values as strings, as they may be shown.
+
+        One may be a sentence itself, or an error that has one.
+        """
+        return cls(id, tuple((name, _as_shown(value)) for name, value in values.items()))
 
     @property
     def named(self) -> dict[str, str]:
@@ -69,12 +80,27 @@ def text(message_id: str, /, **values: object) -> str:
 
     Raises KeyError for an unknown id or a missing value: both are mistakes in our code.
     """
-    return catalogue(language())[message_id].format(**values)
+    return say(Words.of(message_id, **values))
 
 
 def say(words: Words) -> str:
     """Return a sentence in the user's language. Raises KeyError, see `text`."""
-    return text(words.id, **words.named)
+    return Said(catalogue(language())[words.id].format(**words.named))
+
+
+def lines(each: Iterable[object], before: str = "") -> str:
+    """Return several texts as one value of a sentence, each on a line of its own.
+
+    before: what each begins with.
+    """
+    return Said("\n".join(f"{before}{_as_shown(text)}" for text in each))
+
+
+def _as_shown(value: object) -> str:
+    if isinstance(value, Said):
+        return str(value)
+    own = value if isinstance(value, Words) else getattr(value, "words", None)
+    return str(say(own)) if isinstance(own, Words) else shown(value)
 
 
 def placeholders(template: str) -> frozenset[str]:

@@ -126,9 +126,9 @@ def unnamed_keys_wiped(
     + gone: nothing is signed for the domain any more
     """
     paths = [store.file(domain, each.name) for each in unnamed()]
-    for path in (*paths, *store.leftovers(domain)):
+    for path in paths:
         host.log_styled(f"  - {text('keys.wiped', path=str(path))}", fg="red")
-    if paths or store.leftovers(domain) or (gone and not store.kept(domain)):
+    if paths or (gone and not store.kept(domain)):
         yield FunctionCommand(_wipe, (store, domain, unnamed, gone), {})
     else:
         host.noop(text("keys.all_named"))
@@ -145,8 +145,6 @@ def _wipe(
     try:
         for each in unnamed():
             store.erase(domain, each.name, datetime.now(UTC), gone=gone)
-        for path in store.leftovers(domain):
-            path.unlink()
         if gone:
             store.end_use(domain)
     except Told as error:

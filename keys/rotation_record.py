@@ -86,14 +86,10 @@ def _problem(record: Any) -> Words | None:
     """What stood in the way, None where this version has no words for it."""
     if not record:
         return None
-    values = ((str(name), _shown(str(each))) for name, each in record["values"])
-    found = Words(str(record["message_id"]), tuple(values))
+    values = {str(name): str(each) for name, each in record["values"]}
+    found = Words.of(str(record["message_id"]), **values)
     try:
         say(found)
     except (KeyError, IndexError, ValueError):
         return None
     return found
-
-
-def _shown(value: str) -> str:
-    return "".join(each if each.isprintable() or each == "\n" else "?" for each in value)

@@ -1,7 +1,7 @@
 """The key store: `<root>/<domain>/<selector>.key` for the owner only, and its public part beside.
 
 KeyStoreError
-├── Exposed          others could read a key; says the chmod to run
+├── Exposed          others could read a key, or own it; says what to run
 ├── Locked           encrypted, and the passphrase is missing or wrong
 ├── Damaged          no usable key in the file
 ├── InUse            the key that was to be deleted is in use
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import string
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ground.errors import Told
+from ground.private_files import exposed, sync_folder, write_new, write_private
 from keys.dkim import (
     BITS,
     DkimPublicKey,
@@ -104,7 +104,7 @@ class KeyStore:
     def use(self, domain: str, selector: str, name: str) -> None:
         """Put another key in use under a selector, in one step."""
         if self.name(domain, selector) != name:
-            _replace(self._pointer(domain, selector), name.encode("ascii") + b"\n")
+            write_private(self._pointer(domain, selector), name.encode("ascii") + b"\n")
 
     def _pointer(self, domain: str, selector: str) -> Path:
         return self.root / domain / f"{selector}.in-use"
@@ -132,7 +132,7 @@ class KeyStore:
     def set_current(self, domain: str, selector: str) -> None:
         """Remember the selector of the key that a domain is signed with."""
         if self.current(domain) != selector:
-            _replace(self._current(domain), selector.encode("ascii") + b"\n")
+            write_private(self._current(domain), selector.encode("ascii") + b"\n")
 
     def _current(self, domain: str) -> Path:
         return self.root / domain / "current"
@@ -197,10 +197,6 @@ class KeyStore:
         """Return what is known of the keys that were erased. Raises KeyStoreError."""
         return tuple(each for each in self.history(domain) if each.erased)
 
-    def leftovers(self, domain: str) -> tuple[Path, ...]:
-        """Return what a run left that was killed while it wrote a private key."""
-        return tuple(sorted((self.root / domain).glob(".*.key.*")))
-
     def _fingerprint(self, domain: str, name: str) -> str:
         return public_key(read(self._open(self.file(domain, name)))).fingerprint
 
@@ -210,7 +206,7 @@ class KeyStore:
         record = json.loads(path.read_text("utf-8"))
         new = {what: when.isoformat(timespec="seconds") for what, when in times.items()}
         if not new.keys() <= record.keys():
-            _replace(path, json.dumps({**new, **record}, indent=1).encode() + b"\n")
+            write_private(path, json.dumps({**new, **record}, indent=1).encode() + b"\n")
 
     def erase(self, domain: str, name: str, now: datetime, *, gone: bool = False) -> None:
         """Delete a private key; what is known of it stays. Never one that is in use.
@@ -224,7 +220,7 @@ class KeyStore:
             raise InUse("keys.in_use", path=path)
         self.note(domain, name, erased=now)
         path.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def end_use(self, domain: str) -> None:
         """Have no key of a domain in use any more, once none is left."""
@@ -298,7 +294,10 @@ class KeyStore:
     def _keep_file(self, domain: str, name: str, pem: bytes) -> None:
         path = self.file(domain, name)
         self._prepare_folder(path.parent)
-        _write_new(path, encrypted_pem(pem, self.passphrase) if self.passphrase else pem)
+        try:
+            write_new(path, encrypted_pem(pem, self.passphrase) if self.passphrase else pem)
+        except FileExistsError:
+            raise Different("keys.exists", path=path) from None
 
     def _prepare_folder(self, folder: Path) -> None:
         # Above the store there may be anything; the store itself is for its owner only.
@@ -337,21 +336,22 @@ class KeyStore:
             "origin": origin,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        _replace(_about(path), json.dumps(record, indent=1).encode() + b"\n")
+        write_private(_about(path), json.dumps(record, indent=1).encode() + b"\n")
         return public
 
 
 def refuse_exposed(path: Path, *, folder: bool = True) -> None:
-    """Raise Exposed when others than the owner can read a key file or enter its folder."""
+    """Raise Exposed when others can read a key file or enter its folder, or own one of them."""
     _refuse_open_mode(path)
     if folder:
         _refuse_open_mode(path.parent)
 
 
 def _refuse_open_mode(path: Path) -> None:
-    if path.stat().st_mode & 0o077:
-        mode = "700" if path.is_dir() else "600"
-        raise Exposed("keys.exposed", path=path, mode=mode)
+    if found := exposed(path):
+        if found.ours:
+            raise Exposed("keys.exposed", path=path, mode=found.mode)
+        raise Exposed("keys.not_ours", path=path, remedy=found.remedy)
 
 
 def _about(path: Path) -> Path:
@@ -377,41 +377,3 @@ def _letters(number: int) -> str:
     """a, b, … z, aa, ab, …"""
     tail = string.ascii_lowercase[number % 26]
     return tail if number < 26 else _letters(number // 26 - 1) + tail
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    """Write a file that must not exist yet: complete, or not there at all."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    _write(fresh, content)
-    try:
-        os.link(fresh, path)  # fails when the name is taken, unlike a rename
-    except FileExistsError:
-        raise Different("keys.exists", path=path) from None
-    finally:
-        fresh.unlink()
-    _sync_folder(path.parent)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    _write(fresh, content)
-    fresh.replace(path)
-    _sync_folder(path.parent)
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -23,6 +23,8 @@ from postmaster.settings import (
     Site,
     TlsSettings,
     ZoneSettings,
+    file_name,
+    password_file,
     service_names,
     user_variable,
 )
@@ -37,6 +39,9 @@ from postmaster.settings_table import (
 
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
+# Of those, what gets into the arguments of processes on the host.
+_PASSWORDS = frozenset({"_sudo_password", "_su_password", "_use_sudo_password"})
+_STRICT = "ssh_strict_host_key_checking"
 _ZONE = "@zone/"
 _DAY = 86400  # seconds
 # Copies of what programs send pass through it (edge.sent).
@@ -112,6 +117,8 @@ def parse_site(
     known_servers = tuple(server for server in parsed if server is not None)
     domains = [domain.name for server in known_servers for domain in server.domains]
     _say_repeated(domains, "settings.domain_twice", found)
+    _say_one_file(known_servers, found)
+    _say_one_password(known_servers, found)
     site = Site(known_servers, tuple(known_zones))
     if not found:
         found += [
@@ -126,6 +133,31 @@ def parse_site(
 def _say_repeated(names: list[str], message_id: str, found: list[str]) -> None:
     for name in sorted({name for name in names if names.count(name) > 1}):
         found.append(text(message_id, name=name))
+
+
+def _say_one_file(servers: Iterable[MailServer], found: list[str]) -> None:
+    """Names of different things that would be one file of the state folder."""
+    owners = defaultdict[str, list[str]](list)
+    for server in servers:
+        owners[file_name(server.host)].append(server.host)
+        for account in server.accounts:
+            owner = f"{account} ({server.host})"
+            owners[password_file(server.host, account)].append(owner)
+    for file, names in sorted(owners.items()):
+        if len(set(names)) > 1:
+            found.append(text("settings.one_file", names=", ".join(names), file=file))
+
+
+def _say_one_password(servers: Iterable[MailServer], found: list[str]) -> None:
+    """Accounts of smarthosts that would have one password: a provider has one for each."""
+    owners = defaultdict[str, set[str]](set)
+    for each in (smarthost for server in servers for smarthost in server.relay.smarthosts):
+        source = each.password_env or each.password_file or ""
+        owners[source] |= {f"{each.user} ({each.host})"}
+    for source, names in sorted(owners.items()):
+        if len(names) > 1:
+            names_shown = ", ".join(sorted(names))
+            found.append(text("settings.one_password", names=names_shown, source=source))
 
 
 def _read(
@@ -213,6 +245,10 @@ def _server(
     host: HostData, zones: list[str], selector_of: SelectorOf, reasons: _Reasons
 ) -> MailServer | None:
     _say_unknown(host.data, frozenset(s.name for s in SERVER_SETTINGS), reasons)
+    if host.data.get(_STRICT, "yes") != "yes":
+        reasons.add("settings.host_key", name=_STRICT)
+    for name in sorted(_PASSWORDS & host.data.keys()):
+        reasons.add("settings.sudo_password", name=name)
     values = _read(SERVER_SETTINGS, host.data, reasons)
     domains = _domains(host, values["domains"], zones, reasons)
     ipv4 = values["ipv4"] or _own_address(host, reasons)

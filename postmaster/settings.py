@@ -31,6 +31,16 @@ def user_variable(account: str) -> str:
     return "PMAIL_USER_PASSWORD_" + re.sub(r"[^A-Z0-9]", "_", account.upper())
 
 
+def file_name(host: str) -> str:
+    """Return an inventory name as part of a file's name."""
+    return host.replace("/", "_")
+
+
+def password_file(host: str, account: str) -> str:
+    """Return the name of the file with an account's password, of a server by its inventory name."""
+    return f"{file_name(host)}-{account}"
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """A mailbox that must exist: local part and display name."""
@@ -250,6 +260,11 @@ class MailServer:
         """Names in the certificate; those of before are not asked for where the user brings it."""
         brought = self.tls.method == "files"
         return tuple(n for n in self.host_names if not (brought and n in self.old_names))
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that the inventory names, the administrator's first."""
+        return (self.admin_account, *(user.account for user in self.users))
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 import idna
 
 from dns_providers.publishing.public_suffix import is_public_suffix
 from ground.errors import Told
+from ground.shown import is_name_of_variable, keep_secret
 from ground.words import Words
 from postmaster.outbound import DEFAULT_MODE, MODES
 from postmaster.receivers import RATE_NAMES, Rate, known
@@ -25,7 +26,12 @@ PROBE_DOMAINS = ("qq.com", "163.com", "gmail.com", "outlook.com")
 _ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,18}[a-z0-9])?")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_ISSUER = re.compile(r"[a-z0-9.-]+")
+_URL = re.compile(
+    r"https://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?(?:[/?#][A-Za-z0-9._~:/?#!*+,=%&-]*)?"
+)
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_ISSUER = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
 class BadValue(Told, ValueError):
@@ -46,8 +52,8 @@ class Setting:
 
 
 def string(value: Any) -> str:
-    """A non-empty text."""
-    if not isinstance(value, str) or not value.strip():
+    """A non-empty text on one line, of characters that are seen."""
+    if not isinstance(value, str) or not value.strip() or not value.strip().isprintable():
         raise BadValue("settings.bad.text", value=repr(value))
     return value.strip()
 
@@ -122,7 +128,7 @@ def address(version: int) -> Reader:
             parsed = ipaddress.ip_address(string(value))
         except ValueError:
             raise BadValue("settings.bad.address", value=repr(value), version=version) from None
-        if parsed.version != version:
+        if parsed.version != version or "%" in str(parsed):  # a scope is of one machine alone
             raise BadValue("settings.bad.address", value=repr(value), version=version)
         return str(parsed)
 
@@ -132,23 +138,29 @@ def address(version: int) -> Reader:
 def any_address(value: Any) -> str:
     """An IP address."""
     try:
-        return str(ipaddress.ip_address(string(value)))
+        parsed = str(ipaddress.ip_address(string(value)))
     except ValueError:
-        raise BadValue("settings.bad.any_address", value=repr(value)) from None
+        parsed = "%"
+    if "%" in parsed:
+        raise BadValue("settings.bad.any_address", value=repr(value))
+    return parsed
 
 
 def file(value: Any) -> str:
     """An existing file on the operator's machine, as an absolute path."""
-    path = Path(string(value)).expanduser().absolute()
-    if not path.is_file():
+    path = os.path.abspath(os.path.expanduser(string(value)))
+    if not os.path.isfile(path):
         raise BadValue("settings.bad.file", value=repr(value))
-    return str(path)
+    return path
 
 
 def url(value: Any) -> str:
-    """An https URL."""
+    """An https URL; a password in one is not shown."""
     text = string(value)
-    if not text.startswith("https://") or " " in text:
+    if "@" in text:
+        keep_secret(text)
+        raise BadValue("settings.bad.url_secret")
+    if not _URL.fullmatch(text):
         raise BadValue("settings.bad.url", value=repr(value))
     return text
 
@@ -156,7 +168,15 @@ def url(value: Any) -> str:
 def source(value: Any) -> str:
     """Where PMail comes from: a URL, or an existing file."""
     text = string(value)
-    return text if "://" in text else file(text)
+    return url(text) if "://" in text else file(text)
+
+
+def version(value: Any) -> str:
+    """A release of PMail, as its tag is named."""
+    text = string(value)
+    if not _VERSION.fullmatch(text):
+        raise BadValue("settings.bad.version", value=repr(value))
+    return text
 
 
 def sha256(value: Any) -> str:
@@ -188,7 +208,7 @@ def user(value: Any) -> User:
 def email(value: Any) -> str:
     """An e-mail address."""
     local, at, domain = string(value).rpartition("@")
-    if not at or not local or " " in local:
+    if not at or not _LOCAL_PART.fullmatch(local):
         raise BadValue("settings.bad.email", value=repr(value))
     return f"{local}@{host_name(domain)}"
 
@@ -257,12 +277,21 @@ def login_name(value: Any) -> str:
     return name
 
 
+def variable(value: Any) -> str:
+    """The name of an environment variable; what may be a secret instead is not shown."""
+    name = string(value)
+    if not is_name_of_variable(name) and name not in os.environ:
+        keep_secret(name)
+        raise BadValue("settings.bad.variable")
+    return name
+
+
 _SMARTHOST = {
     "host": host_name,
     "port": number(1, 65535),
     "tls": one_of("implicit", "starttls"),
     "user": login_name,
-    "password_env": string,
+    "password_env": variable,
     "password_file": string,
     "ca_file": file,
 }
@@ -349,7 +378,7 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("mailbox_limits", "{}", mailbox_limits, MailboxLimits()),
     Setting("users", "[]", sequence(user), ()),
     Setting("disable_removed_users", "False", boolean, False),
-    Setting("pmail_version", PMAIL_VERSION, string, PMAIL_VERSION),
+    Setting("pmail_version", PMAIL_VERSION, version, PMAIL_VERSION),
     Setting("pmail_source", "", source),
     Setting("pmail_mirror", "", mirror),
     Setting("pmail_sha256", "", sha256),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from ground import shown
 from tests.lab.possible import REQUIRED, why_not
 
 os.environ["PMAIL_LANG"] = "en"
@@ -15,6 +16,13 @@ os.environ["PMAIL_LANG"] = "en"
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests() -> None:
+    """What is a secret in one test may be a word in another."""
+    shown._secrets.clear()
+    shown._forms.cache_clear()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -6,9 +6,8 @@ PMail would otherwise let anybody make one. It adds the other tables itself (xor
 from __future__ import annotations
 
 import sqlite3
-import tempfile
+from contextlib import closing
 from hashlib import md5
-from pathlib import Path
 
 # As PMail's own xorm writes it (models/User.go, db/init.go).
 _USER_TABLE = """
@@ -29,15 +28,13 @@ def stored_password(password: str) -> str:
 
 
 def seeded(account: str, password: str) -> bytes:
-    """Return a SQLite file with the `user` table and one admin."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pmail.db"
-        with sqlite3.connect(path) as connection:
-            connection.executescript(_USER_TABLE)
-            connection.execute(
-                "INSERT INTO `user` (account, name, password, disabled, is_admin) "
-                "VALUES (?, ?, ?, 0, 1)",
-                (account, account, stored_password(password)),
-            )
-        connection.close()
-        return path.read_bytes()
+    """Return a SQLite file with the `user` table and one admin; it is made in memory alone."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_USER_TABLE)
+        connection.execute(
+            "INSERT INTO `user` (account, name, password, disabled, is_admin) "
+            "VALUES (?, ?, ?, 0, 1)",
+            (account, account, stored_password(password)),
+        )
+        connection.commit()
+        return connection.serialize()

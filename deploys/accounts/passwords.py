@@ -8,14 +8,20 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pyinfra.api import Host
 
-from deploys.run.paths import file_name, state_dir
+from deploys.run.paths import state_dir
+from deploys.run.refusals import Around, Refused
 from ground.private_files import private_folder, write_private
-from ground.words import text
-from postmaster.settings import MailServer
+from ground.secret_values import read_file, read_variable
+from ground.shown import keep_secret
+from ground.words import Words, text
+from postmaster.settings import MailServer, password_file
 from postmaster.settings import user_variable as user_variable
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that look alike
@@ -34,18 +40,37 @@ def variable(server: MailServer, account: str) -> str:
 
 def path(host: str, account: str) -> Path:
     """Where a password that we made is kept."""
-    return state_dir() / "passwords" / f"{file_name(host)}-{account}"
+    return state_dir() / "passwords" / password_file(host, account)
+
+
+def shared(around: Around[Any]) -> Iterable[Refused]:
+    """Refuse where one variable would give several accounts, or servers, the same password."""
+    readers = defaultdict[str, list[tuple[str, str]]](list)
+    for server in around.site.servers:
+        for account in server.accounts:
+            readers[variable(server, account)].append((server.host, account))
+    for name, accounts in sorted(readers.items()):
+        if len(accounts) > 1 and os.environ.get(name):
+            yield Refused(
+                Words.of(
+                    "users.shared_variable",
+                    variable=name,
+                    accounts=", ".join(f"{account} ({host})" for host, account in accounts),
+                    paths=", ".join(str(path(*each)) for each in accounts),
+                )
+            )
 
 
 def given(name: str) -> str | None:
-    """Return the password in an environment variable, if there is one."""
-    return os.environ.get(name) or None
+    """Return the password in an environment variable, if there is one. Raises BadSecret."""
+    value = os.environ.get(name)
+    return read_variable(value, name, chosen=True) if value else None
 
 
 def kept(host: str, account: str) -> str | None:
-    """Return the password in the account's file, if there is one."""
+    """Return the password in the account's file, if there is one. Raises BadSecret."""
     file = path(host, account)
-    return file.read_text("utf-8", "replace").strip() or None if file.exists() else None
+    return read_file(file, chosen=True) if file.exists() and file.stat().st_size else None
 
 
 def known(host: str, account: str, variable: str) -> str | None:
@@ -60,7 +85,7 @@ def known_or_made(host: str, account: str, variable: str) -> str:
 
 def make(host: str, account: str) -> str:
     """Return a new password, which is kept in the account's file from now on."""
-    password = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+    password = keep_secret("".join(secrets.choice(_LETTERS) for _ in range(_LENGTH)))
     write_private(path(host, account), password.encode() + b"\n")
     return password
 

@@ -15,10 +15,10 @@ from typing import Any
 from pyinfra.api import Host
 
 from deploys.accounts.password_choice import Seen
-from deploys.run.paths import file_name, state_dir
+from deploys.run.paths import state_dir
 from ground.private_files import set_aside, write_private
 from ground.words import text
-from postmaster.settings import MailServer
+from postmaster.settings import MailServer, file_name
 
 VERSION = 2
 _WORK = {"n": 4096, "r": 8, "p": 1}  # of a sum: some 10 ms

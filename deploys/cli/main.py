@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
+from paramiko import SSHException
 
-from deploys.cli import click_texts
+from deploys.cli import click_texts, host_key
 from deploys.cli.init_inventory import Answers, inventory_text
 from deploys.cli.parameters import asked, common, parameters
 from deploys.cli.verbs import DNS, EXPORT, POLICY, ROTATE, VERBS, VERIFY
@@ -23,7 +24,7 @@ from deploys.run.options import Request
 from deploys.run.outcome import ReportMade, Verdict, exit_status
 from deploys.run.verb import Verb
 from deploys.zones.request import ACTIONS
-from dns_providers.registry import PROVIDERS, asked_for
+from dns_providers.registry import PROVIDERS, asked_for, misplaced_secrets
 from ground.words import say, text
 from postmaster.report.json import VERSION
 
@@ -185,6 +186,33 @@ for _each in VERBS:
         _add(_each, _runs(_each), parameters(_each.request))
 
 
+def _pinned(host: str, user: str, wanted: str | None) -> bool:
+    """Show the host's SSH key and pin it, once somebody says that it is right; False for a no.
+
+    wanted: its fingerprint, which needs no question.
+    """
+    try:
+        if wanted is None and host_key.is_pinned(host):
+            click.echo(text("cli.host_key_known", host=host, path=host_key.known_hosts()))
+            return True
+        key = host_key.shown_by(host)
+    except (OSError, SSHException) as error:
+        reason = error if str(error) else type(error).__name__
+        click.echo(text("cli.host_key_unseen", host=host, user=user, reason=reason))
+        return wanted is None
+    shown = host_key.fingerprint(key)
+    if wanted is not None and wanted not in (shown, shown.split()[-1]):
+        _complain("cli.host_key_other", host=host, shown=shown, wanted=wanted)
+        return False
+    click.echo(text("cli.host_key_shown", host=host, shown=shown))
+    if wanted is None and not click.confirm(text("cli.ask.host_key")):
+        _complain("cli.host_key_refused", host=host)
+        return False
+    if not host_key.is_pinned(host):
+        host_key.pin(host, key)
+    return True
+
+
 @main.command("init", help=text("cli.init"))
 @click.option("-o", "--output", default="inventory.py", help=text("cli.output"))
 @click.option("--host", prompt=text("cli.ask.host"))
@@ -192,6 +220,9 @@ for _each in VERBS:
 @click.option("--domain", "domains", multiple=True)
 @click.option("--provider", type=click.Choice(sorted(PROVIDERS)), default=None)
 @click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help=text("cli.set"))
+@click.option(
+    "--host-key", "fingerprint", default=None, metavar="SHA256:...", help=text("cli.host_key")
+)
 def init(
     output: str,
     host: str,
@@ -199,8 +230,9 @@ def init(
     domains: tuple[str, ...],
     provider: str | None,
     options: tuple[str, ...],
+    fingerprint: str | None,
 ) -> None:
-    """Write a first inventory."""
+    """Write a first inventory, and pin the host's key."""
     path = Path(output)
     if path.exists():
         _complain("cli.exists", path=output)
@@ -213,5 +245,9 @@ def init(
     for name in asked_for(slug):
         if name not in given:
             given[name] = click.prompt(name)
+    if wrong := [say(each) for each in misplaced_secrets(slug, given, os.environ)]:
+        raise click.UsageError("\n".join(wrong))
+    if not _pinned(host, ssh_user, fingerprint):
+        sys.exit(_FAILED)
     path.write_text(inventory_text(Answers(host, ssh_user, names, slug, tuple(given.items()))))
     click.echo(text("cli.written", path=output))

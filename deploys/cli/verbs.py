@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploys.accounts.admin import no_admin
 from deploys.accounts.first_database import database_lost
+from deploys.accounts.passwords import shared
 from deploys.accounts.request import UsersRequest
 from deploys.edge import operations as edge
 from deploys.outbound import operations as outbound
@@ -38,7 +39,7 @@ from deploys.zones.request import DeployRequest, DnsRequest, ExportRequest, Poli
 _SERVERS, _ZONES = ("mail_servers",), ("zones",)
 # What is asked before anything is changed.
 _MEMORY: tuple[Refusal, ...] = (damaged_state, older_state)
-_ADMIN: tuple[Refusal, ...] = (no_admin,)
+_ADMIN: tuple[Refusal, ...] = (shared, no_admin)
 _PAST: tuple[Refusal, ...] = (database_lost, no_room)
 _CERTIFICATE: tuple[Refusal, ...] = (unusable_files,)
 _FOREIGN: tuple[Refusal, ...] = (

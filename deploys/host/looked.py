@@ -129,12 +129,7 @@ def _decoded(coded: str) -> str:
 
 
 def _look(host: Host) -> HostLook:
-    try:
-        reply = read(host, script(PARTS), timeout=300)
-    except EOFError:  # cut, or sudo wants a password and nobody is there to give it
-        if (reason := why_not_root(host)) is None:
-            raise
-        raise DeployError("host.no_root", reason=reason) from None
+    reply = read(host, script(PARTS), timeout=300)
     if (found := parse(reply.stdout)) is None:
         if reason := why_not_root(host):
             raise DeployError("host.no_root", reason=reason)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
+import pyinfra.connectors.util
 from pyinfra.api import Host, StringCommand
 
+from ground.errors import DeployError
 from ground.words import text
 
 
@@ -29,9 +30,10 @@ def read(host: Host, script: str, *, stdin: str | None = None, timeout: int = 12
     `timeout`: seconds.
     """
     sudo = needs_sudo(host)
-    if sudo and not _may_ask() and (reason := why_not_root(host)):
-        # pyinfra would ask nobody for a password, at each script.
+    if sudo and (reason := why_not_root(host)):
+        # pyinfra would ask for a password, and have it in the host's process list.
         return Reply(False, "", text("host.no_root", reason=reason))
+    ask_no_password()
     options: dict[str, Any] = {"_sudo": sudo, "_timeout": timeout}
     if stdin is not None:
         options["_stdin"] = stdin
@@ -65,19 +67,23 @@ def why_not_root(host: Host) -> str | None:
     return _NO_ROOT[host.name]
 
 
-def _may_ask() -> bool:
-    """Whether somebody is there to be asked for a password, as `getpass` looks for them."""
-    try:
-        with open("/dev/tty", "rb"):
-            return True
-    except OSError:
-        return sys.stdin is not None and sys.stdin.isatty()
+def ask_no_password() -> None:
+    """Have pyinfra ask for no password of sudo's: it would be an argument of processes there.
+
+    sudo may want one for a command though it wanted none to look.
+    """
+
+    def refuse(prompt: str = "", stream: TextIO | None = None) -> NoReturn:
+        raise DeployError("host.sudo_password")
+
+    pyinfra.connectors.util.getpass = refuse
 
 
 _SAID = "- "  # what sudo says as it is has pyinfra ask for a password
 # What it says though it works, as of a host name that it cannot resolve, is no reason.
 _TRY_SUDO = (
-    f"""said=$(sudo -n true 2>&1) || printf '%s\\n' "${{said:-sudo}}" | sed 's/^/{_SAID}/'"""
+    "said=$(sudo -n -H sh -c true 2>&1) || "
+    f"""printf '%s\\n' "${{said:-sudo}}" | sed 's/^/{_SAID}/'"""
 )
 _NO_ROOT: dict[str, str | None] = {}
 _SUDO: dict[str, bool] = {}

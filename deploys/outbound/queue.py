@@ -19,6 +19,7 @@ from deploys.outbound.look import deliveries
 from deploys.outbound.queue_request import COMMANDS, KEPT_COMMANDS, QueueRequest
 from deploys.run.listing import as_json
 from ground.operations import fail
+from ground.shown import one_line
 from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
@@ -106,7 +107,7 @@ def _kept_table(kept: list[dict[str, Any]]) -> str:
         lines.append(f"{each['id']}  {_time(int(each['when']))}  {each['sender'] or '<>'} -> {to}")
         why = text("queue.forged") if each["why"] == "forged" else each["why"]
         lines.append(f"    {why}")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _table(entries: tuple[Waiting, ...], tries: dict[str, int]) -> str:
@@ -119,7 +120,7 @@ def _table(entries: tuple[Waiting, ...], tries: dict[str, int]) -> str:
             f"{each.queue_id}  {_time(each.since)}  {each.sender or '<>'} -> {each.recipient}"
         )
         lines.append("    " + text("queue.why", queue=each.queue, next=when, reason=each.reason))
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _time(moment: int | None) -> str:
@@ -143,7 +144,7 @@ def _deliveries_table(found: tuple[Delivery, ...]) -> str:
             f"{each.sender or '<>'} -> {each.recipient}  ({where}, {encrypted})"
         )
         lines.append(f"    {each.text}")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _deliveries_json(found: tuple[Delivery, ...]) -> str:

@@ -15,6 +15,7 @@ from deploys.host.pmail_layout import MARK
 from deploys.host.remote import read
 from deploys.outbound import configure
 from deploys.run.refusals import Around, Refused, on_each
+from ground.secret_values import BadSecret, read_file, read_variable
 from ground.words import Words
 from postmaster.checks.preflight import Kept, Password, password_problem
 from postmaster.outbound import mode_of
@@ -37,7 +38,12 @@ def missing_passwords(around: Around[Any]) -> Iterable[Refused]:
 
 
 def _missing(host: Host, server: MailServer) -> Iterable[Words]:
-    for each in passwords(host, server):
+    try:
+        found = passwords(host, server)
+    except BadSecret as error:
+        yield error.words
+        return
+    for each in found:
         if problem := password_problem(each):
             seen, remedy = problem
             yield Words.of("relay.password", smarthost=each.smarthost, seen=seen, remedy=remedy)
@@ -81,16 +87,22 @@ def _source(smarthost: Smarthost) -> str:
     return smarthost.password_env or smarthost.password_file or ""
 
 
+def _file(smarthost: Smarthost) -> Path:
+    return Path(os.path.expanduser(smarthost.password_file or ""))
+
+
 def _exposed(smarthost: Smarthost) -> bool:
-    path = Path(smarthost.password_file or "").expanduser()
-    return bool(smarthost.password_file) and path.is_file() and bool(path.stat().st_mode & 0o077)
+    path = _file(smarthost)
+    return path.is_file() and bool(path.stat().st_mode & 0o077)
 
 
 def _password(smarthost: Smarthost) -> str | None:
-    if smarthost.password_env:
-        return os.environ.get(smarthost.password_env) or None
-    path = Path(smarthost.password_file or "").expanduser()
-    return path.read_text("utf-8").strip("\r\n") or None if path.is_file() else None
+    """The password as far as it is here. Raises BadSecret."""
+    if variable := smarthost.password_env:
+        given = os.environ.get(variable)
+        return read_variable(given, variable, chosen=True) if given else None
+    path = _file(smarthost)
+    return read_file(path, chosen=True) if path.is_file() and path.stat().st_size else None
 
 
 def _same_account(host: Host, number: int, smarthost: Smarthost) -> bool:

@@ -1,4 +1,8 @@
-"""PMail's binary on the operator's machine: fetched, its sum pinned or recorded, and enforced."""
+"""PMail's binary on the operator's machine: fetched, its sum pinned or recorded, and enforced.
+
+Only what the project's own release address gives may be recorded on first use: a mirror, or
+somebody's own address, is held against a sum that is known before.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,14 @@ import json
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.message import Message
+from http.client import HTTPException
 from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
 
 from deploys.run.paths import state_dir
 from ground.errors import DeployError
@@ -20,6 +29,9 @@ from postmaster.settings import PmailSource
 RELEASES = "https://github.com/Jinnrry/PMail/releases/download"
 _ELF_MACHINE = {"amd64": 62, "arm64": 183}  # e_machine: EM_X86_64, EM_AARCH64
 _CHUNK = 1 << 20
+_MOST_FETCHED = 128 << 20  # octets; a release has 15 to 20 MiB
+_MOST_UNPACKED = 256 << 20
+_NO_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 
 
 class ReleaseError(DeployError):
@@ -47,7 +59,12 @@ def location(source: PmailSource, arch: str) -> str:
     """Return where the release comes from: a path, an own URL, or upstream's (through a mirror)."""
     if source.location is not None:
         return source.location
-    return f"{source.mirror or ''}{RELEASES}/{source.version}/linux_{arch}.zip"
+    return f"{source.mirror or ''}{_upstream(source, arch)}"
+
+
+def _upstream(source: PmailSource, arch: str) -> str:
+    """The project's own release address."""
+    return f"{RELEASES}/{source.version}/linux_{arch}.zip"
 
 
 def folder_name(version: str, sha256: str) -> str:
@@ -61,8 +78,8 @@ def known(source: PmailSource, arch: str) -> Known | None:
     if _is_path(where):
         # A local file says itself what it is.
         path = Path(where)
-        return _examine(where, path.read_bytes(), source, arch)[0] if path.is_file() else None
-    return _records().get(where)
+        return _examine(where, _read(where), source, arch)[0] if path.is_file() else None
+    return _recorded(source, arch)
 
 
 def check(source: PmailSource, arch: str) -> None:
@@ -73,8 +90,10 @@ def check(source: PmailSource, arch: str) -> None:
     where = location(source, arch)
     if _is_path(where):
         _examine(where, _read(where), source, arch)
-    elif recorded := _records().get(where):
+    elif recorded := _recorded(source, arch):
         _enforce(where, recorded.file_sha256, source.sha256)
+    else:
+        _refuse_unpinned(source, arch)
 
 
 def obtain(source: PmailSource, arch: str, progress: Callable[[int, int], None]) -> Release:
@@ -83,12 +102,14 @@ def obtain(source: PmailSource, arch: str, progress: Callable[[int, int], None])
     progress: called with octets done and in all (0 when unknown). Raises ReleaseError.
     """
     where = location(source, arch)
-    recorded = None if _is_path(where) else _records().get(where)
+    recorded = None if _is_path(where) else _recorded(source, arch)
     if recorded is not None:
         _enforce(where, recorded.file_sha256, source.sha256)
         if _is_kept(recorded.binary_sha256):
             sha256 = recorded.binary_sha256
             return Release(source.version, sha256, _cache(sha256))
+    if recorded is None and not _is_path(where):
+        _refuse_unpinned(source, arch)
     data = _read(where) if _is_path(where) else _download(where, progress)
     found, binary = _examine(where, data, source, arch)
     if recorded is not None:
@@ -99,6 +120,13 @@ def obtain(source: PmailSource, arch: str, progress: Callable[[int, int], None])
     if not _is_path(where):
         _record(where, found)
     return Release(source.version, found.binary_sha256, kept)
+
+
+def _refuse_unpinned(source: PmailSource, arch: str) -> None:
+    """Raise ReleaseError where nobody knows what an address that is not the project's gives."""
+    where = location(source, arch)
+    if source.sha256 is None and where != _upstream(source, arch):
+        raise ReleaseError("host.release.unpinned", location=where)
 
 
 def _examine(where: str, data: bytes, source: PmailSource, arch: str) -> tuple[Known, bytes]:
@@ -133,30 +161,86 @@ def _from_zip(where: str, data: bytes) -> bytes:
             ]
             if len(names) != 1:
                 raise ReleaseError("host.release.zip", location=where, found=", ".join(names))
-            return archive.read(names[0])
-    except zipfile.BadZipFile:
+            with archive.open(names[0]) as member:
+                # What an archive says of a file's size need not be true.
+                return _limited(where, member, _MOST_UNPACKED)
+    except _NO_ZIP:
         raise ReleaseError("host.release.zip", location=where, found="-") from None
 
 
+class _OnlyHttps(urllib.request.HTTPRedirectHandler):
+    """Follows redirections that nobody on the way can change."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: Message,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Return the request for where a redirection leads. Raises ReleaseError."""
+        _refuse_insecure(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+
+
+def _refuse_insecure(url: str) -> None:
+    if urlsplit(url).scheme != "https":
+        raise ReleaseError("host.release.https", location=url)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """What opens https addresses and no others."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _OnlyHttps(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
 def _download(url: str, progress: Callable[[int, int], None]) -> bytes:
+    _refuse_insecure(url)
     try:
-        with urllib.request.urlopen(url, timeout=60) as reply:
+        with _opener().open(url, timeout=60) as reply:
             size = int(reply.headers.get("Content-Length") or 0)
-            data = bytearray()
-            while chunk := reply.read(_CHUNK):
-                data += chunk
-                progress(len(data), size)
-    except (OSError, ValueError) as error:
+            if size > _MOST_FETCHED:
+                raise _too_large(url, _MOST_FETCHED)
+            data = _limited(url, reply, _MOST_FETCHED, lambda done: progress(done, size))
+    except (OSError, ValueError, HTTPException) as error:
         reason = str(getattr(error, "reason", None) or error)
         raise ReleaseError("host.release.download", location=url, reason=reason) from None
     if size and len(data) != size:
         raise ReleaseError("host.release.short", location=url, found=str(len(data)), size=str(size))
+    return data
+
+
+def _limited(
+    where: str, stream: IO[bytes], most: int, progress: Callable[[int], None] = lambda done: None
+) -> bytes:
+    """All of a stream that gives no more than it may. Raises ReleaseError."""
+    data = bytearray()
+    while chunk := stream.read(_CHUNK):
+        data += chunk
+        if len(data) > most:
+            raise _too_large(where, most)
+        progress(len(data))
     return bytes(data)
+
+
+def _too_large(where: str, most: int) -> ReleaseError:
+    return ReleaseError("host.release.too_large", location=where, most=most >> 20)
 
 
 def _read(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as stream:
+            return _limited(path, stream, _MOST_UNPACKED)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ReleaseError("host.release.read", location=path, reason=reason) from None
@@ -182,6 +266,13 @@ def _is_kept(sha256: str) -> bool:
 
 def _records_path() -> Path:
     return state_dir() / "pmail-releases.json"
+
+
+def _recorded(source: PmailSource, arch: str) -> Known | None:
+    """What was recorded of an address; what a mirror gives is what the project's own gave."""
+    records, where = _records(), location(source, arch)
+    mirrored = source.location is None
+    return records.get(where) or (records.get(_upstream(source, arch)) if mirrored else None)
 
 
 def _records() -> dict[str, Known]:

@@ -52,6 +52,8 @@ def begin(
         recorder().stopped(reason)
         yield FunctionCommand(refuse, (reason,), {})
         return
+    for path in paths.wiped_leftovers() if state.is_executing and alone else ():
+        host.log_styled(f"  - {text('flow.leftover', path=path)}", fg="yellow")
     host.noop(text("flow.begun"))
 
 

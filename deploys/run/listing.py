@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+
+from ground.shown import json_line
 
 VERSION = 1
 
@@ -13,4 +14,4 @@ def as_json(server: str, kind: str, rows: Sequence[Mapping[str, object]]) -> str
 
     server: name in the inventory. kind: what the list is of.
     """
-    return json.dumps({"version": VERSION, "server": server, kind: rows}, ensure_ascii=False)
+    return json_line({"version": VERSION, "server": server, kind: rows})

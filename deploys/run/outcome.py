@@ -16,6 +16,8 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from ground.shown import shown_in
+
 VERSION = 1
 VARIABLE = "PMAIL_OUTCOME"
 _UNKNOWN = 3  # exit status of a report
@@ -281,7 +283,7 @@ class Recorder:
         if self._file is None:
             return
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        record = {"version": VERSION, "time": now, "event": event, **values}
+        record = shown_in({"version": VERSION, "time": now, "event": event, **values})
         # ASCII: whatever a text has in it, a line stays one line.
         try:
             os.write(self._file, json.dumps(record).encode("ascii") + b"\n")

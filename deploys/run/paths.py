@@ -12,15 +12,23 @@ from pathlib import Path
 from shlex import quote
 
 from ground.errors import Told
-from ground.private_files import await_lock, lock_file, private_folder
+from ground.private_files import (
+    await_lock,
+    exposed_in,
+    lock_file,
+    private_folder,
+    wipe_leftovers,
+)
+from ground.shown import keep_secret
 from ground.words import Words
 from keys.store import KeyStore
-from postmaster.settings import Site
+from postmaster.settings import Site, file_name, password_file
 
 STATE, KEYS = "PMAIL_STATE", "PMAIL_KEYS"
 STARTED_IN = "PMAIL_STARTED_IN"  # where the user is, while pyinfra runs where its configuration is
 _USUAL = {STATE: "state", KEYS: "keys/store"}
 _LOCK_TIMEOUT = 60.0  # seconds
+_NAMED = 5  # files that a message names
 _homes: list[Path] = []
 
 
@@ -52,17 +60,13 @@ def _kept(variable: str) -> Path:
 
 def passphrase() -> str | None:
     """Return what keys in the store are encrypted with: `PMAIL_KEYS_PASSPHRASE`, if it is set."""
-    return os.environ.get("PMAIL_KEYS_PASSPHRASE") or None
+    value = os.environ.get("PMAIL_KEYS_PASSPHRASE")
+    return keep_secret(value) if value else None
 
 
 def key_store() -> KeyStore:
     """Return this site's key store."""
     return KeyStore(keys_dir(), passphrase())
-
-
-def file_name(host: str) -> str:
-    """Return an inventory name as part of a file's name."""
-    return host.replace("/", "_")
 
 
 class Busy(Told):
@@ -104,6 +108,25 @@ def elsewhere(site: Site) -> tuple[Words, ...]:
     )
 
 
+def exposed() -> tuple[Words, ...]:
+    """Return what others could read or change of state and keys, the first ones by name."""
+    found = [each for folder in _folders() for each in exposed_in(folder)]
+    told = [Words.of("state.exposed", path=e.path, remedy=e.remedy) for e in found[:_NAMED]]
+    if more := found[_NAMED:]:
+        folders = " ".join(quote(str(each)) for each in _folders())
+        told.append(Words.of("state.exposed_more", count=len(more), folders=folders))
+    return tuple(told)
+
+
+def wiped_leftovers() -> tuple[Path, ...]:
+    """Wipe what a run that was killed has left half written of state and keys; return what."""
+    return tuple(path for folder in _folders() for path in wipe_leftovers(folder))
+
+
+def _folders() -> tuple[Path, ...]:
+    return state_dir(), keys_dir()
+
+
 def _told_elsewhere(variable: str, found: Path, site: Site) -> Words:
     wanted = _kept(variable)
     if _is_of(variable, wanted, site):
@@ -124,6 +147,6 @@ def _is_of(variable: str, folder: Path, site: Site) -> bool:
         *(f"ledger/{zone.name}.json" for zone in site.zones),
         *(f"rotation/{domain}.json" for domain in domains),
         *(f"users/{file_name(server.host)}.json" for server in site.servers),
-        *(f"passwords/{file_name(each.host)}-{each.admin_account}" for each in site.servers),
+        *(f"passwords/{password_file(each.host, each.admin_account)}" for each in site.servers),
     ]
     return any((folder / each).exists() for each in names)

@@ -17,9 +17,10 @@ from pyinfra.context import ctx_state
 from deploys.run import options, site
 from deploys.run.needs import zones_of
 from deploys.run.options import Request
-from deploys.run.paths import elsewhere
+from deploys.run.paths import elsewhere, exposed
 from deploys.run.paused import why_paused
 from deploys.run.verb import Verb
+from ground.shown import without_tokens
 from ground.words import Words, say, text
 from keys.journal import JournalError
 from postmaster.parse import SettingsError
@@ -106,7 +107,7 @@ def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...])
         raise _bad_input(reasons, error.reasons) from None
     brought = along(verb, asked, found, invocation)
     reasons += asked.problems_in(found, _in_limit(found, brought))
-    reasons += elsewhere(found)
+    reasons += (*elsewhere(found), *exposed())
     groups = asked.groups or verb.groups
     narrowed = invocation.limit or invocation.exclude
     if not reasons and narrowed and not _has_work(groups, brought):
@@ -175,7 +176,7 @@ def _broken(path: str, error: BaseException, *, shown: bool = False) -> BadInput
         lines = [each.lineno for each in frames if each.filename == path]
         where, line, reason = path, lines[-1] if lines else None, type(error).__name__
         if shown or isinstance(error, _NAMING):
-            reason += f": {error}"
+            reason += f": {without_tokens(str(error))}"
     values = {"path": where, "line": line or "-", "reason": reason}
     return BadInput(text("flow.broken_inventory", **values))
 

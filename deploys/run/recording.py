@@ -21,6 +21,7 @@ from deploys.run.refusals import RefusedRun
 from ground.operations import why_failed
 from ground.words import family, text
 
+_UNKNOWN_KEY = "StrictPolicy"  # pyinfra's, of a host whose SSH key nobody has pinned
 _LINES = family("flow.line", HowEnded)
 
 
@@ -96,7 +97,11 @@ class _Steps(BaseStateCallback):
 
     @staticmethod
     def host_connect_error(state: State, host: Host, error: Exception) -> None:
-        recorder().unreached(host.name, str(error))
+        reason = str(error)
+        if _UNKNOWN_KEY in reason:
+            reason = text("flow.host_key", host=host.name, user=host.data.get("ssh_user") or "root")
+            host.log_styled(reason, fg="red")
+        recorder().unreached(host.name, reason)
 
     @staticmethod
     def operation_start(state: State, op_hash: str) -> None:

@@ -18,6 +18,7 @@ import click
 from pyinfra import logger
 from pyinfra.api import Host, OperationError, State
 from pyinfra.api.state import StateStage
+from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.context import ctx_state
 
 from deploys.run.cut import guard
@@ -38,6 +39,7 @@ from deploys.run.reaching import around
 from deploys.run.recording import record, record_steps, told
 from deploys.run.refusals import ask_all
 from deploys.run.verb import Verb
+from ground.shown import shown_on
 from ground.words import text
 from postmaster.settings import Site
 
@@ -61,6 +63,7 @@ def start(verbs: tuple[Verb[Any], ...]) -> None:
     invocation = Invocation.of(context.params)
     if not invocation.runs_files:
         return
+    sys.stdout, sys.stderr = shown_on(sys.stdout), shown_on(sys.stderr)
     live_beside(context.params["inventory"])
     _started.append((invocation, verbs))
     mine = tuple(each for each in verbs if is_asked_for(each, invocation))
@@ -169,6 +172,7 @@ def _before_connecting(state: State, check: Callable[[], None]) -> None:
 
     def then(*arguments: Any, **named: Any) -> None:
         init(*arguments, **named)
+        _learn_no_host_key(state)
         record_steps(state)
         check()
         # Without -y pyinfra would stop all for one, and ask whether to go on: barriers know better.
@@ -176,6 +180,16 @@ def _before_connecting(state: State, check: Callable[[], None]) -> None:
         state.should_raise_failed_hosts = None
 
     state.init = then  # type: ignore[method-assign]
+
+
+def _learn_no_host_key(state: State) -> None:
+    """Have hosts be known by their SSH keys before: whoever is on the way could show another one.
+
+    pyinfra would accept, and keep, whatever key it is shown first.
+    """
+    for host in state.inventory:
+        if isinstance(host.connector, SSHConnector):
+            host.connector.data["ssh_strict_host_key_checking"] = "yes"
 
 
 def _bring(state: State, hosts: list[Host]) -> None:

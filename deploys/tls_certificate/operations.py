@@ -23,7 +23,7 @@ from deploys.tls_certificate.challenge_dns import AcmeError
 from deploys.tls_certificate.renewal import Pair, due, problems
 from dns_providers.base import ProviderError
 from ground.operations import fail, refuse
-from ground.words import Words, text
+from ground.words import Words, lines, text
 from postmaster.settings import MailServer, Site
 from probes.world.tls import Certificate, describe
 
@@ -98,8 +98,8 @@ def _read_files(server: MailServer) -> tuple[Pair | None, Words | None]:
     pair, reasons = _in_files(server)
     if not reasons:
         return pair, None
-    lines = "".join(f"\n  - {reason}" for reason in reasons)
-    return pair, Words.of("tls.files.unusable", path=server.tls.cert_file, reasons=lines)
+    each = lines(("", *(f"  - {reason}" for reason in reasons)))
+    return pair, Words.of("tls.files.unusable", path=server.tls.cert_file, reasons=each)
 
 
 def _in_files(server: MailServer) -> tuple[Pair | None, list[str]]:

@@ -23,7 +23,7 @@ from deploys.host.remote import read
 from deploys.outbound import look
 from deploys.pmail_server import configure
 from deploys.run.outcome import ReportMade, recorder
-from deploys.run.paths import Busy, file_name, locked, state_dir
+from deploys.run.paths import Busy, locked, state_dir
 from deploys.run.paused import paused_elsewhere, paused_rotations
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
@@ -38,6 +38,7 @@ from dns_providers.rrset import TXT, name_text
 from ground.errors import Told
 from ground.operations import fail, refuse
 from ground.private_files import set_aside, write_private
+from ground.shown import shown_in
 from ground.words import text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
@@ -50,7 +51,7 @@ from postmaster.outbound import mode_of
 from postmaster.report.json import to_record
 from postmaster.report.model import Report
 from postmaster.report.text import summary, table
-from postmaster.settings import MailServer, Site
+from postmaster.settings import MailServer, Site, file_name
 from probes.host import edge as edge_probe
 from probes.host import state as host_probe
 from probes.host.edge import EdgeView
@@ -340,4 +341,4 @@ def _kept(latest: Path) -> list[dict[str, Any]]:
 
 
 def _json(record: object) -> bytes:
-    return json.dumps(record, ensure_ascii=False, indent=1).encode() + b"\n"
+    return json.dumps(shown_in(record), ensure_ascii=False, indent=1).encode() + b"\n"

@@ -63,6 +63,7 @@ from dns_providers.spec import (
     secret_options,
 )
 from dns_providers.text import unicode_name, value_from_text
+from ground.shown import keep_secret, shortened
 from ground.words import Words, text
 
 ENDPOINT = "alidns.aliyuncs.com"
@@ -121,6 +122,10 @@ class AliDnsProvider:
     protocol: str = "HTTPS"
     _client: Any = field(default=None, init=False, repr=False)
     _found: _Zone | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """From now on the secret is shown nowhere."""
+        keep_secret(self.key_secret)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -303,7 +308,7 @@ class AliDnsProvider:
 
     def _refusal(self, error: Any, action: str) -> ProviderError:
         code, status = str(error.code), int(error.status_code or 400)
-        said = re.sub(r"^code: \d+, ", "", str(error.message))[:300]
+        said = re.sub(r"^code: \d+, ", "", shortened(error.message, 300))
         reason, zone = f"{code}: {said}", name_text(self.zone)
         values = {"zone": zone, "reason": reason, "action": f"alidns:{action}"}
         if code.startswith(_THROTTLED) or status == 429:

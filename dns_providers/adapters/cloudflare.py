@@ -64,6 +64,7 @@ from dns_providers.spec import (
 )
 from dns_providers.text import txt_octets, value_text
 from dns_providers.tls import trusted
+from ground.shown import keep_secret
 from ground.words import Words
 
 if TYPE_CHECKING:
@@ -112,6 +113,10 @@ class CloudflareProvider:
     strict: bool = False
     _client: cloudflare.Cloudflare | None = field(default=None, init=False, repr=False)
     _found: _Zone | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """From now on the secret is shown nowhere."""
+        keep_secret(self.token)
 
     @property
     def capabilities(self) -> Capabilities:

@@ -56,6 +56,7 @@ from dns_providers.spec import (
     secret_options,
 )
 from dns_providers.text import txt_octets, unicode_name, value_from_text, value_text
+from ground.shown import keep_secret, shortened
 from ground.words import Words, text
 
 if TYPE_CHECKING:
@@ -104,6 +105,10 @@ class DnsPodProvider:
     _client: Any = field(default=None, init=False, repr=False)
     _found: _Zone | None = field(default=None, init=False, repr=False)
     _min_ttl: int | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """From now on the secret is shown nowhere."""
+        keep_secret(self.secret_key)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -377,7 +382,7 @@ def _refusal(
 
 def _text_of(message: object) -> str:
     text = message.decode(errors="replace") if isinstance(message, bytes) else str(message)
-    return text[:_SHOWN]
+    return shortened(text, _SHOWN)
 
 
 def _no_zone(zone: str, reason: str) -> ZoneNotFound:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dns_providers.base import Provider
+from dns_providers.base import AuthError, Provider
 from dns_providers.octodns import packages
 from dns_providers.rrset import owner_name
 from dns_providers.spec import Environ, Option, Options, ProviderSpec, unreadable
+from ground.secret_values import BadSecret
 
 
 def _open(zone: str, options: Options, environ: Environ) -> Provider:
@@ -15,6 +16,8 @@ def _open(zone: str, options: Options, environ: Environ) -> Provider:
     package = packages.PACKAGES[options["octodns_provider"]]
     try:
         arguments = packages.arguments_of(package, options, environ)
+    except BadSecret as error:
+        raise AuthError(error.words.id, **error.words.named) from None
     except OSError as error:
         raise unreadable(str(error.filename), error) from None
     return OctoDnsProvider(owner_name(zone), package, arguments)

@@ -41,6 +41,7 @@ from dns_providers.spec import (
 )
 from dns_providers.text import value_from_text, value_text
 from dns_providers.tls import trusted
+from ground.shown import keep_secret, shortened
 from ground.words import Words
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class PowerDnsProvider:
     server_id: str = "localhost"
     timeout: float = _TIMEOUT
     _client: httpx.Client | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """From now on the secret is shown nowhere."""
+        keep_secret(self.key)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -156,7 +161,7 @@ def _reason(reply: httpx.Response) -> str:
         said = reply.json()["error"]
     except (ValueError, KeyError, TypeError):
         said = reply.text.strip()
-    return str(said)[:300] or reply.reason_phrase
+    return shortened(said, 300) or reply.reason_phrase
 
 
 def _is_left_out(row: Any) -> bool:

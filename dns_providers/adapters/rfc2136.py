@@ -62,6 +62,7 @@ from dns_providers.spec import (
     secret,
     secret_options,
 )
+from ground.shown import keep_secret
 
 T = TypeVar("T")
 
@@ -87,6 +88,10 @@ class TsigKey:
     name: str
     algorithm: str
     secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """From now on the secret is shown nowhere."""
+        keep_secret(self.secret)
 
     def keyring(self) -> dict[dns.name.Name, dns.tsig.Key]:
         """The key as dnspython wants it. Raises ValueError for a secret that is no base64."""

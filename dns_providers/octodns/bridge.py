@@ -59,6 +59,7 @@ from dns_providers.rrset import (
     texts_as_seen,
 )
 from dns_providers.text import value_from_text, value_text
+from ground.shown import keep_secret, redacted, shortened
 from ground.words import Words
 
 _ID = "bridge"
@@ -78,6 +79,11 @@ class OctoDnsProvider:
     zone: dns.name.Name
     package: Package
     arguments: Mapping[str, str] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """From now on its credentials are shown nowhere."""
+        for each in secrets_of(self.package, self.arguments):
+            keep_secret(each)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -315,9 +321,7 @@ class OctoDnsProvider:
             if isinstance(body, str) and body.strip():
                 said = body.strip()
                 break
-        for secret in secrets_of(self.package, self.arguments):
-            said = said.replace(secret, "***")
-        return " ".join(said.split())[:300]
+        return shortened(" ".join(redacted(said).split()), 300)
 
 
 class _PartDelete(Delete):  # type: ignore[misc]

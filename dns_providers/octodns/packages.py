@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from dns_providers.base import Capabilities
+from ground.secret_values import BadSecret, read_file, read_variable
+from ground.shown import is_name_of_variable, keep_secret
 from ground.words import Words
 
 _ALL = frozenset(range(256))
@@ -385,10 +387,10 @@ def _from_environ(
     argument: Argument, variables: Mapping[str, str], environ: Mapping[str, str]
 ) -> str:
     variable = variables.get(argument.name, argument.variable)
-    if said := environ.get(variable, "").strip():
-        return said
+    if said := environ.get(variable, ""):
+        return said if argument.kind == "file" else read_variable(said, variable)
     if path := environ.get(f"{variable}_FILE", ""):
-        return Path(path).read_text("utf-8").strip()
+        return read_file(Path(path))
     return ""
 
 
@@ -419,14 +421,31 @@ def _argument_problems(
     return found
 
 
+def _secret_problems(argument: Argument, variable: str, said: str, path: str) -> list[Words]:
+    """What is wrong with a secret that is there; a file of another kind is for the package."""
+    if argument.kind == "file":
+        return []
+    try:
+        read_variable(said, variable) if said else read_file(Path(path))
+    except BadSecret as error:
+        return [error.words]
+    except OSError as error:
+        return [Words.of("dns.error.secret_file", path=path, reason=error.strerror or "")]
+    return []
+
+
 def _variable_problems(
     argument: Argument, variable: str, values: dict[str, str], environ: Mapping[str, str]
 ) -> list[Words]:
-    said, path = environ.get(variable, "").strip(), environ.get(f"{variable}_FILE", "")
+    said, path = environ.get(variable, ""), environ.get(f"{variable}_FILE", "")
     if argument.kind == "file":
         said, path = "", said
-    if said or (path and Path(path).is_file()):
-        return []
+    there = bool(said) or (bool(path) and Path(path).is_file())
+    if not there and not is_name_of_variable(variable):
+        keep_secret(variable)
+        return [Words.of("secret.no_name", option="octodns_variables")]
+    if there:
+        return _secret_problems(argument, variable, said, path)
     if path:
         option = variable if argument.kind == "file" else f"{variable}_FILE"
         return [Words.of("dns.option.no_file", option=option, value=path)]

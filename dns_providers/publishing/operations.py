@@ -53,7 +53,7 @@ from dns_providers.publishing.wording import (
 from dns_providers.publishing.zone_choice import Differences, check_live
 from dns_providers.rrset import RRKey, RRset, Value
 from ground.operations import fail, refuse
-from ground.words import Words, text
+from ground.words import Words, lines, text
 
 _REPORT_EVERY = 15.0
 
@@ -534,8 +534,8 @@ def _wait_until_gone(
         )
     except ProviderError as error:
         return refuse(state, host, str(error))
-    lines = "\n".join(state_line(each) for each in outcome.failures)
-    return outcome.ok or refuse(state, host, text("dns.still_shown", servers=lines))
+    servers = lines(state_line(each) for each in outcome.failures)
+    return outcome.ok or refuse(state, host, text("dns.still_shown", servers=servers))
 
 
 def _show_outcome(host: Host, outcome: Outcome) -> None:

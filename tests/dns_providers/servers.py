@@ -129,13 +129,13 @@ def empty_powerdns(folder: Path) -> None:
 def powerdns_config(folder: Path, address: str, port: int, api_port: int, secret: str) -> str:
     """The configuration of a PowerDNS that serves from its database in a folder.
 
-    secret: the key of its HTTP API.
+    secret: the key of its HTTP API, which is on this machine alone.
     """
     return (
         f"launch=gsqlite3\ngsqlite3-database={folder / _DATABASE}\nlocal-address={address}\n"
         f"local-port={port}\nsocket-dir={folder}\n"
         "cache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\nzone-cache-refresh-interval=0\n"
-        f"api=yes\napi-key={secret}\nwebserver=yes\nwebserver-address={address}\n"
+        f"api=yes\napi-key={secret}\nwebserver=yes\nwebserver-address=127.0.0.1\n"
         f"webserver-port={api_port}\nguardian=no\ndaemon=no\ndisable-syslog=yes\n"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from ground.private_files import await_lock, lock_file, set_aside, try_lock, write_private
+from ground.private_files import (
+    Exposed,
+    await_lock,
+    exposed_in,
+    lock_file,
+    set_aside,
+    try_lock,
+    wipe_leftovers,
+    write_private,
+)
 from keys.store import KeyStore
 
 
@@ -73,3 +83,90 @@ def test_a_lock_is_waited_for_as_long_as_one_has_patience(tmp_path: Path) -> Non
         waiting.start()
         assert await_lock(second, 30.0)
         waiting.join()
+
+
+# -- names that nobody can know, and what a killed run leaves -----------------------------------
+
+
+def killed_while(write: Callable[[Path], None], folder: Path) -> list[Path]:
+    """Have a process write, and die before what it wrote is in its place; returns what is left."""
+    child = os.fork()
+    if child == 0:
+        os.fsync = lambda _: os._exit(0)  # type: ignore[assignment]
+        write(folder)
+    assert os.waitpid(child, 0)[1] == 0
+    return [path for path in folder.rglob(".*") if path.is_file()]
+
+
+@pytest.mark.parametrize("write", [a_private_file, a_key, a_keys_record])
+def test_the_name_of_a_file_that_is_being_written_is_another_each_time(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    KeyStore(tmp_path, None).create("example.test", "one-of-more-than-16-bytes", bits=1024)
+    (first,) = killed_while(write, tmp_path)
+    both = set(killed_while(write, tmp_path))
+    assert len(both) == 2 and first in both
+    assert {path.stat().st_mode & 0o777 for path in both} == {0o600}
+
+
+@pytest.mark.parametrize("write", [a_private_file, a_key, a_keys_record])
+def test_what_a_killed_run_left_is_wiped_and_nothing_else(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    KeyStore(tmp_path, None).create("example.test", "one-of-more-than-16-bytes", bits=1024)
+    others = [tmp_path / name for name in (".hidden", ".lock", ".a.new", "there.4711.new")]
+    for path in others:
+        path.write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    left = [each for each in killed_while(write, tmp_path) if each not in others]
+    assert left
+    assert list(wipe_leftovers(tmp_path)) == left
+    assert sorted(tmp_path.rglob("*")) == before
+    assert {path.read_text() for path in others} == {"mine"}
+
+
+def test_what_a_version_before_left_is_wiped_and_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "example.test").mkdir()
+    left = [tmp_path / "example.test" / name for name in (".pm.key.4711", ".pm.json.12.new")]
+    for path in left:
+        path.write_text("PRIVATE KEY")
+    with left[0].open("rb") as still_open:
+        assert sorted(wipe_leftovers(tmp_path)) == sorted(left)
+        assert still_open.read() == bytes(len("PRIVATE KEY"))
+    assert not any(path.exists() for path in left)
+
+
+def test_what_another_run_is_writing_is_no_leftover(tmp_path: Path) -> None:
+    path = tmp_path / f".there.{'0' * 32}.new"
+    with lock_file(path) as writing:
+        assert try_lock(writing)
+        assert list(wipe_leftovers(tmp_path)) == [] and path.exists()
+    assert list(wipe_leftovers(tmp_path)) == [path]
+
+
+def test_a_link_with_a_leftover_s_name_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / ".there.4711.new").symlink_to(tmp_path / "mine")
+    assert list(wipe_leftovers(tmp_path)) == []
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_what_others_can_read_or_own_below_a_folder_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    assert list(exposed_in(state)) == []
+    for name in ("passwords/old/host-bob", "ledger/example.test.json"):
+        write_private(state / name, b"private")
+    (state / "link").symlink_to("ledger")
+    assert list(exposed_in(state)) == []
+    state.chmod(0o750)
+    (state / "passwords/old/host-bob").chmod(0o602)
+    assert list(exposed_in(state)) == [
+        Exposed(state, "700"),
+        Exposed(state / "passwords/old/host-bob", "600"),
+    ]
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    assert {each.ours for each in exposed_in(state)} == {False}
+    assert next(exposed_in(state)).remedy == f"chown -h {os.getuid() + 1} {state}"
+    assert state / "link" in {each.path for each in exposed_in(state)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import string
 import subprocess
 from datetime import UTC, datetime
@@ -389,13 +390,16 @@ def test_the_private_keys_that_there_are_are_listed_without_a_write(tmp_path: Pa
     assert sorted(tmp_path.rglob("*")) == files
 
 
-def test_names_that_others_know_of_are_not_free(tmp_path: Path) -> None:
-    assert store(tmp_path).free_name("example.test", "pm", {"pma", "pmc"}) == "pmb"
-
-
-def test_what_a_killed_run_left_of_a_private_key_is_found(tmp_path: Path) -> None:
+def test_a_key_that_somebody_else_owns_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     there = store(tmp_path)
     there.create(*NAME, bits=1024)
-    left = there.path(*NAME).with_name(".default.key.4711")
-    left.write_bytes(there.private_pem(*NAME))
-    assert there.leftovers(NAME[0]) == (left,) and there.leftovers("other.test") == ()
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(Exposed) as error:
+        there.private_pem(*NAME)
+    assert error.value.words.id == "keys.not_ours"
+
+
+def test_names_that_others_know_of_are_not_free(tmp_path: Path) -> None:
+    assert store(tmp_path).free_name("example.test", "pm", {"pma", "pmc"}) == "pmb"

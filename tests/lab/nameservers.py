@@ -412,7 +412,6 @@ class NameServers:
         empty_powerdns(self.folder)
         (self.folder / "pdns.conf").write_text(
             powerdns_config(self.folder, BY_API, 53, API_PORT, self.secret(API_ZONE))
-            + "webserver-allow-from=0.0.0.0/0\n"
         )
         (self.folder / f"{API_ZONE}.zone").write_text(self._zone(API_ZONE))
         util = ["pdnsutil", f"--config-dir={self.folder}"]

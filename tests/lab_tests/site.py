@@ -105,7 +105,7 @@ class Site:
         self.operator.secrets["POWERDNS_KEY"] = self.dns.secret(nameservers.API_ZONE)
         self.operator.zones[nameservers.API_ZONE] = {
             "dns_provider": "powerdns",
-            "powerdns_url": f"http://{nameservers.BY_API}:{nameservers.API_PORT}",
+            "powerdns_url": f"http://127.0.0.1:{nameservers.API_PORT}",
             "powerdns_key_env": "POWERDNS_KEY",
         }
 

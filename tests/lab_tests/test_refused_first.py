@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ground.private_files import write_private
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rules, Step, Strategy, after, begin
 from tests.lab_tests.site import Site, converges
@@ -80,9 +81,8 @@ def test_a_lost_password_and_a_rotation_in_the_way_are_told_before_anything_is_c
     shutil.move(state / "passwords", kept)
     for deploy in ("deploy.py", "deploys/users.py"):
         refused(site, "PMAIL_ADMIN_PASSWORD", deploy=deploy)
-    (state / "passwords").mkdir()
     (password,) = kept.iterdir()
-    (state / "passwords" / password.name).write_text("wrong\n")
+    write_private(state / "passwords" / password.name, b"wrong\n")
     # What is known of it before would tell that it is given anew, and it would be set.
     known = site.operator.folder / "known"
     shutil.move(state / "users", known)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ground.private_files import write_private
 from probes.world.tls import accepting_any
 from tests.lab.network import Network
 from tests.lab.operator import Run
@@ -96,7 +97,7 @@ def test_a_password_follows_whoever_changed_it_last(new_site: Site) -> None:
     assert "carol" not in run(0, 0)
 
     secrets[BOB] = "third"
-    (kept / f"{server.name}-carol").write_text("by the operator\n")
+    write_private(kept / f"{server.name}-carol", b"by the operator\n")
     run(0, 1)
     assert web(server, "bob", "third") and web(server, "carol", "by the operator")
 

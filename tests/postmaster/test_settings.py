@@ -128,6 +128,42 @@ def test_two_users_with_one_variable_for_their_passwords_are_refused() -> None:
     assert "a-b, a.b" in reason and "PMAIL_USER_PASSWORD_A_B" in reason
 
 
+def two(first: str, second: str, **data: Any) -> tuple[str, ...]:
+    """What is wrong with two servers of these names, the second with more data."""
+    servers = [
+        HostData(first, {"domains": ["example.com"], "ipv4": "8.8.8.8", "users": ["b-c"]}),
+        HostData(second, {"domains": ["second.test"], "ipv4": "8.8.4.4", **data}),
+    ]
+    try:
+        parse_site(servers, [zone("example.com"), zone("second.test")], KNOWN, SELECTOR)
+    except SettingsError as error:
+        return error.reasons
+    return ()
+
+
+def test_two_accounts_with_one_password_file_are_refused() -> None:
+    assert two("a", "b", users=["b-c"]) == ()
+    (reason,) = two("a", "a-b", users=["c"])
+    assert "b-c (a), c (a-b)" in reason and "a-b-c" in reason
+
+
+def test_two_servers_with_one_name_for_their_files_are_refused() -> None:
+    assert any("@x/a, @x_a" in reason for reason in two("@x/a", "@x_a"))
+
+
+def test_accounts_of_providers_with_one_password_are_refused() -> None:
+    first = {"host": "smtp.provider.test", "user": "one", "password_env": "PROVIDER"}
+    second = {**first, "user": "two"}
+
+    def given(other: dict[str, str]) -> dict[str, Any]:
+        smarthosts = {"smarthost": first, "smarthosts": {"example.com": other}}
+        return {"outbound": "smarthost", **smarthosts}
+
+    (reason,) = reasons(**given(second))
+    assert "one (smtp.provider.test), two (smtp.provider.test)" in reason and "PROVIDER" in reason
+    assert site(**given(first)) and site(**given({**second, "password_env": "OTHER"}))
+
+
 def test_users_are_names_or_name_and_account() -> None:
     (server,) = site(users=["bob", {"account": "alice", "name": "Alice"}]).servers
     assert server.users == (User("bob", "bob"), User("alice", "Alice"))

@@ -64,19 +64,24 @@ class HangsUp:
 
 @dataclass
 class Http:
-    """A server that gives one answer to everything."""
+    """A server that gives one answer to everything. files: of its certificate, for HTTPS."""
 
     answer: bytes
     heard: list[bytes] = field(default_factory=list)
+    files: Files | None = None
 
     def serve(self, stream: socketserver.StreamRequestHandler) -> None:
         """One request."""
+        reader, writer = stream.rfile, stream.wfile
+        if self.files:
+            secure = context(self.files).wrap_socket(stream.connection, server_side=True)
+            reader, writer = secure.makefile("rb"), secure.makefile("wb", buffering=0)
         head = b""
-        while (line := stream.rfile.readline()) not in (b"\r\n", b""):
+        while (line := reader.readline()) not in (b"\r\n", b""):
             head += line
         size = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-        self.heard.append(head + b"\r\n" + stream.rfile.read(int(size or 0)))
-        stream.wfile.write(self.answer)
+        self.heard.append(head + b"\r\n" + reader.read(int(size or 0)))
+        writer.write(self.answer)
 
 
 @dataclass

@@ -46,6 +46,9 @@ TEXTS = {
     "host.release.not_elf": "{location} holds no program for Linux on {arch}",
     "host.release.zip": "{location} should hold one PMail binary, found: {found}",
     "host.release.download": "{location} could not be fetched: {reason}. A mirror (pmail_mirror) or a local file (pmail_source) helps where it is blocked.",
+    "host.release.unpinned": "{location} is not PMail's own release address, and no sum of it is known: set pmail_sha256 (as sha256sum shows it for a file that you trust), or take the release from its own address once, which records its sum. Nothing was fetched.",
+    "host.release.https": "{location} is no https:// address: whoever is on the way could give another program. Nothing was fetched.",
+    "host.release.too_large": "{location} has more than {most} MiB: no PMail is that large",
     "host.release.short": "{location} broke off after {found} of {size} octets; run again",
     "host.release.read": "{location} could not be read: {reason}",
     "host.release.records": "{path} is damaged; move it away, sums are then recorded anew",
@@ -54,6 +57,7 @@ TEXTS = {
     "host.name.no_firewall": "Firewall tables of earlier versions",
     "host.no_firewall": "there are none",
     "host.not_looked": "what is on it cannot be read: {reason}",
+    "host.sudo_password": "sudo wants a password, which would be in the host's process list: log in as root, or give the user sudo without a password",
     "host.no_root": "we are not root on it, and sudo does not work ({reason}). Log in as root, or give the user sudo without a password; with @local, start pmail-deploy as root.",
     "host.name.database_ready": "What PMail needs of its database before it starts",
 }

@@ -6,7 +6,8 @@ TEXTS = {
     "keys.plain": "rsa 2048",
     "keys.encrypted": "rsa 2048, encrypted",
     "keys.exists": "{path} is there already; a key is never overwritten",
-    "keys.exposed": "{path} can be read by others. Run: chmod {mode} {path}",
+    "keys.exposed": "{path} can be read or changed by others. Run: chmod {mode} {path}",
+    "keys.not_ours": "{path} is owned by somebody else, who can change it. Run: {remedy}",
     "keys.locked": "{path} is encrypted, and PMAIL_KEYS_PASSPHRASE is missing or does not open it",
     "keys.damaged": "{path} holds no usable key: {reason}. Put it back from a backup; or, in the key store, move it "
     "away: the key is then taken back from the host that signs with it.",

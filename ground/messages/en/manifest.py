@@ -22,4 +22,6 @@ TEXTS = {
     "state.damaged.reports": "{path}, the reports of the last run, was damaged; it is kept as {aside} and begun anew.",
     "state.damaged.history": "{path} had lines that are damaged; it is kept as {aside}, and goes on with those that can be read.",
     "state.damaged.site": "{path} is damaged. Move it away, then run pmail-deploy recover: it takes what it said from the hosts.",
+    "state.exposed": "{path} is not private: others can read or change it, or own it. Nothing was changed. Run: {remedy}",
+    "state.exposed_more": "{count} more files or folders are not private. Run: chmod -R go= {folders} (and chown -R to you, where somebody else owns them)",
 }

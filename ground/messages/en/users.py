@@ -2,6 +2,7 @@
 
 TEXTS = {
     "users.admin_works": "{account} can log in",
+    "users.shared_variable": "{variable} is set, and {accounts} would all get the password in it. Unset it, and write each one's password into its file (mode 600): {paths}. Without one a password is made.",
     "users.no_password": "the administrator's password is not known here: neither {variable} nor {path}. Set {variable}; or set another on the server: pmail-deploy users password {account}",
     "users.no_admin": "{account} can log in but is no administrator",
     "users.password_kept": "the password was made and is in {path}",

@@ -46,6 +46,9 @@ TEXTS = {
     "host.release.not_elf": "{location} 不是 {arch} Linux 程序",
     "host.release.zip": "{location} 应含一个 PMail 程序，实有：{found}",
     "host.release.download": "无法下载 {location}：{reason}。若被屏蔽，可使用镜像（pmail_mirror）或本地文件（pmail_source）。",
+    "host.release.unpinned": "{location} 不是 PMail 自己的发布地址，且其校验和未知：请设置 pmail_sha256（对您信任的文件用 sha256sum 得到），或先从官方地址获取一次以记录其校验和。未下载任何内容。",
+    "host.release.https": "{location} 不是 https:// 地址：途中任何人都可能换成别的程序。未下载任何内容。",
+    "host.release.too_large": "{location} 超过 {most} MiB：PMail 不会这么大",
     "host.release.short": "{location} 在 {found}/{size} 字节处中断；请重新运行",
     "host.release.read": "无法读取 {location}：{reason}",
     "host.release.records": "{path} 已损坏；请将其移走，校验和会重新记录",
@@ -54,6 +57,7 @@ TEXTS = {
     "host.name.no_firewall": "早期版本的防火墙表",
     "host.no_firewall": "没有",
     "host.not_looked": "无法读取其中的内容：{reason}",
+    "host.sudo_password": "sudo 需要密码，而密码会出现在主机的进程列表中：请以 root 登录，或允许该用户免密 sudo",
     "host.no_root": "在其上不是 root，且 sudo 不可用（{reason}）。请以 root 登录，或允许该用户免密 sudo；使用 @local 时，请以 root 运行 pmail-deploy。",
     "host.name.database_ready": "PMail 启动前检查数据库的程序",
 }

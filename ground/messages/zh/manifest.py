@@ -22,4 +22,6 @@ TEXTS = {
     "state.damaged.reports": "上次运行的报告 {path} 已损坏；已保存为 {aside} 并重新开始。",
     "state.damaged.history": "{path} 中有损坏的行；原文件已保存为 {aside}，并以可读取的行继续。",
     "state.damaged.site": "{path} 已损坏。请将其移走，再运行 pmail-deploy recover，由它从各主机取回其中的内容。",
+    "state.exposed": "{path} 不是私有的：他人可以读取或更改它，或者它属于他人。未做任何更改。请运行：{remedy}",
+    "state.exposed_more": "另有 {count} 个文件或文件夹不是私有的。请运行：chmod -R go= {folders}（属于他人的，请再用 chown -R 改为属于您）",
 }

@@ -2,6 +2,7 @@
 
 TEXTS = {
     "users.admin_works": "{account} 可以登录",
+    "users.shared_variable": "已设置 {variable}，而 {accounts} 都会得到其中的密码。请取消该变量，并把各自的密码写入各自的文件（权限 600）：{paths}。没有文件时会自动生成密码。",
     "users.no_password": "此处不知道管理员密码：既无 {variable} 也无 {path}。请设置 {variable}；或在服务器上另设密码：pmail-deploy users password {account}",
     "users.no_admin": "{account} 可以登录，但不是管理员",
     "users.password_kept": "密码已生成，保存在 {path}",

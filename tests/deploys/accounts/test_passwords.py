@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploys.accounts import database, passwords
 from deploys.cli.init_inventory import Answers, inventory_text
 from deploys.run import paths
+from deploys.run.refusals import Around
+from ground.private_files import write_private
+from ground.secret_values import BadSecret
+from postmaster.settings import MailServer, Site
+from tests.postmaster.test_settings import site
 
 VARIABLE = "PMAIL_USER_PASSWORD_BOB"
 
@@ -51,6 +58,39 @@ def test_a_password_in_the_environment_counts_and_is_kept_nowhere(
     assert not passwords.path("new", "bob").exists()
     monkeypatch.setenv(VARIABLE, "")
     assert passwords.known_or_made("host", "bob", VARIABLE) != ""
+
+
+def refused(*servers: MailServer) -> list[str]:
+    around: Around[Any] = Around("a", None, Site(servers, ()), False, {}, {}, frozenset(), {})
+    return [str(each) for each in passwords.shared(around)]
+
+
+def test_a_variable_that_several_accounts_or_servers_would_have_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = replace(site(users=["a-b"]).servers[0], host="one")
+    two = replace(site(users=["a.b"]).servers[0], host="two")
+    for name in ("PMAIL_ADMIN_PASSWORD", "PMAIL_USER_PASSWORD_A_B"):
+        monkeypatch.delenv(name, raising=False)
+    assert refused(one, two) == []
+    monkeypatch.setenv("PMAIL_USER_PASSWORD_A_B", "pa55word")
+    assert refused(one) == []
+    (reason,) = refused(one, two)
+    assert "a-b (one), a.b (two)" in reason and "pa55word" not in reason
+    assert str(passwords.path("two", "a.b")) in reason
+    monkeypatch.setenv("PMAIL_ADMIN_PASSWORD", "pa55word")
+    assert len(refused(one, two)) == 2
+
+
+def test_a_password_that_is_none_is_refused_where_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    write_private(passwords.path("host", "bob"), b"one\ntwo\n")
+    for value, where in (("two\nlines", VARIABLE), ("", str(passwords.path("host", "bob")))):
+        monkeypatch.setenv(VARIABLE, value)
+        with pytest.raises(BadSecret) as error:
+            passwords.known_or_made("host", "bob", VARIABLE)
+        assert error.value.words.named == {"where": where} and "two\n" not in str(error.value)
 
 
 def test_pmail_knows_the_admin_of_its_first_database(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
+from deploys.cli import host_key
 from deploys.cli.main import main
 from dns_providers.registry import PROVIDERS, option_names, option_problems
 from postmaster.parse import HostData, Providers, parse_site
@@ -21,6 +23,17 @@ KNOWN = Providers(
     option_names,
     lambda slug, options: option_problems(slug, options, {"PMAIL_TSIG": "c2VjcmV0"}),
 )
+
+
+@pytest.fixture(autouse=True)
+def nobody_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The address of the inventory is somebody else's."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def refused(host: str) -> None:
+        raise ConnectionRefusedError(host)
+
+    monkeypatch.setattr(host_key, "shown_by", refused)
 
 
 def init(folder: Path, *more: str) -> Path:

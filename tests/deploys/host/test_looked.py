@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyinfra.connectors import util
 
 from deploys.host import looked as looks
 from deploys.host import remote
@@ -47,40 +48,40 @@ class Unprivileged:
 
     name: str
     sudo: str
-    asks: bool = False
 
     def run_shell_command(self, command: Any, *, _sudo: bool = False, **_: Any) -> tuple[bool, Any]:
         if _sudo:
-            assert not self.sudo or self.asks, "nobody is there to be asked"
-            if self.asks:
-                raise EOFError  # pyinfra asks for the password, and gets none
+            assert not self.sudo, "a password would be in the process list"
         said = {"id -u": ["1000"], _TRY_SUDO: [f"- {self.sudo}"] if self.sudo else []}
         output = said.get(str(command), [])
         return True, SimpleNamespace(stdout_lines=output, stderr_lines=[])
 
 
 @pytest.mark.parametrize(
-    ("sudo", "asks", "said"),
+    ("sudo", "said"),
     [
-        ("sudo: a password is required", True, "host.no_root"),
-        ("sudo: command not found", False, "host.no_root"),
-        ("", False, "host.not_looked"),
+        ("sudo: a password is required", "host.no_root"),
+        ("sudo: command not found", "host.no_root"),
+        ("", "host.not_looked"),
     ],
 )
-def test_a_host_where_nobody_becomes_root_is_told_as_that(
-    monkeypatch: pytest.MonkeyPatch, sudo: str, asks: bool, said: str
+def test_a_host_where_nobody_becomes_root_is_told_as_that_and_no_password_is_asked_for(
+    sudo: str, said: str
 ) -> None:
-    monkeypatch.setattr(remote, "_may_ask", lambda: asks)
-    host: Any = Unprivileged(f"vps-{said}-{asks}", sudo, asks)
+    host: Any = Unprivileged(f"vps-{sudo}", sudo)
     with pytest.raises(DeployError) as error:
         looked(host)
     assert error.value.words.id == said and sudo in str(error.value)
 
 
-def test_a_connection_that_is_cut_is_no_matter_of_sudo() -> None:
-    host: Any = Unprivileged("vps-cut", "", asks=True)
-    with pytest.raises(EOFError):
-        looked(host)
+def test_a_password_that_sudo_wants_later_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(util, "getpass", lambda prompt: pytest.fail("asked"))
+    remote.ask_no_password()
+    output = util.CommandOutput([util.OutputLine("stderr", "sudo: a password is required")])
+    host: Any = SimpleNamespace(print_prefix="", connector_data={})
+    with pytest.raises(DeployError) as error:
+        util.execute_command_with_sudo_retry(host, {}, lambda: (1, output))
+    assert error.value.words.id == "host.sudo_password" and host.connector_data == {}
 
 
 @dataclass(eq=False)

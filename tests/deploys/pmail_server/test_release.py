@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from deploys.pmail_server import release
 from deploys.pmail_server.release import Known, Release, ReleaseError
 from postmaster.settings import PmailSource
+from tests.lab.certificates import Files, issue
 from tests.probes.talker import Http, talking
 
 VERSION = "v2.9.7"
@@ -67,8 +69,36 @@ def local(tmp_path: Path) -> Callable[[bytes], Path]:
     return put
 
 
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
+    """A certificate for this machine, whose authority is trusted meanwhile."""
+    files = issue(tmp_path_factory.mktemp("authority"), ("localhost",))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(files.authority))
+        yield files
+
+
 def served(data: bytes) -> Http:
     return Http(f"HTTP/1.0 200 OK\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
+
+
+@pytest.fixture
+def upstream(
+    certified: Files, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Http], AbstractContextManager[PmailSource]]:
+    """Has something talk as the project's own release address, which is given."""
+
+    @contextmanager
+    def talks(talker: Http) -> Iterator[PmailSource]:
+        talker.files = certified
+        with talking(talker) as port:
+            monkeypatch.setattr(release, "RELEASES", f"https://localhost:{port}/download")
+            yield source(None)
+
+    return talks
+
+
+Upstream = Callable[[Http], AbstractContextManager[PmailSource]]
 
 
 def refused(where: PmailSource, arch: str = "amd64") -> ReleaseError:
@@ -137,10 +167,11 @@ def test_a_sum_that_the_user_gave_is_enforced_in_whatever_letters(
     assert error.words.named == {"location": str(path), "found": sum_of(elf()), "wanted": "ab" * 32}
 
 
-def test_what_was_fetched_once_is_recorded_and_not_fetched_again(state: Path) -> None:
+def test_what_was_fetched_once_is_recorded_and_not_fetched_again(
+    state: Path, upstream: Upstream
+) -> None:
     data, talker, seen = official(elf()), served(official(elf())), list[tuple[int, int]]()
-    with talking(talker) as port:
-        where = source(f"http://127.0.0.1:{port}/pmail.zip")
+    with upstream(talker) as where:
         assert release.known(where, "amd64") is None
         first = release.obtain(where, "amd64", lambda done, whole: seen.append((done, whole)))
         assert release.obtain(where, "amd64", nothing) == first
@@ -150,28 +181,127 @@ def test_what_was_fetched_once_is_recorded_and_not_fetched_again(state: Path) ->
         first.path.write_bytes(b"harmed")
         assert release.obtain(where, "amd64", nothing) == first
         assert first.path.read_bytes() == elf() and len(talker.heard) == 2
+        url = release.location(where, "amd64")
     assert seen[-1] == (len(data), len(data))
     record = json.loads((state / "pmail-releases.json").read_text())
     assert record == {
         "version": 1,
-        "releases": {where.location: {"file_sha256": sum_of(data), "binary_sha256": sum_of(elf())}},
+        "releases": {url: {"file_sha256": sum_of(data), "binary_sha256": sum_of(elf())}},
     }
 
 
-def test_a_source_that_gives_something_else_than_the_first_time_is_refused(state: Path) -> None:
+def test_a_source_that_gives_something_else_than_the_first_time_is_refused(
+    upstream: Upstream,
+) -> None:
     talker = served(official(elf()))
-    with talking(talker) as port:
-        where = source(f"http://127.0.0.1:{port}/pmail.zip")
+    with upstream(talker) as where:
         release.obtain(where, "amd64", nothing).path.unlink()
         talker.answer = served(official(elf(content=b"another"))).answer
         assert refused(where).words.id == "host.release.sum"
         # What is recorded is held against the sum that the user gave since, before all else.
-        pinned = source(where.location, "ab" * 32)
+        pinned = replace(where, sha256="ab" * 32)
         assert refused(pinned).words.id == "host.release.sum" and len(talker.heard) == 2
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        PmailSource(VERSION, None, "https://mirror.test/", None),
+        source("https://own.test/pmail.zip"),
+        source("https://github.com/Jinnrry/PMail/releases/download/v2.9.7/linux_amd64.zip.evil"),
+        source("https://github.com/other/PMail/releases/download/v2.9.7/linux_amd64.zip"),
+        source("https://github.com.evil.test/Jinnrry/PMail/releases/download/v1/linux_amd64.zip"),
+    ],
+    ids=str,
+)
+def test_what_is_not_the_projects_own_needs_a_sum_before_it_is_fetched(
+    where: PmailSource, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "_download", lambda *_: pytest.fail("fetched"))
+    with pytest.raises(ReleaseError) as error:
+        release.check(where, "amd64")
+    assert error.value.words.id == refused(where).words.id == "host.release.unpinned"
+    assert not state.exists()
+    release.check(replace(where, sha256="ab" * 32), "amd64")
+
+
+def test_a_mirror_gives_what_the_projects_own_address_gave_or_is_refused(
+    upstream: Upstream, certified: Files
+) -> None:
+    with upstream(served(official(elf()))) as where:
+        release.obtain(where, "amd64", nothing).path.unlink()
+        talker = served(official(elf(content=b"another")))
+        talker.files = certified
+        with talking(talker) as port:
+            mirrored = replace(where, mirror=f"https://localhost:{port}/")
+            assert refused(mirrored).words.id == "host.release.sum"
+            talker.answer = served(official(elf())).answer
+            assert release.obtain(mirrored, "amd64", nothing).sha256 == sum_of(elf())
+        other = replace(mirrored, version="v2.9.8")
+        assert refused(other).words.id == "host.release.unpinned"
+
+
+def test_an_own_address_with_its_sum_is_taken(certified: Files) -> None:
+    talker = served(official(elf()))
+    talker.files = certified
+    with talking(talker) as port:
+        url = f"https://localhost:{port}/pmail.zip"
+        where = source(url, sum_of(official(elf())))
+        assert release.obtain(where, "amd64", nothing).sha256 == sum_of(elf())
+        assert refused(source(url, "ab" * 32)).words.id == "host.release.sum"
+
+
+def test_only_https_is_fetched_also_where_it_leads_elsewhere(upstream: Upstream) -> None:
+    plain = served(official(elf()))
+    with talking(plain) as port:
+        url = f"http://localhost:{port}/pmail.zip"
+        for scheme in (url, "file:///etc/passwd", "ftp://localhost/x"):
+            error = refused(source(scheme, sum_of(official(elf()))))
+            assert error.words.id == "host.release.https"
+        for to in (url, "file:///etc/passwd", "ftp://localhost/x"):
+            head = f"HTTP/1.0 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"
+            with upstream(Http(head.encode())) as where:
+                found = refused(where)
+            # Of some schemes Python's own says so first.
+            assert found.words.id in ("host.release.https", "host.release.download")
+            assert to in str(found)
+    assert plain.heard == []
+    with upstream(served(official(elf()))) as where:
+        target = release.location(where, "amd64")
+        with upstream(Http(f"HTTP/1.0 302 Found\r\nLocation: {target}\r\n\r\n".encode())) as led:
+            assert release.obtain(led, "amd64", nothing).sha256 == sum_of(elf())
+
+
+def test_a_download_of_more_than_any_pmail_is_refused_whatever_it_says_of_its_size(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch, state: Path
+) -> None:
+    monkeypatch.setattr(release, "_MOST_FETCHED", 1000)
+    for head in ("Content-Length: 1001\r\n", "Content-Length: 10\r\n", ""):
+        talker = Http(f"HTTP/1.0 200 OK\r\n{head}\r\n".encode() + elf(content=bytes(1000)))
+        with upstream(talker) as where:
+            error = refused(where)
+        wanted = "host.release.not_elf" if "10\r" in head else "host.release.too_large"
+        assert error.words.id == wanted
+    assert not (state / "downloads").exists()
+
+
+def test_an_archive_that_unpacks_to_more_than_any_pmail_is_refused(
+    local: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "_MOST_UNPACKED", 1 << 16)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("pmail", elf(content=bytes(1 << 20)))
+    assert len(packed.getvalue()) < 1 << 13
+    assert refused(source(local(packed.getvalue()))).words.id == "host.release.too_large"
+    lying = packed.getvalue().replace((1 << 20).to_bytes(4, "little")[:3], b"\x01\x00\x00")
+    for data in (lying, packed.getvalue().replace(b"PK\x01\x02", b"PK\x01\x03")):
+        error = refused(source(local(data)))
+        assert error.words.id in ("host.release.zip", "host.release.too_large")
+
+
 def test_what_is_here_is_checked_before_anything_is_fetched_or_kept(
-    local: Callable[[bytes], Path], state: Path
+    local: Callable[[bytes], Path], state: Path, upstream: Upstream
 ) -> None:
     path = local(elf())
     release.check(source(path, sum_of(elf())), "amd64")
@@ -180,8 +310,7 @@ def test_what_is_here_is_checked_before_anything_is_fetched_or_kept(
         with pytest.raises(ReleaseError):
             release.check(where, arch)
     assert not state.exists()
-    with talking(served(official(elf()))) as port:
-        where = source(f"http://127.0.0.1:{port}/pmail.zip")
+    with upstream(served(official(elf()))) as where:
         other = replace(where, sha256="0" * 64)
         release.check(other, "amd64")
         release.obtain(where, "amd64", nothing)
@@ -190,34 +319,34 @@ def test_what_is_here_is_checked_before_anything_is_fetched_or_kept(
             release.check(other, "amd64")
 
 
-def test_several_sources_are_recorded_beside_each_other(state: Path) -> None:
-    with talking(served(official(elf()))) as port:
-        for name in ("b", "a"):
-            release.obtain(source(f"http://127.0.0.1:{port}/{name}"), "amd64", nothing)
+def test_several_sources_are_recorded_beside_each_other(state: Path, upstream: Upstream) -> None:
+    with upstream(served(official(elf()))) as where:
+        for version in ("v2", "v1"):
+            release.obtain(replace(where, version=version), "amd64", nothing)
         record = json.loads((state / "pmail-releases.json").read_text())["releases"]
-        assert [each[-1] for each in record] == ["a", "b"]
+        assert [each.split("/")[-2] for each in record] == ["v1", "v2"]
 
 
-def test_a_download_that_fails_or_ends_early_is_told() -> None:
-    with talking(Http(b"HTTP/1.0 404 Not Found\r\n\r\n")) as port:
-        url = f"http://127.0.0.1:{port}/pmail.zip"
-        error = refused(source(url))
+def test_a_download_that_fails_or_ends_early_is_told(upstream: Upstream) -> None:
+    with upstream(Http(b"HTTP/1.0 404 Not Found\r\n\r\n")) as where:
+        error = refused(where)
         assert error.words.id == "host.release.download"
+        url = release.location(where, "amd64")
         assert error.words.named == {"location": url, "reason": "Not Found"}
-    gone = refused(source(url))
+    gone = refused(where)
     assert "refused" in gone.words.named["reason"]
-    with talking(Http(b"HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\nhalf")) as port:
-        short = refused(source(f"http://127.0.0.1:{port}/x"))
+    with upstream(Http(b"HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\nhalf")) as where:
+        short = refused(where)
     assert short.words.id == "host.release.short"
     assert (short.words.named["found"], short.words.named["size"]) == ("4", "100")
+    with upstream(Http(b"HTTP/1.0 200 OK\r\nContent-Length: many\r\n\r\nhalf")) as where:
+        assert refused(where).words.id == "host.release.download"
 
 
-def test_a_download_of_unknown_length_is_taken() -> None:
-    with talking(Http(b"HTTP/1.0 200 OK\r\n\r\n" + elf())) as port:
-        seen = list[tuple[int, int]]()
-        found = release.obtain(
-            source(f"http://127.0.0.1:{port}/x"), "amd64", lambda *told: seen.append(told)
-        )
+def test_a_download_of_unknown_length_is_taken(upstream: Upstream) -> None:
+    seen = list[tuple[int, int]]()
+    with upstream(Http(b"HTTP/1.0 200 OK\r\n\r\n" + elf())) as where:
+        found = release.obtain(where, "amd64", lambda *told: seen.append(told))
     assert found.sha256 == sum_of(elf()) and seen == [(len(elf()), 0)]
 
 
@@ -225,6 +354,6 @@ def test_a_download_of_unknown_length_is_taken() -> None:
 def test_a_damaged_record_is_told_with_its_path(state: Path, damage: str) -> None:
     state.mkdir()
     (state / "pmail-releases.json").write_text(damage)
-    error = refused(source("http://127.0.0.1:1/x"))
+    error = refused(source("https://127.0.0.1:1/x", "ab" * 32))
     assert error.words.id == "host.release.records"
     assert error.words.named == {"path": str(state / "pmail-releases.json")}

@@ -26,6 +26,7 @@ from deploys.run.paused import mail_paused
 from deploys.run.prepare import BadInput, Invocation, in_one_line, prepare
 from deploys.run.verb import Verb
 from deploys.zones.memory import older_state
+from ground.private_files import write_private
 from ground.words import text
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rules, Step, Strategy, after, begin
@@ -130,6 +131,28 @@ def test_in_a_run_with_a_file_of_the_users_own_words_of_all_verbs_are_known() ->
         assert "rotate_wait" in refused(DNS, data={"rotate_wait": "1"}, files=ours)[0]
     (reason,) = refused(DNS, data={"nosuch": "1"}, files=(DNS.file, QUEUE.file))
     assert "dns_action" in reason and "queue_action" in reason
+
+
+def test_state_and_keys_that_others_can_read_are_refused_with_the_commands_that_mend_it(
+    tmp_path: Path,
+) -> None:
+    kept = [tmp_path / "state" / "passwords" / "host-bob", tmp_path / "keys" / "example.com" / "a"]
+    for path in kept:
+        write_private(path, b"private")
+    assert asked(VERIFY)
+    for path in kept:
+        path.chmod(0o644)
+    (tmp_path / "state").chmod(0o770)
+    commands = [f"chmod 700 {tmp_path}/state", *(f"chmod 600 {path}" for path in kept)]
+    for verb in (VERIFY, DEPLOY):
+        reasons = refused(verb)
+        assert len(reasons) == 3
+        assert all(any(each in reason for reason in reasons) for each in commands)
+    for number in range(9):
+        write_private(tmp_path / "state" / f"more{number}", b"")
+        (tmp_path / "state" / f"more{number}").chmod(0o604)
+    *_, last = refused(VERIFY)
+    assert "chmod -R go=" in last and last.startswith("7 ")
 
 
 def test_a_limit_that_names_nobody_is_refused_also_beside_one_that_does() -> None:
@@ -296,6 +319,9 @@ def as_pyinfra_does(path: str) -> Any:
         ("import nosuch_module\n", 1, "nosuch_module"),
         ("x = 's3cret\nx = 2\n", 1, "unterminated"),
         ("\nx = int('s3cret')\n", 2, "ValueError"),
+        ("import os\nx = os.environ['v1-2ab37bd6C1D94s3cret']\n", 2, "KeyError"),
+        ("x = abc123DEF456s3cret\n", 1, "NameError"),
+        ("x = open('v1-2ab37bd6C1D94s3cret')\n", 1, "No such file"),
         ("x = '\0'\n", "-", "null"),
     ],
 )
@@ -425,6 +451,69 @@ def test_what_ends_well_is_done_and_its_changes_are_counted(tmp_path: Path) -> N
     assert {"operation", "step", "barrier"} <= set(kinds)
     last = done.events[-1]
     assert (last["verdict"], last["changes"]["hosts"]) == ("done", {"@local": 1})
+
+
+def test_what_a_killed_run_left_of_secrets_is_wiped_by_the_next_one_and_told(
+    tmp_path: Path,
+) -> None:
+    left = [tmp_path / "state" / "passwords" / f".host-bob.{'a' * 32}.new"]
+    left.append(tmp_path / "keys" / "example.com" / ".pm.key.4711")
+    for path in left:
+        write_private(path, b"PRIVATE")
+    looked = pmail_deploy(tmp_path, HERE, "dns", "export", "--dry")
+    assert looked.status == 0 and all(path.exists() for path in left), looked.said
+    done = pmail_deploy(tmp_path, HERE, "dns", "export", "--format", "json")
+    assert done.status == 0 and not any(path.exists() for path in left), done.said
+    assert all(text("flow.leftover", path=path) in done.said for path in left)
+
+
+HOSTILE_STEP = """
+import json, logging, sys
+from pyinfra import host, logger
+from pyinfra.api import FunctionCommand, operation
+from deploys.run.outcome import recorder
+from ground.shown import keep_secret
+import click
+keep_secret("T0ken-of-2026")
+said = "no\\x1b[2J\\x1b]0;x\\x07 \\u202e\\x9b T0ken-of-2026\\rSuccess"
+host.log(said)
+host.log_styled(said, fg="red")
+host.noop(said)
+logger.warning(said)
+click.echo(said)
+click.secho(said, err=True)
+print(said)
+sys.stderr.write(said)
+recorder().unreached("nobody", said)
+recorder().leave("@local", (said,))
+local_name = said
+@operation()
+def fails():
+    yield FunctionCommand(fail, (), {})
+def fail(state, host):
+    raise ValueError(said)
+fails(name=said)
+"""
+
+
+def test_no_way_to_the_screen_or_the_outcome_is_around_what_may_be_shown(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        f"from pyinfra import local\nlocal.include({str(REPOSITORY / EXPORT.file)!r})\n"
+        + HOSTILE_STEP
+    )
+    inventory = tmp_path / "inventory.py"
+    inventory.write_text(apart(tmp_path, HERE))
+    words = (str(inventory), str(tmp_path / "mine.py"), "-y", "-vvv", "--debug")
+    environment = {**os.environ, "PMAIL_OUTCOME": str(tmp_path / "outcome")}
+    _, said = warm.run(Program.PYINFRA, words, environment)
+    outcome = (tmp_path / "outcome").read_text()
+    assert said.count("no\\x1b[2J") > 8 and outcome.count("no\\\\x1b[2J") >= 2
+    for written in (said, outcome, *map(str, map(json.loads, outcome.splitlines()))):
+        assert not {"\x1b[2J", "\x1b]0", "\x07", "\u202e", "\x9b", "\r", "T0ken"} & {
+            each
+            for each in ("\x1b[2J", "\x1b]0", "\x07", "\u202e", "\x9b", "\r", "T0ken")
+            if each in written
+        }
 
 
 def test_pmail_deploy_starts_pyinfra_and_ends_as_that_did(tmp_path: Path) -> None:
