@@ -54,6 +54,7 @@ TEXTS = {
     "host.name.no_firewall": "Firewall tables of earlier versions",
     "host.no_firewall": "there are none",
     "host.not_looked": "what is on it cannot be read: {reason}",
+    "host.too_long": "ended after {seconds} seconds: it took longer than it may",
     "host.no_root": "we are not root on it, and sudo does not work ({reason}). Log in as root, or give the user sudo without a password; with @local, start pmail-deploy as root.",
     "host.name.database_ready": "What PMail needs of its database before it starts",
 }

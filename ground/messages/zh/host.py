@@ -54,6 +54,7 @@ TEXTS = {
     "host.name.no_firewall": "早期版本的防火墙表",
     "host.no_firewall": "没有",
     "host.not_looked": "无法读取其中的内容：{reason}",
+    "host.too_long": "超过允许时间，已于 {seconds} 秒后终止",
     "host.no_root": "在其上不是 root，且 sudo 不可用（{reason}）。请以 root 登录，或允许该用户免密 sudo；使用 @local 时，请以 root 运行 pmail-deploy。",
     "host.name.database_ready": "PMail 启动前检查数据库的程序",
 }
