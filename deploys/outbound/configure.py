@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploys.host import edge_layout as edge
 from deploys.host import outbound_layout as layout
-from deploys.host.pmail_layout import MARK, TLS_CHAIN, TLS_KEY, UNITS
+from deploys.host.pmail_layout import MARK, TLS_CHAIN, TLS_KEY, UNITS, stamped
 from deploys.host.templates import render
 from edge.sent import DOMAIN as SENT_DOMAIN
 from ground.words import LANGUAGES, catalogue, family
@@ -19,9 +19,6 @@ from postmaster.outbound import mode_of
 from postmaster.receivers import OTHERS, groups
 from postmaster.settings import MailServer, Smarthost
 
-_NOTICES = ("failure", "delay", "success", "verify")
-_SUBJECT = family("notice", _NOTICES, "subject")
-_BODY = family("notice", _NOTICES, "body")
 _NOTICES = ("failure", "delay", "success", "verify")
 _SUBJECT = family("notice", _NOTICES, "subject")
 _BODY = family("notice", _NOTICES, "body")
@@ -422,7 +419,7 @@ def opendkim_drop_in() -> str:
         conf=layout.OPENDKIM_CONF,
         milter=layout.MILTER,
         drop_in=drop_in(layout.OPENDKIM_UNIT),
-        inputs=" ".join(DKIM_INPUTS),
+        stamped=stamped(layout.OPENDKIM_UNIT, DKIM_INPUTS),
         stamp=layout.DKIM_STAMP,
     )
 
