@@ -30,6 +30,13 @@ RESOLVER_ANCHOR = f"{RELAY}/trust-anchor"
 RESOLVER_UNIT = "pmail-deploy-resolver.service"
 RESOLVER_ADDRESS = "127.0.0.25"
 
+# Debian's program, told to listen where Postfix alone may connect: who else had its port could say
+# that a receiver wants no encryption.
+MTA_STS_UNIT = "postfix-mta-sts-resolver.service"
+MTA_STS_CONF = f"{RELAY}/mta-sts.yml"
+MTA_STS_FOLDER = "/run/pmail-deploy-mta-sts"
+MTA_STS = f"{MTA_STS_FOLDER}/socket"
+
 DKIM = f"{OWN}/dkim"
 OPENDKIM_CONF = f"{DKIM}/opendkim.conf"
 KEY_TABLE = f"{DKIM}/KeyTable"

@@ -134,7 +134,7 @@ def main_cf(server: MailServer, sending: Sending) -> str:
         delay_notice=relay.delay_notice,
         bounce=layout.BOUNCE,
         dane=relay.dane,
-        mta_sts=relay.mta_sts,
+        mta_sts=layout.MTA_STS if relay.mta_sts else None,
         groups=()
         if by_provider
         else [(_transport_of(each.name), each) for each in groups(relay.rates)],
@@ -388,6 +388,22 @@ def postfix_generator() -> str:
         is_dummy=layout.POSTFIX_IS_DUMMY,
         drop_in=layout.POSTFIX_DROP_IN,
         file=layout.DROP_IN,
+    )
+
+
+# -- MTA-STS ---------------------------------------------------------------------------------------
+
+
+def mta_sts_conf() -> str:
+    """Return the configuration of the program that tells Postfix of receivers' MTA-STS policies."""
+    cache = "cache:\n  type: sqlite\n  options:\n    filename: /var/lib/mta-sts/cache.db\n"
+    return f"{_HEAD}path: {layout.MTA_STS}\nmode: 0660\n{cache}"
+
+
+def mta_sts_drop_in() -> str:
+    """Return what is added to Debian's unit of it."""
+    return render(
+        _HERE, "mta-sts-drop-in.j2", conf=layout.MTA_STS_CONF, runtime=layout.MTA_STS_FOLDER
     )
 
 

@@ -114,6 +114,8 @@ def outbound_files(server: MailServer, sending: Sending) -> Iterator[tuple[str, 
     yield at.SIGNING_TABLE, outbound.signing_table(server, SIGNED)
     yield at.RESOLVER_CONF, outbound.resolver_conf(server)
     yield f"{pmail_layout.UNITS}/{at.RESOLVER_UNIT}", outbound.resolver_unit()
+    yield at.MTA_STS_CONF, outbound.mta_sts_conf()
+    yield outbound.drop_in(at.MTA_STS_UNIT), outbound.mta_sts_drop_in()
     for number, each in enumerate(server.relay.smarthosts):
         yield at.password_file(number), outbound.password_line(each, "a:password")
 

@@ -26,6 +26,7 @@ SERVICES = {
     "firewall": pmail.firewall_unit(),
     "opendkim's": outbound.opendkim_drop_in(),
     "postfix's": outbound.postfix_drop_in(SERVER),
+    "mta-sts": outbound.mta_sts_drop_in(),
     outbound_layout.RESOLVER_UNIT: outbound.resolver_unit(),
     "stopgap": stopgap_units()["pmail-tls-stopgap.service"],
 }
@@ -102,7 +103,7 @@ AT_MOST = 4.0
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_exposed_no_more_than_it_has_to_be(name: str, tmp_path: Path) -> None:
-    if name == "postfix's":
+    if name in ("postfix's", "mta-sts"):
         pytest.skip("Debian's own unit, with a few lines of ours")
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze here")
