@@ -78,6 +78,8 @@ def first_database(server: MailServer, said: Said) -> Generator[FunctionCommand,
 
 
 def _install_database(state: State, host: Host, server: MailServer, chosen: Fresh) -> bool:
+    # One that runs may still have a file open that has no name any more.
+    read(host, "systemctl stop pmail 2>/dev/null")
     if chosen.aside and not _move_aside(host):
         return refuse(state, host, text("database.not_aside", path=layout.DATABASE))
     record.keep_only(server, ())
@@ -92,7 +94,6 @@ def _install_database(state: State, host: Host, server: MailServer, chosen: Fres
 
 _FILES = " ".join(f"{layout.DATABASE}{end}" for end in ("", "-journal", "-wal", "-shm"))
 _ASIDE = f"""
-systemctl stop pmail 2>/dev/null
 now=$(date -u +%Y%m%dT%H%M%SZ)
 {layout.AS_PMAIL} sh -c '
 for file in {_FILES}; do
@@ -119,7 +120,7 @@ done
 
 
 def _move_aside(host: Host) -> bool:
-    """Stop PMail, and rename the database with what belongs to it; nothing is deleted."""
+    """Rename the database with what belongs to it; nothing is deleted."""
     moved = read(host, _ASIDE)
     if moved.ok:
         values = {"path": layout.DATABASE, "aside": moved.stdout}

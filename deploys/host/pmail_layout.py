@@ -58,7 +58,9 @@ FIREWALL_SERVICE = "pmail-deploy-firewall.service"
 FIREWALL_UNIT = f"{UNITS}/{FIREWALL_SERVICE}"
 STAMPS = "/run/pmail-deploy-stamps"  # of root's: what each unit has read
 
-HTTP_PORT = 8080  # closed from outside; 80 stays free for certificate challenges
+# Closed from outside; 80 stays free for certificate challenges. One that nobody else on the host may
+# have: without it PMail does not start.
+HTTP_PORT = 880
 HTTPS_PORT = 443
 
 # Whatever PMail reads at start only: another content of one of these asks for a restart.
