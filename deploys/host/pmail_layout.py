@@ -58,8 +58,8 @@ FIREWALL_SERVICE = "pmail-deploy-firewall.service"
 FIREWALL_UNIT = f"{UNITS}/{FIREWALL_SERVICE}"
 STAMPS = "/run/pmail-deploy-stamps"  # of root's: what each unit has read
 
-# Closed from outside; 80 stays free for certificate challenges. One that nobody else on the host may
-# have: without it PMail does not start.
+# Closed from outside; 80 stays free for certificate challenges. One that nobody else on the host
+# may have: without it PMail does not start.
 HTTP_PORT = 880
 HTTPS_PORT = 443
 
