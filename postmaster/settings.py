@@ -189,7 +189,9 @@ class MailServer:
     None for `dmarc@<domain>`. caa: CAs to allow, or empty for no CAA record.
     selectors: (domain, DKIM selector) of keys whose selector is data. dkim_keep_days: how long a
     key record stays published after its last use. spf_include: domains whose
-    SPF is included. propagation_timeout: seconds. paused: a key rotation lets no mail in or out.
+    SPF is included. propagation_timeout: seconds. keep_versions: how many configurations, binaries,
+    certificates and databases of before stay on the host. keep_reports: how many of its reports
+    stay. paused: a key rotation lets no mail in or out.
     leaving: domains that the inventory no longer names and mail is still taken for. old_names: host
     names that it no longer has by the inventory, and still answers to. moves: names of it point, by
     the ledger, to other addresses than its own; moves_from: those of them that it does not have.
@@ -221,6 +223,8 @@ class MailServer:
     resolvers: tuple[str, ...]
     preflight_mx_domains: tuple[str, ...]
     propagation_timeout: int
+    keep_versions: int
+    keep_reports: int
     relay: RelaySettings
     edge: EdgeSettings
     rotation: RotationSettings

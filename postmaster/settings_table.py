@@ -409,6 +409,8 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("resolvers", ", ".join(RESOLVERS), sequence(any_address), RESOLVERS),
     Setting("preflight_mx_domains", ", ".join(PROBE_DOMAINS), sequence(host_name), PROBE_DOMAINS),
     Setting("propagation_timeout", "900", number(1, 86400), 900),
+    Setting("keep_versions", "3", number(1, 1000), 3),
+    Setting("keep_reports", "100", number(1, 100000), 100),
 )
 
 ZONE_SETTINGS: tuple[Setting, ...] = (

@@ -78,29 +78,50 @@ def first_database(server: MailServer, said: Said) -> Generator[FunctionCommand,
 
 
 def _install_database(state: State, host: Host, server: MailServer, chosen: Fresh) -> bool:
+    # One that runs may still have a file open that has no name any more.
+    read(host, "systemctl stop pmail 2>/dev/null")
     if chosen.aside and not _move_aside(host):
         return refuse(state, host, text("database.not_aside", path=layout.DATABASE))
     record.keep_only(server, ())
     variable = passwords.admin_variable()
     password = passwords.known_or_made(server.host, server.admin_account, variable)
     content = database.seeded(server.admin_account, password)
-    user = layout.USER
-    wanted = host_files.Wanted(layout.DATABASE, content, user, user, "600")
-    if not host_files.install_all(state, host, (wanted,)):
-        return False
+    if problem := host_files.put_as(host, layout.USER, layout.DATABASE, content):
+        return refuse(state, host, problem)
     passwords.tell(host, server, server.admin_account)
     return True
 
 
+_FILES = " ".join(f"{layout.DATABASE}{end}" for end in ("", "-journal", "-wal", "-shm"))
+_ASIDE = f"""
+now=$(date -u +%Y%m%dT%H%M%SZ)
+{layout.AS_PMAIL} sh -c '
+for file in {_FILES}; do
+    [ ! -e "$file" ] || {{ mv -nT "$file" "$file.aside-$1" && [ ! -e "$file" ]; }} || exit 1
+done' sh $now || exit 1
+echo {layout.DATABASE}.aside-$now
+"""
+# Its owner may have another number on a system that was set up anew, so it is root who gives it
+# back: meanwhile the folder is root's, and nobody else changes what the names in it mean.
+_TAKE = f"""
+set -e
+systemctl stop pmail 2>/dev/null || true
+trap 'chown {layout.USER}:{layout.USER} {layout.DATA}' EXIT
+chown root:root {layout.DATA}
+chmod 700 {layout.DATA}
+for file in {_FILES}; do
+    [ -e "$file" ] || [ -L "$file" ] || continue
+    [ "$(stat -c '%F %h' "$file" | sed 's/^regular empty/regular/')" = 'regular file 1' ] \
+        || {{ echo "$file is a link, or no file" >&2; exit 1; }}
+    chown -h {layout.USER}:{layout.USER} "$file"
+    chmod 600 "$file"
+done
+"""
+
+
 def _move_aside(host: Host) -> bool:
-    """Stop PMail, and rename the database with what belongs to it; nothing is deleted."""
-    moved = read(
-        host,
-        f"systemctl stop pmail 2>/dev/null; now=$(date -u +%Y%m%dT%H%M%SZ); "
-        f"for file in {layout.DATABASE} {layout.DATABASE}-journal {layout.DATABASE}-wal "
-        f'{layout.DATABASE}-shm; do [ ! -e "$file" ] || {{ mv -nT "$file" "$file.aside-$now" '
-        f'&& [ ! -e "$file" ] || exit 1; }}; done; echo {layout.DATABASE}.aside-$now',
-    )
+    """Rename the database with what belongs to it; nothing is deleted."""
+    moved = read(host, _ASIDE)
     if moved.ok:
         values = {"path": layout.DATABASE, "aside": moved.stdout}
         host.log_styled(f"  ~ {text('database.aside', **values)}", fg="yellow")
@@ -111,11 +132,5 @@ def _take_database(state: State, host: Host, server: MailServer) -> bool:
     """Have PMail run with the database that is there, and take no more accounts for ours."""
     accounts = looked(host).of(DATABASE).accounts or ()
     record.keep_only(server, [each.name for each in accounts])
-    # Its owner may have another number on a system that was set up anew.
-    script = (
-        f"chown {layout.USER}:{layout.USER} {layout.DATABASE} && chmod 600 {layout.DATABASE} && "
-        "systemctl try-restart pmail"
-    )
-    return host_files.run(
-        state, host, script, text("host.file_failed", path=layout.DATABASE, reason="chown")
-    )
+    failure = text("host.file_failed", path=layout.DATABASE, reason="chown")
+    return host_files.run(state, host, _TAKE, failure)

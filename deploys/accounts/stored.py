@@ -27,13 +27,12 @@ _PYTHON = (
 # by standard input, one a line; what the last one gives is printed. Hosts that an earlier version
 # deployed have no sqlite3.
 _SCRIPT = f"""
-[ -s {layout.DATABASE} ] || {{ echo '{_NO_DATABASE}'; exit 0; }}
+{layout.AS_PMAIL} test -s {layout.DATABASE} || {{ echo '{_NO_DATABASE}'; exit 0; }}
 cd /
 if command -v sqlite3 >/dev/null; then
-    runuser -u {layout.USER} -- sqlite3 -batch -bail -json -init /dev/null \
-        -cmd '.timeout 10000' {layout.DATABASE}
+    {layout.SQLITE} -bail -json {layout.DATABASE}
 elif command -v python3 >/dev/null; then
-    runuser -u {layout.USER} -- python3 -Ic '{_PYTHON}' {layout.DATABASE}
+    {layout.AS_PMAIL} python3 -Ic '{_PYTHON}' {layout.DATABASE}
 else
     echo '{_NO_PROGRAM}' >&2; exit 69
 fi

@@ -83,11 +83,8 @@ def sockets(server: MailServer) -> tuple[Socket, ...]:
 
 def _stamped(unit: str, inputs: Iterable[str]) -> str:
     """Lines of a unit that note what was read, for telling later whether a restart is due."""
-    read = " ".join((f"{pmail.UNITS}/{unit}", *inputs))
-    return (
-        f"ExecStartPost=+/bin/sh -c 'mkdir -p {layout.STAMPS}; "
-        f"exec sha256sum {read} > {layout.stamp(unit)}'"
-    )
+    noted = pmail.stamped(unit, (f"{pmail.UNITS}/{unit}", *inputs))
+    return f"ExecStartPost=+/bin/sh -c '{noted}'"
 
 
 def socket_unit(socket: Socket) -> str:

@@ -15,7 +15,7 @@ from deploys.host import files as host_files
 from deploys.host import outbound_layout as outbound
 from deploys.host.files import Wanted
 from deploys.host.foreign import Guarded
-from deploys.host.pmail_layout import MARK, UNITS, USER
+from deploys.host.pmail_layout import MARK, STAMPS, UNITS, USER, stamp
 from deploys.host.remote import read
 from deploys.host.templates import render
 from ground.operations import refuse
@@ -121,7 +121,7 @@ def _right_script(server: MailServer) -> str:
         f"for unit in {' '.join(gone)}; do [ ! -e {UNITS}/$unit ]; done; "
         f"for unit in {' '.join(_debians(server))}; do "
         "if systemctl is-active -q $unit || systemctl is-enabled -q $unit; then exit 1; fi; done; "
-        f"sha256sum --check --strict --status {' '.join(map(layout.stamp, wanted))}; "
+        f"sha256sum --check --strict --status {' '.join(map(stamp, wanted))}; "
         f"ip -n {layout.NAMESPACE} link show lo >/dev/null; "
         # A namespace that was made anew is not the one that they run in.
         f"here=$(stat -Lc 'net:[%i]' {layout.NAMESPACE_FILE}); "
@@ -160,7 +160,7 @@ def _run(state: State, host: Host, server: MailServer) -> bool:
         started=_started(server),
         net=layout.NET_UNIT,
         namespace=layout.NAMESPACE,
-        stamps=layout.STAMPS,
+        stamps=STAMPS,
     )
     started = read(host, script, timeout=300)
     if started.ok:

@@ -28,7 +28,6 @@ TO_RESOLVER = f"{TOOLS}/to-resolver"
 HOST_RESOLVER = f"{TOOLS}/host-resolver"
 
 STATE = "/var/lib/pmail-deploy-edge"
-STAMPS = "/run/pmail-deploy-stamps"
 SOCKETS = "/run/pmail-deploy-edge"
 PROVING = f"{SOCKETS}/proving"  # there while a deploy proves signatures
 MILTER = f"{SOCKETS}/milter"
@@ -99,8 +98,3 @@ EVERY_SERVICE = (
     POP3_UNIT,
     GREYLIST_UNIT,
 )
-
-
-def stamp(unit: str) -> str:
-    """Where a unit notes what it has read."""
-    return f"{STAMPS}/{unit}.sha256"

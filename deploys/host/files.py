@@ -1,8 +1,9 @@
 """pyinfra operations for files on the host: atomic, for the right eyes from the first moment.
 
-Content travels on a command's standard input into a file made under umask 077 beside its
-destination, is checked there, and takes the place of the old one by a rename. pyinfra's own
-`files.put` uploads through a readable temporary file and shows secrets with `--diff`.
+Content travels on a command's standard input into a file of a random name, made under umask 077
+beside its destination, is checked there, and takes the place of the old one by a rename. pyinfra's
+own `files.put` uploads through a readable temporary file and shows secrets with `--diff`. Root
+writes where only root can: what is in a service's own folder is put there by `put_as`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import shlex
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from pyinfra import host
 from pyinfra.api import FunctionCommand, Host, State, operation
@@ -19,6 +21,7 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from deploys.host.remote import read
 from ground.operations import fail, refuse
 from ground.words import text
+from probes.host.as_user import as_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,8 @@ def directories(folders: tuple[Folder, ...]) -> Generator[FunctionCommand, None,
         return
     for each in wrong:
         host.log_styled(f"  {'~' if each.path in there else '+'} {each.path}/", fg="green")
-    script = " && ".join(
+    script = _ROOT_ONLY + " && ".join(
+        f"root_only {shlex.quote(str(PurePosixPath(each.path).parent))} && "
         f"install -d -o {each.owner} -g {each.group} -m {each.mode} {shlex.quote(each.path)}"
         for each in wrong
     )
@@ -128,6 +132,20 @@ def link_script(path: str, target: str) -> str:
     """Return the script that points a link to `target` in one step."""
     fresh = shlex.quote(f"{path}.new")
     return f"ln -sfn {shlex.quote(target)} {fresh} && mv -fT {fresh} {shlex.quote(path)}"
+
+
+def prune_script(folder: str, name: str, current: str, keep: int) -> str:
+    """Return the script that removes all versions of something but the newest and one in use.
+
+    folder: with a folder for each version. name: pattern of their names (find). current: the one in
+    use, or a link to it. keep: how many others stay.
+    """
+    return (
+        f"used=$(readlink -f {shlex.quote(current)}); "
+        f"find {shlex.quote(folder)} -mindepth 1 -maxdepth 1 -type d -name {shlex.quote(name)} "
+        f"-printf '%T@ %p\\n' | sort -rn | cut -d' ' -f2- | grep -vxF \"$used\" "
+        f'| tail -n +{keep + 1} | while read -r old; do rm -rf -- "$old"; done'
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,38 +176,86 @@ def _look_script(wanted: Wanted) -> str:
     path = shlex.quote(wanted.path)
     script = (
         f"{{ [ ! -e {path} ] && [ ! -L {path} ]; }} || {{ "
-        f"stat -c '%F|%U|%G|%a' {path}; sha256sum < {path} | cut -d' ' -f1; "
+        f"stat -c '%F|%U|%G|%a' {path}; "
+        f"[ ! -f {path} ] || sha256sum < {path} | cut -d' ' -f1; "
     )
     if wanted.ours is not None:
-        script += f"grep -qF {shlex.quote(wanted.ours)} {path} && echo ours || echo foreign; "
+        ours = f"[ -f {path} ] && grep -qF {shlex.quote(wanted.ours)} {path}"
+        script += f"{ours} && echo ours || echo foreign; "
     return script + "}"
 
 
 def _compare(wanted: Wanted, lines: list[str]) -> There:
     if not lines:
         return There(False, False, False)
-    digest = hashlib.sha256(wanted.content).hexdigest()
+    digest = _digest(wanted.content)
     kind = "regular file" if wanted.content else "regular empty file"
     right = lines[:2] == [f"{kind}|{wanted.owner}|{wanted.group}|{wanted.mode}", digest]
     return There(True, right, lines[-1] == "foreign")
 
 
+# Whoever else could put something in a folder's place, or in it, could lead root elsewhere. By
+# Debian's policy the group `staff` (50) has the rights of root in /usr/local.
+_ROOT_ONLY = r"""
+above() { p=$1; while [ -n "$p" ]; do printf '%s/.\0' "$p"; p=${p%/*}; done; printf '/.\0'; }
+root_only() {
+    others=$({ above "$1"; above "$(readlink -f "$1")"; } | xargs -0 stat -Lc '%u %g %A %n' \
+        2>/dev/null | grep -m 1 -vE -e '^0 (0|50) .{8}[^w]. ' -e '^0 [0-9]+ .{5}[^w]..[^w]. ')
+    [ -n "$others" ] || return 0
+    others=${others%/.}
+    echo "others may write to ${others##* }" >&2
+    return 1
+}
+"""
+
+
 def install(host: Host, wanted: Wanted) -> str:
     """Put a file in its place, atomically. Returns what went wrong, or an empty text."""
-    path, fresh = shlex.quote(wanted.path), shlex.quote(f"{wanted.path}.new")
-    digest = hashlib.sha256(wanted.content).hexdigest()
+    folder = shlex.quote(str(PurePosixPath(wanted.path).parent))
     script = (
-        f"set -e; umask 022; mkdir -p $(dirname {path}); umask 077; trap 'rm -f -- {fresh}' EXIT; "
-        f"base64 -d > {fresh}; "
-        f"echo '{digest}  '{fresh} | sha256sum --check --strict --status; "
-        f"chown {wanted.owner}:{wanted.group} {fresh}; chmod {wanted.mode} {fresh}; "
-        f"sync {fresh}; mv -f {fresh} {path}; trap - EXIT"
+        f"{_ROOT_ONLY}root_only {folder} && mkdir -p {folder} || exit 1\n"
+        + _put(wanted.path, wanted.content, wanted.mode)
+        + _ROOT_PUT.format(owner=f"{wanted.owner}:{wanted.group}")
     )
-    reply = read(host, script, stdin=base64.b64encode(wanted.content).decode("ascii"), timeout=600)
+    return _installed(host, wanted.path, wanted.content, script)
+
+
+def put_as(host: Host, user: str, path: str, content: bytes) -> str:
+    """Put a file for its user alone into a folder of that user's, as that user.
+
+    Returns what went wrong, or an empty text.
+    """
+    script = _put(path, content, "600") + _PUT
+    return _installed(host, path, content, f"{as_user(user)} sh -c {shlex.quote(script)}")
+
+
+def _put(path: str, content: bytes, mode: str) -> str:
+    """The beginning of a script: the content of standard input is beside its place, as $fresh."""
+    place = PurePosixPath(path)
+    # A name of its own, which no program takes for its file; those of killed runs go.
+    start = shlex.quote(f"{place.parent}/.{place.name}.")
+    return (
+        f"set -e; umask 077; rm -f -- {start}??????????'~'; "
+        f"fresh=$(mktemp --suffix='~' {start}XXXXXXXXXX); trap 'rm -f -- \"$fresh\"' EXIT; "
+        f'base64 -d > "$fresh"; [ "$(sha256sum < "$fresh")" = "{_digest(content)}  -" ]; '
+        f"path={shlex.quote(path)}; mode={mode}; "
+    )
+
+
+_PUT = 'chmod "$mode" "$fresh"; sync "$fresh"; mv -fT -- "$fresh" "$path"; trap - EXIT'
+_ROOT_PUT = 'chown {owner} "$fresh"; ' + _PUT
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _installed(host: Host, path: str, content: bytes, script: str) -> str:
+    reply = read(host, script, stdin=base64.b64encode(content).decode("ascii"), timeout=600)
     if reply.ok:
         return ""
     reason = reply.stderr.strip() or text("host.no_reason")
-    return text("host.file_failed", path=wanted.path, reason=reason)
+    return text("host.file_failed", path=path, reason=reason)
 
 
 def install_all(

@@ -43,7 +43,6 @@ DATABASE = Part(
     "database",
     database.script(
         file=layout.DATABASE,
-        user=layout.USER,
         unit=layout.UNIT,
         mark=layout.MARK,
         link=layout.BINARY_CURRENT,

@@ -21,7 +21,8 @@ SCRIPT = (
     f"grep -qsF '{layout.MARK}' {layout.UNIT} && echo deployed; "
     f"echo binary $(readlink {layout.BINARY_CURRENT}); "
     f"echo version $(cat {layout.BINARY_VERSION} 2>/dev/null); "
-    f"echo email $(echo '{LAST_EMAIL}' | {layout.SQLITE} -readonly {layout.DATABASE} 2>/dev/null); "
+    f"echo email $({layout.AS_PMAIL} test -f {layout.DATABASE} && echo '{LAST_EMAIL}' | "
+    f"timeout 60 {layout.SQLITE} -readonly {layout.DATABASE} 2>/dev/null); "
     f"[ ! -e {layout.MANIFEST} ] || echo manifest $(base64 -w 0 < {layout.MANIFEST}) .; "
     "echo end"
 )

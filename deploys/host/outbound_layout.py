@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploys.host.pmail_layout import OWN
+from deploys.host.pmail_layout import OWN, stamp
 
 PROOF_PORT = 24  # a sink that takes proof messages, only while one is made: no user's port
 PROOF_DOMAIN = "proof.invalid"  # RFC 2606: nobody's
@@ -30,14 +30,21 @@ RESOLVER_ANCHOR = f"{RELAY}/trust-anchor"
 RESOLVER_UNIT = "pmail-deploy-resolver.service"
 RESOLVER_ADDRESS = "127.0.0.25"
 
+# Debian's program, told to listen where Postfix alone may connect: who else had its port could say
+# that a receiver wants no encryption.
+MTA_STS_UNIT = "postfix-mta-sts-resolver.service"
+MTA_STS_CONF = f"{RELAY}/mta-sts.yml"
+MTA_STS_FOLDER = "/run/pmail-deploy-mta-sts"
+MTA_STS = f"{MTA_STS_FOLDER}/socket"
+
 DKIM = f"{OWN}/dkim"
 OPENDKIM_CONF = f"{DKIM}/opendkim.conf"
 KEY_TABLE = f"{DKIM}/KeyTable"
 SIGNING_TABLE = f"{DKIM}/SigningTable"
 SIGNER_POLICY = f"{DKIM}/policy.lua"
-DKIM_STAMP = "/run/pmail-deploy-dkim/stamp.sha256"
 MILTER = "/run/pmail-deploy-dkim/milter"
 OPENDKIM_UNIT = "opendkim.service"
+DKIM_STAMP = stamp(OPENDKIM_UNIT)
 
 DROP_IN = "pmail-deploy.conf"
 # Debian 12 runs Postfix as an instance, Debian 13 has one unit: see postfix-generator.sh.j2.

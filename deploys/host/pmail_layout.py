@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from probes.host.as_user import as_user, sqlite
+
 USER = "pmail"
 ROOT = "/var/lib/pmail"
 CONFIG_FOLDER = f"{ROOT}/config"
@@ -13,12 +17,10 @@ DKIM_PUBLIC = f"{DKIM_FOLDER}/dkim.public"
 OWN_KEY = "made on this host, never published"
 DATA = f"{ROOT}/data"
 DATABASE = f"{DATA}/pmail.db"
-PLUGINS = f"{ROOT}/plugins"
+PLUGINS = f"{ROOT}/plugins"  # as PMail sees it: made anew at each start, with PROGRAMS in it
+AS_PMAIL = as_user(USER)
 # The command that asks a database, as PMail's user.
-SQLITE = (
-    f"setpriv --reuid={USER} --regid={USER} --init-groups -- "
-    "sqlite3 -batch -init /dev/null -cmd '.timeout 5000'"
-)
+SQLITE = sqlite(USER)
 
 OWN = "/etc/pmail-deploy"
 CONFIG_VERSIONS = f"{OWN}/config"
@@ -37,6 +39,7 @@ BINARY_CURRENT = f"{BINARIES}/current"
 BINARY = f"{BINARY_CURRENT}/pmail"
 BINARY_VERSION = f"{BINARY_CURRENT}/version"  # as the binary says it
 TOOLS = "/usr/local/lib/pmail-deploy"
+PROGRAMS = f"{TOOLS}/plugins"  # what PMail starts as plugins; root puts it there
 DATABASE_READY = f"{TOOLS}/database-ready"
 SWITCH = f"{TOOLS}/switch-pmail"
 FIREWALL_HOLDER = f"{TOOLS}/hold-firewall"
@@ -53,9 +56,11 @@ UNITS = "/etc/systemd/system"
 UNIT = f"{UNITS}/pmail.service"
 FIREWALL_SERVICE = "pmail-deploy-firewall.service"
 FIREWALL_UNIT = f"{UNITS}/{FIREWALL_SERVICE}"
-STAMP = "/run/pmail/inputs.sha256"
+STAMPS = "/run/pmail-deploy-stamps"  # of root's: what each unit has read
 
-HTTP_PORT = 8080  # closed from outside; 80 stays free for certificate challenges
+# Closed from outside; 80 stays free for certificate challenges. One that nobody else on the host
+# may have: without it PMail does not start.
+HTTP_PORT = 880
 HTTPS_PORT = 443
 
 # Whatever PMail reads at start only: another content of one of these asks for a restart.
@@ -69,3 +74,16 @@ INPUTS = (
 )
 
 MARK = "Managed by pmail-deploy"
+
+
+def stamp(unit: str) -> str:
+    """Where it is noted, by root, what a unit has read when it was started."""
+    return f"{STAMPS}/{unit}.sha256"
+
+
+def stamped(unit: str, inputs: Iterable[str]) -> str:
+    """Return the shell command that notes it, for a line of the unit with root's rights."""
+    return f"umask 077; mkdir -p {STAMPS}; sha256sum {' '.join(inputs)} > {stamp(unit)}"
+
+
+STAMP = stamp("pmail.service")

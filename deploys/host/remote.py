@@ -27,23 +27,41 @@ def read(host: Host, script: str, *, stdin: str | None = None, timeout: int = 12
 
     Used to look before an operation's first yield, and to act inside a FunctionCommand. The
     script is a process argument on the host: secrets belong into `stdin`, which is not.
-    `timeout`: seconds.
+    `timeout`: seconds, after which it is ended there, with all that it has started. Files that it
+    makes are for everybody to read, unless it sets another umask.
     """
     sudo = needs_sudo(host)
     if sudo and (reason := why_not_root(host)):
         # pyinfra would ask for a password, and have it in the host's process list.
         return Reply(False, "", text("host.no_root", reason=reason))
     ask_no_password()
-    options: dict[str, Any] = {"_sudo": sudo, "_timeout": timeout}
+    options: dict[str, Any] = {"_sudo": sudo, "_timeout": timeout + _HOST_IS_GONE}
     if stdin is not None:
         options["_stdin"] = stdin
-    ok, output = host.run_shell_command(
-        StringCommand("sh", "-c", shlex.quote(script)),
-        print_output=False,
-        print_input=False,
-        **options,
-    )
-    return Reply(ok, "\n".join(output.stdout_lines), "\n".join(output.stderr_lines))
+    words = ("sh", "-c", _BOUNDED, "sh", str(timeout), _START + script)
+    too_long = text("host.too_long", seconds=timeout)
+    try:
+        ok, output = host.run_shell_command(
+            StringCommand(*map(shlex.quote, words)),
+            print_output=False,
+            print_input=False,
+            **options,
+        )
+    except TimeoutError:
+        return Reply(False, "", too_long)
+    errors = list(output.stderr_lines)
+    over = errors[-1:] == [_OVER]
+    return Reply(ok, "\n".join(output.stdout_lines), too_long if over else "\n".join(errors))
+
+
+# A signal ends it by way of what it has to do at its exit, which dash leaves out otherwise.
+_START = "umask 022\ntrap 'exit 143' HUP INT TERM\n"
+_OVER = "over its limit"
+_BOUNDED = (
+    'timeout -k 10 "$1" sh -c "$2"; ended=$?; '
+    f"case $ended in 124|137) echo '{_OVER}' >&2;; esac; exit $ended"
+)
+_HOST_IS_GONE = 60  # seconds that a host has left to tell that it has ended a script
 
 
 def needs_sudo(host: Host) -> bool:

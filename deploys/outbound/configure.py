@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploys.host import edge_layout as edge
 from deploys.host import outbound_layout as layout
-from deploys.host.pmail_layout import MARK, TLS_CHAIN, TLS_KEY, UNITS
+from deploys.host.pmail_layout import MARK, TLS_CHAIN, TLS_KEY, UNITS, stamped
 from deploys.host.templates import render
 from edge.sent import DOMAIN as SENT_DOMAIN
 from ground.words import LANGUAGES, catalogue, family
@@ -19,9 +19,6 @@ from postmaster.outbound import mode_of
 from postmaster.receivers import OTHERS, groups
 from postmaster.settings import MailServer, Smarthost
 
-_NOTICES = ("failure", "delay", "success", "verify")
-_SUBJECT = family("notice", _NOTICES, "subject")
-_BODY = family("notice", _NOTICES, "body")
 _NOTICES = ("failure", "delay", "success", "verify")
 _SUBJECT = family("notice", _NOTICES, "subject")
 _BODY = family("notice", _NOTICES, "body")
@@ -137,7 +134,7 @@ def main_cf(server: MailServer, sending: Sending) -> str:
         delay_notice=relay.delay_notice,
         bounce=layout.BOUNCE,
         dane=relay.dane,
-        mta_sts=relay.mta_sts,
+        mta_sts=layout.MTA_STS if relay.mta_sts else None,
         groups=()
         if by_provider
         else [(_transport_of(each.name), each) for each in groups(relay.rates)],
@@ -394,6 +391,22 @@ def postfix_generator() -> str:
     )
 
 
+# -- MTA-STS ---------------------------------------------------------------------------------------
+
+
+def mta_sts_conf() -> str:
+    """Return the configuration of the program that tells Postfix of receivers' MTA-STS policies."""
+    cache = "cache:\n  type: sqlite\n  options:\n    filename: /var/lib/mta-sts/cache.db\n"
+    return f"{_HEAD}path: {layout.MTA_STS}\nmode: 0660\n{cache}"
+
+
+def mta_sts_drop_in() -> str:
+    """Return what is added to Debian's unit of it."""
+    return render(
+        _HERE, "mta-sts-drop-in.j2", conf=layout.MTA_STS_CONF, runtime=layout.MTA_STS_FOLDER
+    )
+
+
 # -- OpenDKIM ----------------------------------------------------------------------------------
 
 
@@ -422,7 +435,7 @@ def opendkim_drop_in() -> str:
         conf=layout.OPENDKIM_CONF,
         milter=layout.MILTER,
         drop_in=drop_in(layout.OPENDKIM_UNIT),
-        inputs=" ".join(DKIM_INPUTS),
+        stamped=stamped(layout.OPENDKIM_UNIT, DKIM_INPUTS),
         stamp=layout.DKIM_STAMP,
     )
 

@@ -168,7 +168,7 @@ def guarded(server: MailServer) -> tuple[Guarded, ...]:
     if not mode_of(server).relayed:
         return ()
     files = [*_tables(server, ()), *_postfix_files(server, Sending(None, None, ()))]
-    files += smarthosts.files(server)
+    files += (*smarthosts.files(server), *_mta_sts_files(server))
     files += _resolver_files(server) if server.relay.dane else []
     return tuple(_guarded(each.path) for each in files if each.ours)
 
@@ -193,7 +193,7 @@ def postfix(server: MailServer) -> Commands:
     if not host_files.existing(host, (layout.MAIN_CF,)):
         files = [replace(each, ours=None) if _is_debians(each) else each for each in files]
     # Passwords that are missing were told by the preflight.
-    files += smarthosts.files(server)
+    files += (*smarthosts.files(server), *_mta_sts_files(server))
     unused = (*smarthosts.unused(host, server), layout.RECEIVERS, *_OLD_DROP_INS)
     yield from host_files.ensure(tuple(files), unused)
 
@@ -258,6 +258,15 @@ def _resolver_files(server: MailServer) -> list[Wanted]:
     ]
 
 
+def _mta_sts_files(server: MailServer) -> list[Wanted]:
+    if not server.relay.mta_sts:
+        return []
+    return [
+        _file(layout.MTA_STS_CONF, configure.mta_sts_conf()),
+        _file(configure.drop_in(layout.MTA_STS_UNIT), configure.mta_sts_drop_in()),
+    ]
+
+
 # -- running -----------------------------------------------------------------------------------
 
 
@@ -273,7 +282,9 @@ def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
     """
     unit = postfix_unit(host)
     resolver_unit = layout.RESOLVER_UNIT if server.relay.dane else ""
-    units = " ".join(each for each in (layout.OPENDKIM_UNIT, resolver_unit, unit) if each)
+    mta_sts_unit = layout.MTA_STS_UNIT if server.relay.mta_sts else ""
+    every = (layout.OPENDKIM_UNIT, resolver_unit, mta_sts_unit, unit)
+    units = " ".join(each for each in every if each)
     stamps = (layout.DKIM_STAMP, layout.RELAY_STAMP)
     read_by_them = " ".join(f"{stamp} {stamp}.start" for stamp in stamps)
     right = read(
@@ -296,6 +307,7 @@ def _run(state: State, host: Host, server: MailServer, unit: str) -> bool:
         units=((layout.OPENDKIM_UNIT, layout.DKIM_STAMP), (unit, layout.RELAY_STAMP)),
         postfix=unit,
         resolver=layout.RESOLVER_UNIT if server.relay.dane else None,
+        mta_sts=layout.MTA_STS_UNIT if server.relay.mta_sts else None,
         mark=layout.MODE_MARK,
         mode=mode_of(server).name,
     )

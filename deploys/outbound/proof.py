@@ -18,6 +18,7 @@ from deploys.host import outbound_layout as layout
 from deploys.host.remote import read
 from deploys.outbound.configure import Signed
 from ground.words import text
+from probes.host.as_user import as_user
 from probes.host.proof import Proof, parse, signatures
 
 _WITHIN = 60  # seconds for all messages to arrive
@@ -30,13 +31,15 @@ umask 077
 work=$(mktemp -d /tmp/pmail-deploy-proof.XXXXXX) || exit 1
 trap 'kill $sink 2>/dev/null; rm -rf "$work" @proving@' EXIT
 mkdir "$work/received"; chown nobody "$work/received"; chmod 711 "$work"
+# What is in the sink's folder is read as its user.
+as_sink() { timeout 20 @as_sink@ "$@"; }
 queued() { postqueue -j 2>/dev/null | grep -F '"proof@@sink_domain@"'; }
 field() { sed -n "s/.*\"$1\": \"\($2\)\".*/\1/p"; }
 # What did not arrive is no mail: it shall not wait for days.
 forget() { queued | field queue_id '[A-Za-z0-9]*' | postsuper -d - 2>/dev/null; }
 deferred() { queued | field delay_reason '[^"]*'; }
 # The sink makes the file when a message begins, and has written it when that has ended.
-received() { grep -lxF '@last@' "$work"/received/* 2>/dev/null; }
+received() { as_sink grep -rlxF '@last@' "$work/received" 2>/dev/null; }
 forget
 smtp-sink -u nobody -d "$work/received/m." 127.0.0.1:@port@ 20 2>/dev/null &
 sink=$!
@@ -66,7 +69,7 @@ for i in $(seq @tries@); do
 done
 deferred >&2
 forget
-for file in $(received); do echo "got $(base64 -w0 < "$file")"; done
+received | while read -r file; do echo "got $(as_sink base64 -w0 "$file")"; done
 exit 0
 """
 
@@ -85,7 +88,8 @@ def made(host: Host, domains: tuple[str, ...]) -> Made:
         return Made()
     mark = secrets.token_hex(8)
     script = (
-        _SCRIPT.replace("@port@", str(layout.PROOF_PORT))
+        _SCRIPT.replace("@as_sink@", as_user("nobody", "nogroup"))
+        .replace("@port@", str(layout.PROOF_PORT))
         .replace("@relay@", edge.RELAY)
         .replace("@namespace@", edge.NAMESPACE_FILE)
         .replace("@proving@", edge.PROVING)

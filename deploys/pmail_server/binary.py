@@ -92,12 +92,12 @@ def _progress(host: Host) -> Callable[[int, int], None]:
 
 def _install_binary(state: State, host: Host, path: Path, folder: str, sha256: str) -> bool:
     packed = base64.b64encode(gzip.compress(path.read_bytes(), 6)).decode("ascii")
-    fresh, final = f"{folder}/.pmail.new", f"{folder}/pmail"
+    final = f"{folder}/pmail"
     script = (
-        f"set -e; umask 022; mkdir -p {folder}; trap 'rm -f {fresh}' EXIT; "
-        f"base64 -d | gunzip > {fresh}; "
-        f"echo '{sha256}  {fresh}' | sha256sum --check --strict --status; "
-        f"chmod 755 {fresh}; sync {fresh}; mv -f {fresh} {final}; trap - EXIT; "
+        f"set -e; mkdir -p {folder}; rm -f {folder}/.pmail.*; "
+        f"fresh=$(mktemp {folder}/.pmail.XXXXXXXXXX); trap 'rm -f \"$fresh\"' EXIT; "
+        f'base64 -d | gunzip > "$fresh"; [ "$(sha256sum < "$fresh")" = "{sha256}  -" ]; '
+        f'chmod 755 "$fresh"; sync "$fresh"; mv -fT "$fresh" {final}; trap - EXIT; '
         f"[ -e {layout.BINARY} ] || {{ {link_script(layout.BINARY_CURRENT, folder)}; }}"
     )
     reply = read(host, script, stdin=packed, timeout=900)

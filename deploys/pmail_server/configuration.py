@@ -9,7 +9,7 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
-from deploys.host.files import link_script
+from deploys.host.files import link_script, prune_script
 from deploys.host.remote import read
 from deploys.pmail_server import configure
 from ground.words import text
@@ -37,7 +37,7 @@ def configuration(server: MailServer) -> Generator[FunctionCommand, None, None]:
         host.noop(text("host.config_right"))
         return
     host.log_styled(f"  ~ {layout.CONFIG_CURRENT} -> {folder}", fg="green")
-    yield FunctionCommand(_install_configuration, (folder, tuple(wrong)), {})
+    yield FunctionCommand(_install_configuration, (folder, tuple(wrong), server.keep_versions), {})
 
 
 def for_pmail(path: str, content: str) -> host_files.Wanted:
@@ -46,12 +46,13 @@ def for_pmail(path: str, content: str) -> host_files.Wanted:
 
 
 def _install_configuration(
-    state: State, host: Host, folder: str, files: tuple[host_files.Wanted, ...]
+    state: State, host: Host, folder: str, files: tuple[host_files.Wanted, ...], keep: int
 ) -> bool:
     make = f"install -d -o root -g {layout.USER} -m 750 {folder}"
     link = link_script(layout.CONFIG_CURRENT, folder)
+    prune = prune_script(layout.CONFIG_VERSIONS, "?" * 16, layout.CONFIG_CURRENT, keep)
     return (
         host_files.run(state, host, make, text("host.folder_failed", path=folder))
         and host_files.install_all(state, host, files)
-        and host_files.run(state, host, link, text("host.config_failed"))
+        and host_files.run(state, host, f"{link} && {prune}", text("host.config_failed"))
     )

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from deploys.host import edge_layout as edge
 from deploys.host import pmail_layout as layout
+from deploys.host.files import prune_script
 from deploys.host.templates import render
 from postmaster.outbound import mode_of
 from postmaster.settings import CLOSABLE_PORTS, SENDING_PORTS, MailServer
+from probes.host.as_user import SQLITE
 
 _HERE = Path(__file__).parent
 # All that PMail listens on but its own plain HTTP port.
@@ -66,20 +68,20 @@ def unit(server: MailServer) -> str:
         root=layout.ROOT,
         config_current=layout.CONFIG_CURRENT,
         config_seen=layout.CONFIG_SEEN,
-        inputs=" ".join(layout.INPUTS),
-        stamp=layout.STAMP,
+        stamped=layout.stamped("pmail.service", layout.INPUTS),
         database_ready=layout.DATABASE_READY,
         held=layout.HELD,
         binary=layout.BINARY,
         http_port=layout.HTTP_PORT,
         data=layout.DATA,
         plugins=layout.PLUGINS,
+        programs=layout.PROGRAMS,
     )
 
 
 def database_ready() -> str:
     """Return the program without which PMail does not start: it looks at the database."""
-    return render(_HERE, "database-ready.sh.j2", database=layout.DATABASE)
+    return render(_HERE, "database-ready.sh.j2", database=layout.DATABASE, sqlite=SQLITE)
 
 
 def switch_pmail(server: MailServer, ready: str) -> str:
@@ -109,7 +111,11 @@ def switch_pmail(server: MailServer, ready: str) -> str:
         held=layout.HELD,
         database=layout.DATABASE,
         current=layout.BINARY_CURRENT,
+        prune=prune_script(
+            layout.BINARIES, f"*-{'?' * 12}", layout.BINARY_CURRENT, server.keep_versions
+        ),
         user=layout.USER,
+        as_pmail=layout.AS_PMAIL,
         sqlite=layout.SQLITE,
         ports=", ".join(map(str, _MAIL_PORTS)),
         ready=ready,

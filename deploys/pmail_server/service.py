@@ -16,10 +16,11 @@ from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
 
-# What the binary calls itself, as it has written it into the database.
+# What the binary calls itself, as it has written it into the database: no more than a name counts.
 _NOTE_VERSION = (
-    f"seen=$(echo 'select info from version limit 1;' | {layout.SQLITE} -readonly "
-    f'{layout.DATABASE}); [ -z "$seen" ] || echo "$seen" > {layout.BINARY_VERSION}'
+    f"seen=$(echo 'select info from version limit 1;' | timeout 60 {layout.SQLITE} -readonly "
+    f"{layout.DATABASE} | head -n 1 | tr -cd '[:alnum:]._+-' | cut -c -40); "
+    f'[ -z "$seen" ] || echo "$seen" > {layout.BINARY_VERSION}'
 )
 _READY_WITHIN = 90  # seconds; PMail itself waits as long for its web server
 

@@ -53,7 +53,7 @@ def key_in_use(host: Host) -> str | None:
 
     Its unit stamps what is on the disk when it starts.
     """
-    stamped = f"sha256sum --check --strict --status {layout.STAMP}"
+    stamped = f"systemctl is-active -q pmail && sha256sum --check --strict --status {layout.STAMP}"
     seen = read(host, f"{stamped} && openssl pkey -in {layout.DKIM_PRIVATE} -pubout")
     lines = seen.stdout.splitlines()
     return "".join(line for line in lines if not line.startswith("-")) if seen.ok else None
@@ -78,7 +78,7 @@ def own_key() -> Commands:
         f"echo '{layout.OWN_KEY}' > {public}.new; "
         f"chown root:{layout.USER} {private}.new {public}.new; "
         f"chmod 640 {private}.new {public}.new; sync {private}.new {public}.new; "
-        f"mv -f {private}.new {private}; mv -f {public}.new {public}"
+        f"mv -fT {private}.new {private}; mv -fT {public}.new {public}"
     )
     failure = text("host.file_failed", path=private, reason="openssl")
     yield FunctionCommand(host_files.run, (script, failure), {})

@@ -15,6 +15,7 @@ from deploys.host.packages import packages, system_user
 from deploys.pmail_server import configure, firewall
 from deploys.pmail_server.binary import binary
 from deploys.pmail_server.configuration import configuration
+from deploys.pmail_server.plugins import plugins
 from deploys.pmail_server.service import ready_function, running
 from deploys.pmail_server.signing_key import outgoing_key, own_key
 from deploys.pmail_server.upgrade import switched
@@ -36,6 +37,7 @@ def install_pmail(server: MailServer, said: Said) -> tuple[OperationMeta, ...]:
     packages(name=text("host.name.packages"), names=_PACKAGES)
     system_user(name=text("host.name.user"), user=layout.USER, home=layout.ROOT)
     _folders()
+    plugins(name=text("plugins.name"))
     # Whoever asks whose mailbox it is asks there, before PMail runs.
     first_database(name=text("host.name.database"), server=server, said=said)
     host_files.file(
@@ -103,11 +105,12 @@ def _folders() -> None:
             Folder(layout.CONFIG_FOLDER, "root", layout.USER, "750"),
             Folder(layout.DKIM_FOLDER, "root", layout.USER, "750"),
             Folder(layout.DATA, layout.USER, layout.USER, "700"),
-            Folder(layout.PLUGINS, "root", layout.USER, "1770"),
+            Folder(layout.PLUGINS, "root", layout.USER, "750"),
             Folder(layout.OWN),
             Folder(layout.CONFIG_VERSIONS, "root", layout.USER, "750"),
             Folder(layout.TLS_VERSIONS, "root", layout.USER, "750"),
             Folder(layout.BINARIES),
             Folder(layout.TOOLS),
+            Folder(layout.PROGRAMS),
         ),
     )

@@ -18,7 +18,6 @@ from ground.operations import refuse
 from ground.words import Words, family, text
 from postmaster.settings import MailServer
 
-_KEPT = 3  # databases of versions before
 _WITHIN = 3600  # seconds; a big database takes its time to be copied twice
 _REASONS = ("spoiled", "unnamed", "no_hold", "not_copied", "not_put_back", "interrupted")
 _REASON = family("upgrade.reason", _REASONS)
@@ -112,7 +111,7 @@ def _switch(state: State, host: Host, server: MailServer) -> bool:
         return refuse(state, host, text("host.binary_failed"))
     if read(host, f"readlink {layout.BINARY_CURRENT}").stdout == wanted:
         return True
-    done = _run(host, f"{wanted} {_KEPT}")
+    done = _run(host, f"{wanted} {server.keep_versions}")
     if done.end != "switched":
         return refuse(state, host, told(done))
     host.log_styled(f"  {text('upgrade.switched', version=done.version)}", fg="green")

@@ -2,6 +2,7 @@
 # Managed by pmail-deploy: changes are overwritten.
 # Run by `certbot renew` after a renewal: install our certificate and restart PMail once.
 set -eu
+umask 077
 [ "${RENEWED_LINEAGE:-}" = /etc/letsencrypt/live/pmail-deploy ] || exit 0
 /usr/local/lib/pmail-deploy/install-certificate "$RENEWED_LINEAGE/fullchain.pem" "$RENEWED_LINEAGE/privkey.pem"
 systemctl reset-failed pmail 2>/dev/null || true

@@ -13,6 +13,7 @@ from deploys.host import pmail_layout as layout
 from deploys.host.files import Folder
 from deploys.host.foreign import Guarded
 from deploys.host.packages import packages
+from deploys.host.templates import render
 from deploys.tls_certificate import operations
 from ground.words import text
 from postmaster.settings import MailServer, Site
@@ -32,14 +33,14 @@ def certificate_steps(
 
     Returns the operations that may change what PMail reads at start.
     """
-    _own_file("install-certificate.sh", operations.INSTALL, "755")
+    _put_ours(operations.INSTALL, install_certificate(server), "755")
     _own_file("certificate-stopgap.sh", operations.STOPGAP, "755")
     if proven or server.tls.method != "acme-http":
         certificate = _METHODS[server.tls.method](server, site)
     else:
         certificate = operations.some(name=text("tls.name.some"), server=server)
-    for unit in host.loop(_STOPGAP_UNITS):
-        _own_file(unit, f"{layout.UNITS}/{unit}", "644")
+    for name in host.loop(_STOPGAP_UNITS):
+        _put_ours(f"{layout.UNITS}/{name}", stopgap_units()[name], "644")
     operations.timer(name=text("tls.name.stopgap"), unit="pmail-tls-stopgap.timer")
     return (certificate,)
 
@@ -53,11 +54,32 @@ def guarded(server: MailServer) -> tuple[Guarded, ...]:
     return tuple(map(Guarded, paths))
 
 
+def install_certificate(server: MailServer) -> str:
+    """Return the program that installs a certificate."""
+    prune = host_files.prune_script(
+        layout.TLS_VERSIONS, "?" * 64, layout.TLS_CURRENT, server.keep_versions
+    )
+    return render(_HERE, "install-certificate.sh.j2", versions=layout.TLS_VERSIONS, prune=prune)
+
+
+def stopgap_units() -> dict[str, str]:
+    """Return the units that look at the certificate each hour, by name."""
+    service, timer = _STOPGAP_UNITS
+    return {
+        service: render(_HERE, f"{service}.j2", versions=layout.TLS_VERSIONS),
+        timer: (_HERE / timer).read_text("utf-8"),
+    }
+
+
 def _own_file(source: str, path: str, mode: str) -> None:
+    _put_ours(path, (_HERE / source).read_text("utf-8"), mode)
+
+
+def _put_ours(path: str, content: str, mode: str) -> None:
     host_files.file(
         name=text("tls.name.file", path=path),
         path=path,
-        content=(_HERE / source).read_text("utf-8"),
+        content=content,
         mode=mode,
         ours=layout.MARK,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -81,7 +82,7 @@ def verify(server: MailServer, site: Site) -> Generator[FunctionCommand, None, N
     report = Report(server.host, datetime.now(UTC), checked(host, server, site))
     _print(report)
     try:
-        _keep(report)
+        _keep(report, server.keep_reports)
     except Busy as error:
         yield from fail(str(error))
         return
@@ -172,7 +173,7 @@ def edge_view(host: Host, server: MailServer) -> EdgeView:
     """Return what stands before PMail shows, where the outbound mode has something there."""
     script = edge_probe.script(
         units(server),
-        edge_layout.STAMPS,
+        layout.STAMPS,
         edge_layout.EDGE_UNIT,
         edge_layout.NAMESPACE,
         edge_layout.RESOLVER_PORT,
@@ -304,8 +305,8 @@ def _print(report: Report) -> None:
     host.log_styled(summary(report), fg=colour)
 
 
-def _keep(report: Report) -> None:
-    """Keep the report, and put it among those of the last run. Raises Busy."""
+def _keep(report: Report, keep: int) -> None:
+    """Keep the report, and put it among those of the last run; the oldest go. Raises Busy."""
     record = to_record(report)
     folder = state_dir() / "reports"
     latest = folder / "latest.json"
@@ -316,6 +317,24 @@ def _keep(report: Report) -> None:
         others = [each for each in _kept(latest) if each["server"] != report.server]
         everything = {"version": record["version"], "reports": [*others, record]}
         write_private(latest, _json(everything))
+        _prune(folder, report.server, keep)
+
+
+def _prune(folder: Path, server: str, keep: int) -> None:
+    """Remove a server's oldest reports. keep: how many stay."""
+    # Of two in one second one has a number, so its name could be of another server, too.
+    name = re.compile(rf"\d{{8}}T\d{{6}}Z-{re.escape(file_name(server))}(-\d+)?")
+    found = [each for each in folder.glob("*.json") if name.fullmatch(each.stem)]
+    ours = sorted(each for each in found if _server_of(each) == server)
+    for each in ours[:-keep]:
+        each.unlink()
+
+
+def _server_of(report: Path) -> str | None:
+    try:
+        return str(json.loads(report.read_text("utf-8"))["server"])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def _free(folder: Path, stem: str) -> Path:

@@ -25,6 +25,7 @@ from ground.private_files import await_lock, lock_file, private_folder, write_pr
 
 VERSION = 1
 _LOCK_TIMEOUT = 120.0  # seconds
+_BACKUPS = 100  # of a zone that stay
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, DNSException)
 
 
@@ -135,7 +136,10 @@ class Ledger:
             yield
 
     def back_up(self, changes: Iterable[Change], now: datetime | None = None) -> Path:
-        """Write before- and after-images of changes to `<root>/backups/` and return the path."""
+        """Write before- and after-images of changes to `<root>/backups/` and return the path.
+
+        The oldest of the zone go.
+        """
         moment = now or datetime.now(UTC)
         stem = f"{self.zone}-{moment:%Y%m%dT%H%M%S.%fZ}"
         path = self.root / "backups" / f"{stem}.json"
@@ -146,6 +150,10 @@ class Ledger:
             "changes": [_change_to(change) for change in changes],
         }
         write_private(path, _dump(record))
+        # Times of equal length: the order of names is theirs. A zone's name has no such end.
+        ours = sorted(path.parent.glob(f"{self.zone}-{'?' * 8}T{'?' * 13}Z.json"))
+        for old in ours[:-_BACKUPS]:
+            old.unlink(missing_ok=True)
         return path
 
 

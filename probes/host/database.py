@@ -6,19 +6,14 @@ import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 
-# Every line of output is `database`, a name and a value. As PMail's user: a file that is made to
-# harm its reader harms no more than that.
+from probes.host.as_user import SQLITE, as_user
+
+# Every line of output is `database`, a name and a value. What is in PMail's folder is looked at as
+# whoever has that folder, and what is said then is said by that user: no more than that is taken
+# from it, and a file that is made to harm its reader harms no more than that.
 _SCRIPT = r"""
 export LC_ALL=C
 say() { printf 'database %s %s\n' "$1" "$2"; }
-sqlite() { timeout 60 setpriv --reuid=@user@ --regid=@user@ --init-groups -- \
-    sqlite3 -batch -init /dev/null -cmd '.timeout 5000' \
-    "$@" @file@ 2>&1; }
-# A journal that somebody's death has left is rolled back by whoever opens the file for writing.
-ask() { answer=$(echo "$1" | sqlite -readonly) || answer=$(echo "$1" | sqlite); }
-# Who writes to it just now has done no harm.
-problem() { case $answer in *' locked '*) ;; *) say problem "$(echo "${answer:-no answer}" \
-    | head -n 1)";; esac; }
 say machine "$(cat /etc/machine-id 2>/dev/null)"
 grep -qs @mark@ @unit@ && say unit ours
 say link "$(readlink @link@)"
@@ -28,7 +23,23 @@ awk '!/^[[:space:]]*#/ && NF > 2 {print $2}' /etc/fstab 2>/dev/null | while read
     case @folder@/ in "${place%/}"/*) [ "$place" = / ] || mountpoint -q "$place" \
         || say unmounted "$place";; esac
 done
-if [ -e @file@ ]; then
+[ -d @folder@ ] || exit 0
+systemctl is-active -q pmail && runs=yes || runs=no
+owner=$(stat -Lc %u @folder@) group=$(stat -Lc %g @folder@)
+cd /
+timeout 200 @as_owner@ sh -s $runs <<'END' \
+    | grep -aE '^database (size|header|account|asked|email|problem) '
+say() { printf 'database %s %s\n' "$1" "$2"; }
+sqlite() { timeout 60 @sqlite@ "$@" @file@ 2>&1; }
+# A journal that somebody's death has left is rolled back by whoever opens the file for writing.
+ask() { answer=$(echo "$1" | sqlite -readonly) || answer=$(echo "$1" | sqlite); }
+# Who writes to it just now has done no harm.
+problem() { case $answer in *' locked '*) ;; *) say problem "$(echo "${answer:-no answer}" \
+    | head -n 1)";; esac; }
+if [ -e @file@ ] && [ ! -f @file@ ]; then
+    say size 1
+    say problem 'no file'
+elif [ -e @file@ ]; then
     say size "$(stat -Lc %s @file@)"
     [ "$(head -c 15 @file@)" = 'SQLite format 3' ] && say header right
     if [ -s @file@ ] && command -v sqlite3 >/dev/null; then
@@ -39,12 +50,14 @@ if [ -e @file@ ]; then
         ask "select coalesce(max(seq), 0) from sqlite_sequence where name = 'email';" \
             && say email "$answer"
         # Who runs with it has it open; a big one would take its time, and every run asks.
-        if ! systemctl is-active -q pmail; then
+        if [ $1 = no ]; then
             ask 'pragma quick_check(1);'
             [ "$answer" = ok ] || problem
         fi
     fi
 fi
+END
+exit 0
 """
 
 
@@ -89,14 +102,14 @@ class DatabaseSeen:
     free: int | None = None
 
 
-def script(*, file: str, user: str, unit: str, mark: str, link: str) -> str:
+def script(*, file: str, unit: str, mark: str, link: str) -> str:
     """Return the script, for root.
 
     unit: PMail's, with `mark` in it where it is ours. link: to the binary in use.
     """
-    values = {"user": user, "unit": unit, "mark": mark, "link": link}
+    values = {"unit": unit, "mark": mark, "link": link}
     values |= {"file": file, "folder": file.rpartition("/")[0]}
-    made = _SCRIPT
+    made = _SCRIPT.replace("@as_owner@", as_user("$owner", "$group")).replace("@sqlite@", SQLITE)
     for name, value in values.items():
         made = made.replace(f"@{name}@", shlex.quote(value))
     return made

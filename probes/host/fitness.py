@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-PORTS = (25, 465, 587, 993, 995, 110, 80, 443, 8080)
+PORTS = (25, 465, 587, 993, 995, 110, 80, 443, 880)
 
 # The host's addresses, one a line.
 ADDRESSES = r"""ip -o addr show scope global | awk '{split($4, a, "/"); print a[1]}'"""

@@ -14,9 +14,11 @@ _SCRIPT = r"""
 export LC_ALL=C
 line() { printf '%s' "$1" | tr '\t\n' '  '; }
 past() { printf 'past\t%s\t%s\t%s\n' "$1" "$(line "$2")" "$(line "$3")"; }
+# Files of others: what they put in their place meanwhile, a link or a pipe, is not read.
+peek() { timeout 5 dd if="$1" iflag=nofollow,nonblock bs=64k count=16 2>/dev/null; }
 is_pmail() { case ${1##*/} in pmail|pmail_*|pmail-*) return 0;; esac
-    [ -f "${2:-$1}" ] && grep -qaF github.com/Jinnrry/pmail "${2:-$1}" 2>/dev/null; }
-value() { grep -o "\"$2\" *: *\"[^\"]*\"" "$1" | head -n 1 | sed 's/^[^:]*: *"//; s/"$//'; }
+    [ -f "${2:-$1}" ] && timeout 10 grep -qaF github.com/Jinnrry/pmail "${2:-$1}" 2>/dev/null; }
+value() { peek "$1" | grep -ao "\"$2\" *: *\"[^\"]*\"" | head -n 1 | sed 's/^[^:]*: *"//; s/"$//'; }
 size() { stat -c '%s octets' "$1"; }
 absolute() { case $1 in '') ;; /*) echo "$1";; *) echo "$2/${1#./}";; esac; }
 units() { echo /etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system \
@@ -33,8 +35,8 @@ search() {
     done
     for unit in $(for each in $(units); do find "$each" -maxdepth 2 -type f -name '*.service' \
             2>/dev/null; done | sort -u); do
-        grep -qs '@mark@' "$unit" && continue
-        command=$(sed -n 's/^ExecStart=[-@:+!]*//p' "$unit" | head -n 1)
+        peek "$unit" | grep -q '@mark@' && continue
+        command=$(peek "$unit" | sed -n 's/^ExecStart=[-@:+!]*//p' | head -n 1)
         program=${command%% *}
         # Of the distribution's own the name has to do.
         case $unit in /lib/*|/usr/lib/*) program=${program##*/};; esac
@@ -43,7 +45,7 @@ search() {
     done
     for file in /etc/rc.local /etc/init.d/* /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* \
             /etc/supervisor/conf.d/* /etc/supervisord.d/*; do
-        command=$(grep -m 1 -sE '^[^#]*(^|[^a-z])pmail([^a-z]|$)' "$file") &&
+        command=$(timeout 10 grep -m 1 -sE '^[^#]*(^|[^a-z])pmail([^a-z]|$)' "$file") &&
             past start "$file" "$command"
     done
     for engine in docker podman; do
@@ -63,7 +65,7 @@ search() {
         /var/lib/docker/overlay2/*/diff/work/config/config.json \
         /var/lib/containers/storage/*/*/diff/work/config/config.json
     } 2>/dev/null | while read -r config; do
-        grep -qs dkimPrivateKeyPath "$config" && echo "$config"; done \
+        peek "$config" | grep -q dkimPrivateKeyPath && echo "$config"; done \
         | sort -u | while read -r config; do
         root=$(dirname "$(dirname "$config")")
         kind=$(value "$config" dbType)

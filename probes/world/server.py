@@ -19,7 +19,7 @@ from probes.world.tls import TlsView
 T = TypeVar("T")
 
 TLS_PORTS = (465, 993, 443)
-SET_UP_PORTS = (80, 8080, 443)
+SET_UP_PORTS = (80, 880, 443)
 _WORKERS = 24
 
 

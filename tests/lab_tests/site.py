@@ -251,7 +251,7 @@ class Site:
 
     def set_up_server_reachable(self, server: Server) -> bool:
         """Whether PMail's set-up server answers on any port from outside."""
-        return any(_set_up_answers(server.ip, port) for port in (80, 8080))
+        return any(_set_up_answers(server.ip, port) for port in (80, 880))
 
     def password(self, server: Server, account: str) -> str:
         """The password that the deploy made for an account."""

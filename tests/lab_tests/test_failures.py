@@ -178,7 +178,7 @@ def test_with_a_damaged_configuration_the_set_up_server_never_listens(
     server.host.run(damage)
     server.host.reboot()
     assert not site.set_up_server_reachable(server)
-    assert "LISTEN" not in server.host.run("ss -Hltn 'sport = :8080 or sport = :80'")
+    assert "LISTEN" not in server.host.run("ss -Hltn 'sport = :880 or sport = :80'")
     again = site.operator.run()
     assert again.status == 0, again.output
     assert server.answers(25)

@@ -58,6 +58,11 @@ TEXTS = {
     "host.no_firewall": "there are none",
     "host.not_looked": "what is on it cannot be read: {reason}",
     "host.sudo_password": "sudo wants a password, which would be in the host's process list: log in as root, or give the user sudo without a password",
+    "host.too_long": "ended after {seconds} seconds: it took longer than it may",
     "host.no_root": "we are not root on it, and sudo does not work ({reason}). Log in as root, or give the user sudo without a password; with @local, start pmail-deploy as root.",
     "host.name.database_ready": "What PMail needs of its database before it starts",
+    "plugins.name": "PMail's plugins",
+    "plugins.right": "what PMail starts as plugins is in {folder}",
+    "plugins.not_started": "{path} is not started any more: PMail, or whoever had its rights, could have written it. A plugin that you know is started when root has put it into {folder}.",
+    "plugins.not_moved": "a plugin could not be moved to {folder}",
 }

@@ -58,6 +58,11 @@ TEXTS = {
     "host.no_firewall": "没有",
     "host.not_looked": "无法读取其中的内容：{reason}",
     "host.sudo_password": "sudo 需要密码，而密码会出现在主机的进程列表中：请以 root 登录，或允许该用户免密 sudo",
+    "host.too_long": "超过允许时间，已于 {seconds} 秒后终止",
     "host.no_root": "在其上不是 root，且 sudo 不可用（{reason}）。请以 root 登录，或允许该用户免密 sudo；使用 @local 时，请以 root 运行 pmail-deploy。",
     "host.name.database_ready": "PMail 启动前检查数据库的程序",
+    "plugins.name": "PMail 的插件",
+    "plugins.right": "PMail 启动的插件位于 {folder}",
+    "plugins.not_started": "{path} 不再启动：它可能由 PMail 或取得其权限者写入。您认识的插件由 root 放入 {folder} 后即会启动。",
+    "plugins.not_moved": "无法将插件移至 {folder}",
 }

@@ -204,8 +204,10 @@ def database(
     if (program := shutil.which(request.param)) is None:
         pytest.skip(f"no {request.param} here")
     (programs / request.param).symlink_to(program)
-    (programs / "runuser").write_text('#!/bin/sh\nshift 3\nexec "$@"\n')
-    (programs / "runuser").chmod(0o755)
+    (programs / "test").symlink_to("/usr/bin/test")
+    setpriv = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
+    (programs / "setpriv").write_text(setpriv)
+    (programs / "setpriv").chmod(0o755)
 
     def read(host: Host, script: str, *, stdin: str = "", timeout: int = 120) -> Reply:
         there = script.replace(layout.DATABASE, str(path))

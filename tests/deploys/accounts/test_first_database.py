@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +14,7 @@ import pytest
 
 from deploys.accounts import first_database
 from deploys.accounts.database_request import DatabaseRequest
+from deploys.host import pmail_layout as layout
 from deploys.host.looked import DATABASE, MEMORY, HostLook
 from ground.words import Words
 from postmaster.database_choice import Fresh, Refuse, Said
@@ -101,3 +106,64 @@ def test_a_database_is_spoken_of_by_the_name_of_one_host_that_the_run_is_for(
     there = site()
     wrong: list[Words] = list(asked.problems_in(there, there))
     assert [each.id for each in wrong] == ids
+
+
+# -- on the host -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[[str], tuple[bool, list[str]]]:
+    """Run a script on PMail's folder, here: whether it ended well, and what it gave to whom."""
+    programs, given, data = (tmp_path / name for name in ("programs", "given", "data"))
+    programs.mkdir()
+    data.mkdir()
+    setpriv = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
+    (programs / "setpriv").write_text(setpriv)
+    (programs / "chown").write_text(f'#!/bin/sh\necho "$@" >> {given}\n')
+    (programs / "systemctl").write_text("#!/bin/sh\n")
+    for each in programs.iterdir():
+        each.chmod(0o755)
+
+    def run(script: str) -> tuple[bool, list[str]]:
+        there = script.replace(layout.DATA, str(data))
+        path = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+        done = subprocess.run(["sh", "-c", there], env=path, capture_output=True, check=False)
+        owners = given.read_text().replace(str(data), "data") if given.exists() else ""
+        return done.returncode == 0, owners.splitlines()
+
+    return run
+
+
+def test_a_database_that_is_taken_is_given_to_pmail_while_nobody_else_has_its_folder(
+    run: Callable[[str], tuple[bool, list[str]]], tmp_path: Path
+) -> None:
+    (tmp_path / "data" / "pmail.db").write_text("SQLite")
+    assert run(first_database._TAKE) == (
+        True,
+        ["root:root data", "-h pmail:pmail data/pmail.db", "pmail:pmail data"],
+    )
+
+
+def test_what_a_link_leads_to_is_not_given_to_pmail(
+    run: Callable[[str], tuple[bool, list[str]]], tmp_path: Path
+) -> None:
+    other = tmp_path / "shadow"
+    other.write_text("secret")
+    (tmp_path / "data" / "pmail.db").symlink_to(other)
+    before = other.stat().st_mode
+    assert run(first_database._TAKE) == (False, ["root:root data", "pmail:pmail data"])
+    (tmp_path / "data" / "pmail.db").unlink()
+    os.link(other, tmp_path / "data" / "pmail.db")
+    assert not run(first_database._TAKE)[0]
+    assert other.stat().st_mode == before
+
+
+def test_what_is_moved_aside_takes_nothing_s_place(
+    run: Callable[[str], tuple[bool, list[str]]], tmp_path: Path
+) -> None:
+    for name in ("pmail.db", "pmail.db-wal"):
+        (tmp_path / "data" / name).write_text(name)
+    assert run(first_database._ASIDE) == (True, [])
+    left = {each.name.rpartition(".aside-")[0] for each in (tmp_path / "data").iterdir()}
+    assert left == {"pmail.db", "pmail.db-wal"}
+    assert "setpriv --reuid=pmail" in first_database._ASIDE

@@ -114,6 +114,8 @@ def outbound_files(server: MailServer, sending: Sending) -> Iterator[tuple[str, 
     yield at.SIGNING_TABLE, outbound.signing_table(server, SIGNED)
     yield at.RESOLVER_CONF, outbound.resolver_conf(server)
     yield f"{pmail_layout.UNITS}/{at.RESOLVER_UNIT}", outbound.resolver_unit()
+    yield at.MTA_STS_CONF, outbound.mta_sts_conf()
+    yield outbound.drop_in(at.MTA_STS_UNIT), outbound.mta_sts_drop_in()
     for number, each in enumerate(server.relay.smarthosts):
         yield at.password_file(number), outbound.password_line(each, "a:password")
 
@@ -159,10 +161,10 @@ def test_other_rules_have_another_name_and_the_same_ones_the_same() -> None:
 
 def test_ports_that_nobody_wants_are_closed_and_a_pause_closes_those_that_mail_comes_by() -> None:
     usual = pmail.closed_ports(site().servers[0])
-    assert usual == (110, 587, 995, 8080)
-    assert pmail.closed_ports(site(open_ports=[587, 995]).servers[0]) == (110, 8080)
+    assert usual == (110, 587, 880, 995)
+    assert pmail.closed_ports(site(open_ports=[587, 995]).servers[0]) == (110, 880)
     paused = pmail.closed_ports(replace(site().servers[0], paused=True))
-    assert paused == (25, 110, 443, 465, 587, 995, 8080)
+    assert paused == (25, 110, 443, 465, 587, 880, 995)
 
 
 def test_a_smarthost_stands_for_a_domain_of_its_own_or_for_all() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from deploys.edge import configure as edge
-from deploys.host import edge_layout, outbound_layout
+from deploys.host import edge_layout, outbound_layout, pmail_layout
 from deploys.outbound import configure as outbound
 from deploys.pmail_server import configure as pmail
+from deploys.tls_certificate.steps import stopgap_units
 from tests.deploys.host.test_host_files import direct, relay
 
 ROOT = Path(__file__).parents[3]
-TLS = ROOT / "deploys" / "tls_certificate"
 SERVER = relay()
 SOCKETS = {each.unit: edge.socket_unit(each) for each in edge.sockets(SERVER)}
 SERVICES = {
@@ -24,8 +26,9 @@ SERVICES = {
     "firewall": pmail.firewall_unit(),
     "opendkim's": outbound.opendkim_drop_in(),
     "postfix's": outbound.postfix_drop_in(SERVER),
+    "mta-sts": outbound.mta_sts_drop_in(),
     outbound_layout.RESOLVER_UNIT: outbound.resolver_unit(),
-    "stopgap": (TLS / "pmail-tls-stopgap.service").read_text(),
+    "stopgap": stopgap_units()["pmail-tls-stopgap.service"],
 }
 # Its timer tries again each hour.
 TIMED = {"stopgap"}
@@ -92,3 +95,31 @@ def test_what_is_in_the_namespace_goes_with_it_and_makes_it_where_it_is_not(name
     assert inside
     for unit in inside:
         assert values(SOCKETS[unit], "PartOf") == values(SOCKETS[unit], "Wants")
+
+
+# What holds them up is said in their templates: root, the host's network, a right that they need.
+AT_MOST = 4.0
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_exposed_no_more_than_it_has_to_be(name: str, tmp_path: Path) -> None:
+    if name in ("postfix's", "mta-sts"):
+        pytest.skip("Debian's own unit, with a few lines of ours")
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze here")
+    unit = tmp_path / "some.service"
+    unit.write_text(SERVICES[name])
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    (level,) = re.findall(r"Overall exposure level for .*: ([0-9.]+)", done.stdout)
+    assert float(level) <= AT_MOST, done.stdout
+
+
+def test_pmail_starts_nothing_that_it_has_written() -> None:
+    for unit in (SERVICES["pmail.service"], SERVICES["pmail.service of direct"]):
+        (plugins,) = values(unit, "TemporaryFileSystem")
+        folder, _, options = plugins.partition(":")
+        assert folder == pmail_layout.PLUGINS and "noexec" in options.split(",")
+        assert values(unit, "NoExecPaths") == values(unit, "ReadWritePaths")
+        bound = f"-{pmail_layout.PROGRAMS}:{pmail_layout.PLUGINS}/programs"
+        assert bound in values(unit, "BindReadOnlyPaths")

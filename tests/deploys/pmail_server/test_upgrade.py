@@ -45,7 +45,7 @@ def test_the_program_is_one_and_keeps_mail_away_where_pmail_is(outbound: str) ->
     ports = made.partition("tcp dport { ")[2].partition(" }")[0].split(", ")
     assert {"25", "465", "993", "443"} <= set(ports)
     # It asks there whether PMail is ready.
-    assert "8080" not in ports
+    assert "880" not in ports
 
 
 def test_pmail_does_not_start_while_it_is_switched() -> None:

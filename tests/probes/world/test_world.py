@@ -533,7 +533,7 @@ def test_everything_of_a_server_is_looked_at_by_the_name_that_users_know_it_by(
         (first, 993, "imap.example.test"),
         (first, 443, "mail.example.test"),
     ]
-    assert [each.port for each in seen.set_up] == [80, 8080, 443]
+    assert [each.port for each in seen.set_up] == [80, 880, 443]
     assert [(each.address, each.port) for each in seen.closed] == [(first, 110), (first, 8080)]
     assert not seen.own_network_blocks
 
