@@ -121,7 +121,7 @@ def test_a_rule_is_tried_on_all_that_it_is_about() -> None:
 
 
 def test_the_smarthosts_are_tried_each() -> None:
-    account = {"host": "two.provider.test", "user": "m", "password_env": "PMAIL_TSIG"}
+    account = {"host": "two.provider.test", "user": "m", "password_env": "PMAIL_OTHER"}
     there = server("smarthost", smarthosts={"other.org": account})
     names = ["out.provider.test", "two.provider.test"]
     assert sorted(str(each.subject) for each in found(good(there), "OUT-04")) == names
