@@ -1,14 +1,22 @@
-"""Who is on a host besides its root: a neighbour, and whoever has taken PMail over."""
+"""Who else has a part: a host's other users, who has taken PMail over, a second controller."""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.lab.hosts import Host
+from tests.lab.operator import Operator
 
 _TURNED_TO_NOBODY = "--clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs"
+
+
+def second_controller(operator: Operator, folder: Path) -> Operator:
+    """Another controller, with the inventory, state and keys of this moment."""
+    shutil.copytree(operator.folder, folder)
+    return replace(operator, folder=folder)
 
 
 @dataclass(frozen=True)

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.lab.actors import second_controller
 from tests.lab.operator import Operator, Run
 from tests.lab_tests.rotation import ROTATE, data
 from tests.lab_tests.site import Server, Site
 
 pytestmark = pytest.mark.lab
 MANIFEST = "/etc/pmail-deploy/manifest.json"
-
-
-def copy(operator: Operator, folder: Path) -> Operator:
-    """Another controller, with the state and the keys of this moment."""
-    shutil.copytree(operator.folder, folder)
-    return replace(operator, folder=folder)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -49,7 +43,7 @@ def test_an_old_copy_of_the_state_publishes_and_uses_no_leaked_key_again(
     new_site: Site, tmp_path: Path
 ) -> None:
     site, server = new_site, new_site.add_running("relay")
-    old = copy(site.operator, tmp_path / "old")
+    old = second_controller(site.operator, tmp_path / "old")
     done = site.operator.run(ROTATE, *data("rotate_emergency=1"))
     assert done.status == 0, done.output
     assert len(manifest(server)["facts"]["revoked"]) == 1  # type: ignore[index]
@@ -66,7 +60,7 @@ def test_of_two_controllers_in_turn_the_second_is_told_who_was_first(
     new_site: Site, tmp_path: Path
 ) -> None:
     site, server = new_site, new_site.add_running("direct")
-    second = copy(site.operator, tmp_path / "second")
+    second = second_controller(site.operator, tmp_path / "second")
     server.data["users"] = ["ann"]
     done = site.operator.run()
     assert done.status == 0, done.output
@@ -75,6 +69,6 @@ def test_of_two_controllers_in_turn_the_second_is_told_who_was_first(
     assert stamp["controller"] in refused.output  # type: ignore[index]
     # The state that wrote last goes on, whoever brings it along.
     shutil.rmtree(second.folder)
-    third = copy(site.operator, second.folder)
+    third = second_controller(site.operator, second.folder)
     done = third.run()
     assert done.status == 0 and done.changed == 0, done.output

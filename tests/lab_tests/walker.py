@@ -25,6 +25,7 @@ from deploys.run.outcome import VARIABLE
 from keys.journal import Journal
 from keys.store import KeyStore, KeyStoreError
 from tests.lab import binaries
+from tests.lab.actors import second_controller
 from tests.lab.operator import Operator, Run
 from tests.lab.process import wait_for
 from tests.lab.receiver import Receiver, Verdict
@@ -264,9 +265,9 @@ class Walker:
         """It is the other controller's turn; the first time that is a copy of this one."""
         ours = self.site.operator
         name = "second" if ours.folder.name != "second" else "site"
-        other = replace(ours, folder=ours.folder.with_name(name))
-        if not other.folder.exists():
-            shutil.copytree(ours.folder, other.folder)
+        folder = ours.folder.with_name(name)
+        there = folder.exists()
+        other = replace(ours, folder=folder) if there else second_controller(ours, folder)
         self.site.operator = other
 
     def domain(self, zone: str) -> None:

@@ -404,6 +404,26 @@ def test_how_a_host_and_a_state_stand_to_each_other(
     assert standing(identity, "8.8.8.8", seen, traces=traces) is stands
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=12))
+def test_of_all_copies_of_a_state_only_those_of_the_last_write_may_write_again(
+    steps: list[tuple[bool, int]],
+) -> None:
+    host, copies = there(), [KNOWN]
+    for writes, number in steps:
+        which = number % len(copies)
+        if not writes:
+            copies.append(copies[which])
+            continue
+        identity = state(copies[which], copies[which].generation)
+        stands = standing(identity, "8.8.8.8", Look(host, True), traces=True)
+        last = copies[which].mark == host.stamp.mark
+        assert stands is (Standing.SAME if last else Standing.OLDER_STATE)
+        if last:
+            generation = host.stamp.generation + 1
+            host = there(generation, f"{generation:016}")
+            copies[which] = replace(KNOWN, generation=generation, mark=host.stamp.mark)
+
+
 def test_a_host_that_has_another_name_in_the_inventory_now_is_still_the_one_we_wrote_to() -> None:
     seen = Look(there(), True)
     assert standing(state(), "mail.example.com", seen, traces=True) is Standing.SAME
