@@ -14,6 +14,7 @@ from tests.lab.possible import REQUIRED, why_not
 os.environ["PMAIL_LANG"] = "en"
 # A user's PATH often lacks where Debian has its name servers.
 os.environ["PATH"] += ":/usr/sbin:/sbin"
+_MORE = {"PMAIL_MORE", "PMAIL_LONG"}
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
@@ -31,6 +32,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(reason)
     if item.get_closest_marker("long") and not os.environ.get("PMAIL_LONG"):
         pytest.skip("takes minutes: PMAIL_LONG=1")
+    if item.get_closest_marker("more") and not _MORE & os.environ.keys():
+        pytest.skip("takes a minute or two: PMAIL_MORE=1")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

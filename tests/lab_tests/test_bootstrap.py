@@ -13,7 +13,7 @@ pytestmark = pytest.mark.lab
     ("suite", "sudo", "tls", "outbound"),
     [
         ("bookworm", False, "acme-http", "relay"),
-        ("trixie", True, "acme-dns", "relay"),
+        pytest.param("trixie", True, "acme-dns", "relay", marks=pytest.mark.more),
     ],
 )
 def test_a_bare_host_becomes_a_verified_server_and_a_second_run_changes_nothing(

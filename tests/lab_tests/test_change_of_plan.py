@@ -56,6 +56,7 @@ def arrives(site: Site, server: Server, to: str, subject: str) -> bool:
     return True
 
 
+@pytest.mark.more
 def test_a_domain_leaves_by_consent_mx_first_and_its_mail_is_taken_until_nobody_sends_it(
     new_site: Site,
 ) -> None:
@@ -149,6 +150,7 @@ def certificate(server: Server) -> str:
     )
 
 
+@pytest.mark.more
 def test_a_server_that_moves_to_another_host_is_pointed_to_once_that_answers(
     new_site: Site,
 ) -> None:

@@ -55,6 +55,7 @@ _SOONER = f"/run/systemd/system/{GREYLIST_UNIT}.d"
 # -- more ports, IPv6, and senders that come twice ---------------------------------------------
 
 
+@pytest.mark.more
 def test_opened_ports_and_ipv6_have_the_same_rules_and_unknown_senders_come_twice(
     new_site: Site,
 ) -> None:

@@ -73,6 +73,7 @@ def test_wrong_sha256_names_both_sums(new_site: Site) -> None:
     converges(site, server)
 
 
+@pytest.mark.more
 def test_disk_full_while_the_configuration_is_written_keeps_the_running_server(
     new_site: Site,
 ) -> None:

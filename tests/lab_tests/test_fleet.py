@@ -23,6 +23,7 @@ def add_dead(site: Site, domain: str, *more: str) -> Server:
     return Server(host, domain, site.operator.servers[host.name])
 
 
+@pytest.mark.more
 def test_a_dead_host_stops_its_own_zones_and_nothing_else(new_site: Site) -> None:
     site = new_site
     alive = site.add_running("direct")

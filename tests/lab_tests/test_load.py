@@ -30,6 +30,7 @@ def queue_empty(server: Server) -> bool:
     return "Mail queue is empty" in server.host.run("postqueue -p 2>&1")
 
 
+@pytest.mark.more
 def test_a_thousand_messages_survive_whatever_is_killed(relayed: Relayed) -> None:
     site, server = relayed
     with streaming(site, server, TWO_DOMAINS, RECEIVERS, 60 / 1000) as sent:

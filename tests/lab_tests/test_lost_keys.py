@@ -34,6 +34,7 @@ def converges(site: Site, server: Server) -> None:
     assert submit(site, server, "someone@recv.test").dkim == "pass"
 
 
+@pytest.mark.more
 def test_what_is_lost_here_is_taken_back_or_replaced_and_no_live_record_changes(
     new_site: Site,
 ) -> None:

@@ -41,7 +41,7 @@ def test_limited_to_the_zone_mx_waits_for_a_server_that_answers(new_site: Site) 
     assert site.mx("example.test") == ["10 smtp.example.test."]
 
 
-@pytest.mark.parametrize("options", [("-y",), ("-v",)])
+@pytest.mark.parametrize("options", [("-y",), pytest.param(("-v",), marks=pytest.mark.more)])
 def test_a_failing_host_keeps_the_mx_of_its_zone_back_and_no_other(
     new_site: Site, options: tuple[str, ...]
 ) -> None:

@@ -31,6 +31,7 @@ def nothing_to_do(site: Site) -> None:
     assert (done.status, done.changed) == (0, 0), done.output
 
 
+@pytest.mark.more
 def test_all_of_it_comes_back_and_the_next_deploy_has_nothing_to_do(new_site: Site) -> None:
     site, server = new_site, new_site.add_running("relay", *TWO_DOMAINS, users=["bob"])
     operator = site.operator

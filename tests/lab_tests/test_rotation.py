@@ -190,6 +190,7 @@ def unexpected(sent: Sent, pauses: list[tuple[float, float]]) -> dict[str, str]:
     return {mark: why for mark, why in sent.refused.items() if not paused(mark)}
 
 
+@pytest.mark.more
 def test_a_key_that_is_replaced_in_place_fails_no_signature_while_mail_is_paused(
     new_site: Site,
 ) -> None:

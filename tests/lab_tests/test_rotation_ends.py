@@ -22,6 +22,7 @@ from tests.lab_tests.site import Site, send, submit
 pytestmark = pytest.mark.lab
 
 
+@pytest.mark.more
 def test_an_old_record_waits_for_the_queue_and_goes_though_the_ledger_is_lost(
     new_site: Site,
 ) -> None:

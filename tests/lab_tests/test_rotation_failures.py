@@ -369,6 +369,7 @@ def cells_of(strategy: Strategy, *, emergency: bool = False) -> list[Cells]:
     return [cells[number : number + 3] for number in range(0, len(cells), 3)]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("cells", cells_of(DUAL), ids=lambda cells: cells[0][0])
 def test_with_two_selectors(new_site: Site, cells: Cells) -> None:
     with two_selectors(new_site) as server:

@@ -64,6 +64,7 @@ def killed_again_and_again(site: Site, server: Server, strategy: Strategy) -> No
     assert done.status == 0 and "next:" not in done.output, done.output
 
 
+@pytest.mark.more
 def test_with_two_selectors(new_site: Site) -> None:
     server = new_site.add_running("relay", dkim_keep_days=0)
     killed_again_and_again(new_site, server, Strategy.DUAL)

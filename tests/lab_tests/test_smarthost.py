@@ -48,6 +48,7 @@ def statuses(site: Site, server: Server, check: str) -> list[object]:
     return [each["status"] for each in site.report(server) if each["check"] == check]
 
 
+@pytest.mark.more
 def test_mail_goes_through_the_provider_signed_by_us_and_no_password_is_shown(
     new_site: Site, server: Server, provider: Provider
 ) -> None:

@@ -63,6 +63,7 @@ def has_all(site: Site, server: Server, accepted: list[str]) -> bool:
     return bool(accepted) and wait_for(there, 120)
 
 
+@pytest.mark.more
 def test_another_pmail_is_tried_on_a_copy_and_where_it_fails_the_old_one_and_its_mail_are_back(
     new_site: Site, tmp_path: Path
 ) -> None:

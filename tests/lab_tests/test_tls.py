@@ -34,6 +34,7 @@ def short_lived(the_lab: None) -> Iterator[None]:
     Pebble().up()
 
 
+@pytest.mark.more
 def test_certbots_timer_renews_and_restarts_pmail_once(new_site: Site, short_lived: None) -> None:
     site = new_site
     server = site.add_server("example.test", **acme("acme-http"))
@@ -51,6 +52,7 @@ def test_certbots_timer_renews_and_restarts_pmail_once(new_site: Site, short_liv
     assert (again.status, again.changed) == (0, 0), again.output
 
 
+@pytest.mark.more
 def test_the_daily_run_renews_by_dns_and_leaves_no_challenge(new_site: Site, the_lab: None) -> None:
     site = new_site
     server = site.add_server("example.test", **acme("acme-dns"))
@@ -106,7 +108,7 @@ def test_after_the_day_of_expiry_pmail_still_starts(new_site: Site) -> None:
     assert shown(server).self_signed
 
 
-@pytest.mark.parametrize("method", ["acme-http", "acme-dns"])
+@pytest.mark.parametrize("method", [pytest.param("acme-http", marks=pytest.mark.more), "acme-dns"])
 def test_a_refused_order_says_why_and_changes_nothing(new_site: Site, method: str) -> None:
     site = new_site
     server = site.add_server("example.test", **acme(method))

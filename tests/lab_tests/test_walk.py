@@ -36,6 +36,7 @@ def walker(site: Site, folder: Path) -> Walker:
     return made
 
 
+@pytest.mark.more
 def test_a_short_walk_destroys_nothing(new_site: Site, tmp_path: Path) -> None:
     walker(new_site, tmp_path).walk(drawn(int(SEED), int(STEPS), ("relay",)), f"seed={SEED}")
 

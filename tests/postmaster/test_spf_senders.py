@@ -5,6 +5,7 @@ Judged by another implementation of SPF than the one that merged.
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from postmaster import spf, spf_merge
 from postmaster.spf_merge import LOOKUP_LIMIT, Wanted
 from probes.world.dns import Outcome
 from tests.postmaster.spf_world import DOMAIN, US, Dns, judged, world
+
+pytestmark = pytest.mark.slow
 
 # Few addresses in networks that lie in one another, so that terms meet.
 SENDERS = tuple(f"203.0.113.{number}" for number in range(8, 16))

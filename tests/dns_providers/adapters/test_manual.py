@@ -42,6 +42,8 @@ from tests.dns_providers.servers import ALGORITHM, IDN_ZONE, KEY, NameServer
 from tests.dns_providers.zone_server import ZONE, ZoneServer, alias, serving
 from tests.provider_contract import DKIM, ProviderContract, Typed
 
+pytestmark = pytest.mark.slow
+
 HOST = f"host.{ZONE}"
 APEX = owner_name(ZONE)
 

@@ -25,6 +25,8 @@ from tests.dns_providers.publishing.test_plan import claim
 from tests.dns_providers.servers import ALGORITHM, IDN_ZONE, KEY, OTHER_ZONE, ZONE, NameServer
 from tests.provider_contract import ProviderContract, Typed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["bind", "knot", "powerdns"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NameServer]:

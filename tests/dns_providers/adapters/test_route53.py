@@ -41,6 +41,8 @@ from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Lost, Request
 from tests.provider_contract import ZONE, ProviderContract, Shows, Typed, put, read
 
+pytestmark = pytest.mark.slow
+
 SERVERS = ("ns-1.awsdns-01.com", "ns-2.awsdns-02.net")
 
 
