@@ -287,7 +287,8 @@ class _Merging:
         reached = _before_all(terms)
         before = next((i for i, each in enumerate(reached) if each.same_as(term)), None)
         kind = all(each.qualifier in ("", "+") for each in reached[:before])
-        if before is not None and kind and not _error(self.receiver.check(_STRANGER, terms)):
+        whole = (self.receiver.check(each, terms) for each in (_STRANGER, _STRANGER_6))
+        if before is not None and kind and not any(map(_error, whole)):
             return  # nothing before it makes anybody fail
         alone = (term, Term("-", "all", ""))
         there = self.receiver.check(_STRANGER, alone)
