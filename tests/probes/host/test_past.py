@@ -61,6 +61,7 @@ def foreign(tmp_path: Path) -> Path:
     return config
 
 
+@pytest.mark.slow
 def test_its_configuration_leads_to_its_database_and_key_and_no_secret_is_shown(
     tmp_path: Path, foreign: Path
 ) -> None:
@@ -73,11 +74,13 @@ def test_its_configuration_leads_to_its_database_and_key_and_no_secret_is_shown(
     assert "hush" not in str(seen)
 
 
+@pytest.mark.slow
 def test_a_copy_of_its_source_has_no_database_and_is_none(tmp_path: Path, foreign: Path) -> None:
     (foreign / "pmail.db").unlink()
     assert not below(look(tmp_path, places=tmp_path / "srv"), tmp_path)
 
 
+@pytest.mark.slow
 def test_what_lies_in_a_folder_that_would_be_ours_is_seen(tmp_path: Path) -> None:
     (tmp_path / "srv").mkdir()
     (tmp_path / "lib").mkdir()
@@ -88,6 +91,7 @@ def test_what_lies_in_a_folder_that_would_be_ours_is_seen(tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.slow
 def test_a_program_that_runs_is_known_by_what_it_is_whatever_its_name(tmp_path: Path) -> None:
     (tmp_path / "srv").mkdir()
     program = tmp_path / "server"
