@@ -12,7 +12,7 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.accounts import passwords, record
 from deploys.accounts.comparing import compare
-from deploys.accounts.record import made_by_us, remember_accounts
+from deploys.accounts.record import Record, made_by_us, remember_accounts
 from deploys.accounts.set_password import set_password
 from deploys.accounts.stored import DatabaseError, Stored, accounts_there
 from deploys.host import manifest as on_host
@@ -309,8 +309,8 @@ def _lost(server: MailServer, site: Site, there: Facts, *, all_of_it: bool) -> t
         accounts = accounts_there(host) or {}
     except DatabaseError:
         accounts = {}
-    names = (server.admin_account, *there.users)
-    kept = [each for each in names if _has_password(server, each, accounts.get(each))]
+    names, seen = (server.admin_account, *there.users), record.load(server)
+    kept = [each for each in names if _has_password(server, seen, each, accounts.get(each))]
     gone = plan.zones(there) - {each.name for each in site.zones}
     known = {zone: _entries(zone) for zone in gone}
     return tuple(map(str, plan.lost(there, frozenset(kept), known, all_of_it=all_of_it)))
@@ -323,11 +323,11 @@ def _entries(zone: str) -> Entries:
         return {}
 
 
-def _has_password(server: MailServer, account: str, stored: Stored | None) -> bool:
+def _has_password(server: MailServer, seen: Record, account: str, stored: Stored | None) -> bool:
     """Whether an account's password is known here, and is the server's as far as can be seen."""
     variable = passwords.variable(server, account)
-    known = passwords.known(server.host, account, variable) is not None
-    return known and not (stored and compare(server, record.load(server), stored).differs)
+    here = passwords.known(server.host, account, variable) is not None
+    return here and not (stored and compare(server, seen, stored).differs)
 
 
 def _take_over(state: State, host: Host, server: MailServer, site: Site) -> bool:

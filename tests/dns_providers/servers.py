@@ -8,7 +8,7 @@ import secrets
 import shutil
 import socket
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -198,6 +198,18 @@ def adding(rows: list[dict[str, Any]], server: NameServer) -> Iterator[FaultProx
     with fault_proxy.running(f"http://127.0.0.1:{server.api_port}") as proxy:
         proxy.altered = more
         yield proxy
+
+
+@contextmanager
+def showing(server: NameServer) -> Iterator[tuple[FaultProxy, Callable[[str, str, str], None]]]:
+    """As `adding`, with what adds an RRset: owner name, type and content, sense or not."""
+    rows: list[dict[str, Any]] = []
+
+    def show(owner: str, rtype: str, value: str) -> None:
+        rows.append(shown_row(owner, rtype, value))
+
+    with adding(rows, server) as proxy:
+        yield proxy, show
 
 
 def shown_row(owner: str, rtype: str, *contents: str) -> dict[str, Any]:

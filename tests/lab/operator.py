@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from keys.store import KeyStore
-from tests.lab import warm
+from tests import warm
+from tests.lab import warm as lab_warm
 from tests.warm import REPOSITORY, Program
 
 _STATUS = re.compile(
@@ -122,13 +123,21 @@ class Operator:
         self.write_inventory()
         words = (str(self.inventory), deploy, *(options or ("-y",)))
         own = self.environment(environment)
-        return _done(Program.PYINFRA, words, own, REPOSITORY, answer, timeout)
+        return self._done(Program.PYINFRA, words, own, typed=answer, timeout=timeout)
 
     def pmail_deploy(self, *words: str) -> Run:
         """Run `pmail-deploy` as a user does, in the site's folder; its outcome is in `outcome`."""
         self.write_inventory()
         own = self.environment({"PMAIL_OUTCOME": str(self.folder / "outcome")})
-        return _done(Program.PMAIL_DEPLOY, words, own, self.folder, "", 600)
+        return self._done(Program.PMAIL_DEPLOY, words, own, folder=self.folder, timeout=600)
+
+    def _done(
+        self, program: Program, words: Sequence[str], environment: Mapping[str, str], **how: Any
+    ) -> Run:
+        """A run of a program in the lab. how: as `tests.warm.run` takes it."""
+        asked = lab_warm.server()
+        status, printed = warm.run(program, words, environment, server=asked, **how)
+        return Run(status, _COLOUR.sub("", printed))
 
     @property
     def outcome(self) -> dict[str, Any]:
@@ -154,15 +163,3 @@ class Operator:
             text=True,
             start_new_session=True,
         )
-
-
-def _done(
-    program: Program,
-    words: Sequence[str],
-    environment: Mapping[str, str],
-    folder: Path,
-    answer: str,
-    timeout: float,
-) -> Run:
-    status, printed = warm.run(program, words, environment, folder, answer, timeout)
-    return Run(status, _COLOUR.sub("", printed))

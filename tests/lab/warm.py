@@ -1,4 +1,4 @@
-"""Runs of pyinfra and pmail-deploy on the lab's "internet", by a process that has loaded them.
+"""Whom to ask for runs on the lab's "internet": a process that has loaded pyinfra and ours.
 
 `python -m tests.lab.warm SOCKET` serves.
 """
@@ -7,35 +7,14 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests import warm
 from tests.lab.network import Network, state
 from tests.lab.process import Daemon, wait_for
-from tests.warm import REPOSITORY, Program
+from tests.warm import REPOSITORY
 
 _starting = threading.Lock()
-
-
-def run(
-    program: Program,
-    words: Sequence[str],
-    environment: Mapping[str, str],
-    folder: Path,
-    answer: str,
-    timeout: float,
-) -> tuple[int, str]:
-    """As `tests.warm.run`; mounts are those of now."""
-    return warm.run(
-        program,
-        words,
-        environment,
-        typed=answer,
-        folder=folder,
-        timeout=timeout,
-        server=_server(),
-    )
 
 
 def stop() -> None:
@@ -47,8 +26,11 @@ def _daemon() -> Daemon:
     return Daemon(state() / "warm.pid")
 
 
-def _server() -> Path:
-    """The socket of this instance's process; started where it does not run or is out of date."""
+def server() -> Path:
+    """The socket of this instance's process, which is started where it is not there or out of date.
+
+    Mounts are those of each run's beginning.
+    """
     path, daemon = state() / "warm", _daemon()
     with _starting:
         if daemon.pid is None or _changed_since(daemon.pid_file.stat().st_mtime):

@@ -84,12 +84,7 @@ class TestPowerDns(ProviderContract):
 
     @pytest.fixture
     def shows(self, server: NameServer, provider: PowerDnsProvider) -> Iterator[Shows]:
-        rows: list[dict[str, Any]] = []
-
-        def show(owner: str, rtype: str, value: str) -> None:
-            rows.append(servers.shown_row(owner, rtype, value))
-
-        with servers.adding(rows, server) as proxy:
+        with servers.showing(server) as (proxy, show):
             provider.url = proxy.url
             yield show
 

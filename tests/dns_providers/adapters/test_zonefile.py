@@ -214,6 +214,17 @@ def test_a_line_without_a_name_after_an_odd_one_keeps_its_name(tmp_path: Path) -
 # -- files that are not all there is -----------------------------------------------------------
 
 
+def assert_refused(provider: ZoneFileProvider, why: str) -> None:
+    """A zone is neither read nor written. why: message id."""
+    for work in (
+        lambda: read(provider, "example.test"),
+        lambda: put(provider, rrset("smtp.example.test", "A", 300, OURS)),
+    ):
+        with pytest.raises(Rejected) as error:
+            work()
+        assert error.value.words.id == why
+
+
 @pytest.mark.parametrize(
     "record",
     [
@@ -229,13 +240,7 @@ def test_a_line_without_a_name_after_an_odd_one_keeps_its_name(tmp_path: Path) -
 )
 def test_a_signed_zone_is_refused_and_stays(tmp_path: Path, record: str) -> None:
     provider = opened(tmp_path, f"{BASE}{record}\n")
-    for work in (
-        lambda: read(provider, "example.test"),
-        lambda: put(provider, rrset("smtp.example.test", "A", 300, OURS)),
-    ):
-        with pytest.raises(Rejected) as error:
-            work()
-        assert error.value.words.id == "dns.error.zone_signed"
+    assert_refused(provider, "dns.error.zone_signed")
     assert provider.path.read_text() == f"{BASE}{record}\n"
 
 
@@ -251,13 +256,7 @@ def test_a_zone_with_a_journal_is_refused_and_stays(tmp_path: Path, linked: bool
     if linked:
         (tmp_path / "link").symlink_to(provider.path)
         provider = ZoneFileProvider(APEX, tmp_path / "link")
-    for work in (
-        lambda: read(provider, "example.test"),
-        lambda: put(provider, rrset("smtp.example.test", "A", 300, OURS)),
-    ):
-        with pytest.raises(Rejected) as error:
-            work()
-        assert error.value.words.id == "dns.error.zone_journal"
+    assert_refused(provider, "dns.error.zone_journal")
     assert provider.path.read_text() == BASE
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -86,12 +86,7 @@ class TestOctoDns(ProviderContract):
 
     @pytest.fixture
     def shows(self, server: NameServer, provider: OctoDnsProvider) -> Iterator[Shows]:
-        rows: list[dict[str, Any]] = []
-
-        def show(owner: str, rtype: str, value: str) -> None:
-            rows.append(servers.shown_row(owner, rtype, value))
-
-        with servers.adding(rows, server) as proxy:
+        with servers.showing(server) as (proxy, show):
             port = proxy.url.rpartition(":")[2]
             object.__setattr__(provider, "arguments", {**provider.arguments, "port": port})
             yield show
