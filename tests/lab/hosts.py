@@ -156,8 +156,8 @@ class Host:
         (self.folder / "lower").write_text(":".join(map(str, lower)))
         self._start()
         self._wait_for_ssh()
-        if image:
-            self.run("systemctl is-system-running --wait")
+        # Until it has booted, its units look whether there is what they are for.
+        self.run("systemctl is-system-running --wait")
 
     def shut_down(self) -> None:
         """Shut it down in order; its disk stays."""

@@ -31,6 +31,7 @@ from ground.words import text
 from keys.journal import Journal
 from keys.rotation import KeyRef, Rules, Step, Strategy, after, begin
 from tests import warm
+from tests.lab.process import wait_for
 from tests.this_machine import apart
 from tests.warm import REPOSITORY, Program
 
@@ -393,7 +394,10 @@ def run(
 
 
 def stop(running: subprocess.Popen[bytes]) -> None:
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    """Stop it as a terminal does, once it waits: Python hears no signal on its way into a read."""
+    state = Path(f"/proc/{running.pid}/stat")
+    assert wait_for(lambda: state.read_text().rpartition(")")[2].split()[0] == "S", 60)
+    os.killpg(running.pid, signal.SIGINT)
 
 
 def say_yes(running: subprocess.Popen[bytes]) -> None:
