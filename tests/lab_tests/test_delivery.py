@@ -104,7 +104,6 @@ def test_ipv6_is_used_once_its_address_has_a_ptr_and_nobody_can_relay_over_eithe
 def test_dane_and_mta_sts_are_followed_where_receivers_publish_them(new_site: Site) -> None:
     site = new_site
     anchor = site.operator.folder / "anchor"
-    anchor.write_text(site.dns.trust_anchor())
     server = site.add_running(
         "relay",
         *TWO_DOMAINS,
@@ -113,6 +112,7 @@ def test_dane_and_mta_sts_are_followed_where_receivers_publish_them(new_site: Si
         dane_trust_anchor=str(anchor),
         mta_sts=True,
     )
+    anchor.write_text(site.dns.trust_anchor())
     authority = receiver_files().authority.read_text()
     server.host.run(
         f"cat > /usr/local/share/ca-certificates/lab.crt <<'END'\n{authority}END\n"
