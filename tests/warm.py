@@ -159,7 +159,7 @@ def _load() -> None:
         package = importlib.import_module(name)
         for each in pkgutil.iter_modules(package.__path__, f"{name}.") if name != _LATE else ():
             importlib.import_module(each.name)
-    importlib.import_module(f"{_LATE}.verbs")
+    importlib.import_module(f"{_LATE}.refusals")
 
 
 def _attend(
@@ -232,10 +232,18 @@ def _pmail_deploy(server: Path) -> object:
     main: Any = importlib.import_module(f"{_LATE}.main")
 
     def call(command: list[str], environment: dict[str, str]) -> int:
-        program, words = command[:3], command[3:]
-        assert program == [sys.executable, "-m", "pyinfra"], program
+        program, words = command[:4], command[4:]
+        assert program == [sys.executable, "-P", "-m", "pyinfra"], program
         files = [each for each in (0, 1, 2) if each or sys.stdin]
-        return run_with(files, Program.PYINFRA, words, environment, timeout=None, server=server)
+        return run_with(
+            files,
+            Program.PYINFRA,
+            words,
+            environment,
+            folder=Path.cwd(),
+            timeout=None,
+            server=server,
+        )
 
     main.call = call
     return main.main()

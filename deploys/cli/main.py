@@ -13,22 +13,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
-from paramiko import SSHException
 
-from deploys.cli import click_texts, host_key
-from deploys.cli.init_inventory import Answers, inventory_text
+from deploys.cli import click_texts
+from deploys.cli.complaint import complain
 from deploys.cli.parameters import asked, common, parameters
 from deploys.cli.verbs import DNS, EXPORT, POLICY, ROTATE, VERBS, VERIFY
-from deploys.run import options, outcome, paths
+from deploys.run import options, outcome
 from deploys.run.options import Request
 from deploys.run.outcome import ReportMade, Verdict, exit_status
-from deploys.run.verb import Verb
+from deploys.run.verb import PROGRAM, Verb
 from deploys.zones.request import ACTIONS
-from dns_providers.registry import PROVIDERS, asked_for, misplaced_secrets
 from ground.words import say, text
-from postmaster.report.json import VERSION
 
-_REPOSITORY = Path(__file__).resolve().parents[2]
 _FAILED, _BAD_INPUT = exit_status(Verdict.FAILED), exit_status(Verdict.BAD_INPUT)
 
 
@@ -58,9 +54,11 @@ def run_deploy(verb: Verb[Any], request: Request, given: dict[str, Any]) -> Fini
     if wrong := [say(each) for each in request.problems(dry=dry)]:
         raise click.UsageError("\n".join(wrong))
     if not inventory.is_file():
-        _complain("cli.no_inventory", path=given["inventory"])
+        complain("cli.no_inventory", path=given["inventory"])
         return Finished(_BAD_INPUT)
-    command = [sys.executable, "-m", "pyinfra", str(inventory.absolute()), verb.file]
+    # -P: nothing in the user's folder is taken for a module of ours, or of pyinfra's.
+    command = [sys.executable, "-P", "-m", "pyinfra", "--config", str(PROGRAM / "config.py")]
+    command += [str(inventory.absolute()), str(verb.path)]
     command += [word for each in given["limit"] for word in ("--limit", each)]
     command += [word for each in options.as_data(request) for word in ("--data", each)]
     command += ["--dry"] if dry else ["-y"] if given["yes"] or not request.asks else []
@@ -70,31 +68,36 @@ def run_deploy(verb: Verb[Any], request: Request, given: dict[str, Any]) -> Fini
         try:
             outcome.empty(path)  # what an earlier run came to is not what this one does
         except OSError as error:
-            _complain("flow.no_outcome", path=named, reason=error.strerror)
+            complain("flow.no_outcome", path=named, reason=error.strerror)
             return Finished(_BAD_INPUT)
-        # pyinfra has to run where its configuration is; what was named is named from here.
-        environment = {**os.environ, **paths.from_here(), outcome.VARIABLE: str(path)}
-        returncode = call(command, environment)
+        returncode = call(command, {**os.environ, **_our_own(), outcome.VARIABLE: str(path)})
         ended = outcome.read(path)
     if ended is None:
-        _complain("cli.cut_off")
+        complain("cli.cut_off")
         return Finished(_FAILED)
     status = exit_status(ended.verdict)
     return Finished(status or (_FAILED if returncode else 0), ended.reports)
 
 
+def _our_own() -> dict[str, str]:
+    """The variables with which a program imports our modules, whatever folders the user has.
+
+    An editable install comes after all that lies where a program is started: `deploys`, `keys`.
+    """
+    folder = str(Path(__file__).resolve().parents[__name__.count(".")])
+    if folder in sys.path:
+        return {}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))}
+
+
 def call(command: list[str], environment: dict[str, str]) -> int:
-    """Run a command to its end, in the repository; returns its exit status."""
-    with subprocess.Popen(command, cwd=_REPOSITORY, env=environment) as process:
+    """Run a command to its end; returns its exit status."""
+    with subprocess.Popen(command, env=environment) as process:
         while True:
             try:
                 return process.wait()
             except KeyboardInterrupt:
                 continue  # pyinfra has been told too: its outcome says what is done
-
-
-def _complain(message_id: str, **values: object) -> None:
-    click.secho(text(message_id, **values), fg="red", err=True)
 
 
 def _add(verb: Verb[Any], callback: Callable[..., None], more: list[click.Parameter]) -> None:
@@ -118,11 +121,11 @@ def _verify(json_file: str | None, **given: Any) -> None:
     status = finished.status
     if json_file and finished.reports:
         records = [json.loads(Path(each.path).read_text("utf-8")) for each in finished.reports]
-        everything = {"version": VERSION, "reports": records}
+        everything = {"version": records[0]["version"], "reports": records}
         try:
             Path(json_file).write_text(json.dumps(everything, ensure_ascii=False, indent=1) + "\n")
         except OSError as error:
-            _complain("cli.not_written", path=json_file, reason=error.strerror)
+            complain("cli.not_written", path=json_file, reason=error.strerror)
             status = status or _FAILED
     sys.exit(status)
 
@@ -186,68 +189,14 @@ for _each in VERBS:
         _add(_each, _runs(_each), parameters(_each.request))
 
 
-def _pinned(host: str, user: str, wanted: str | None) -> bool:
-    """Show the host's SSH key and pin it, once somebody says that it is right; False for a no.
+class _Init(click.Command):
+    """`init`, loaded when it is the one that is meant: with what it takes to talk to a host."""
 
-    wanted: its fingerprint, which needs no question.
-    """
-    try:
-        if wanted is None and host_key.is_pinned(host):
-            click.echo(text("cli.host_key_known", host=host, path=host_key.known_hosts()))
-            return True
-        key = host_key.shown_by(host)
-    except (OSError, SSHException) as error:
-        reason = error if str(error) else type(error).__name__
-        click.echo(text("cli.host_key_unseen", host=host, user=user, reason=reason))
-        return wanted is None
-    shown = host_key.fingerprint(key)
-    if wanted is not None and wanted not in (shown, shown.split()[-1]):
-        _complain("cli.host_key_other", host=host, shown=shown, wanted=wanted)
-        return False
-    click.echo(text("cli.host_key_shown", host=host, shown=shown))
-    if wanted is None and not click.confirm(text("cli.ask.host_key")):
-        _complain("cli.host_key_refused", host=host)
-        return False
-    if not host_key.is_pinned(host):
-        host_key.pin(host, key)
-    return True
+    def make_context(self, *given: Any, **named: Any) -> click.Context:
+        """Return the context of the command itself."""
+        from deploys.cli.init import init
+
+        return init.make_context(*given, **named)
 
 
-@main.command("init", help=text("cli.init"))
-@click.option("-o", "--output", default="inventory.py", help=text("cli.output"))
-@click.option("--host", prompt=text("cli.ask.host"))
-@click.option("--ssh-user", prompt=text("cli.ask.ssh_user"), default="root")
-@click.option("--domain", "domains", multiple=True)
-@click.option("--provider", type=click.Choice(sorted(PROVIDERS)), default=None)
-@click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help=text("cli.set"))
-@click.option(
-    "--host-key", "fingerprint", default=None, metavar="SHA256:...", help=text("cli.host_key")
-)
-def init(
-    output: str,
-    host: str,
-    ssh_user: str,
-    domains: tuple[str, ...],
-    provider: str | None,
-    options: tuple[str, ...],
-    fingerprint: str | None,
-) -> None:
-    """Write a first inventory, and pin the host's key."""
-    path = Path(output)
-    if path.exists():
-        _complain("cli.exists", path=output)
-        sys.exit(_BAD_INPUT)
-    names = domains or tuple(click.prompt(text("cli.ask.domains")).split())
-    slug = provider or click.prompt(
-        text("cli.ask.provider"), type=click.Choice(sorted(PROVIDERS)), default="rfc2136"
-    )
-    given = dict(each.partition("=")[::2] for each in options)
-    for name in asked_for(slug):
-        if name not in given:
-            given[name] = click.prompt(name)
-    if wrong := [say(each) for each in misplaced_secrets(slug, given, os.environ)]:
-        raise click.UsageError("\n".join(wrong))
-    if not _pinned(host, ssh_user, fingerprint):
-        sys.exit(_FAILED)
-    path.write_text(inventory_text(Answers(host, ssh_user, names, slug, tuple(given.items()))))
-    click.echo(text("cli.written", path=output))
+main.add_command(_Init("init", help=text("cli.init")))

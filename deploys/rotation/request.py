@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from deploys.run import options
 from deploys.run.options import Choice, Flag, Names, Text, option
-from deploys.run.paths import state_dir
 from ground.words import Words
-from keys.journal import Journal, JournalError
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Site
 
@@ -66,9 +63,7 @@ class Request(options.Request):
         """Return which domains are none with a key of their own, nor one that is being replaced, or
         on no server of this run.
         """
-        known, reached, replaced = _with_keys(site), _with_keys(here), frozenset[str]()
-        with suppress(JournalError):  # which is told where it is needed
-            replaced = frozenset(each.domain for each in Journal(state_dir()).going_on())
+        known, reached, replaced = _with_keys(site), _with_keys(here), _being_replaced()
         if unknown := [domain for domain in self.domains if domain not in known | replaced]:
             names = {"domains": ", ".join(unknown), "known": ", ".join(sorted(known))}
             yield Words.of("rotation.bad_domain", **names)
@@ -78,6 +73,17 @@ class Request(options.Request):
     def names(self, domain: str) -> bool:
         """Whether a domain is meant."""
         return not self.domains or domain in self.domains
+
+
+def _being_replaced() -> frozenset[str]:
+    """Domains whose key is being replaced; a damaged journal is told where it is needed."""
+    from deploys.run.paths import state_dir  # not for who only asks what options there are
+    from keys.journal import Journal, JournalError
+
+    try:
+        return frozenset(each.domain for each in Journal(state_dir()).going_on())
+    except JournalError:
+        return frozenset()
 
 
 def _with_keys(site: Site) -> frozenset[str]:

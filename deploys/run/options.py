@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ground.errors import Told
 from ground.words import Words
-from postmaster.settings import Site
+
+if TYPE_CHECKING:
+    from postmaster.settings import Site
 
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 R = TypeVar("R", bound="Request")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 
+from deploys.run.verb import PROGRAM
 from ground.errors import Told
 from ground.private_files import (
     await_lock,
@@ -25,7 +26,6 @@ from keys.store import KeyStore
 from postmaster.settings import Site, file_name, password_file
 
 STATE, KEYS = "PMAIL_STATE", "PMAIL_KEYS"
-STARTED_IN = "PMAIL_STARTED_IN"  # where the user is, while pyinfra runs where its configuration is
 _USUAL = {STATE: "state", KEYS: "keys/store"}
 _LOCK_TIMEOUT = 60.0  # seconds
 _NAMED = 5  # files that a message names
@@ -86,19 +86,13 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
-def from_here() -> dict[str, str]:
-    """Return the variables of a run that is started here and is at work in another folder."""
-    named = {each: os.environ.get(each) for each in (STATE, KEYS)}
-    folders = {each: str(Path(folder).absolute()) for each, folder in named.items() if folder}
-    return {**folders, STARTED_IN: str(Path.cwd())}
-
-
 def elsewhere(site: Site) -> tuple[Words, ...]:
     """Return why a site's state and keys are not where they are looked for.
 
-    They were in the working directory once; what is there is told, and never passed over.
+    They were in the working directory once, which was the clone's for `pmail-deploy`; what is there
+    is told, and never passed over.
     """
-    folders = (Path.cwd(), Path(os.environ.get(STARTED_IN) or "."))
+    folders = (Path.cwd(), PROGRAM)
     return tuple(
         _told_elsewhere(variable, found, site)
         for variable in (STATE, KEYS)

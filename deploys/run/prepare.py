@@ -26,7 +26,6 @@ from keys.journal import JournalError
 from postmaster.parse import SettingsError
 from postmaster.settings import Site
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 # Errors whose text names something of the program, and repeats no value.
 _NAMING = (ImportError, NameError, AttributeError, KeyError, OSError)
 R = TypeVar("R", bound=Request)
@@ -183,7 +182,7 @@ def _broken(path: str, error: BaseException, *, shown: bool = False) -> BadInput
 
 def is_asked_for(verb: Verb[Any], invocation: Invocation) -> bool:
     """Return whether pyinfra was called with a verb's deploy file."""
-    file = (REPOSITORY / verb.file).resolve()
+    file = verb.path.resolve()
     return any(Path(each).resolve() == file for each in invocation.deploys)
 
 
@@ -231,7 +230,7 @@ def _words_of(verbs: Iterable[Verb[Any]]) -> tuple[str, ...]:
 
 def _maybe_run(verbs: Sequence[Verb[Any]], invocation: Invocation) -> Sequence[Verb[Any]]:
     """The verbs that the run is for; a file of the user's own may include any of them."""
-    ours = {(REPOSITORY / each.file).resolve() for each in verbs}
+    ours = {each.path.resolve() for each in verbs}
     if {Path(each).resolve() for each in invocation.deploys} <= ours:
         return [each for each in verbs if is_asked_for(each, invocation)]
     return verbs

@@ -26,7 +26,6 @@ from deploys.run.options import Request
 from deploys.run.outcome import recorder
 from deploys.run.paths import live_beside
 from deploys.run.prepare import (
-    REPOSITORY,
     BadInput,
     Invocation,
     Prepared,
@@ -37,25 +36,28 @@ from deploys.run.prepare import (
 )
 from deploys.run.reaching import around
 from deploys.run.recording import record, record_steps, told
-from deploys.run.refusals import ask_all
-from deploys.run.verb import Verb
+from deploys.run.refusals import Refusal, ask_all
+from deploys.run.verb import PROGRAM, Verb
 from ground.shown import shown_on
 from ground.words import text
 from postmaster.settings import Site
 
 R = TypeVar("R", bound=Request)
+AskedFirst = Callable[[Verb[Any]], tuple[Refusal, ...]]
 _started: list[tuple[Invocation, tuple[Verb[Any], ...]]] = []
+_refusals: list[AskedFirst] = []
 _prepared: dict[Verb[Any], Prepared[Any]] = {}
 _refined: list[Callable[[Site], Site]] = []
 _asked: set[Verb[Any]] = set()
 _asking = RLock()  # the hosts of a run are prepared at the same time
 
 
-def start(verbs: tuple[Verb[Any], ...]) -> None:
+def start(verbs: tuple[Verb[Any], ...], asked_first: AskedFirst) -> None:
     """Check what the run is asked for before anything else happens; have its outcome written.
 
-    verbs: all that there are; nothing is checked where pyinfra runs none of them. What is no run of
-    deploy files has no outcome: that file may be of an earlier run. Raises BadInput.
+    verbs: all that there are; nothing is checked where pyinfra runs none of them. asked_first:
+    gives a verb's refusals. What is no run of deploy files has no outcome: that file may be of an
+    earlier run. Raises BadInput.
     """
     context = click.get_current_context(silent=True)
     if context is None:
@@ -66,6 +68,7 @@ def start(verbs: tuple[Verb[Any], ...]) -> None:
     sys.stdout, sys.stderr = shown_on(sys.stdout), shown_on(sys.stderr)
     live_beside(context.params["inventory"])
     _started.append((invocation, verbs))
+    _refusals.append(asked_first)
     mine = tuple(each for each in verbs if is_asked_for(each, invocation))
     record(tuple(each.name for each in mine), invocation)
     if mine:
@@ -90,7 +93,7 @@ def start(verbs: tuple[Verb[Any], ...]) -> None:
 def prepared(verb: Verb[R]) -> Prepared[R]:
     """Return what a verb is asked for in this run, and its site. Raises as `prepare` does."""
     if not _started:
-        raise BadInput(text("flow.no_config", folder=str(REPOSITORY)))
+        raise BadInput(text("flow.no_config", folder=str(PROGRAM)))
     if verb not in _prepared:
         _prepared[verb] = prepare(verb, *_started[0])
     found: Prepared[R] = _prepared[verb]
@@ -107,7 +110,7 @@ def ready(verb: Verb[R]) -> Prepared[R]:
     """
     with _asking:
         if verb not in _asked:
-            ask_all(verb.asked_first, around(verb, prepared(verb), ctx_state.get()))
+            ask_all(_refusals[0](verb), around(verb, prepared(verb), ctx_state.get()))
             _asked.add(verb)
     return prepared(verb)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from deploys.run.options import Request
-from deploys.run.paused import mail_paused
-from deploys.run.refusals import Refusal
 
+PROGRAM = Path(__file__).resolve().parents[2]  # config.py and the deploy files are there
 R = TypeVar("R", bound=Request)
 
 
@@ -18,7 +18,7 @@ class Verb(Generic[R]):
 
     help: message id; a verb without one is a word of another. groups: of hosts that it does
     something on. opening: it opens DNS providers, so their secrets must be there. while_paused: it
-    may change something while a rotation pauses mail. refusals: asked before anything is changed.
+    may change something while a rotation pauses mail.
     """
 
     name: str
@@ -28,9 +28,8 @@ class Verb(Generic[R]):
     groups: tuple[str, ...] = ("mail_servers", "zones")
     opening: bool = True
     while_paused: bool = False
-    refusals: tuple[Refusal, ...] = ()
 
     @property
-    def asked_first(self) -> tuple[Refusal, ...]:
-        """Its refusals, and that of all verbs that leave paused mail alone."""
-        return self.refusals if self.while_paused else (mail_paused, *self.refusals)
+    def path(self) -> Path:
+        """Its deploy file."""
+        return PROGRAM / self.file

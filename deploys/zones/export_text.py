@@ -15,7 +15,6 @@ from dns_providers.text import value_text
 from ground.words import text
 from postmaster.desired import MX_STAGE, Desired
 
-FORMS = ("table", "zonefile", "json")
 VERSION = 1
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from deploys.accounts.database_request import DatabaseRequest
 from deploys.run.options import Choice, File, Flag, Names, Request, option
-from deploys.zones.export_text import FORMS
 from dns_providers.by_hand.panels import PANELS
 from dns_providers.publishing.ledger import LedgerError, read_backup
 from ground.words import Words
@@ -17,6 +16,7 @@ from postmaster.settings import Site
 from postmaster.settings_table import BadValue, host_name
 
 ACTIONS = ("publish", "plan", "undo", "adopt", "remove")
+FORMS = ("table", "zonefile", "json")
 
 
 def _withdraw(word: str) -> Any:
@@ -124,7 +124,7 @@ class DnsRequest(Request):
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest(Request):
-    """form: table, zonefile or json. panel: web panel to write for. output: file to write."""
+    """form: one of FORMS. panel: web panel to write for. output: file to write."""
 
     form: str = option("format", Choice(FORMS), "--format", default="table", help="cli.dns_format")
     panel: str | None = option("panel", Choice(tuple(PANELS)), "--panel", help="cli.dns_panel")

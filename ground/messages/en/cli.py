@@ -31,6 +31,7 @@ TEXTS = {
     "cli.ask.host_key": "Is this what your provider's panel or the host's console shows? It is pinned then",
     "cli.exists": "{path} exists and is not overwritten; give another name with -o",
     "cli.written": "{path} is written. Next: pmail-deploy deploy --dry",
+    "cli.example": "Print an inventory with everything explained, to be changed by hand.",
     "cli.inventory_head": "The servers and zones of this site; every setting is in README.md.",
     "cli.inventory_primary": "the primary one first",
     "cli.ask.host": "Address of the VPS",

@@ -31,6 +31,7 @@ TEXTS = {
     "cli.ask.host_key": "它与服务商面板或主机控制台显示的一致吗？一致则固定下来",
     "cli.exists": "{path} 已存在，不会覆盖；请用 -o 指定其他名称",
     "cli.written": "{path} 已写出。下一步：pmail-deploy deploy --dry",
+    "cli.example": "打印一份带说明的清单示例，供手工修改。",
     "cli.inventory_head": "本站点的服务器和区域；全部设置见 README.zh-CN.md。",
     "cli.inventory_primary": "主域名在前",
     "cli.ask.host": "VPS 的地址",

@@ -121,7 +121,7 @@ def test_what_is_typed_arrives_in_the_deploy_file(
 ) -> None:
     CliRunner().invoke(main, typed)
     (command,) = commands
-    assert verb.file in command
+    assert str(verb.path) in command
     assert parse(verb.request, data(command)) == (asked, ())
 
 
@@ -188,7 +188,7 @@ def test_pyinfra_asks_before_what_somebody_has_to_say_yes_to(
 ) -> None:
     CliRunner().invoke(main, typed)
     (command,) = commands
-    rest = [each for each in command[5:] if each != "--data" and "=" not in each]
+    rest = [each for each in command[8:] if each != "--data" and "=" not in each]
     assert tuple(rest) == words
 
 

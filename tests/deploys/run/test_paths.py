@@ -19,7 +19,7 @@ KEY = "keys/store/example.com/pm202611a.key"
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An inventory in a folder, and a run that is started in another."""
-    for name in (paths.STATE, paths.KEYS, paths.STARTED_IN):
+    for name in (paths.STATE, paths.KEYS):
         monkeypatch.delenv(name, raising=False)
     for name in ("home", "else where"):
         (tmp_path / name).mkdir()
@@ -64,11 +64,9 @@ def test_an_inventory_that_is_no_file_has_nothing_beside_it(home: Path, away: Pa
 
 
 def test_what_the_user_names_counts_and_is_named_from_where_the_user_is(
-    home: Path, away: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, away: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(paths.STATE, "mine")
-    given = paths.from_here()
-    assert given == {paths.STATE: str(away / "mine"), paths.STARTED_IN: str(away)}
     assert paths.state_dir() == away / "mine"
     put(away, LEDGER)
     assert told() == []
@@ -91,14 +89,14 @@ def test_what_is_only_in_the_working_directory_is_told_with_a_command_that_mends
     assert not any(each.exists() for each in kept)
 
 
-def test_what_is_where_pmail_deploy_was_started_is_found_too(
+def test_what_is_in_the_clone_where_pmail_deploy_once_worked_is_found_too(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(tmp_path / "called", LEDGER)
+    put(tmp_path / "clone", LEDGER)
     assert told() == []
-    monkeypatch.setenv(paths.STARTED_IN, str(tmp_path / "called"))
+    monkeypatch.setattr(paths, "PROGRAM", tmp_path / "clone")
     (reason,) = told()
-    assert str(tmp_path / "called" / "state") in reason
+    assert str(tmp_path / "clone" / "state") in reason
 
 
 def test_of_two_states_none_is_passed_over(home: Path, away: Path) -> None:

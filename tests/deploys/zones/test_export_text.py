@@ -9,8 +9,8 @@ import dns.zone
 import pytest
 
 from deploys.run.options import parse
-from deploys.zones.export_text import FORMS, ZoneExport, export_text
-from deploys.zones.request import ExportRequest
+from deploys.zones.export_text import ZoneExport, export_text
+from deploys.zones.request import FORMS, ExportRequest
 from dns_providers.by_hand.panels import PANELS
 from dns_providers.publishing.claims import Claim, ClaimMode
 from dns_providers.rrset import CAA, MX, TXT, Address, owner_name
