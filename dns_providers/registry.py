@@ -33,7 +33,7 @@ def spec_of(slug: str) -> ProviderSpec:
     """Return what a provider's file says of it. Raises KeyError for an unknown provider."""
     if slug not in PROVIDERS:
         raise KeyError(slug)
-    found: ProviderSpec = import_module(f"dns_providers.adapters.{slug}").SPEC
+    found: ProviderSpec = import_module(f".adapters.{slug}", __package__).SPEC
     return found
 
 

@@ -68,7 +68,7 @@ def language() -> str:
 @cache
 def catalogue(lang: str) -> dict[str, str]:
     """Return all texts of a language: message id -> template."""
-    package = import_module(f"ground.messages.{lang}")
+    package = import_module(f".messages.{lang}", __package__)
     texts: dict[str, str] = {}
     for module in iter_modules(package.__path__):
         texts |= import_module(f"{package.__name__}.{module.name}").TEXTS

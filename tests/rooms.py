@@ -31,6 +31,7 @@ LAYERS = (
     ("deploys/rotation", "deploys/recovery"),
     ("deploys/cli",),
     ("deploys",),  # the runbooks
+    ("pmail_deploy",),
 )
 # Rooms whose modules are loaded by a name that only a run knows: which room does that, of which.
 BY_NAME = frozenset(
@@ -65,8 +66,8 @@ def imported(source: str) -> set[str]:
     return found
 
 
-def loaded_by_name(source: str) -> set[str]:
-    """Return the packages that a module loads modules of by their name: `f"package.{name}"`."""
+def loaded_by_name(path: Path, source: str) -> set[str]:
+    """Return the packages that a module loads modules of by their name: `f".package.{name}"`."""
     if "import_module" not in source:
         return set()
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
@@ -78,7 +79,8 @@ def loaded_by_name(source: str) -> set[str]:
         and isinstance(call.args[0], ast.JoinedStr)
     )
     texts = {str(each.value) for each in starts if isinstance(each, ast.Constant)}
-    return {text.rstrip(".") for text in texts if text.split(".")[0] in PACKAGES}
+    here = ".".join(path.parent.parts)
+    return {f"{here}{text}".rstrip(".") for text in texts if text.startswith(".")}
 
 
 def room_of(name: str, modules: Set[str]) -> str | None:

@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "probes",
     ),
     "deploys": PACKAGES,
+    "pmail_deploy": PACKAGES,
 }
 
 
@@ -71,7 +72,7 @@ def test_modules_are_loaded_by_name_where_the_plan_says_so_and_nowhere_else() ->
     found = {
         (path.parent.as_posix(), name.replace(".", "/"))
         for path, source in sources().items()
-        for name in loaded_by_name(source)
+        for name in loaded_by_name(path, source)
     }
     assert found == BY_NAME
 

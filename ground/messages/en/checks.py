@@ -56,7 +56,7 @@ TEXTS = {
     "checks.tls.good": "trusted, for {names}",
     "checks.tls.left": "days left: {days} (until {until})",
     "checks.tls.deploy": "run the deploy: it gets a certificate with all names",
-    "checks.tls.renew": "run the deploy (or deploys/tls.py): it renews the certificate, and says why it could not be done by itself",
+    "checks.tls.renew": "run the deploy (or pmail-deploy tls): it renews the certificate, and says why it could not be done by itself",
     "checks.host.unseen": "the host could not be looked at",
     "checks.host.down": "PMail does not run",
     "checks.host.no_stamp": "what PMail has read cannot be told: it was not started by our unit",

@@ -212,7 +212,7 @@ TEXTS = {
     "dns.error.octodns_rights": "{provider} refuses the credentials for {zone} ({reason}). Check {variables}.",
     "dns.error.octodns_value": "{key}: octodns-{provider} cannot write this RRset exactly as it is to be, so nothing was written.",
     "dns.option.pairs": '{option} must be written "name=value, name=value"',
-    "dns.option.octodns_extra": "octodns_provider {provider}: its package is not installed. Run: pip install -e '.[{extra}]'",
+    "dns.option.octodns_extra": "octodns_provider {provider}: its package is not installed. Run: pip install 'pmail-deploy[{extra}]'",
     "dns.option.octodns_argument": "octodns_arguments lacks {argument}=... (octodns_provider {provider} needs it)",
     "dns.option.octodns_unknown": "{option}: {argument} is none of {known}",
     "dns.option.octodns_secret": "the environment variable {variable} is not set, nor {variable}_FILE for a file (octodns_provider {provider} needs it as {argument})",

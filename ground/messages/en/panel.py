@@ -7,7 +7,7 @@ TEXTS = {
     "export.done": "exported",
     "export.elsewhere": "one zone's turn prints all",
     "export.not_written": "{path} cannot be written: {reason}",
-    "export.no_key": "{owner} TXT is missing here: its DKIM key is not made yet. Run this without --dry, or deploys/dns.py.",
+    "export.no_key": "{owner} TXT is missing here: its DKIM key is not made yet. Run this without --dry, or pmail-deploy dns.",
     "export.note.spf": "{key}: only one SPF record (v=spf1) may be there. If there is one, put our ip4/ip6 and include terms into it, do not add a second.",
     "export.note.if_free": "{key}: only if there is none yet",
     "export.note.beside_others": "{key}: beside those that are there",

@@ -45,7 +45,7 @@ TEXTS = {
     "rotation.too_late": "{domain}: too late to turn back: the old record is going, or has leaked. Let it end, and rotate again.",
     "rotation.pinned": "{domain}: the inventory names the selector {selector} (dkim_selector), so its key cannot be replaced; take the setting out",
     "rotation.young": "{domain}: the key is not due: its age in days is {days}, it is replaced after {most}",
-    "rotation.no_key_yet": "{domain}: there is no key yet; run deploy.py first",
+    "rotation.no_key_yet": "{domain}: there is no key yet; run pmail-deploy deploy first",
     "rotation.no_key": "{domain}: the key is not in the store",
     "rotation.clock": "the clocks of this machine and of {host} differ by more than 5 minutes: no deadline is trusted. Set the clock, run again.",
     "rotation.clock_stops": "{domain}: a deadline cannot be trusted: this machine's clock was set, or differs from a host's, or no host could be asked for its time. Set the clock, run again.",

@@ -56,7 +56,7 @@ TEXTS = {
     "checks.tls.good": "受信任，适用于 {names}",
     "checks.tls.left": "剩余 {days} 天（至 {until}）",
     "checks.tls.deploy": "请运行部署：它会获取包含所有名称的证书",
-    "checks.tls.renew": "请运行部署（或 deploys/tls.py）：它会续期证书，并说明为何未能自动续期",
+    "checks.tls.renew": "请运行部署（或 pmail-deploy tls）：它会续期证书，并说明为何未能自动续期",
     "checks.host.unseen": "无法查看主机",
     "checks.host.down": "PMail 未运行",
     "checks.host.no_stamp": "无法判断 PMail 读取了什么：它不是由我们的单元启动的",

@@ -190,7 +190,7 @@ TEXTS = {
     "dns.error.octodns_rights": "{provider} 拒绝了 {zone} 的凭据（{reason}）。请检查 {variables}。",
     "dns.error.octodns_value": "{key}：octodns-{provider} 无法原样写入这个 RRset，因此什么都没有写。",
     "dns.option.pairs": '{option} 必须写成 "名称=值, 名称=值"',
-    "dns.option.octodns_extra": "octodns_provider {provider}：没有安装它的软件包。请运行：pip install -e '.[{extra}]'",
+    "dns.option.octodns_extra": "octodns_provider {provider}：没有安装它的软件包。请运行：pip install 'pmail-deploy[{extra}]'",
     "dns.option.octodns_argument": "octodns_arguments 缺少 {argument}=...（octodns_provider {provider} 需要）",
     "dns.option.octodns_unknown": "{option}：{argument} 不在 {known} 之中",
     "dns.option.octodns_secret": "没有设置环境变量 {variable}，也没有设置指向文件的 {variable}_FILE（octodns_provider {provider} 需要它作为 {argument}）",

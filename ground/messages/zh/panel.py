@@ -7,7 +7,7 @@ TEXTS = {
     "export.done": "已导出",
     "export.elsewhere": "由其中一个区域统一输出",
     "export.not_written": "无法写入 {path}：{reason}",
-    "export.no_key": "缺少 {owner} TXT：其 DKIM 密钥尚未生成。请不带 --dry 运行，或运行 deploys/dns.py。",
+    "export.no_key": "缺少 {owner} TXT：其 DKIM 密钥尚未生成。请不带 --dry 运行，或运行 pmail-deploy dns。",
     "export.note.spf": "{key}：SPF 记录（v=spf1）只能有一条。如已有，请把我们的 ip4/ip6 和 include 加进去，不要新增第二条。",
     "export.note.if_free": "{key}：仅当还没有时才添加",
     "export.note.beside_others": "{key}：与已有的并存",

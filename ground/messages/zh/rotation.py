@@ -41,7 +41,7 @@ TEXTS = {
     "rotation.too_late": "{domain}：为时已晚，无法退回：旧记录正在撤销，或已泄露。请让其结束，然后再次轮换。",
     "rotation.pinned": "{domain}：清单中指定了选择器 {selector}（dkim_selector），因此无法更换密钥；请去掉该设置",
     "rotation.young": "{domain}：密钥已使用 {days} 天，满 {most} 天后更换",
-    "rotation.no_key_yet": "{domain}：尚无密钥；请先运行 deploy.py",
+    "rotation.no_key_yet": "{domain}：尚无密钥；请先运行 pmail-deploy deploy",
     "rotation.no_key": "{domain}：密钥不在密钥库中",
     "rotation.clock": "本机与 {host} 的时钟相差超过 5 分钟：不信任任何期限。请校准时钟后重新运行。",
     "rotation.clock_stops": "{domain}：期限不可信：本机时钟被调整过、与主机不一致，或没有主机可供核对。请校准时钟后重新运行。",
