@@ -181,11 +181,15 @@ def _say_unknown(data: Mapping[str, Any], names: frozenset[str], reasons: _Reaso
     for name in sorted(data):
         if name in names or name.startswith(_PYINFRA_PREFIXES):
             continue
-        nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-        if nearest:
-            reasons.add("settings.unknown_near", name=name, nearest=nearest[0])
+        if like := nearest(name, names):
+            reasons.add("settings.unknown_near", name=name, nearest=like)
         else:
             reasons.add("settings.unknown", name=name)
+
+
+def nearest(name: str, names: Iterable[str], *, alike: float = 0.6) -> str | None:
+    """Return which of some names one may be meant for, if any. alike: 0 any, 1 the same."""
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=alike)), None)
 
 
 def is_known(name: str) -> bool:

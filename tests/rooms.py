@@ -30,6 +30,7 @@ LAYERS = (
     ("deploys/verification",),
     ("deploys/rotation", "deploys/recovery"),
     ("deploys/cli",),
+    ("deploys/guest",),
     ("deploys",),  # the runbooks
     ("pmail_deploy",),
 )

@@ -228,6 +228,38 @@ def test_from_init_to_records_in_a_folder_of_the_users_own(programs: Path, site:
     assert kept_there(programs) == before
 
 
+_THEIRS = """
+import keys
+from deploys.web import NAME
+from pyinfra import host
+from pmail_deploy.parts import mail_server, preflight
+if "mail_servers" in host.groups:
+    preflight(mail_server())
+print("and", NAME, keys.NAME)
+"""
+
+
+def test_a_project_that_has_folders_of_our_names_uses_both(programs: Path, tmp_path: Path) -> None:
+    for name in ("deploys/__init__.py", "deploys/web.py", "keys/__init__.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"NAME = {name!r}\n")
+    (tmp_path / "deploy.py").write_text(_THEIRS)
+    data = {"domains": ["example.com"], "ipv4": "8.8.8.8", "resolvers": ["127.0.0.1"]}
+    data |= {
+        "tls": "files",
+        "tls_cert_file": "/c",
+        "tls_key_file": "/k",
+        "preflight_mx_domains": [],
+    }
+    content = f"mail_servers = [('@local', {data | {'motd': 'theirs'}!r})]\n"
+    content += "zones = [('@zone/example.com', {'dns_provider': 'manual'})]\n"
+    (tmp_path / "inventory.py").write_text(turned(apart(tmp_path, content)))
+    words = ("python", "-m", "pyinfra", "inventory.py", "deploy.py", "--dry")
+    said = run(programs, tmp_path, *words)
+    assert "and deploys/web.py keys/__init__.py" in said
+    assert "pmail-deploy preflight | Preflight" in said
+
+
 def test_the_program_for_mail_servers_runs_as_it_is_packed(programs: Path, tmp_path: Path) -> None:
     packing = f"from {ROOT}.deploys.edge.configure import program\n"
     packing += f"open({str(tmp_path / 'edge.pyz')!r}, 'wb').write(program())"

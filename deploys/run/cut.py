@@ -5,7 +5,7 @@ pyinfra ends the whole run where an operation's own code raises.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from inspect import getfullargspec
 from typing import Any
 
@@ -34,8 +34,14 @@ def why_broken(host: str, error: BaseException) -> Words:
 
 def guard(state: State) -> None:
     """Have every operation of a run, which is about to begin, fail its host where it breaks off."""
-    for host, operations in state.ops.items():
-        for each in operations.values():
+    for host in state.ops:
+        guard_operations(state, host, frozenset())
+
+
+def guard_operations(state: State, host: Host, others: Container[str]) -> None:
+    """The same for one host's operations, but those that are others', by their hashes."""
+    for op_hash, each in state.ops[host].items():
+        if op_hash not in others:
             each.command_generator = _guarded(host.name, each.command_generator)
 
 

@@ -41,7 +41,11 @@ class BadInput(OperationError):
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What pyinfra was called with."""
+    """What pyinfra was called with.
+
+    guest: by another project, which has data and `--data` of its own; deploy files of ours work in
+    its run. theirs: names of its data that look like settings of ours.
+    """
 
     deploys: tuple[str, ...]
     dry: bool
@@ -50,6 +54,8 @@ class Invocation:
     limit: tuple[str, ...]
     exclude: tuple[str, ...]
     data: dict[str, str]
+    guest: bool = False
+    theirs: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Invocation:
@@ -94,14 +100,16 @@ def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...])
     """
     asked, wrong = options.parse(verb.request, _data_of(verb, invocation))
     known = _words_of(_maybe_run(verbs, invocation))
-    unknown = sorted(w for w in set(invocation.data) - set(known) if not site.is_setting(w))
+    others = set() if invocation.guest else set(invocation.data) - set(known)
+    unknown = sorted(word for word in others if not site.is_setting(word))
     reasons = [*wrong, *asked.problems(dry=invocation.dry)]
     if unknown:
         names = {"words": ", ".join(unknown), "file": ", ".join(invocation.deploys)}
         reasons.append(Words.of("option.unknown", **names, known=", ".join(known) or "-"))
     reasons += _wrong_options(verb, asked, invocation)
     try:
-        found = site.current_site(verb.opening, frozenset((*_words_of(verbs), *unknown)))
+        beside = frozenset((*_words_of(verbs), *unknown, *invocation.theirs))
+        found = site.current_site(verb.opening, beside, guest=invocation.guest)
     except SettingsError as error:
         raise _bad_input(reasons, error.reasons) from None
     brought = along(verb, asked, found, invocation)
@@ -109,7 +117,10 @@ def prepare(verb: Verb[R], invocation: Invocation, verbs: tuple[Verb[Any], ...])
     reasons += (*elsewhere(found), *exposed())
     groups = asked.groups or verb.groups
     narrowed = invocation.limit or invocation.exclude
-    if not reasons and narrowed and not _has_work(groups, brought):
+    if brought and invocation.guest:  # its hosts are connected by now
+        left = ", ".join(sorted(each.name for each in brought))
+        reasons.append(Words.of("flow.left_out", names=left))
+    elif not reasons and narrowed and not _has_work(groups, brought):
         names = {"verb": verb.name, "groups": ", ".join(groups)}
         reasons.append(Words.of("flow.nothing_to_do", **names))
     if reasons:
@@ -213,11 +224,14 @@ def _means(pattern: str, host: Host) -> bool:
 
 
 def _data_of(verb: Verb[Any], invocation: Invocation) -> dict[str, object]:
-    """The words for a verb as they were typed, else as the inventory has them."""
+    """The words for a verb as they were typed, else as the inventory has them.
+
+    Another project's inventory has none.
+    """
     words = options.words(verb.request)
     there = {
         word: value
-        for host in inventory
+        for host in (() if invocation.guest else inventory)
         for word, value in host.data.dict().items()
         if word in words
     }
@@ -237,14 +251,16 @@ def _maybe_run(verbs: Sequence[Verb[Any]], invocation: Invocation) -> Sequence[V
 
 
 def _wrong_options(verb: Verb[Any], asked: Request, invocation: Invocation) -> Iterable[Words]:
-    """What is wrong with pyinfra's own options."""
+    """What is wrong with pyinfra's own options; another project has its own reasons for most."""
+    if asked.changes:
+        for each in invocation.split[:1]:
+            yield Words.of("flow.split_run", option=each)
+    if invocation.guest:
+        return
     if invocation.dry and not asked.shown_dry:
         yield Words.of("flow.no_dry", verb=verb.name)
     elif invocation.dry and invocation.yes:  # pyinfra looks for no changes then
         yield Words.of("flow.dry_yes")
-    if asked.changes:
-        for each in invocation.split[:1]:
-            yield Words.of("flow.split_run", option=each)
     yield from _wrong_limits(invocation)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 
 from pyinfra import inventory
 from pyinfra.api import Host, State
@@ -16,20 +17,25 @@ from dns_providers.publishing.ledger import LedgerError, LedgerState, ledgers_in
 from dns_providers.registry import PROVIDERS, option_names, option_problems
 from keys.dkim import dated_selector
 from postmaster.leaving import with_leaving
-from postmaster.parse import HostData, Problems, Providers, is_known, parse_site
+from postmaster.parse import HostData, Problems, Providers, is_known, nearest, parse_site
 from postmaster.settings import MailServer, Site, ZoneSettings
-from postmaster.settings_table import BadValue, host_name
+from postmaster.settings_table import SERVER_SETTINGS, ZONE_SETTINGS, BadValue, host_name
 
+_ALIKE = 0.8  # a letter more, less or other; above it, two names of two things
 _in_use: dict[str, str | None] = {}  # by domain, as the store had it when the inventory was read
 
 
-def current_site(opening: bool, beside: frozenset[str]) -> Site:
+def current_site(opening: bool, beside: frozenset[str], *, guest: bool = False) -> Site:
     """Return the site of this run's inventory, the whole of it also with `--limit`.
 
     opening: DNS providers are going to be opened, so their secrets must be there. beside: names
-    of data that are no settings. Raises SettingsError with every mistake.
+    of data that are no settings. guest: the inventory is of another project, whose own data stand
+    there too; what looks like a setting and is none is a mistake all the same. Raises SettingsError
+    with every mistake.
     """
-    servers, zones = _hosts("mail_servers", beside), _hosts("zones", beside)
+    theirs = _is_theirs if guest else _is_nobodys
+    servers = _hosts("mail_servers", beside, theirs)
+    zones = _hosts("zones", beside, theirs)
     found = parse_site(servers, zones, _providers(opening), _selector_of)
     return with_leaving(found, _ledgers(), int(time.time()))
 
@@ -73,12 +79,33 @@ def zone_hosts(site: Site, state: State) -> dict[str, str]:
     return {zone_of(site, each).name: each.name for each in hosts}
 
 
-def _hosts(group: str, beside: frozenset[str]) -> tuple[HostData, ...]:
+def _hosts(
+    group: str, beside: frozenset[str], theirs: Callable[[str], bool]
+) -> tuple[HostData, ...]:
     hosts: Iterable[Host] = inventory.get_group(group, ())
-    return tuple(
-        HostData(host.name, {k: v for k, v in host.data.dict().items() if k not in beside})
-        for host in hosts
-    )
+    return tuple(HostData(host.name, _data_of(host, beside, theirs)) for host in hosts)
+
+
+def _data_of(
+    host: Host, beside: frozenset[str], theirs: Callable[[str], bool]
+) -> dict[str, object]:
+    data: Mapping[str, object] = host.data.dict()
+    return {k: v for k, v in data.items() if k not in beside and not theirs(k)}
+
+
+def _is_theirs(name: str) -> bool:
+    """Whether data are another project's: their name is far from all of ours."""
+    return not is_setting(name) and nearest(name, _all_names(), alike=_ALIKE) is None
+
+
+def _is_nobodys(name: str) -> bool:
+    return False
+
+
+@cache
+def _all_names() -> frozenset[str]:
+    settings = frozenset(each.name for each in (*SERVER_SETTINGS, *ZONE_SETTINGS))
+    return settings.union(*map(option_names, PROVIDERS))
 
 
 def _ledgers() -> dict[str, LedgerState]:

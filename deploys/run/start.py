@@ -90,6 +90,31 @@ def start(verbs: tuple[Verb[Any], ...], asked_first: AskedFirst) -> None:
     _before_preparing(ctx_state.get(), ask)
 
 
+def start_as_guest(
+    verbs: tuple[Verb[Any], ...], asked_first: AskedFirst, theirs: frozenset[str]
+) -> None:
+    """Have deploy files of ours work in a run that another project has started, of its hosts.
+
+    Its order, connections and outcome are its own: hosts are known as it knows them, no outcome is
+    written, nothing is checked before they are connected. Where our `config.py` was read, the run
+    is ours. theirs: names of its data that look like settings of ours. Raises BadInput where
+    pyinfra's own program does not run.
+    """
+    if _started:
+        return
+    program = sys.modules.get("pyinfra_cli.cli")
+    if program is None:
+        raise BadInput(text("guest.no_program"))
+    # Deploy files run apart from the program's context.
+    given = program.cli.make_context("pyinfra", sys.argv[1:], resilient_parsing=True).params
+    invocation = replace(Invocation.of(given), guest=True, theirs=theirs)
+    sys.stdout, sys.stderr = shown_on(sys.stdout), shown_on(sys.stderr)
+    live_beside(given["inventory"])
+    recorder().began((), dry=invocation.dry)
+    _started.append((invocation, verbs))
+    _refusals.append(asked_first)
+
+
 def prepared(verb: Verb[R]) -> Prepared[R]:
     """Return what a verb is asked for in this run, and its site. Raises as `prepare` does."""
     if not _started:

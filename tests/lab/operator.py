@@ -118,12 +118,13 @@ class Operator:
         answer: str = "",
         environment: Mapping[str, str] | None = None,
         timeout: float = 600,
+        folder: Path = REPOSITORY,
     ) -> Run:
-        """Run a deploy file; `-y` unless other options are given."""
+        """Run a deploy file; `-y` unless other options are given. folder: where that is done."""
         self.write_inventory()
         words = (str(self.inventory), deploy, *(options or ("-y",)))
         own = self.environment(environment)
-        return self._done(Program.PYINFRA, words, own, typed=answer, timeout=timeout)
+        return self._done(Program.PYINFRA, words, own, typed=answer, timeout=timeout, folder=folder)
 
     def pmail_deploy(self, *words: str) -> Run:
         """Run `pmail-deploy` as a user does, in the site's folder; its outcome is in `outcome`."""
