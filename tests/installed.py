@@ -49,8 +49,11 @@ def wheel(source: Path, folder: Path) -> Path:
     return found
 
 
-def environment(folder: Path, install: Path) -> Path:
-    """Make an environment and install a wheel into it; return its folder of programs."""
+def environment(folder: Path, install: Path, *how: str) -> Path:
+    """Make an environment and install a wheel, or a clone, into it; return its folder of programs.
+
+    how: options of pip.
+    """
     venv.create(folder / "venv", with_pip=False)
     programs = folder / "venv" / "bin"
     others = folder / "dependencies"
@@ -59,8 +62,8 @@ def environment(folder: Path, install: Path) -> Path:
         (others / each.name).symlink_to(each)
     packages = site_packages(programs)
     (packages / "dependencies.pth").write_text(f"{others}\n")
-    how = ("--no-deps", "--no-index", "-q", str(install))
-    _done(*_PIP, "--python", str(programs / "python"), "install", *how)
+    always = ("--no-deps", "--no-index", "--no-build-isolation", "-q")
+    _done(*_PIP, "--python", str(programs / "python"), "install", *always, *how, str(install))
     return programs
 
 

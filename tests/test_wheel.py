@@ -22,6 +22,8 @@ from tests.this_machine import apart
 from tests.warm import REPOSITORY
 
 ABORT = ("rotate-dkim", "--abort", "--domain", "example.com")
+SERVER = {"domains": ["example.com"], "ipv4": "8.8.8.8"}
+ZONE = ("@zone/example.com", {"dns_provider": "manual"})
 DATA = {".j2", ".sh", ".timer", ".lua", ".toml"}
 
 
@@ -228,6 +230,17 @@ def test_from_init_to_records_in_a_folder_of_the_users_own(programs: Path, site:
     assert kept_there(programs) == before
 
 
+def test_an_editable_clone_works_beside_folders_of_its_names_too(
+    site: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("editable")
+    programs = installed.environment(folder, installed.clone(folder / "clone"), "-e")
+    content = f"mail_servers = [('@local', {SERVER!r})]\nzones = [{ZONE!r}]\n"
+    content = content.replace("example.com", "other.test")  # that site's state is in the clone
+    (site / "inventory.py").write_text(apart(site, content))
+    assert "nobody is asked" in run(programs, site, "pmail-deploy", "dns", "policy")
+
+
 _THEIRS = """
 import keys
 from deploys.web import NAME
@@ -244,15 +257,9 @@ def test_a_project_that_has_folders_of_our_names_uses_both(programs: Path, tmp_p
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"NAME = {name!r}\n")
     (tmp_path / "deploy.py").write_text(_THEIRS)
-    data = {"domains": ["example.com"], "ipv4": "8.8.8.8", "resolvers": ["127.0.0.1"]}
-    data |= {
-        "tls": "files",
-        "tls_cert_file": "/c",
-        "tls_key_file": "/k",
-        "preflight_mx_domains": [],
-    }
-    content = f"mail_servers = [('@local', {data | {'motd': 'theirs'}!r})]\n"
-    content += "zones = [('@zone/example.com', {'dns_provider': 'manual'})]\n"
+    data = {**SERVER, "motd": "theirs", "resolvers": ["127.0.0.1"], "preflight_mx_domains": []}
+    data |= {"tls": "files", "tls_cert_file": "/c", "tls_key_file": "/k"}
+    content = f"mail_servers = [('@local', {data!r})]\nzones = [{ZONE!r}]\n"
     (tmp_path / "inventory.py").write_text(turned(apart(tmp_path, content)))
     words = ("python", "-m", "pyinfra", "inventory.py", "deploy.py", "--dry")
     said = run(programs, tmp_path, *words)
