@@ -289,6 +289,12 @@ def test_a_dmarc_record_of_the_owners_is_replaced_only_where_that_is_asked_for()
     [
         ((b"v=DMARC1; p=reject", b"v=DMARC1; p=none"), "dns.conflict.dmarc_several"),
         ((b"v=DMARC1; p=rejected",), "dns.conflict.dmarc_syntax"),
+        ((b" v=DMARC1; p=reject",), "dns.conflict.dmarc_syntax"),
+        (
+            (b"v=DMARC1; p=reject; sp=rejected; rua=mailto:x@example.net",),
+            "dns.conflict.dmarc_syntax",
+        ),
+        ((b"v=DMARC1; p=reject; np=",), "dns.conflict.dmarc_syntax"),
         ((b"v=spf1 -all",), "dns.conflict.foreign"),
     ],
 )
