@@ -21,7 +21,7 @@ from probes.world.spf import Evaluation, evaluate
 
 LOOKUP_LIMIT, VOID_LIMIT = 10, 2  # RFC 7208 section 4.6.4
 # Whose mail goes through the whole record, for each family: no host can have these addresses.
-_STRANGER, _STRANGER_6 = "0.0.0.0", "::"
+_STRANGER, _STRANGER_6, _ANOTHER = "0.0.0.0", "::", "255.255.255.255"
 
 Terms = tuple[Term, ...]
 
@@ -69,10 +69,27 @@ def claiming(claim: Claim, wanted: Wanted, ask: Ask = unasked) -> Claim:
 
 
 def asking(claims: Iterable[Claim], ask: Ask) -> tuple[Claim, ...]:
-    """Return claims whose SPF records are evaluated with these answers from DNS."""
+    """Return claims whose SPF records are evaluated with these answers from DNS.
+
+    Where there is nothing yet, what the other claims bring is there for whoever asks later.
+    """
+    every = tuple(claims)
+    coming = {
+        (name_text(each.key.owner), each.key.rtype): each.values
+        for each in every
+        if each.values and not each.singleton and not each.only_if_free
+    }
+
+    def ask_then(owner: str, rtype: str) -> Answer:
+        answer = ask(owner, rtype)
+        values = coming.get((owner.lower(), rtype))
+        if values is None or answer.values or not answer.outcome.known:
+            return answer
+        return Answer(owner, rtype, Outcome.ANSWER, values)
+
     return tuple(
-        replace(each, singleton=singleton(wanted_by(each), ask)) if each.singleton else each
-        for each in claims
+        replace(each, singleton=singleton(wanted_by(each), ask_then)) if each.singleton else each
+        for each in every
     )
 
 
@@ -305,11 +322,13 @@ class _Merging:
         """A record, with what makes receivers refuse whom they took before, or give up at all."""
         seen = self.receiver.check(_STRANGER, made)
         problem, note, count = None, None, self._lookups(made)
+        # What is asked for by the sender's address is not there for a stranger alone.
+        another = self.receiver.check(_ANOTHER, made).voids
+        voids = tuple(name for name in seen.voids if name in another)
         if count > LOOKUP_LIMIT:
             problem = Words.of("dns.spf.lookups", count=count)
-        elif len(seen.voids) > VOID_LIMIT:
-            names = ", ".join(seen.voids)
-            problem = Words.of("dns.spf.voids", count=len(seen.voids), names=names)
+        elif len(voids) > VOID_LIMIT:
+            problem = Words.of("dns.spf.voids", count=len(voids), names=", ".join(voids))
         elif seen.result == "temperror":
             problem = _unknown(seen)
         else:

@@ -7,12 +7,13 @@ from itertools import pairwise
 import pytest
 
 from dns_providers.publishing.claims import Merge
-from dns_providers.rrset import TXT, Address
+from dns_providers.rrset import TXT, Address, Target, key, owner_name
 from postmaster import spf, spf_merge
 from postmaster.spf_merge import Wanted
 from probes.world.dns import Outcome
 from probes.world.spf import evaluate
 from tests.postmaster.spf_world import DOMAIN, US, Dns, world
+from tests.postmaster.test_foreign_zones import wanted
 
 
 def merge(
@@ -141,11 +142,20 @@ def test_a_smarthosts_term_comes_before_one_that_would_refuse_its_servers() -> N
 # -- what a receiver would not take
 
 
-@pytest.mark.parametrize("records", [("v=spf1 mx include: -all",), ("v=spf1 a", "v=spf1 mx,a")])
-def test_a_term_that_is_wrong_is_named_and_nothing_is_offered(records: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("records", "term"),
+    [
+        (("v=spf1 mx include: -all",), "include:"),
+        (("v=spf1 a", "v=spf1 mx,a"), "mx,a"),
+        (("v=spf1 include:spf.bücher.test -all",), r"include:spf.b\xc3\xbccher.test"),
+        (("v=spf1 mx \u2013all",), r"\xe2\x80\x93all"),
+    ],
+)
+def test_a_term_that_is_wrong_is_named_and_nothing_is_offered(
+    records: tuple[str, ...], term: str
+) -> None:
     found = merge(*records)
-    assert problem(found)["id"] == "dns.spf.syntax" and found.value is None
-    assert problem(found)["term"] in ("include:", "mx,a")
+    assert problem(found) == {"id": "dns.spf.syntax", "term": term} and found.value is None
 
 
 def chain(names: str) -> dict[str, str]:
@@ -199,6 +209,26 @@ def test_two_names_that_are_not_there_are_allowed(gone: int) -> None:
         return
     names = "gone0.test, gone1.test, gone2.test"
     assert problem(found) == {"id": "dns.spf.voids", "count": "3", "names": names}
+
+
+def test_what_only_a_stranger_lacks_is_no_name_that_is_not_there() -> None:
+    dns = world()
+    dns.records["10.113.0.203.in-addr.arpa", "PTR"] = (Target(owner_name("mx.test")),)
+    lists = "exists:%{i}.a.test exists:%{ir}.b.test ptr"
+    assert merge(f"v=spf1 a:gone.test mx:gone.test {lists} -all", dns=dns).problem is None
+
+
+def test_what_this_run_publishes_is_there_when_receivers_ask() -> None:
+    found = wanted("example.com", ipv6="2001:4860:4860::8888", web_host="mail.example.com")
+    there = TXT(b"v=spf1 a:mail.example.com a:imap.example.com mx a -all")
+    spoken = spf_merge.asking(found.claims, Dns())
+    (claim,) = (each for each in spoken if each.key == key("example.com", "TXT"))
+    assert claim.singleton is not None
+    assert claim.singleton.merge((there,), ()).problem is None
+    (alone,) = spf_merge.asking([claim], Dns())
+    assert alone.singleton is not None
+    said = alone.singleton.merge((there,), ()).problem
+    assert said is not None and said.id == "dns.spf.voids"
 
 
 @pytest.mark.parametrize(
