@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dns_providers.rrset import MX, SRV, TXT, Address, RRset, Target, owner_name, rrset
+from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRset, Target, owner_name, rrset
 from ground.words import text
 from tests import warm
 from tests.dns_providers.zone_server import ZONE, ZoneServer, serving
@@ -41,8 +41,10 @@ def zone() -> Iterator[tuple[int, ZoneServer]]:
         yield port, server
 
 
-def planned(folder: Path, zone: tuple[int, ZoneServer], *there: RRset) -> tuple[int, str]:
-    """Exit status and output of a plan, in the zone with these records."""
+def planned(
+    folder: Path, zone: tuple[int, ZoneServer], *there: RRset, alone: bool = False
+) -> tuple[int, str]:
+    """Exit status and output of a plan, in the zone with these records. alone: pyinfra's own."""
     port, server = zone
     server.put(*there)
     inventory = folder / "inventory.py"
@@ -50,13 +52,27 @@ def planned(folder: Path, zone: tuple[int, ZoneServer], *there: RRset) -> tuple[
     places = {"PMAIL_STATE": str(folder / "state"), "PMAIL_KEYS": str(folder / "keys")}
     words = ("dns", "plan", "-i", str(inventory))
     environment = {**os.environ, **places, "PMAIL_LANG": "en"}
-    return warm.run(Program.PMAIL_DEPLOY, words, environment, timeout=240)
+    if not alone:
+        return warm.run(Program.PMAIL_DEPLOY, words, environment, timeout=240)
+    words = (str(inventory), "deploys/dns.py", "--dry", "--data", "dns_action=plan")
+    return warm.run(Program.PYINFRA, words, environment, timeout=240)
 
 
-def test_a_conflict_that_stops_the_run_ends_the_plan_with_1_and_marks_all_that_waits(
+def test_a_certificate_that_cannot_come_is_told_with_the_line_to_add(
     tmp_path: Path, zone: tuple[int, ZoneServer]
 ) -> None:
-    status, output = planned(tmp_path, zone, rrset(HOST, "A", 60, OTHER))
+    theirs = rrset(ZONE, "CAA", 60, CAA(0, "issue", b"digicert.com"))
+    status, output = planned(tmp_path, zone, theirs)
+    assert status == 1, output
+    assert f'{ZONE}. CAA 0 issue "letsencrypt.org"' in output and text("caa.stops") in output
+    assert f"  + {HOST} 3600 IN A" in output and text("dns.stops") not in output
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["pmail-deploy", "pyinfra"])
+def test_a_conflict_that_stops_the_run_ends_the_plan_with_1_and_marks_all_that_waits(
+    tmp_path: Path, zone: tuple[int, ZoneServer], alone: bool
+) -> None:
+    status, output = planned(tmp_path, zone, rrset(HOST, "A", 60, OTHER), alone=alone)
     assert status == 1, output
     assert text("dns.stops") in output and "192.0.2.7" in output
     coming = [line for line in output.splitlines() if f"{ZONE} 3600 IN" in line and "+ " in line]
