@@ -22,6 +22,8 @@ from probes.world.spf import Evaluation, evaluate
 LOOKUP_LIMIT, VOID_LIMIT = 10, 2  # RFC 7208 section 4.6.4
 # Whose mail goes through the whole record, for each family: no host can have these addresses.
 _STRANGER, _STRANGER_6, _ANOTHER = "0.0.0.0", "::", "255.255.255.255"
+_MAY_PASS = ("pass", "temperror")
+_SHOWN = 5  # senders in a note
 
 Terms = tuple[Term, ...]
 
@@ -118,6 +120,37 @@ def merge(there: tuple[bytes, ...], wanted: Wanted, ours: tuple[str, ...], ask: 
     made = merging.into(terms)
     same = made.value == TXT(spf.render(terms))
     return replace(made, value=TXT(there[0])) if same else made
+
+
+def lost_by(back: Iterable[Value], now: Iterable[Value], wanted: Wanted, ask: Ask) -> Words | None:
+    """Return whose mail passes with a name's values of now, and not with those that are put back.
+
+    The words lack `key`; None where that is nobody. ask: answers from DNS.
+    """
+    receiver = _Receiver(wanted.domain, cache(ask))
+    there, former = _only(now), _only(back)
+    if there is None:
+        return None
+    terms = _Merging(wanted, (), receiver).terms
+    ours = (term.rest[1:] for term in terms if term.name in ("ip4", "ip6"))
+    senders = dict.fromkeys((*ours, *receiver.samples(there), _STRANGER, _STRANGER_6))
+    passing = (each for each in senders if receiver.check(each, there).result in _MAY_PASS)
+    everybody = {_STRANGER: f"{_STRANGER}/0", _STRANGER_6: f"{_STRANGER_6}/0"}
+    lost = [
+        everybody.get(each, each)
+        for each in passing
+        if former is None or not receiver.passes(each, former)
+    ]
+    return Words.of("dns.spf.undone", senders=", ".join(lost[:_SHOWN])) if lost else None
+
+
+def _only(values: Iterable[Value]) -> Terms | None:
+    """The SPF record of a name that has one, and one that receivers take."""
+    records = [value.data for value in values if isinstance(value, TXT) and spf.is_spf(value)]
+    try:
+        return spf.parse(records[0]) if len(records) == 1 else None
+    except SpfSyntaxError:
+        return None
 
 
 def _on_consent(made: Merge, problem: Words) -> Merge:

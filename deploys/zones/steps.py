@@ -15,6 +15,7 @@ from deploys.host.reachable import not_answering
 from deploys.run import flow
 from deploys.run.outcome import recorder
 from deploys.zones.access import (
+    all_resolvers,
     ledger_of,
     look_of,
     network_of,
@@ -23,15 +24,17 @@ from deploys.zones.access import (
     replaced,
     servers_in,
 )
+from deploys.zones.asking import asking
 from deploys.zones.key_records import is_proven
 from deploys.zones.wanted import wanted
+from dns_providers.base import Change
 from dns_providers.publishing import operations, propagation
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import read_backup
 from dns_providers.publishing.propagation import Delegation
 from dns_providers.rrset import RRKey, RRset, name_text
 from ground.words import Words, text
-from postmaster import dkim, spf
+from postmaster import dkim, spf, spf_merge
 from postmaster.desired import BEFORE_MX, MOVE_STAGE, MX_STAGE, Desired
 from postmaster.outbound import mode_of
 from postmaster.settings import Site, Stage, ZoneSettings
@@ -206,7 +209,20 @@ def undo(site: Site, zone: ZoneSettings, backup: str) -> OperationMeta | None:
         backup=backup,
         ledger=ledger_of(zone.name),
         keeps=lambda before: _former_key(site, zone, before),
+        costs=lambda change: _lost_senders(site, zone, change),
     )
+
+
+def _lost_senders(site: Site, zone: ZoneSettings, change: Change) -> Words | None:
+    """Whose mail would not pass SPF any more."""
+    claims = (each for each in _wanted(site, zone).claims if each.key == change.key)
+    spoken = next((each for each in claims if each.singleton), None)
+    if spoken is None:
+        return None
+    back, now = (each.values if each else () for each in (change.after, change.before))
+    ask = asking((each.name for each in site.zones), all_resolvers(site))
+    lost = spf_merge.lost_by(back, now, spf_merge.wanted_by(spoken), ask)
+    return lost.having(key=change.key) if lost else None
 
 
 def _former_key(site: Site, zone: ZoneSettings, before: RRset) -> bool:

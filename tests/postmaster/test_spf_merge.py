@@ -374,6 +374,32 @@ def test_several_records_become_one_with_all_their_senders_if_the_user_says_so()
     assert same_end.value == TXT(b"v=spf1 mx a ip4:203.0.113.10 -all")
 
 
+@pytest.mark.parametrize(
+    ("back", "now", "lost"),
+    [
+        (("v=spf1 mx -all",), ("v=spf1 mx ip4:203.0.113.10 -all",), US),
+        ((), ("v=spf1 ip4:203.0.113.10 ~all",), US),
+        (("v=spf1 mx", "v=spf1 a"), ("v=spf1 mx ip4:203.0.113.0/24 -all",), US),
+        (("v=spf1 mx,a",), ("v=spf1 ip4:203.0.113.10",), US),
+        (("v=spf1 include:a.test -all",), ("v=spf1 ip4:203.0.113.10 mx -all",), "198.51.100.25"),
+        (("v=spf1 +all",), ("v=spf1 mx ip4:203.0.113.10 -all",), None),
+        (("v=spf1 mx -all",), ("v=spf1 +all",), "0.0.0.0/0"),
+        (("v=spf1 redirect=a.test",), ("v=spf1 ip4:203.0.113.10 -all",), None),
+        (("v=spf1 mx -all",), ("v=spf1 mx ~all",), None),
+        (("v=spf1 mx -all",), ("v=spf1 mx", "v=spf1 ip4:203.0.113.10"), None),
+    ],
+)
+def test_what_is_put_back_costs_who_passes_now_and_not_then(
+    back: tuple[str, ...], now: tuple[str, ...], lost: str | None
+) -> None:
+    wanted = Wanted(DOMAIN, spf.our_terms([US], []), "~all")
+    dns = world(a="v=spf1 ip4:203.0.113.0/28 -all")
+    before, after = ([TXT(b"x"), *(TXT(each.encode()) for each in said)] for said in (now, back))
+    found = spf_merge.lost_by(after, before, wanted, dns)
+    assert (lost is None) is (found is None)
+    assert lost is None or (found and lost in found.named["senders"])
+
+
 def test_a_merge_asks_each_question_once() -> None:
     dns = world(**chain("abc"))
     merge("v=spf1 include:a.test -all", includes=("b.test",), dns=dns)

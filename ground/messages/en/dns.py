@@ -38,6 +38,7 @@ TEXTS = {
     "dns.conflict.elsewhere": "{key}: the name leads elsewhere ({found}), and what DNS shows there does not do what ours would. Mend it there, or take this out.",
     "dns.note.left_alone": "{name}: {found} is there already, so no address of ours is published at this name",
     "dns.note.hides_wildcard": "{key}: creating it ends what {wildcard} answered for this name",
+    "dns.spf.undone": "{key}: mail from {senders} passes SPF now, and does not with what is put back",
     "dns.note.not_undone": "{key}: a key record is not put back, as mail is signed with the key of now; it was left alone",
     "dns.note.no_longer_wanted": "{key}: written by an earlier run and no longer wanted; it was left "
     "alone, delete it when nothing uses it",

@@ -35,6 +35,7 @@ TEXTS = {
     "dns.conflict.elsewhere": "{key}：该名称指向别处（{found}），而 DNS 在那里显示的内容不能代替我们的。请在那里修正，或删除这一指向。",
     "dns.note.left_alone": "{name}：已有 {found}，因此不在该名称上发布我们的地址",
     "dns.note.hides_wildcard": "{key}：创建后，{wildcard} 不再对该名称生效",
+    "dns.spf.undone": "{key}：来自 {senders} 的邮件现在通过 SPF，恢复旧记录后将不再通过",
     "dns.note.not_undone": "{key}：密钥记录不会恢复为旧值，因为邮件用现在的密钥签名；保持原样",
     "dns.note.no_longer_wanted": "{key}：由以前的运行写入，现已不再需要；未作改动，确认无人使用后请删除",
     "dns.spf.several": "{key}：有 {count} 条 SPF 记录，收件方会拒绝（RFC 7208 第 4.5 节）。请按下文合并为一条；或把 '{key}' 加入该区域的 dns_replace，由程序合并。",

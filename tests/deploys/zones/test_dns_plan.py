@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dns_providers.base import Change
+from dns_providers.publishing.ledger import Ledger
 from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRset, Target, owner_name, rrset
 from ground.words import text
 from tests import warm
@@ -42,9 +44,12 @@ def zone() -> Iterator[tuple[int, ZoneServer]]:
 
 
 def planned(
-    folder: Path, zone: tuple[int, ZoneServer], *there: RRset, alone: bool = False
+    folder: Path, zone: tuple[int, ZoneServer], *there: RRset, pyinfra: str = ""
 ) -> tuple[int, str]:
-    """Exit status and output of a plan, in the zone with these records. alone: pyinfra's own."""
+    """Exit status and output of a plan, in the zone with these records.
+
+    pyinfra: the deploy's own words, to run it without pmail-deploy.
+    """
     port, server = zone
     server.put(*there)
     inventory = folder / "inventory.py"
@@ -52,9 +57,9 @@ def planned(
     places = {"PMAIL_STATE": str(folder / "state"), "PMAIL_KEYS": str(folder / "keys")}
     words = ("dns", "plan", "-i", str(inventory))
     environment = {**os.environ, **places, "PMAIL_LANG": "en"}
-    if not alone:
+    if not pyinfra:
         return warm.run(Program.PMAIL_DEPLOY, words, environment, timeout=240)
-    words = (str(inventory), "deploys/dns.py", "--dry", "--data", "dns_action=plan")
+    words = (str(inventory), "deploys/dns.py", "--dry", "--data", pyinfra)
     return warm.run(Program.PYINFRA, words, environment, timeout=240)
 
 
@@ -68,11 +73,11 @@ def test_a_certificate_that_cannot_come_is_told_with_the_line_to_add(
     assert f"  + {HOST} 3600 IN A" in output and text("dns.stops") not in output
 
 
-@pytest.mark.parametrize("alone", [False, True], ids=["pmail-deploy", "pyinfra"])
+@pytest.mark.parametrize("pyinfra", ["", "dns_action=plan"])
 def test_a_conflict_that_stops_the_run_ends_the_plan_with_1_and_marks_all_that_waits(
-    tmp_path: Path, zone: tuple[int, ZoneServer], alone: bool
+    tmp_path: Path, zone: tuple[int, ZoneServer], pyinfra: str
 ) -> None:
-    status, output = planned(tmp_path, zone, rrset(HOST, "A", 60, OTHER), alone=alone)
+    status, output = planned(tmp_path, zone, rrset(HOST, "A", 60, OTHER), pyinfra=pyinfra)
     assert status == 1, output
     assert text("dns.stops") in output and "192.0.2.7" in output
     coming = [line for line in output.splitlines() if f"{ZONE} 3600 IN" in line and "+ " in line]
@@ -107,3 +112,16 @@ def test_a_conflict_that_the_run_goes_on_without_is_marked_so(
     assert text("dns.goes_on") in output and text("dns.stops") not in output
     assert f"(not written) + _submissions._tcp.{ZONE}" in output
     assert f"  + {HOST} 3600 IN A" in output
+
+
+def test_putting_back_an_spf_record_tells_whose_mail_would_not_pass(
+    tmp_path: Path, zone: tuple[int, ZoneServer]
+) -> None:
+    before, now = (
+        rrset(ZONE, "TXT", 60, TXT(b"v=spf1 %b-all" % ours)) for ours in (b"", b"ip4:203.0.113.10 ")
+    )
+    backup = Ledger(tmp_path / "state", ZONE).back_up([Change(before, now, "spf")])
+    status, output = planned(tmp_path, zone, now, pyinfra=f"undo={backup}")
+    assert status == 0, output
+    told = text("dns.spf.undone", key=f"{ZONE}/TXT", senders="203.0.113.10")
+    assert told in output and f'- {ZONE} 60 IN TXT "v=spf1 ip4' in output
