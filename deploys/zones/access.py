@@ -21,6 +21,11 @@ def ledger_of(zone: str) -> Ledger:
     return Ledger(state_dir(), zone)
 
 
+def writing_ledger(zone: ZoneSettings) -> Ledger:
+    """Return a zone's ledger for who writes there: as many backups stay as the inventory says."""
+    return Ledger(state_dir(), zone.name, zone.keep_backups)
+
+
 def open_zone(zone: ZoneSettings) -> Provider:
     """Open a zone's provider. Raises ProviderError."""
     return open_provider(zone.provider, zone.name, dict(zone.options), os.environ)

@@ -23,6 +23,7 @@ from deploys.zones.access import (
     patience,
     replaced,
     servers_in,
+    writing_ledger,
 )
 from deploys.zones.asking import asking
 from deploys.zones.key_records import is_proven
@@ -51,7 +52,7 @@ def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         all_claims=lambda: _wanted(site, zone).claims,
         retiring=_KEYS,
         made_by_this_run=lambda: _missing_keys(_wanted(site, zone)),
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, (*lines, *_left_out(site, zone))),
         delegation=lambda: _delegation(site, zone),
@@ -82,7 +83,7 @@ def _publish_late(name: str, site: Site, zone: ZoneSettings, stage: str) -> Oper
         provider=lambda: open_zone(zone),
         claims=lambda: _wanted(site, zone).stage(stage),
         gate=lambda: _not_ready(site, zone, stage),
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
         delegation=lambda: _delegation(site, zone),
@@ -119,7 +120,7 @@ def wait_until_visible(
     return operations.wait_until_visible(
         name=text("dns.name.wait"),
         claims=lambda: _claims(site, zone, *stages),
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         network=network_of(site, zone),
         timeout=patience(site, zone),
         zone=zone.name,
@@ -136,7 +137,7 @@ def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
         name=text("dns.name.retire"),
         provider=lambda: open_zone(zone),
         all_claims=lambda: _wanted(site, zone).claims,
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         group=_KEYS,
         keep=days * 86400,
         # The signer uses a key from the moment that it is proven.
@@ -184,7 +185,7 @@ def adopt(site: Site, zone: ZoneSettings) -> OperationMeta:
         name=text("dns.name.adopt"),
         provider=lambda: open_zone(zone),
         claims=lambda: _wanted(site, zone).claims,
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
     )
 
 
@@ -193,7 +194,7 @@ def remove(zone: ZoneSettings) -> OperationMeta:
     return operations.remove(
         name=text("dns.name.remove"),
         provider=lambda: open_zone(zone),
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         unmerge=lambda entry: spf.unmerge(entry.terms, entry.whole),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
     )
@@ -207,7 +208,7 @@ def undo(site: Site, zone: ZoneSettings, backup: str) -> OperationMeta | None:
         name=text("dns.name.undo"),
         provider=lambda: open_zone(zone),
         backup=backup,
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         keeps=lambda before: _former_key(site, zone, before),
         costs=lambda change: _lost_senders(site, zone, change),
     )
