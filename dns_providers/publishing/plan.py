@@ -160,7 +160,7 @@ def plan(
     free = [decision for claim, decision in decisions if claim.group not in blocked]
     free += [_given(entries[key], values, snapshot) for key, values in _still_ours(given, context)]
     held = [decision for claim, decision in decisions if claim.group in blocked]
-    notes = (*held, *free, *_not_replaced(decisions, replace))
+    notes = (*held, *free, *_not_replaced(decisions, replace), *_hidden(wanted, context))
     result = Plan(
         changes=tuple(decision.change for decision in free if decision.change),
         conflicts=tuple(decision.conflict for _, decision in decisions if decision.conflict),
@@ -181,6 +181,16 @@ def _not_replaced(
         right = decision.entry and not decision.change and not decision.conflict
         if right and claim.key in allowed and claim.mode is not ClaimMode.SINGLETON:
             yield _Decision(note=Note(Words.of("dns.note.not_replaced", key=claim.key)))
+
+
+def _hidden(wanted: Iterable[Claim], context: _Context) -> Iterable[_Decision]:
+    """A note where an alias of the zone's apex may hide what is beside it from resolvers."""
+    apex, limits = context.snapshot.zone, context.capabilities
+    alias = context.snapshot.get(RRKey(apex, "CNAME"))
+    beside = (c for c in wanted if c.key.owner == apex and c.key.rtype in limits.beside_apex_alias)
+    if alias is not None and limits.apex_alias_hides and any(beside):
+        found = ", ".join(sorted(map(str, alias.values)))
+        yield _Decision(note=Note(Words.of("dns.note.beside_alias", key=alias.key, found=found)))
 
 
 def unknown_replaced(replaced: Iterable[RRKey], claims: Iterable[Claim]) -> tuple[Note, ...]:

@@ -38,7 +38,8 @@ TEXTS = {
     "dns.conflict.elsewhere": "{key}: the name leads elsewhere ({found}), and what DNS shows there does not do what ours would. Mend it there, or take this out.",
     "dns.note.left_alone": "{name}: {found} is there already, so no address of ours is published at this name",
     "dns.note.hides_wildcard": "{key}: creating it ends what {wildcard} answered for this name",
-    "dns.spf.undone": "{key}: mail from {senders} passes SPF now, and does not with what is put back",
+    "dns.note.beside_alias": "{key}: a resolver that remembers this alias ({found}) may not find MX and TXT beside it, and "
+    "mail then fails now and then; it is sure only without the alias: have an address there, or the web site at www alone",
     "dns.note.not_undone": "{key}: a key record is not put back, as mail is signed with the key of now; it was left alone",
     "dns.note.no_longer_wanted": "{key}: written by an earlier run and no longer wanted; it was left "
     "alone, delete it when nothing uses it",
@@ -66,6 +67,7 @@ TEXTS = {
     "alone. Ask whoever keeps that name.",
     "dns.spf.loses": "{key}: with ours in the SPF record, mail from {address} would not pass any more. It was left alone. "
     "Take out terms that nobody sends by, and run again.",
+    "dns.spf.undone": "{key}: mail from {senders} passes SPF now, and does not with what is put back",
     "dns.reason.addresses": "where the server's names point",
     "dns.reason.apex": "the domain itself, as greeting name",
     "dns.reason.spf": "who may send for the domain",
