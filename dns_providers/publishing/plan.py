@@ -27,6 +27,7 @@ from dns_providers.rrset import (
 from ground.words import Words
 
 _CUTS = {"NS": "dns.conflict.delegated", "DNAME": "dns.conflict.dname"}
+_FAMILIES = {"A": "AAAA", "AAAA": "A"}
 NEVER_WRITTEN = frozenset({"NS", "SOA", "DS", "DNSKEY", "CDS", "CDNSKEY"})
 
 
@@ -160,7 +161,8 @@ def plan(
     free = [decision for claim, decision in decisions if claim.group not in blocked]
     free += [_given(entries[key], values, snapshot) for key, values in _still_ours(given, context)]
     held = [decision for claim, decision in decisions if claim.group in blocked]
-    notes = (*held, *free, *_not_replaced(decisions, replace), *_hidden(wanted, context))
+    told = (*_not_replaced(decisions, replace), *_hidden(wanted, context))
+    notes = (*held, *free, *told, *_divided(wanted, context))
     result = Plan(
         changes=tuple(decision.change for decision in free if decision.change),
         conflicts=tuple(decision.conflict for _, decision in decisions if decision.conflict),
@@ -191,6 +193,20 @@ def _hidden(wanted: Iterable[Claim], context: _Context) -> Iterable[_Decision]:
     if alias is not None and limits.apex_alias_hides and any(beside):
         found = ", ".join(sorted(map(str, alias.values)))
         yield _Decision(note=Note(Words.of("dns.note.beside_alias", key=alias.key, found=found)))
+
+
+def _divided(wanted: Iterable[Claim], context: _Context) -> Iterable[_Decision]:
+    """Notes on addresses at a host of ours that are not ours, of the family that we do not have."""
+    hosts = [each for each in wanted if each.key.rtype in _FAMILIES and not each.only_if_free]
+    claimed = {each.key for each in hosts}
+    for claim in hosts:
+        other = RRKey(claim.key.owner, _FAMILIES[claim.key.rtype])
+        live = context.snapshot.get(other)
+        known = other in claimed or other in context.entries
+        if not claim.values or known or live is None or live.synthesised:
+            continue
+        found = ", ".join(sorted(map(str, live.values)))
+        yield _Decision(note=Note(Words.of("dns.note.other_family", key=other, found=found)))
 
 
 def unknown_replaced(replaced: Iterable[RRKey], claims: Iterable[Claim]) -> tuple[Note, ...]:

@@ -241,6 +241,20 @@ def test_no_address_of_ours_ever_stands_beside_somebody_elses(
     assert not (web and written)
 
 
+def test_an_address_of_somebody_elses_beside_ours_is_told() -> None:
+    host = f"smtp.{NAME}"
+    theirs = rrset(host, "AAAA", 300, Address("2001:db8::7"))
+    made = planned(wanted(), theirs)
+    assert words_of(made, "dns.note.other_family").named == {
+        "key": f"{host}/AAAA",
+        "found": "2001:db8::7",
+    }
+    assert made.conflicts == () and at(made, theirs.key) == []
+    ours = entry(theirs, f"addresses:{NAME}")
+    for quiet in (planned(wanted(), theirs, entries=(ours,)), planned(wanted(ipv6=V6), theirs)):
+        assert "dns.note.other_family" not in [each.words.id for each in quiet.notes]
+
+
 # -- DMARC ----------------------------------------------------------------------------------------
 
 VALID = [
