@@ -12,7 +12,12 @@ from types import MappingProxyType
 
 from dns_providers.base import Capabilities, Change, Snapshot
 from dns_providers.publishing.claims import Claim, ClaimMode, Elsewhere, Judged, Singleton
-from dns_providers.publishing.taken import answering, cut_above, wildcard_for
+from dns_providers.publishing.taken import (
+    answering,
+    cut_above,
+    in_place_of_addresses,
+    wildcard_for,
+)
 from dns_providers.rrset import (
     MX,
     TXT,
@@ -319,6 +324,9 @@ def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision 
         return _elsewhere(claim, cut, context) or _in_the_way(claim, cut, _CUTS[cut.key.rtype])
     if live is not None and live.opaque:
         return _in_the_way(claim, live, "dns.conflict.opaque")
+    if claim.key.rtype in _FAMILIES and claim.values and not claim.only_if_free:
+        for special in in_place_of_addresses(claim.key.owner, context.snapshot):
+            return _in_the_way(claim, special, "dns.conflict.taken")
     return None
 
 

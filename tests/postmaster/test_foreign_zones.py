@@ -255,6 +255,12 @@ def test_an_address_of_somebody_elses_beside_ours_is_told() -> None:
         assert "dns.note.other_family" not in [each.words.id for each in quiet.notes]
 
 
+@pytest.mark.parametrize("rtype", ["HTTPS", "SVCB", "TXT", "CAA", "TYPE65400", "SSHFP"])
+def test_what_can_be_beside_an_address_is_no_obstacle(rtype: str) -> None:
+    there = rrset(f"mail.{NAME}", rtype, 300, Other(b"x", "x"))
+    assert planned(wanted(), there).conflicts == ()
+
+
 # -- DMARC ----------------------------------------------------------------------------------------
 
 VALID = [

@@ -26,6 +26,8 @@ TEXTS = {
     "dns.conflict.delegated": "{key}: the name lies below {found}, that is in another zone. Add "
     "that zone to the inventory.",
     "dns.conflict.dname": "{key}: the name lies below {found}, so it can have no record.",
+    "dns.conflict.taken": "{key}: the name leads elsewhere already ({found}), and an address of ours would be answered in its place. "
+    "It was left alone. Delete it, or choose another name.",
     "dns.conflict.opaque": "{key}: {why} It was left alone.",
     "dns.conflict.too_long": "{key}: the value has {length} octets, this provider takes {limit}.",
     "dns.conflict.mx_preference": "{key}: this provider takes an MX preference from {low} to {high}, not {preference}.",

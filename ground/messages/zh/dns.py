@@ -23,6 +23,7 @@ TEXTS = {
     "dns.conflict.alias": "{key}：该名称是别名（{found}），不能再有其他记录。请删除别名或改用其他名称。",
     "dns.conflict.delegated": "{key}：该名称位于 {found} 之下，属于另一个区域。请把该区域加入清单。",
     "dns.conflict.dname": "{key}：该名称位于 {found} 之下，不能有记录。",
+    "dns.conflict.taken": "{key}：该名称已指向别处（{found}），我们的地址会取代它的应答；未作改动。请删除它，或换一个名称。",
     "dns.conflict.opaque": "{key}：{why}记录未作改动。",
     "dns.conflict.too_long": "{key}：值长 {length} 字节，该服务商最多接受 {limit}。",
     "dns.conflict.mx_preference": "{key}：该服务商的 MX 优先级只能为 {low} 到 {high}，不能是 {preference}。",
