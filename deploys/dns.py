@@ -11,6 +11,7 @@ the keys of its domains stay as they are.
 from deploys.cli.verbs import DNS
 from deploys.run.flow import barrier
 from deploys.run.frame import frame
+from deploys.tls_certificate.authority import foretold
 from deploys.zones import key_steps, leaving_steps
 from deploys.zones import steps as dns_steps
 from deploys.zones.remembering import remember, remember_beside
@@ -29,6 +30,9 @@ with frame(DNS) as run:
         if asked.changes:
             remember(run.server, site)
     barrier("keys_ready", goes_on=asked.task == "publish")
+
+    if run.server and asked.task == "plan":
+        foretold(name=text("caa.name"), server=run.server)
 
     if zone:
         match asked.task:

@@ -82,8 +82,9 @@ class Capabilities:
     mx_range: lowest and highest preference of an MX. txt_forbidden: octets that a TXT must not
     have. txt_trimmed: whether spaces at a TXT's ends get lost, and an empty one is refused.
     by_hand: nothing is written by us; the user enters it in the web panel `panel` (see export).
-    beside_apex_alias: types that the zone's apex can have beside an alias, where the provider
-    answers the alias with its target's addresses.
+    beside_apex_alias: types that the zone's apex can have beside an alias. apex_alias_hides: the
+    provider answers with the alias itself, not with its target's addresses; a resolver that
+    remembers it may look for all else at the target.
     """
 
     atomic: Literal["zone", "rrset", "record"]
@@ -97,6 +98,7 @@ class Capabilities:
     by_hand: bool = False
     panel: str = "generic"
     beside_apex_alias: frozenset[str] = frozenset()
+    apex_alias_hides: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ _AUTHORITIES = {
 }
 _METHOD = {"acme-http": "http-01", "acme-dns": "dns-01"}
 _CRITICAL = 128
+_PARAMETER = re.compile(r"([A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*)[ \t]*=[ \t]*([!-:<-~]*)", re.ASCII)
 _KNOWN_TAGS = frozenset(
     {"issue", "issuewild", "issuemail", "iodef", "contactemail", "contactphone"}
 )
@@ -73,7 +75,11 @@ def line(owner: str, server: MailServer) -> str:
 
 
 def _issuer(value: bytes) -> tuple[str, dict[str, str]]:
-    """The authority's name and what its leave is limited to (RFC 8659 section 4.2)."""
-    name, *parameters = value.decode("ascii", "replace").split(";")
-    pairs = (each.partition("=") for each in parameters if each.strip())
-    return name.strip().lower(), {tag.strip().lower(): v.strip() for tag, _, v in pairs}
+    """The authority's name and what its leave is limited to; no name of what is badly written.
+
+    That gives nobody leave (RFC 8659 section 4.2).
+    """
+    name, *parameters = (each.strip(" \t") for each in value.decode("ascii", "replace").split(";"))
+    found = [_PARAMETER.fullmatch(each) for each in parameters if parameters != [""]]
+    limits = {each[1].lower(): each[2] for each in found if each}
+    return (name.lower() if all(found) else ""), limits

@@ -28,8 +28,7 @@ class DmarcRecord:
     @property
     def for_subdomains(self) -> str:
         """The policy for names below that have no record of their own (RFC 7489 section 6.3)."""
-        said = dict(self.tags).get("sp", "").lower()
-        return said if said in POLICIES else self.policy
+        return dict(self.tags).get("sp", self.policy).lower()
 
 
 class DmarcSyntaxError(ValueError):
@@ -63,9 +62,12 @@ def parse(data: bytes) -> DmarcRecord:
 def read(data: bytes) -> DmarcRecord:
     """Return a record whose policy receivers heed, even if its reports go nowhere.
 
-    One that asks for reports and names no policy has "none" (RFC 7489 section 6.6.3, RFC 9989
-    section 4.7). Raises DmarcSyntaxError.
+    One that asks for reports and names no policy has "none"; one with a wrong policy for names
+    below has no policy of its own either (RFC 7489 section 6.6.3, RFC 9989 section 4.7). Raises
+    DmarcSyntaxError.
     """
+    if data[:1] not in (b"v", b"V"):
+        raise DmarcSyntaxError("v")  # receivers look at how it begins
     tags: list[tuple[str, str]] = []
     for part in data.decode("ascii", "replace").split(";"):
         if not part.strip():
@@ -85,6 +87,9 @@ def read(data: bytes) -> DmarcRecord:
     policy = values.get("p", "none" if rua else "").lower()
     if policy not in POLICIES:
         raise DmarcSyntaxError(f"p={values.get('p', '')}")
+    for tag in ("sp", "np"):
+        if tag in values and values[tag].lower() not in POLICIES:
+            raise DmarcSyntaxError(f"{tag}={values[tag]}")
     return DmarcRecord(policy, rua, tuple(tags))
 
 

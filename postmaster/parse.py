@@ -230,7 +230,12 @@ def _zone(host: HostData, providers: Providers, reasons: _Reasons) -> ZoneSettin
     if name is None:
         return None
     return ZoneSettings(
-        name, slug or "", tuple(options.items()), values["dns_replace"], values["ttl"]
+        name,
+        slug or "",
+        tuple(options.items()),
+        values["dns_replace"],
+        values["ttl"],
+        values["keep_backups"],
     )
 
 

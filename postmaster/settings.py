@@ -287,6 +287,7 @@ class ZoneSettings:
     options: the provider's own settings, by name. Secrets stay out: they are named here by an
     environment variable or a file, and read by the adapter.
     dns_replace: `owner/TYPE` of foreign RRsets that may be replaced. ttl: wished TTL, seconds.
+    keep_backups: how many backups of its records stay.
     """
 
     name: str
@@ -294,6 +295,7 @@ class ZoneSettings:
     options: tuple[tuple[str, str], ...]
     dns_replace: tuple[str, ...]
     ttl: int
+    keep_backups: int
 
 
 class Stage(StrEnum):

@@ -417,4 +417,5 @@ ZONE_SETTINGS: tuple[Setting, ...] = (
     Setting("dns_provider", "", string),
     Setting("dns_replace", "[]", sequence(replaceable), ()),
     Setting("ttl", "3600", number(1, 604800), 3600),
+    Setting("keep_backups", "100", number(1, 100000), 100),
 )

@@ -74,7 +74,9 @@ def parse(data: bytes) -> tuple[Term, ...]:
     for word in data.split(b" ")[1:]:
         if not word:
             continue
-        term = _term(word.decode("ascii", "backslashreplace"))
+        if not word.isascii():  # written out again it would be another
+            raise SpfSyntaxError(word.decode("ascii", "backslashreplace"))
+        term = _term(word.decode("ascii"))
         once = term.is_modifier and term.name in ("redirect", "exp")
         if once and any(other.is_modifier and other.name == term.name for other in terms):
             raise SpfSyntaxError(term.text)

@@ -21,7 +21,9 @@ from probes.world.spf import Evaluation, evaluate
 
 LOOKUP_LIMIT, VOID_LIMIT = 10, 2  # RFC 7208 section 4.6.4
 # Whose mail goes through the whole record, for each family: no host can have these addresses.
-_STRANGER, _STRANGER_6 = "0.0.0.0", "::"
+_STRANGER, _STRANGER_6, _ANOTHER = "0.0.0.0", "::", "255.255.255.255"
+_MAY_PASS = ("pass", "temperror")
+_SHOWN = 5  # senders in a note
 
 Terms = tuple[Term, ...]
 
@@ -69,10 +71,27 @@ def claiming(claim: Claim, wanted: Wanted, ask: Ask = unasked) -> Claim:
 
 
 def asking(claims: Iterable[Claim], ask: Ask) -> tuple[Claim, ...]:
-    """Return claims whose SPF records are evaluated with these answers from DNS."""
+    """Return claims whose SPF records are evaluated with these answers from DNS.
+
+    Where there is nothing yet, what the other claims bring is there for whoever asks later.
+    """
+    every = tuple(claims)
+    coming = {
+        (name_text(each.key.owner), each.key.rtype): each.values
+        for each in every
+        if each.values and not each.singleton and not each.only_if_free
+    }
+
+    def ask_then(owner: str, rtype: str) -> Answer:
+        answer = ask(owner, rtype)
+        values = coming.get((owner.lower(), rtype))
+        if values is None or answer.values or not answer.outcome.known:
+            return answer
+        return Answer(owner, rtype, Outcome.ANSWER, values)
+
     return tuple(
-        replace(each, singleton=singleton(wanted_by(each), ask)) if each.singleton else each
-        for each in claims
+        replace(each, singleton=singleton(wanted_by(each), ask_then)) if each.singleton else each
+        for each in every
     )
 
 
@@ -101,6 +120,37 @@ def merge(there: tuple[bytes, ...], wanted: Wanted, ours: tuple[str, ...], ask: 
     made = merging.into(terms)
     same = made.value == TXT(spf.render(terms))
     return replace(made, value=TXT(there[0])) if same else made
+
+
+def lost_by(back: Iterable[Value], now: Iterable[Value], wanted: Wanted, ask: Ask) -> Words | None:
+    """Return whose mail passes with a name's values of now, and not with those that are put back.
+
+    The words lack `key`; None where that is nobody. ask: answers from DNS.
+    """
+    receiver = _Receiver(wanted.domain, cache(ask))
+    there, former = _only(now), _only(back)
+    if there is None:
+        return None
+    terms = _Merging(wanted, (), receiver).terms
+    ours = (term.rest[1:] for term in terms if term.name in ("ip4", "ip6"))
+    senders = dict.fromkeys((*ours, *receiver.samples(there), _STRANGER, _STRANGER_6))
+    passing = (each for each in senders if receiver.check(each, there).result in _MAY_PASS)
+    everybody = {_STRANGER: f"{_STRANGER}/0", _STRANGER_6: f"{_STRANGER_6}/0"}
+    lost = [
+        everybody.get(each, each)
+        for each in passing
+        if former is None or not receiver.passes(each, former)
+    ]
+    return Words.of("dns.spf.undone", senders=", ".join(lost[:_SHOWN])) if lost else None
+
+
+def _only(values: Iterable[Value]) -> Terms | None:
+    """The SPF record of a name that has one, and one that receivers take."""
+    records = [value.data for value in values if isinstance(value, TXT) and spf.is_spf(value)]
+    try:
+        return spf.parse(records[0]) if len(records) == 1 else None
+    except SpfSyntaxError:
+        return None
 
 
 def _on_consent(made: Merge, problem: Words) -> Merge:
@@ -305,11 +355,13 @@ class _Merging:
         """A record, with what makes receivers refuse whom they took before, or give up at all."""
         seen = self.receiver.check(_STRANGER, made)
         problem, note, count = None, None, self._lookups(made)
+        # What is asked for by the sender's address is not there for a stranger alone.
+        another = self.receiver.check(_ANOTHER, made).voids
+        voids = tuple(name for name in seen.voids if name in another)
         if count > LOOKUP_LIMIT:
             problem = Words.of("dns.spf.lookups", count=count)
-        elif len(seen.voids) > VOID_LIMIT:
-            names = ", ".join(seen.voids)
-            problem = Words.of("dns.spf.voids", count=len(seen.voids), names=names)
+        elif len(voids) > VOID_LIMIT:
+            problem = Words.of("dns.spf.voids", count=len(voids), names=", ".join(voids))
         elif seen.result == "temperror":
             problem = _unknown(seen)
         else:

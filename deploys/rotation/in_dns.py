@@ -8,11 +8,19 @@ from dataclasses import dataclass, replace
 
 from deploys.rotation.outcome import Outcome, tried
 from deploys.run.paths import key_store
-from deploys.zones.access import ledger_of, network_of, open_zone, patience, replaced
+from deploys.zones.access import (
+    ledger_of,
+    network_of,
+    open_zone,
+    patience,
+    replaced,
+    writing_ledger,
+)
 from deploys.zones.key_records import key_records
 from dns_providers.base import ProviderError, Tell
 from dns_providers.publishing import propagation
 from dns_providers.publishing.claims import Claim, ClaimMode
+from dns_providers.publishing.ledger import KEPT
 from dns_providers.publishing.plan import Entry, Plan, withdrawals
 from dns_providers.publishing.propagation import (
     Delegation,
@@ -288,7 +296,7 @@ class InDns:
     def _carried_out(self, claims: tuple[Claim, ...]) -> Outcome:
         if not claims:
             return None
-        ledger = ledger_of(self.zone.name)
+        ledger = writing_ledger(self.zone)
         made: Plan = carry_out(
             open_zone(self.zone), claims, ledger, replaced(self.zone), tell=self.tell
         )
@@ -349,5 +357,5 @@ def in_dns_of(site: Site, zone: str, rotation: Rotation, tell: Tell) -> InDns:
     A zone that the inventory has no more can be looked at only.
     """
     zones = {each.name: each for each in site.zones}
-    there = zones.get(zone) or ZoneSettings(zone, "", (), (), rotation.rules.ttl)
+    there = zones.get(zone) or ZoneSettings(zone, "", (), (), rotation.rules.ttl, KEPT)
     return InDns(site, there, tell, lambda _: None)

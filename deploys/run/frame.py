@@ -66,3 +66,4 @@ def frame(verb: Verb[R]) -> Iterator[Run[R]]:
         )
         flow.end(name=text("flow.name.end"), verb=verb.name)
         recorder().loaded(verb.name, host.name)
+        state.failed_hosts.update(map(state.inventory.get_host, recorder().left_in_plan()))

@@ -102,7 +102,7 @@ def verdict(seen: Seen) -> Verdict:
         return Verdict.FAILED
     if seen.hosts is None:
         return Verdict.BAD_INPUT
-    everything = {(verb, host) for verb in seen.verbs for host in seen.hosts}
+    everything = every_step(seen)
     if not everything or seen.loaded != everything:
         return Verdict.FAILED
     if seen.dry:
@@ -113,6 +113,11 @@ def verdict(seen: Seen) -> Verdict:
         return Verdict.FAILED
     unknown = any(each.exit_status == _UNKNOWN for each in seen.reports)
     return Verdict.UNKNOWN if unknown else Verdict.DONE
+
+
+def every_step(seen: Seen) -> frozenset[tuple[str, str]]:
+    """Return each verb with each host that the run is for."""
+    return frozenset((verb, host) for verb in seen.verbs for host in seen.hosts or ())
 
 
 class HowEnded(StrEnum):
@@ -251,6 +256,19 @@ class Recorder:
     def left_by(self, host: str) -> tuple[str, ...]:
         """Return what a host left."""
         return tuple(each.text for each in self.seen.left if each.host == host)
+
+    def left_in_plan(self) -> frozenset[str]:
+        """Return the hosts that something stops or waits for, once all of a `--dry` is shown.
+
+        pyinfra ends with 1 for hosts that it knows to have failed; those that are not prepared yet
+        must not think so.
+        """
+        shown = self.seen.loaded >= every_step(self.seen)
+        return (
+            frozenset(each.host for each in self.seen.left)
+            if self.seen.dry and shown
+            else frozenset()
+        )
 
     def report(self, made: ReportMade) -> None:
         """A report was made."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from deploys.zones.access import ledger_of, open_zone
+from deploys.zones.access import open_zone, writing_ledger
 from dns_providers.base import ProviderError
 from dns_providers.publishing import propagation
 from dns_providers.publishing.claims import Claim, ClaimMode
@@ -58,7 +58,7 @@ def remove_left_over(site: Site, zone: str) -> bool:
 
     Returns whether there were any. Raises ProviderError.
     """
-    ledger = ledger_of(zone)
+    ledger = writing_ledger(site.zone(zone))
     known = ledger.load()
     keys = {entry.key for entry in known.entries.values() if entry.group == _GROUP}
     keys |= {intent.change.key for intent in known.pending if intent.change.group == _GROUP}
@@ -77,7 +77,7 @@ def _publish(site: Site, server: MailServer, zone: str, values: Mapping[str, str
     if provider.capabilities.by_hand:
         # Every renewal would wait for somebody at the panel.
         raise AcmeError("tls.acme.by_hand", zone=zone)
-    plan = carry_out(provider, claims, ledger_of(zone))
+    plan = carry_out(provider, claims, writing_ledger(site.zone(zone)))
     if plan.conflicts:
         found = ", ".join(str(conflict.key) for conflict in plan.conflicts)
         raise AcmeError("tls.acme.conflict", records=found)

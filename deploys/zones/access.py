@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from deploys.run.paths import state_dir
+from deploys.zones.asking import asking
 from dns_providers.base import Provider
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.looking import Look
@@ -13,13 +14,16 @@ from dns_providers.registry import open_provider
 from dns_providers.rrset import RRKey, Value, key_from_text, name_text
 from postmaster.settings import MailServer, Site, ZoneSettings
 from postmaster.settings_table import RESOLVERS
-from probes.world import dns
-from probes.world.dns import Resolvers
 
 
 def ledger_of(zone: str) -> Ledger:
     """Return a zone's ledger."""
     return Ledger(state_dir(), zone)
+
+
+def writing_ledger(zone: ZoneSettings) -> Ledger:
+    """Return a zone's ledger for who writes there: as many backups stay as the inventory says."""
+    return Ledger(state_dir(), zone.name, zone.keep_backups)
 
 
 def open_zone(zone: ZoneSettings) -> Provider:
@@ -52,10 +56,10 @@ def network_of(site: Site, zone: ZoneSettings) -> Network:
 
 def look_of(site: Site, zone: ZoneSettings) -> Look:
     """Return who asks DNS for what a zone's provider does not show."""
-    resolvers = Resolvers(network_of(site, zone).resolvers)
+    ask = asking((each.name for each in site.zones), network_of(site, zone).resolvers)
 
     def look(key: RRKey) -> frozenset[Value] | None:
-        answer = dns.ask(name_text(key.owner), key.rtype, resolvers)
+        answer = ask(name_text(key.owner), key.rtype)
         return answer.values if answer.outcome.known else None
 
     return look

@@ -12,7 +12,7 @@ from pyinfra.api.operation import OperationMeta
 
 from deploys.run import flow
 from deploys.run.outcome import recorder
-from deploys.zones.access import ledger_of, open_zone
+from deploys.zones.access import ledger_of, open_zone, writing_ledger
 from deploys.zones.wanted import former_addresses, remember_former
 from dns_providers.publishing import operations
 from dns_providers.publishing.ledger import LedgerState
@@ -96,7 +96,7 @@ def _withdraw(
         name=name,
         provider=lambda: open_zone(zone),
         due=due,
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         unmerge=lambda entry: spf.unmerge(entry.terms, entry.whole),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
         before=lambda going: _mark_withdrawn(zone.name, going & consented),

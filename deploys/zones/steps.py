@@ -15,6 +15,7 @@ from deploys.host.reachable import not_answering
 from deploys.run import flow
 from deploys.run.outcome import recorder
 from deploys.zones.access import (
+    all_resolvers,
     ledger_of,
     look_of,
     network_of,
@@ -22,16 +23,19 @@ from deploys.zones.access import (
     patience,
     replaced,
     servers_in,
+    writing_ledger,
 )
+from deploys.zones.asking import asking
 from deploys.zones.key_records import is_proven
 from deploys.zones.wanted import wanted
+from dns_providers.base import Change
 from dns_providers.publishing import operations, propagation
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import read_backup
 from dns_providers.publishing.propagation import Delegation
 from dns_providers.rrset import RRKey, RRset, name_text
 from ground.words import Words, text
-from postmaster import dkim, spf
+from postmaster import dkim, spf, spf_merge
 from postmaster.desired import BEFORE_MX, MOVE_STAGE, MX_STAGE, Desired
 from postmaster.outbound import mode_of
 from postmaster.settings import Site, Stage, ZoneSettings
@@ -48,7 +52,7 @@ def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         all_claims=lambda: _wanted(site, zone).claims,
         retiring=_KEYS,
         made_by_this_run=lambda: _missing_keys(_wanted(site, zone)),
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, (*lines, *_left_out(site, zone))),
         delegation=lambda: _delegation(site, zone),
@@ -79,7 +83,7 @@ def _publish_late(name: str, site: Site, zone: ZoneSettings, stage: str) -> Oper
         provider=lambda: open_zone(zone),
         claims=lambda: _wanted(site, zone).stage(stage),
         gate=lambda: _not_ready(site, zone, stage),
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
         delegation=lambda: _delegation(site, zone),
@@ -116,7 +120,7 @@ def wait_until_visible(
     return operations.wait_until_visible(
         name=text("dns.name.wait"),
         claims=lambda: _claims(site, zone, *stages),
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         network=network_of(site, zone),
         timeout=patience(site, zone),
         zone=zone.name,
@@ -133,7 +137,7 @@ def retire_keys(site: Site, zone: ZoneSettings) -> OperationMeta:
         name=text("dns.name.retire"),
         provider=lambda: open_zone(zone),
         all_claims=lambda: _wanted(site, zone).claims,
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         group=_KEYS,
         keep=days * 86400,
         # The signer uses a key from the moment that it is proven.
@@ -181,7 +185,7 @@ def adopt(site: Site, zone: ZoneSettings) -> OperationMeta:
         name=text("dns.name.adopt"),
         provider=lambda: open_zone(zone),
         claims=lambda: _wanted(site, zone).claims,
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
     )
 
 
@@ -190,7 +194,7 @@ def remove(zone: ZoneSettings) -> OperationMeta:
     return operations.remove(
         name=text("dns.name.remove"),
         provider=lambda: open_zone(zone),
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         unmerge=lambda entry: spf.unmerge(entry.terms, entry.whole),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),
     )
@@ -204,9 +208,22 @@ def undo(site: Site, zone: ZoneSettings, backup: str) -> OperationMeta | None:
         name=text("dns.name.undo"),
         provider=lambda: open_zone(zone),
         backup=backup,
-        ledger=ledger_of(zone.name),
+        ledger=writing_ledger(zone),
         keeps=lambda before: _former_key(site, zone, before),
+        costs=lambda change: _lost_senders(site, zone, change),
     )
+
+
+def _lost_senders(site: Site, zone: ZoneSettings, change: Change) -> Words | None:
+    """Whose mail would not pass SPF any more."""
+    claims = (each for each in _wanted(site, zone).claims if each.key == change.key)
+    spoken = next((each for each in claims if each.singleton), None)
+    if spoken is None:
+        return None
+    back, now = (each.values if each else () for each in (change.after, change.before))
+    ask = asking((each.name for each in site.zones), all_resolvers(site))
+    lost = spf_merge.lost_by(back, now, spf_merge.wanted_by(spoken), ask)
+    return lost.having(key=change.key) if lost else None
 
 
 def _former_key(site: Site, zone: ZoneSettings, before: RRset) -> bool:

@@ -140,6 +140,7 @@ class AliDnsProvider:
             txt_forbidden=_FORBIDDEN,
             txt_trimmed=True,
             beside_apex_alias=_BESIDE_APEX_ALIAS,
+            apex_alias_hides=True,
         )
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:

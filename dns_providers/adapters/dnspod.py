@@ -124,6 +124,7 @@ class DnsPodProvider:
             txt_forbidden=_NO_TXT,
             txt_trimmed=True,
             beside_apex_alias=_BESIDE_APEX_ALIAS,
+            apex_alias_hides=True,
         )
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:

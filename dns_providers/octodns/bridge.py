@@ -41,7 +41,7 @@ from dns_providers.base import (
 from dns_providers.http_errors import translated
 from dns_providers.octodns.mended import MENDED
 from dns_providers.octodns.packages import Package, Text, carried, secrets_of, variables_of
-from dns_providers.octodns.reading import AsRead, presentation, tolerant
+from dns_providers.octodns.reading import AsRead, named_rows, presentation, tolerant
 from dns_providers.rows import as_it_stands, grouped
 from dns_providers.rrset import (
     CAA,
@@ -155,7 +155,7 @@ class OctoDnsProvider:
         """The zone as it is now. Raises ZoneNotFound."""
         zone = Zone(self.zone.to_text(), [])
         zone.decoded_name = zone.name  # APIs take A-labels
-        with tolerant(provider):
+        with tolerant(provider), _time_limited():
             there = provider.populate(zone, target=False, lenient=True)
         if not there:
             raise self._no_zone()
@@ -387,13 +387,14 @@ class _Text(TxtRecord):  # type: ignore[misc]
 
 
 class _Limited(requests.adapters.HTTPAdapter):
-    """Sends with a time limit where the package gave none."""
+    """Sends with a time limit where the package gave none; rows of no name are not in answers."""
 
     def send(self, request: Any, *arguments: Any, **options: Any) -> requests.Response:
         """Send a request."""
         if not arguments:
             options["timeout"] = options.get("timeout") or _TIMEOUT
-        return super().send(request, *arguments, **options)
+        answer = super().send(request, *arguments, **options)
+        return named_rows(answer) if request.method == "GET" else answer
 
 
 @contextmanager

@@ -1,17 +1,20 @@
 """What a package reads, record by record: one that makes no sense is none, texts as they came.
 
 Packages parse rows by a method for each type, and hand what it gives to octoDNS: an exception in
-either is the end of the whole zone, and octoDNS joins the strings of a TXT. Both are met here.
+either is the end of the whole zone, and octoDNS joins the strings of a TXT. Both are met here, and
+rows that are nowhere, before a package sees them.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import requests
 from octodns.record import Record
 from octodns.record.exception import RecordException
 from octodns.zone import Zone
@@ -19,6 +22,9 @@ from octodns.zone import Zone
 from dns_providers.rows import NO_SENSE
 
 _METHOD = "_data_for_"
+# What APIs call a record's type, and where it is.
+TYPES = ("type", "Type", "rrset_type")
+OWNERS = ("name", "Name", "host", "subname", "rrset_name", "domain")
 _SHOWN = 200  # characters of what makes no sense
 _PAIR = re.compile(r"\\(;)|(\\.)", re.DOTALL)
 
@@ -105,3 +111,29 @@ def presentation(text: str, wraps: bool, reads_escaped: bool) -> str | None:
 
 def _without_escape(found: re.Match[str]) -> str:
     return found[1] or found[2]
+
+
+def named_rows(answer: requests.Response) -> requests.Response:
+    """Return an answer without rows of records that say of no name whose they are.
+
+    No record of ours can be there, and a package would come to an end at it.
+    """
+    try:
+        said = answer.json()
+    except ValueError:
+        return answer
+    left = _named(said)
+    if left != said:
+        answer._content = json.dumps(left).encode()
+    return answer
+
+
+def _named(said: Any) -> Any:
+    if isinstance(said, dict):
+        return {key: _named(value) for key, value in said.items()}
+    if not isinstance(said, list):
+        return said
+    rows = [each for each in said if isinstance(each, dict) and any(map(each.get, TYPES))]
+    owners = [each for each in OWNERS if any(isinstance(row.get(each), str) for row in rows)]
+    lost = [row for row in rows if not all(isinstance(row.get(each), str) for each in owners)]
+    return [_named(each) for each in said if each not in lost]

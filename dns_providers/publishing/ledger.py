@@ -25,7 +25,7 @@ from ground.private_files import await_lock, lock_file, private_folder, write_pr
 
 VERSION = 1
 _LOCK_TIMEOUT = 120.0  # seconds
-_BACKUPS = 100  # of a zone that stay
+KEPT = 100  # backups of a zone that stay
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, DNSException)
 
 
@@ -100,10 +100,11 @@ _FOLDER = "ledger"
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The ledger file of one zone in the state folder `root`."""
+    """The ledger file of one zone in the state folder `root`. keep: how many backups stay."""
 
     root: Path
     zone: str
+    keep: int = KEPT
 
     @property
     def path(self) -> Path:
@@ -152,7 +153,7 @@ class Ledger:
         write_private(path, _dump(record))
         # Times of equal length: the order of names is theirs. A zone's name has no such end.
         ours = sorted(path.parent.glob(f"{self.zone}-{'?' * 8}T{'?' * 13}Z.json"))
-        for old in ours[:-_BACKUPS]:
+        for old in ours[: -self.keep]:
             old.unlink(missing_ok=True)
         return path
 

@@ -345,6 +345,7 @@ def undo(
     backup: str,
     ledger: Ledger,
     keeps: Callable[[RRset], bool] | None = None,
+    costs: Callable[[Change], Words | None] = lambda _: None,
 ) -> Generator[FunctionCommand, None, None]:
     """Put back the records of a backup, where nobody has changed them since.
 
@@ -352,15 +353,17 @@ def undo(
     + backup: path of the backup file
     + ledger: the zone's ledger
     + keeps: tells of a former RRset whether it must not come back
+    + costs: tells of a change what to know before it is made
     """
     try:
         changes = read_backup(Path(backup))[1]
         opened = provider()
         plan = plan_undo(changes, read(opened, frozenset(c.key.owner for c in changes)), keeps)
+        known = tuple(Note(words) for each in plan.changes if (words := costs(each)))
     except ProviderError as error:
         yield from fail(str(error))
         return
-    _show(plan, plan.notes, ())
+    _show(plan, (*plan.notes, *known), ())
     _show_by_hand(opened, plan)
     if plan.conflicts:
         yield FunctionCommand(refuse, (text("dns.blocked"),), {})

@@ -12,7 +12,12 @@ from types import MappingProxyType
 
 from dns_providers.base import Capabilities, Change, Snapshot
 from dns_providers.publishing.claims import Claim, ClaimMode, Elsewhere, Judged, Singleton
-from dns_providers.publishing.taken import answering, cut_above, wildcard_for
+from dns_providers.publishing.taken import (
+    answering,
+    cut_above,
+    in_place_of_addresses,
+    wildcard_for,
+)
 from dns_providers.rrset import (
     MX,
     TXT,
@@ -27,6 +32,7 @@ from dns_providers.rrset import (
 from ground.words import Words
 
 _CUTS = {"NS": "dns.conflict.delegated", "DNAME": "dns.conflict.dname"}
+_FAMILIES = {"A": "AAAA", "AAAA": "A"}
 NEVER_WRITTEN = frozenset({"NS", "SOA", "DS", "DNSKEY", "CDS", "CDNSKEY"})
 
 
@@ -160,7 +166,8 @@ def plan(
     free = [decision for claim, decision in decisions if claim.group not in blocked]
     free += [_given(entries[key], values, snapshot) for key, values in _still_ours(given, context)]
     held = [decision for claim, decision in decisions if claim.group in blocked]
-    notes = (*held, *free, *_not_replaced(decisions, replace))
+    told = (*_not_replaced(decisions, replace), *_hidden(wanted, context))
+    notes = (*held, *free, *told, *_divided(wanted, context))
     result = Plan(
         changes=tuple(decision.change for decision in free if decision.change),
         conflicts=tuple(decision.conflict for _, decision in decisions if decision.conflict),
@@ -181,6 +188,30 @@ def _not_replaced(
         right = decision.entry and not decision.change and not decision.conflict
         if right and claim.key in allowed and claim.mode is not ClaimMode.SINGLETON:
             yield _Decision(note=Note(Words.of("dns.note.not_replaced", key=claim.key)))
+
+
+def _hidden(wanted: Iterable[Claim], context: _Context) -> Iterable[_Decision]:
+    """A note where an alias of the zone's apex may hide what is beside it from resolvers."""
+    apex, limits = context.snapshot.zone, context.capabilities
+    alias = context.snapshot.get(RRKey(apex, "CNAME"))
+    beside = (c for c in wanted if c.key.owner == apex and c.key.rtype in limits.beside_apex_alias)
+    if alias is not None and limits.apex_alias_hides and any(beside):
+        found = ", ".join(sorted(map(str, alias.values)))
+        yield _Decision(note=Note(Words.of("dns.note.beside_alias", key=alias.key, found=found)))
+
+
+def _divided(wanted: Iterable[Claim], context: _Context) -> Iterable[_Decision]:
+    """Notes on addresses at a host of ours that are not ours, of the family that we do not have."""
+    hosts = [each for each in wanted if each.key.rtype in _FAMILIES and not each.only_if_free]
+    claimed = {each.key for each in hosts}
+    for claim in hosts:
+        other = RRKey(claim.key.owner, _FAMILIES[claim.key.rtype])
+        live = context.snapshot.get(other)
+        known = other in claimed or other in context.entries
+        if not claim.values or known or live is None or live.synthesised:
+            continue
+        found = ", ".join(sorted(map(str, live.values)))
+        yield _Decision(note=Note(Words.of("dns.note.other_family", key=other, found=found)))
 
 
 def unknown_replaced(replaced: Iterable[RRKey], claims: Iterable[Claim]) -> tuple[Note, ...]:
@@ -293,6 +324,9 @@ def _obstacle(claim: Claim, live: RRset | None, context: _Context) -> _Decision 
         return _elsewhere(claim, cut, context) or _in_the_way(claim, cut, _CUTS[cut.key.rtype])
     if live is not None and live.opaque:
         return _in_the_way(claim, live, "dns.conflict.opaque")
+    if claim.key.rtype in _FAMILIES and claim.values and not claim.only_if_free:
+        for special in in_place_of_addresses(claim.key.owner, context.snapshot):
+            return _in_the_way(claim, special, "dns.conflict.taken")
     return None
 
 

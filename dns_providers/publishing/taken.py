@@ -22,11 +22,26 @@ _LEADS_NOWHERE = frozenset(
     }
 )
 # fmt: on
+_BESIDE_ADDRESSES = frozenset({"A", "AAAA", "CNAME", "DNAME", "HTTPS", "SVCB"})
 
 
 def leads_somewhere(rrset: RRset) -> bool:
     """Return whether programs that open a name are led somewhere by an RRset."""
     return rrset.key.rtype not in _LEADS_NOWHERE
+
+
+def in_place_of_addresses(owner: dns.name.Name, snapshot: Snapshot) -> tuple[RRset, ...]:
+    """Return what a provider answers a name's addresses by: ALIAS, LUA, URL forwarding."""
+    return tuple(
+        each
+        for each in snapshot.at(owner)
+        if leads_somewhere(each) and not each.synthesised and not _has_a_standard(each.key.rtype)
+    )
+
+
+def _has_a_standard(rtype: str) -> bool:
+    """Whether a type that leads somewhere is one of DNS itself, which can be beside an address."""
+    return rtype in _BESIDE_ADDRESSES or rtype.startswith("TYPE")
 
 
 def wildcards_above(owner: dns.name.Name, snapshot: Snapshot) -> tuple[RRset, ...]:

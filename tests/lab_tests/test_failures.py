@@ -152,6 +152,34 @@ def test_a_foreign_spf_record_is_merged_and_a_foreign_txt_stays(new_site: Site) 
     ]
 
 
+@pytest.mark.more
+def test_a_zone_with_a_web_site_dmarc_and_backup_mx_of_its_owner_s_is_green_at_once(
+    new_site: Site,
+) -> None:
+    site = new_site
+    server = site.add_server("example.test", outbound="direct")
+    policy = "v=DMARC1; p=reject; rua=mailto:reports@example.test; adkim=s"
+    theirs = {
+        ("example.test", "A"): ["198.51.100.80"],
+        ("smtp.example.test", "A"): [server.ip],  # BIND takes no MX without
+        ("example.test", "MX"): ["10 smtp.example.test.", "20 mx.backup.test."],
+        ("_dmarc.example.test", "TXT"): [f'"{policy}"'],
+    }
+    for (owner, rtype), values in theirs.items():
+        for value in values:
+            site.foreign("example.test", f"{owner}. 300 {rtype} {value}")
+    done = site.operator.run()
+    assert done.status == 0, done.output
+    for told in (policy, "20 mx.backup.test.", "example.test/A is there already"):
+        assert told in done.output
+    assert site.not_green(server) == []
+    again = site.operator.run()
+    assert (again.status, again.changed) == (0, 0), again.output
+    for (owner, rtype), values in theirs.items():
+        assert sorted(site.dns.records(owner, rtype)) == values
+    assert site.dns.records("example.test", "AAAA") == []
+
+
 MASTER = "$(readlink -f /etc/pmail-deploy/config/current)/config.json"
 DAMAGE = {
     "cut": f"echo '{{' > {MASTER}",

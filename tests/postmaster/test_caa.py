@@ -47,6 +47,13 @@ def issue(value: str, tag: str = "issue", flags: int = 0) -> CAA:
         ((issue("x", "tbs", 128), issue("letsencrypt.org")), Leave.STRANGE),
         ((issue("x", "tbs", 0), issue("letsencrypt.org")), Leave.GIVEN),
         ((issue("\xff"),), Leave.REFUSED),
+        # Authorities take nothing of a value with a wrong parameter, not even the name.
+        ((issue("letsencrypt.org; anything"),), Leave.REFUSED),
+        ((issue("letsencrypt.org; a=b;"),), Leave.REFUSED),
+        ((issue("letsencrypt.org;; a=b"),), Leave.REFUSED),
+        ((issue("letsencrypt.org; a=b c"),), Leave.REFUSED),
+        ((issue("letsencrypt.org; a_b=c"),), Leave.REFUSED),
+        ((issue("letsencrypt.org; a-b= ; c=%d"),), Leave.GIVEN),
     ],
 )
 def test_what_records_say_of_the_authority(values: tuple[CAA, ...], said: Leave) -> None:

@@ -241,6 +241,26 @@ def test_no_address_of_ours_ever_stands_beside_somebody_elses(
     assert not (web and written)
 
 
+def test_an_address_of_somebody_elses_beside_ours_is_told() -> None:
+    host = f"smtp.{NAME}"
+    theirs = rrset(host, "AAAA", 300, Address("2001:db8::7"))
+    made = planned(wanted(), theirs)
+    assert words_of(made, "dns.note.other_family").named == {
+        "key": f"{host}/AAAA",
+        "found": "2001:db8::7",
+    }
+    assert made.conflicts == () and at(made, theirs.key) == []
+    ours = entry(theirs, f"addresses:{NAME}")
+    for quiet in (planned(wanted(), theirs, entries=(ours,)), planned(wanted(ipv6=V6), theirs)):
+        assert "dns.note.other_family" not in [each.words.id for each in quiet.notes]
+
+
+@pytest.mark.parametrize("rtype", ["HTTPS", "SVCB", "TXT", "CAA", "TYPE65400", "SSHFP"])
+def test_what_can_be_beside_an_address_is_no_obstacle(rtype: str) -> None:
+    there = rrset(f"mail.{NAME}", rtype, 300, Other(b"x", "x"))
+    assert planned(wanted(), there).conflicts == ()
+
+
 # -- DMARC ----------------------------------------------------------------------------------------
 
 VALID = [
@@ -289,6 +309,12 @@ def test_a_dmarc_record_of_the_owners_is_replaced_only_where_that_is_asked_for()
     [
         ((b"v=DMARC1; p=reject", b"v=DMARC1; p=none"), "dns.conflict.dmarc_several"),
         ((b"v=DMARC1; p=rejected",), "dns.conflict.dmarc_syntax"),
+        ((b" v=DMARC1; p=reject",), "dns.conflict.dmarc_syntax"),
+        (
+            (b"v=DMARC1; p=reject; sp=rejected; rua=mailto:x@example.net",),
+            "dns.conflict.dmarc_syntax",
+        ),
+        ((b"v=DMARC1; p=reject; np=",), "dns.conflict.dmarc_syntax"),
         ((b"v=spf1 -all",), "dns.conflict.foreign"),
     ],
 )

@@ -7,12 +7,13 @@ from itertools import pairwise
 import pytest
 
 from dns_providers.publishing.claims import Merge
-from dns_providers.rrset import TXT, Address
+from dns_providers.rrset import TXT, Address, Target, key, owner_name
 from postmaster import spf, spf_merge
 from postmaster.spf_merge import Wanted
 from probes.world.dns import Outcome
 from probes.world.spf import evaluate
 from tests.postmaster.spf_world import DOMAIN, US, Dns, world
+from tests.postmaster.test_foreign_zones import wanted
 
 
 def merge(
@@ -141,11 +142,20 @@ def test_a_smarthosts_term_comes_before_one_that_would_refuse_its_servers() -> N
 # -- what a receiver would not take
 
 
-@pytest.mark.parametrize("records", [("v=spf1 mx include: -all",), ("v=spf1 a", "v=spf1 mx,a")])
-def test_a_term_that_is_wrong_is_named_and_nothing_is_offered(records: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("records", "term"),
+    [
+        (("v=spf1 mx include: -all",), "include:"),
+        (("v=spf1 a", "v=spf1 mx,a"), "mx,a"),
+        (("v=spf1 include:spf.bücher.test -all",), r"include:spf.b\xc3\xbccher.test"),
+        (("v=spf1 mx \u2013all",), r"\xe2\x80\x93all"),
+    ],
+)
+def test_a_term_that_is_wrong_is_named_and_nothing_is_offered(
+    records: tuple[str, ...], term: str
+) -> None:
     found = merge(*records)
-    assert problem(found)["id"] == "dns.spf.syntax" and found.value is None
-    assert problem(found)["term"] in ("include:", "mx,a")
+    assert problem(found) == {"id": "dns.spf.syntax", "term": term} and found.value is None
 
 
 def chain(names: str) -> dict[str, str]:
@@ -199,6 +209,26 @@ def test_two_names_that_are_not_there_are_allowed(gone: int) -> None:
         return
     names = "gone0.test, gone1.test, gone2.test"
     assert problem(found) == {"id": "dns.spf.voids", "count": "3", "names": names}
+
+
+def test_what_only_a_stranger_lacks_is_no_name_that_is_not_there() -> None:
+    dns = world()
+    dns.records["10.113.0.203.in-addr.arpa", "PTR"] = (Target(owner_name("mx.test")),)
+    lists = "exists:%{i}.a.test exists:%{ir}.b.test ptr"
+    assert merge(f"v=spf1 a:gone.test mx:gone.test {lists} -all", dns=dns).problem is None
+
+
+def test_what_this_run_publishes_is_there_when_receivers_ask() -> None:
+    found = wanted("example.com", ipv6="2001:4860:4860::8888", web_host="mail.example.com")
+    there = TXT(b"v=spf1 a:mail.example.com a:imap.example.com mx a -all")
+    spoken = spf_merge.asking(found.claims, Dns())
+    (claim,) = (each for each in spoken if each.key == key("example.com", "TXT"))
+    assert claim.singleton is not None
+    assert claim.singleton.merge((there,), ()).problem is None
+    (alone,) = spf_merge.asking([claim], Dns())
+    assert alone.singleton is not None
+    said = alone.singleton.merge((there,), ()).problem
+    assert said is not None and said.id == "dns.spf.voids"
 
 
 @pytest.mark.parametrize(
@@ -342,6 +372,32 @@ def test_several_records_become_one_with_all_their_senders_if_the_user_says_so()
     assert found.ours == ("ip4:203.0.113.10",)
     same_end = merge("v=spf1 mx -all", "v=spf1 a -all")
     assert same_end.value == TXT(b"v=spf1 mx a ip4:203.0.113.10 -all")
+
+
+@pytest.mark.parametrize(
+    ("back", "now", "lost"),
+    [
+        (("v=spf1 mx -all",), ("v=spf1 mx ip4:203.0.113.10 -all",), US),
+        ((), ("v=spf1 ip4:203.0.113.10 ~all",), US),
+        (("v=spf1 mx", "v=spf1 a"), ("v=spf1 mx ip4:203.0.113.0/24 -all",), US),
+        (("v=spf1 mx,a",), ("v=spf1 ip4:203.0.113.10",), US),
+        (("v=spf1 include:a.test -all",), ("v=spf1 ip4:203.0.113.10 mx -all",), "198.51.100.25"),
+        (("v=spf1 +all",), ("v=spf1 mx ip4:203.0.113.10 -all",), None),
+        (("v=spf1 mx -all",), ("v=spf1 +all",), "0.0.0.0/0"),
+        (("v=spf1 redirect=a.test",), ("v=spf1 ip4:203.0.113.10 -all",), None),
+        (("v=spf1 mx -all",), ("v=spf1 mx ~all",), None),
+        (("v=spf1 mx -all",), ("v=spf1 mx", "v=spf1 ip4:203.0.113.10"), None),
+    ],
+)
+def test_what_is_put_back_costs_who_passes_now_and_not_then(
+    back: tuple[str, ...], now: tuple[str, ...], lost: str | None
+) -> None:
+    wanted = Wanted(DOMAIN, spf.our_terms([US], []), "~all")
+    dns = world(a="v=spf1 ip4:203.0.113.0/28 -all")
+    before, after = ([TXT(b"x"), *(TXT(each.encode()) for each in said)] for said in (now, back))
+    found = spf_merge.lost_by(after, before, wanted, dns)
+    assert (lost is None) is (found is None)
+    assert lost is None or (found and lost in found.named["senders"])
 
 
 def test_a_merge_asks_each_question_once() -> None:

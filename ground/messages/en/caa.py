@@ -13,4 +13,7 @@ TEXTS = {
     "caa.unanswered": "the CAA records of {owner} could not be looked up; an authority that cannot either issues nothing",
     "caa.unknown": "CAA at {owner} limits who may issue, and what it calls the authority at {directory} is not known; "
     "name it in the setting caa",
+    "caa.name": "The certificate's authority",
+    "caa.stops": "This stops a deploy; the records above are published all the same.",
+    "caa.asked": "CAA was asked for",
 }

@@ -26,6 +26,8 @@ TEXTS = {
     "dns.conflict.delegated": "{key}: the name lies below {found}, that is in another zone. Add "
     "that zone to the inventory.",
     "dns.conflict.dname": "{key}: the name lies below {found}, so it can have no record.",
+    "dns.conflict.taken": "{key}: the name leads elsewhere already ({found}), and an address of ours would be answered in its place. "
+    "It was left alone. Delete it, or choose another name.",
     "dns.conflict.opaque": "{key}: {why} It was left alone.",
     "dns.conflict.too_long": "{key}: the value has {length} octets, this provider takes {limit}.",
     "dns.conflict.mx_preference": "{key}: this provider takes an MX preference from {low} to {high}, not {preference}.",
@@ -38,6 +40,10 @@ TEXTS = {
     "dns.conflict.elsewhere": "{key}: the name leads elsewhere ({found}), and what DNS shows there does not do what ours would. Mend it there, or take this out.",
     "dns.note.left_alone": "{name}: {found} is there already, so no address of ours is published at this name",
     "dns.note.hides_wildcard": "{key}: creating it ends what {wildcard} answered for this name",
+    "dns.note.other_family": "{key}: {found} is there and was left alone. Whoever prefers it goes there, and not to this server: "
+    "delete it, or set it as the server's ipv6 (or ipv4) if it is its address",
+    "dns.note.beside_alias": "{key}: a resolver that remembers this alias ({found}) may not find MX and TXT beside it, and "
+    "mail then fails now and then; it is sure only without the alias: have an address there, or the web site at www alone",
     "dns.note.not_undone": "{key}: a key record is not put back, as mail is signed with the key of now; it was left alone",
     "dns.note.no_longer_wanted": "{key}: written by an earlier run and no longer wanted; it was left "
     "alone, delete it when nothing uses it",
@@ -65,6 +71,7 @@ TEXTS = {
     "alone. Ask whoever keeps that name.",
     "dns.spf.loses": "{key}: with ours in the SPF record, mail from {address} would not pass any more. It was left alone. "
     "Take out terms that nobody sends by, and run again.",
+    "dns.spf.undone": "{key}: mail from {senders} passes SPF now, and does not with what is put back",
     "dns.reason.addresses": "where the server's names point",
     "dns.reason.apex": "the domain itself, as greeting name",
     "dns.reason.spf": "who may send for the domain",
@@ -238,7 +245,7 @@ TEXTS = {
     "dns.name.withdraw_mx": "Take out MX of domains that leave",
     "dns.name.withdraw": "Take out the other records of what leaves",
     "dns.former_remembered": "known since when",
-    "dns.special.other": "the provider's record is special (alias, proxied, weighted or for some clients only). Make it a plain record.",
+    "dns.special.other": "the provider's record is special (alias, proxied, weighted or for some clients only), or makes no sense as it is written. Make it a plain record.",
     "dns.special.proxied": 'Cloudflare answers for it with its own addresses (proxied, the orange cloud), and they take no mail. Set its proxy status to "DNS only" (the grey cloud).',
     "dns.special.email_routing": "Cloudflare's Email Routing has it and locks it. Disable Email Routing for this domain in the dashboard: Email Routing, Settings.",
     "dns.special.read_only": "another product of Cloudflare has it and locks it (a Worker's custom domain, R2, Pages or Tunnel). Take the name out there.",

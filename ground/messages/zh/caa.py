@@ -12,4 +12,7 @@ TEXTS = {
     "caa.forbidden": "无法取得证书：{found}；{remedy}",
     "caa.unanswered": "无法查询 {owner} 的 CAA 记录；证书机构若也查不到，就不会签发",
     "caa.unknown": "{owner} 的 CAA 限制了谁可以签发，而它对 {directory} 机构的称呼未知；请在设置 caa 中写明",
+    "caa.name": "证书机构",
+    "caa.stops": "部署会因此停止；上面的记录仍会发布。",
+    "caa.asked": "已查询 CAA",
 }

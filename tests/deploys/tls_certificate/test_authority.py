@@ -19,6 +19,12 @@ from tests.postmaster.full_view import server
 THEIRS = CAA(0, "issue", b"digicert.com")
 
 
+@pytest.fixture(autouse=True)
+def another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was asked yet."""
+    monkeypatch.setattr(authority, "_seen", {})
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """example.com has the CAA of another authority."""
@@ -75,3 +81,22 @@ def test_a_setting_that_forbids_its_own_authority_is_refused(
 def test_who_brings_the_certificate_needs_nobodys_leave(asked: list[tuple[str, str]]) -> None:
     assert refusals(server(tls="files", tls_cert_file="/c", tls_key_file="/k")) == []
     assert asked == []
+
+
+def test_a_run_asks_once_and_again_only_without_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    questions: list[str] = []
+    outcomes = [Outcome.TIMEOUT, Outcome.NXDOMAIN]
+
+    def ask(owner: str, rtype: str) -> Answer:
+        questions.append(owner)
+        return Answer(owner, rtype, outcomes[0])
+
+    monkeypatch.setattr(authority, "asking", lambda *_: ask)
+    unanswered = caa_of(server())
+    del outcomes[0]
+    answered = caa_of(server())
+    assert unanswered != answered and "smtp.example.com" in questions
+    questions.clear()
+    assert caa_of(server()) == answered and questions == []

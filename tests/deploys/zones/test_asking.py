@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploys.zones import asking, wanted
+from deploys.zones.access import look_of
 from dns_providers.publishing import propagation
 from dns_providers.publishing.propagation import Delegation, DelegationError, NameServer, Network
 from dns_providers.rrset import TXT, key
@@ -62,6 +63,15 @@ def test_each_name_goes_to_who_knows_it(asked: list[tuple[str, ...]]) -> None:
         ("spf.other.test",),
         ("x.lost.test",),
     ]
+
+
+def test_what_the_provider_does_not_show_is_asked_for_where_it_is_kept(
+    asked: list[tuple[str, ...]],
+) -> None:
+    found = site(zone("example.com"), resolvers=list(RESOLVERS))
+    look = look_of(found, found.zone("example.com"))
+    assert look(key("_dmarc.example.com", "TXT")) == look(key("_dmarc.com", "TXT")) == frozenset()
+    assert asked == [("_dmarc.example.com", "192.0.2.1", "192.0.2.2"), ("_dmarc.com",)]
 
 
 def test_what_a_zone_should_hold_is_evaluated_with_answers_from_dns(

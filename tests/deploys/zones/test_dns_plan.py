@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dns_providers.rrset import MX, SRV, TXT, Address, RRset, Target, owner_name, rrset
+from dns_providers.base import Change
+from dns_providers.publishing.ledger import Ledger
+from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRset, Target, owner_name, rrset
 from ground.words import text
 from tests import warm
 from tests.dns_providers.zone_server import ZONE, ZoneServer, serving
@@ -41,8 +43,13 @@ def zone() -> Iterator[tuple[int, ZoneServer]]:
         yield port, server
 
 
-def planned(folder: Path, zone: tuple[int, ZoneServer], *there: RRset) -> tuple[int, str]:
-    """Exit status and output of a plan, in the zone with these records."""
+def planned(
+    folder: Path, zone: tuple[int, ZoneServer], *there: RRset, pyinfra: str = ""
+) -> tuple[int, str]:
+    """Exit status and output of a plan, in the zone with these records.
+
+    pyinfra: the deploy's own words, to run it without pmail-deploy.
+    """
     port, server = zone
     server.put(*there)
     inventory = folder / "inventory.py"
@@ -50,13 +57,27 @@ def planned(folder: Path, zone: tuple[int, ZoneServer], *there: RRset) -> tuple[
     places = {"PMAIL_STATE": str(folder / "state"), "PMAIL_KEYS": str(folder / "keys")}
     words = ("dns", "plan", "-i", str(inventory))
     environment = {**os.environ, **places, "PMAIL_LANG": "en"}
-    return warm.run(Program.PMAIL_DEPLOY, words, environment, timeout=240)
+    if not pyinfra:
+        return warm.run(Program.PMAIL_DEPLOY, words, environment, timeout=240)
+    words = (str(inventory), "deploys/dns.py", "--dry", "--data", pyinfra)
+    return warm.run(Program.PYINFRA, words, environment, timeout=240)
 
 
-def test_a_conflict_that_stops_the_run_ends_the_plan_with_1_and_marks_all_that_waits(
+def test_a_certificate_that_cannot_come_is_told_with_the_line_to_add(
     tmp_path: Path, zone: tuple[int, ZoneServer]
 ) -> None:
-    status, output = planned(tmp_path, zone, rrset(HOST, "A", 60, OTHER))
+    theirs = rrset(ZONE, "CAA", 60, CAA(0, "issue", b"digicert.com"))
+    status, output = planned(tmp_path, zone, theirs)
+    assert status == 1, output
+    assert f'{ZONE}. CAA 0 issue "letsencrypt.org"' in output and text("caa.stops") in output
+    assert f"  + {HOST} 3600 IN A" in output and text("dns.stops") not in output
+
+
+@pytest.mark.parametrize("pyinfra", ["", "dns_action=plan"])
+def test_a_conflict_that_stops_the_run_ends_the_plan_with_1_and_marks_all_that_waits(
+    tmp_path: Path, zone: tuple[int, ZoneServer], pyinfra: str
+) -> None:
+    status, output = planned(tmp_path, zone, rrset(HOST, "A", 60, OTHER), pyinfra=pyinfra)
     assert status == 1, output
     assert text("dns.stops") in output and "192.0.2.7" in output
     coming = [line for line in output.splitlines() if f"{ZONE} 3600 IN" in line and "+ " in line]
@@ -91,3 +112,16 @@ def test_a_conflict_that_the_run_goes_on_without_is_marked_so(
     assert text("dns.goes_on") in output and text("dns.stops") not in output
     assert f"(not written) + _submissions._tcp.{ZONE}" in output
     assert f"  + {HOST} 3600 IN A" in output
+
+
+def test_putting_back_an_spf_record_tells_whose_mail_would_not_pass(
+    tmp_path: Path, zone: tuple[int, ZoneServer]
+) -> None:
+    before, now = (
+        rrset(ZONE, "TXT", 60, TXT(b"v=spf1 %b-all" % ours)) for ours in (b"", b"ip4:203.0.113.10 ")
+    )
+    backup = Ledger(tmp_path / "state", ZONE).back_up([Change(before, now, "spf")])
+    status, output = planned(tmp_path, zone, now, pyinfra=f"undo={backup}")
+    assert status == 0, output
+    told = text("dns.spf.undone", key=f"{ZONE}/TXT", senders="203.0.113.10")
+    assert told in output and f'- {ZONE} 60 IN TXT "v=spf1 ip4' in output

@@ -225,6 +225,9 @@ def test_mail_stands_beside_an_alias_at_the_apex(
     assert [each.key.rtype for each in made.conflicts] == ["A", "CAA"]
     assert sorted(row["Type"] for row in account.records.values()) == ["CNAME", "MX", "TXT"]
     assert account.records[alias] == before
+    assert [(each.words.id, each.words.named["found"]) for each in made.notes] == [
+        ("dns.note.beside_alias", "cdn.elsewhere.test.")
+    ]
 
 
 @pytest.mark.parametrize("lost", ["RR", "Type", "RecordId", "TTL", "Value"])

@@ -263,7 +263,7 @@ def test_mail_stands_beside_an_alias_at_the_apex_which_is_flattened(
     made = carry_out(opened(account), [text, mx, address], Ledger(tmp_path, ZONE))
     assert [str(each.key) for each in made.conflicts] == ["example.test/A"]
     assert sorted(row["type"] for row in account.records.values()) == ["CNAME", "MX", "TXT"]
-    assert account.records[alias] == before
+    assert account.records[alias] == before and made.notes == ()
 
 
 def test_an_alias_elsewhere_has_nothing_beside_it(account: FakeCloudflare, tmp_path: Path) -> None:

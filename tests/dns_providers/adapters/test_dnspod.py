@@ -243,6 +243,9 @@ def test_mail_stands_beside_an_alias_at_the_apex(
     assert [each.key.rtype for each in made.conflicts] == ["A"]
     assert sorted(row["Type"] for row in account.rows()) == ["CNAME", "MX", "TXT"]
     assert account.records[alias] == before
+    assert [(each.words.id, each.words.named["found"]) for each in made.notes] == [
+        ("dns.note.beside_alias", "cdn.elsewhere.test.")
+    ]
 
 
 @pytest.mark.parametrize("lost", ["Name", "Type", "RecordId", "TTL", "Value", "Status"])

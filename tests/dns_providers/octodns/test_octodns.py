@@ -5,6 +5,7 @@ The packages that may be used run against fakes of their APIs in tests/octodns, 
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import ClassVar
 
 import httpx
 import pytest
+import requests
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from octodns.record.txt import TxtRecord
@@ -22,6 +24,7 @@ from dns_providers.base import AuthError, Change, Rejected, ZoneNotFound
 from dns_providers.octodns import packages as octodns_packages
 from dns_providers.octodns.bridge import OctoDnsProvider, _octets
 from dns_providers.octodns.packages import PACKAGES, Argument, Package, Text, carried
+from dns_providers.octodns.reading import named_rows
 from dns_providers.registry import open_provider, option_problems
 from dns_providers.rrset import TXT, Address, Target, owner_name, rrset
 from dns_providers.rrset import key as key_of
@@ -324,3 +327,24 @@ def test_every_package_has_its_extra() -> None:
     for package in PACKAGES.values():
         assert any(each.startswith(f"octodns-{package.name}~=") for each in extras[package.extra])
         assert f"pmail-deploy[{package.extra}]" in extras["octodns-all"]
+
+
+def answered(body: object) -> requests.Response:
+    answer = requests.Response()
+    answer._content = json.dumps(body).encode()
+    return answer
+
+
+def test_rows_of_no_name_are_taken_out_of_an_answer_and_nothing_else() -> None:
+    good, apex = {"type": "A", "name": "www"}, {"type": "MX", "name": ""}
+    rows = [good, {"type": "TXT"}, apex, {"type": "A", "name": None}]
+    beside = {"zones": [{"id": 1}], "types": [{"type": "A"}], "ids": [1, "a"], "total": 4}
+    said = {"records": rows, **beside}
+    assert named_rows(answered(said)).json() == {"records": [good, apex], **beside}
+    assert (
+        named_rows(answered([{"record": {"rrset_type": "A"}}])).content
+        == answered([{"record": {"rrset_type": "A"}}]).content
+    )
+    odd = requests.Response()
+    odd._content = b"<html>"
+    assert named_rows(odd).content == b"<html>"
