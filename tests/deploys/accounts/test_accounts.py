@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 from pyinfra.api import Host
 
-from deploys.accounts import comparing, passwords, record, stored
+from deploys.accounts import api, comparing, passwords, record, stored
 from deploys.accounts.database import seeded, stored_password
 from deploys.accounts.mailboxes import planned
 from deploys.accounts.one_account import rows_of
@@ -216,6 +216,7 @@ def database(
             input=stdin,
             capture_output=True,
             text=True,
+            errors="replace",  # as a run reads it
             env={"PATH": str(programs)},
             check=False,
         )
@@ -262,6 +263,54 @@ def test_a_database_that_cannot_be_read_is_told(database: Path) -> None:
     database.write_bytes(b"no database at all" * 100)
     with pytest.raises(DatabaseError):
         stored.accounts_there(HOST)
+
+
+def test_whatever_is_in_the_rows_of_a_database_it_is_read(database: Path) -> None:
+    database.write_bytes(seeded("admin", "secret"))
+    values = ("null", "''", "5", "x'00ff'", "'a' || char(10) || 'b'", "'²'", "'../x'", "1e999")
+    with sqlite3.connect(database) as connection:
+        connection.executescript("""
+            alter table user rename to u;
+            create table user (id, account, name, password, disabled, is_admin);
+            insert into user select id, account, name, password, disabled, is_admin from u;
+        """)
+        for value in values:
+            row = ", ".join([value] * 5)
+            connection.execute(f"insert into user values (9, {row})")
+    connection.close()
+    found = stored.accounts_there(HOST)
+    assert found is not None and found["admin"].admin
+    mail = server()
+    plan = planned(mail, record.load(mail), found)
+    assert not plan.changes and len(rows_of(mail, found)) == len(found)
+
+
+@pytest.mark.parametrize(
+    "said", ["[1]", "{}", "nothing", "[" * 5000, '[{"account": 1}, 2]', '{"account": "a"}', "null"]
+)
+def test_a_database_that_says_no_rows_is_told(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "read", lambda *_, **__: Reply(True, said, ""))
+    with pytest.raises(DatabaseError):
+        stored.accounts_there(HOST)
+
+
+ANSWERS = ("", "[]", "null", "{", "[" * 5000, '{"errorNo": {}}', '{"errorNo": 0}',
+    '{"errorNo": 0, "data": [1]}', '{"errorNo": 0, "data": {"domains": 5}}')  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_whatever_pmail_answers_it_is_read_or_told(
+    answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(host: Host, script: str, **_: Any) -> Reply:
+        return Reply(True, "1790000000" if script == "date +%s" else answer, "")
+
+    monkeypatch.setattr(api, "read", read)
+    asked = api.Api(HOST, "mail.example.com", "admin", "secret")
+    try:
+        assert asked.info() == (False, ())
+    except api.ApiError as error:
+        assert "secret" not in str(error)
 
 
 def test_known_is_nothing_of_an_account_that_nobody_made() -> None:

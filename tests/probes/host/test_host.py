@@ -289,7 +289,7 @@ def test_the_time_of_the_next_try_is_that_of_the_file() -> None:
 def test_the_relays_script_is_for_pmails_user_in_its_network() -> None:
     made = relay.script("pmail", "/run/netns/pmail")
     assert is_shell(made) and "@" not in made.replace('"$@"', "")
-    assert "nsenter --net=/run/netns/pmail " in made and "runuser -u pmail " in made
+    assert "nsenter --net=/run/netns/pmail " in made and "setpriv --reuid=pmail " in made
 
 
 # -- a message as it arrived
