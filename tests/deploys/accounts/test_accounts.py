@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -25,7 +26,7 @@ from deploys.accounts.stored import DatabaseError, Stored
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import Reply
 from deploys.run.listing import as_json
-from postmaster.settings import MailServer
+from postmaster.settings import MailServer, Site
 from tests.postmaster import full_view
 
 HOST = cast(Host, None)
@@ -176,6 +177,37 @@ def test_the_administrator_has_a_variable_of_its_own(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PMAIL_ADMIN_PASSWORD", "a")
     compared = comparing.compare(server(), record.load(server()), there("admin"))
     assert compared.choice is Choice.RIGHT and compared.given_in == "PMAIL_ADMIN_PASSWORD"
+
+
+def test_an_account_that_the_server_alone_names_leads_to_no_password_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mail = server("bob")
+    other = replace(mail, host=f"{mail.host}-eu")
+    file = keep(other, "admin", "of another server")
+    monkeypatch.setenv("PMAIL_USER_PASSWORD_EVE", "of another server")
+    names = ("eu-admin", "eve", "x; reboot", f"old/../../passwords/{mail.host}-eu-admin")
+    plan = planned(mail, record.load(mail), {each: there(each) for each in names})
+    assert {each.choice for each in plan.compared} == {Choice.NOTHING}
+    assert not any(each.untrue or each.differs or each.seen for each in plan.compared)
+    for each in plan.compared:
+        comparing.settle(HOST, mail, each)
+    assert file.read_text() == "of another server\n"
+
+
+@pytest.mark.parametrize("action", ["add", "disable", "enable", "password"])
+def test_an_account_whose_password_would_be_another_server_s_is_refused(action: str) -> None:
+    mail = server("bob")
+    other = replace(server(), host=f"{mail.host}-eu")
+    record.save(other, record.load(other).having("dave", made=MadeBy.VERB))
+    site = Site((mail, other), ())
+
+    def refused(account: str) -> list[str]:
+        asked = UsersRequest(action, account)
+        return [each.id for each in asked.problems_in(site, replace(site, servers=(mail,)))]
+
+    assert refused("eu-admin") == refused("eu-dave") == ["settings.one_file"]
+    assert refused("carol") == refused("eu-carol") == []
 
 
 def test_files_that_are_put_aside_stay_each_under_a_name_of_its_own() -> None:
