@@ -39,6 +39,8 @@ then echo mailer opendkim; fi
 ss -Hltnp 2>/dev/null | awk '{print "listen", $4, $6}'
 echo disk $(df -Pk /var/lib | awk 'NR==2 {print $4}')
 echo memory $(awk '/^MemTotal/ {print $2}' /proc/meminfo)
+# The first port that not only root may listen on.
+echo open $(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null)
 echo clock $(date +%s)
 echo synced $(timedatectl show -p NTPSynchronized --value 2>/dev/null || echo unknown)
 for name in @names@; do
@@ -88,6 +90,7 @@ class Fitness:
 
     mailers: packages of somebody else's mail system. ours: pid of PMail under our unit, 0 when it
     does not run. fronts: ports that what we put before PMail holds. addresses: on its interfaces.
+    open_from: the first port that any user may listen on.
     """
 
     uid: int | None
@@ -106,6 +109,7 @@ class Fitness:
     fronts: tuple[int, ...]
     addresses: tuple[str, ...]
     outbound: tuple[Outbound, ...]
+    open_from: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,7 @@ def parse(output: str) -> Fitness:
         fronts=tuple(fronts),
         addresses=tuple(addresses),
         outbound=tuple(sorted(outbound, key=lambda each: each.domain)),
+        open_from=whole_number(values.get("open")),
     )
 
 

@@ -46,6 +46,7 @@ disk 20971520
 memory 1048576
 clock 1795632981
 synced yes
+open 1024
 resolver no
 resolver yes
 nat no
@@ -78,6 +79,7 @@ def test_a_host_is_seen_as_it_is() -> None:
             Outbound("gmail.com", "203.0.113.2", "open", 41),
             Outbound("qq.com", "203.0.113.1", "timeout", 5003),
         ),
+        open_from=1024,
     )
 
 
@@ -99,6 +101,7 @@ def test_what_a_host_did_not_tell_is_not_known() -> None:
         fronts=(),
         addresses=(),
         outbound=(),
+        open_from=None,
     )
     assert fitness.parse("") == nothing
     assert fitness.parse("disk none\nclock \nuid x\nlisten nothing\nresolver ?\n") == nothing
