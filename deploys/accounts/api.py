@@ -18,6 +18,7 @@ from deploys.accounts.database import stored_password
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from ground.errors import DeployError
+from ground.foreign import json_object, whole_number
 
 _AHEAD = 30  # seconds; PMail refuses a token 5 s after its time, and takes one before it
 
@@ -43,7 +44,8 @@ class Api:
     def info(self) -> tuple[bool, tuple[str, ...]]:
         """Return whether the account is admin, and the server's domains. Raises ApiError."""
         data = self._call("/api/user/info", {})
-        return bool(data.get("is_admin")), tuple(data.get("domains") or ())
+        domains = data.get("domains")
+        return bool(data.get("is_admin")), tuple(domains) if isinstance(domains, list) else ()
 
     def create(self, account: str, name: str, password: str) -> None:
         """Make a mailbox. Raises ApiError."""
@@ -54,14 +56,15 @@ class Api:
         """Disable or enable a mailbox. Raises ApiError."""
         self._call("/api/user/edit", {"account": account, "disabled": int(disabled)})
 
-    def _call(self, path: str, body: Mapping[str, object]) -> Any:
-        now = read(self.host, "date +%s")
-        if not now.ok:
-            raise ApiError("host.api.no_answer", path=path, reason=now.stderr)
+    def _call(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+        clock = read(self.host, "date +%s")
+        now = whole_number(clock.stdout)
+        if now is None:
+            raise ApiError("host.api.no_answer", path=path, reason=clock.stderr)
         options = {
             "url": f"https://{self.web_host}:{layout.HTTPS_PORT}{path}",
             "resolve": f"{self.web_host}:{layout.HTTPS_PORT}:127.0.0.1",
-            "header": f"Token: {self._token(int(now.stdout) + _AHEAD)}",
+            "header": f"Token: {self._token(now + _AHEAD)}",
             "data": json.dumps(body),
         }
         lines = [f"{name} = {_quoted(value)}" for name, value in options.items()]
@@ -71,18 +74,18 @@ class Api:
         reply = read(self.host, "curl --config -", stdin="\n".join(lines))
         return self._data(path, reply.ok, reply.stdout, reply.stderr)
 
-    def _data(self, path: str, ok: bool, stdout: str, stderr: str) -> Any:
+    def _data(self, path: str, ok: bool, stdout: str, stderr: str) -> dict[str, Any]:
         if not ok:
             raise ApiError("host.api.no_answer", path=path, reason=stderr.strip())
-        try:
-            answer = json.loads(stdout)
-            number, message = answer["errorNo"], str(answer.get("errorMsg", ""))
-        except (ValueError, KeyError, TypeError):
-            raise ApiError("host.api.no_answer", path=path, reason="no JSON") from None
+        answer = json_object(stdout)
+        if "errorNo" not in answer:
+            raise ApiError("host.api.no_answer", path=path, reason="no JSON")
+        number, message = answer["errorNo"], str(answer.get("errorMsg", ""))
         if number != 0:
             message_id = LOGIN_REFUSED if number in (100, 403) else "host.api.refused"
             raise ApiError(message_id, path=path, account=self.account, reason=message)
-        return answer["data"]
+        data = answer.get("data")
+        return data if isinstance(data, dict) else {}
 
     def _token(self, moment: int) -> str:
         data = stored_password(self.password) + str(moment)

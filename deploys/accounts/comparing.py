@@ -60,7 +60,9 @@ def compare(server: MailServer, known: Record, there: Stored) -> Compared:
     """Compare an account's password. there: the account on the server."""
     account = there.account
     variable = passwords.variable(server, account)
-    by_variable, kept = passwords.given(variable), passwords.kept(server.host, account)
+    by_variable = kept = None
+    if _may_be_known_here(server, known, account):
+        by_variable, kept = passwords.given(variable), passwords.kept(server.host, account)
     here = by_variable or kept
     wanted = stored_password(here) if here else None
     file = stored_password(kept) if kept else None
@@ -77,6 +79,16 @@ def compare(server: MailServer, known: Record, there: Stored) -> Compared:
         file not in (None, after),
         _seen(choice, given, now),
     )
+
+
+def _may_be_known_here(server: MailServer, known: Record, account: str) -> bool:
+    """Whether a password that is here can be of an account of a server.
+
+    Its name does not say so: whoever has taken the server over makes accounts by any name, also one
+    that leads to the file of another server's account.
+    """
+    about = known.of(account)
+    return account in server.accounts or bool(about.made or about.seen)
 
 
 def _seen(choice: Choice, given: str | None, there: str) -> Seen | None:

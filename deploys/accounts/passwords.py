@@ -15,13 +15,14 @@ from typing import Any
 
 from pyinfra.api import Host
 
+from deploys.accounts.record import made_by_us
 from deploys.run.paths import state_dir
 from deploys.run.refusals import Around, Refused
 from ground.private_files import private_folder, write_private
 from ground.secret_values import read_file, read_variable
 from ground.shown import keep_secret
 from ground.words import Words, text
-from postmaster.settings import MailServer, password_file
+from postmaster.settings import MailServer, Site, password_file
 from postmaster.settings import user_variable as user_variable
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that look alike
@@ -59,6 +60,23 @@ def shared(around: Around[Any]) -> Iterable[Refused]:
                     paths=", ".join(str(path(*each)) for each in accounts),
                 )
             )
+
+
+def owner_of_file(site: Site, host: str, account: str) -> str | None:
+    """Return the account of another server that an account's file would be of, None for none.
+
+    host: of the account, by its inventory name.
+    """
+    file = password_file(host, account)
+    return next(
+        (
+            f"{name} ({other.host})"
+            for other in site.servers
+            for name in (*other.accounts, *sorted(made_by_us(other)))
+            if other.host != host and password_file(other.host, name) == file
+        ),
+        None,
+    )
 
 
 def given(name: str) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from deploys.accounts import passwords
 from deploys.run.options import Choice, Flag, Request, Text, option
 from ground.words import Words
-from postmaster.settings import Site
+from postmaster.settings import Site, password_file
 from postmaster.settings_table import BadValue
 from postmaster.settings_table import account as read_account
 
@@ -71,6 +72,11 @@ class UsersRequest(Request):
         if len(here.servers) != 1:
             names = ", ".join(sorted(each.host for each in here.servers))
             yield Words.of("users.one_server", action=self.action, servers=names)
+        for each in here.servers:
+            if owner := passwords.owner_of_file(site, each.host, self.account or ""):
+                names = ", ".join((f"{self.account} ({each.host})", owner))
+                file = password_file(each.host, self.account or "")
+                yield Words.of("settings.one_file", names=names, file=file)
         if self.action in ("add", "disable", "enable"):
             for each in here.servers:
                 if self.account == each.admin_account:

@@ -15,13 +15,14 @@ from pyinfra.api import Host
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from ground.errors import Told
+from ground.foreign import json_in
 
 _NO_DATABASE, _NO_PROGRAM = "no database", "no sqlite3"
 _PYTHON = (
     "import json, sqlite3, sys; there = sqlite3.connect(sys.argv[1], 10, isolation_level=None); "
     "there.row_factory = sqlite3.Row; "
     "rows = [[dict(row) for row in there.execute(line)] for line in sys.stdin]; "
-    "print(json.dumps(rows[-1]))"
+    "print(json.dumps(rows[-1], default=str))"
 )
 # As the user that the files belong to: root would make some that PMail cannot open. Statements come
 # by standard input, one a line; what the last one gives is printed. Hosts that an earlier version
@@ -60,16 +61,23 @@ def accounts_there(host: Host) -> Mapping[str, Stored] | None:
     rows = _asked(host, _ROWS)
     if rows is None:
         return None
-    return {
-        row["account"]: Stored(
-            row["account"],
-            row["name"],
-            bool(row["disabled"]),
-            bool(row["is_admin"]),
-            row["password"],
+    accounts = (
+        Stored(
+            _text(row, "account"),
+            _text(row, "name"),
+            bool(row.get("disabled")),
+            bool(row.get("is_admin")),
+            _text(row, "password"),
         )
         for row in rows
-    }
+    )
+    return {each.account: each for each in accounts if each.account}
+
+
+def _text(row: Mapping[str, Any], column: str) -> str:
+    """A text of a row; whoever has taken PMail over may have anything there."""
+    value = row.get(column)
+    return value if isinstance(value, str) else ""
 
 
 def store_password(host: Host, account: str, stored: str) -> bool:
@@ -110,10 +118,9 @@ def _asked(host: Host, statements: str) -> list[dict[str, Any]] | None:
     output = reply.stdout.strip()
     if output == _NO_DATABASE:
         return None
-    try:
-        rows: list[dict[str, Any]] = json.loads(output or "[]")
-    except ValueError:
-        raise DatabaseError("users.unread", reason="no JSON") from None
+    rows = json_in(output or "[]")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DatabaseError("users.unread", reason="no JSON")
     return rows
 
 

@@ -125,7 +125,7 @@ def service_units(server: MailServer) -> dict[str, str]:
             layout.VERIFY_UNIT,
             "verifies DKIM",
             f"/usr/sbin/opendkim -f -x {layout.VERIFY_RUNTIME}/opendkim.conf",
-            "opendkim",
+            None,
             layout.VERIFY_MILTER,
             layout.VERIFY_CONF,
         ),
@@ -148,7 +148,7 @@ def service_units(server: MailServer) -> dict[str, str]:
     return units | _proxies(server)
 
 
-def _judge(unit: str, about: str, command: str, user: str, milter: str, conf: str) -> str:
+def _judge(unit: str, about: str, command: str, user: str | None, milter: str, conf: str) -> str:
     asks_itself = conf == layout.VERIFY_CONF
     return render(
         _HERE,

@@ -12,6 +12,7 @@ from pyinfra.api import Host
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from ground.errors import DeployError
+from ground.foreign import whole_number
 from ground.words import Words, text
 from postmaster.manifest import Look, Manifest, Versions, dump, parse
 
@@ -21,8 +22,10 @@ SCRIPT = (
     f"grep -qsF '{layout.MARK}' {layout.UNIT} && echo deployed; "
     f"echo binary $(readlink {layout.BINARY_CURRENT}); "
     f"echo version $(cat {layout.BINARY_VERSION} 2>/dev/null); "
-    f"echo email $({layout.AS_PMAIL} test -f {layout.DATABASE} && echo '{LAST_EMAIL}' | "
-    f"timeout 60 {layout.SQLITE} -readonly {layout.DATABASE} 2>/dev/null); "
+    # What PMail's user says is a number: in a text there could be lines that look like ours.
+    f"echo email $({{ {layout.AS_PMAIL} test -f {layout.DATABASE} && echo '{LAST_EMAIL}' | "
+    f"timeout 60 {layout.SQLITE} -readonly {layout.DATABASE} 2>/dev/null; }} | "
+    "head -n 1 | tr -cd 0-9 | cut -c -18); "
     f"[ ! -e {layout.MANIFEST} ] || echo manifest $(base64 -w 0 < {layout.MANIFEST}) .; "
     "echo end"
 )
@@ -62,7 +65,7 @@ def found(lines: list[str]) -> Found:
         "deployed" in seen,
         seen["machine"],
         _versions(seen.get("binary", ""), seen.get("version", "")),
-        int(seen["email"]) if seen.get("email", "").isdigit() else None,
+        whole_number(seen.get("email")),
     )
 
 

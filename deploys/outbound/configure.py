@@ -290,7 +290,9 @@ def logins(server: MailServer) -> str:
     lines = []
     for address, accounts in server.edge.aliases:
         local, _, domain = address.rpartition("@")
-        pattern = rf"{re.escape(local)}(\+[^@]*)?@{re.escape(domain)}"
+        # A slash, which an address may have, is where the pattern ends in Postfix's table.
+        name = re.escape(local).replace("/", r"\/")
+        pattern = rf"{name}(\+[^@]*)?@{re.escape(domain)}"
         lines.append(f"/^{pattern}$/ {', '.join((*accounts, admin))}")
     lines.append(rf"/^([^@+]+)(\+[^@]*)?@({own})$/ $1, {admin}")
     return _table(lines)

@@ -12,6 +12,7 @@ from deploys.host import outbound_layout as layout
 from deploys.host.pmail_layout import USER
 from deploys.host.remote import read
 from deploys.outbound import proof
+from ground.foreign import whole_number
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Smarthost
 from probes.host import delivery, relay
@@ -49,8 +50,8 @@ def _logins(host: Host, server: MailServer) -> tuple[tuple[str, int], ...]:
         return ()
     found = []
     for number, smarthost in enumerate(server.relay.smarthosts):
-        status = read(host, _login_script(number, smarthost)).stdout.strip()
-        found.append((smarthost.host, int(status) if status.isdigit() else -1))
+        status = whole_number(read(host, _login_script(number, smarthost)).stdout.strip())
+        found.append((smarthost.host, -1 if status is None else status))
     return tuple(found)
 
 

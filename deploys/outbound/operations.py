@@ -79,8 +79,8 @@ def _tables(server: MailServer, signed: tuple[Signed, ...]) -> tuple[Wanted, ...
         _file(layout.SIGNING_TABLE, configure.signing_table(server, signed)),
         _file(configure.drop_in(layout.OPENDKIM_UNIT), configure.opendkim_drop_in()),
         _file(layout.SIGNER_POLICY, configure.signer_policy()),
-        _file(layout.SENDERS, configure.senders(server, signed)),
-        _file(layout.HEADER_CHECKS, configure.header_checks(server, signed)),
+        _table(layout.SENDERS, configure.senders(server, signed)),
+        _table(layout.HEADER_CHECKS, configure.header_checks(server, signed)),
     )
 
 
@@ -163,6 +163,11 @@ def _file(path: str, content: str, mode: str = "644") -> Wanted:
     return Wanted(path, content.encode(), "root", "root", mode, MARK)
 
 
+def _table(path: str, content: str) -> Wanted:
+    """A table for Postfix alone: who has which address is not for everybody on the host."""
+    return Wanted(path, content.encode(), "root", "postfix", "640", MARK)
+
+
 def guarded(server: MailServer) -> tuple[Guarded, ...]:
     """Return the files of signer, Postfix and resolver that must not be somebody else's."""
     if not mode_of(server).relayed:
@@ -206,13 +211,13 @@ def _postfix_files(server: MailServer, sending: Sending) -> list[Wanted]:
     return [
         _file(layout.MAIN_CF, configure.main_cf(server, sending)),
         _file(layout.MASTER_CF, configure.master_cf(server, sending)),
-        _file(layout.LOGINS, configure.logins(server)),
-        _file(layout.SENT, configure.sent()),
-        _file(layout.WORLD_CHECKS, configure.world_checks(server)),
-        _file(layout.SUBMIT_CHECKS, configure.submit_checks()),
-        _file(layout.TRANSPORT, configure.transport(server)),
-        _file(layout.SENDER_TRANSPORT, configure.sender_transport(server)),
-        _file(layout.BOUNCE_CHECKS, configure.bounce_checks()),
+        _table(layout.LOGINS, configure.logins(server)),
+        _table(layout.SENT, configure.sent()),
+        _table(layout.WORLD_CHECKS, configure.world_checks(server)),
+        _table(layout.SUBMIT_CHECKS, configure.submit_checks()),
+        _table(layout.TRANSPORT, configure.transport(server)),
+        _table(layout.SENDER_TRANSPORT, configure.sender_transport(server)),
+        _table(layout.BOUNCE_CHECKS, configure.bounce_checks()),
         _file(layout.BOUNCE, configure.bounce(server)),
         _file(layout.POSTFIX_DROP_IN, configure.postfix_drop_in(server)),
         _file(layout.POSTFIX_GENERATOR, configure.postfix_generator(), "755"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator
 from dataclasses import asdict
 from datetime import datetime
@@ -13,11 +12,12 @@ from pyinfra.api import FunctionCommand, operation
 
 from deploys.host import edge_layout as edge
 from deploys.host import files as host_files
-from deploys.host.pmail_layout import USER
+from deploys.host.pmail_layout import AS_PMAIL
 from deploys.host.remote import read
 from deploys.outbound.look import deliveries
 from deploys.outbound.queue_request import COMMANDS, KEPT_COMMANDS, QueueRequest
 from deploys.run.listing import as_json
+from ground.foreign import json_object
 from ground.operations import fail
 from ground.shown import one_line
 from ground.words import text
@@ -28,14 +28,14 @@ from probes.host.relay import Waiting, next_tries, waiting
 
 # As PMail's user, where PMail is: what is kept is of the world, and root reads none of it.
 _KEPT = (
-    f"nsenter --net={edge.NAMESPACE_FILE} runuser -u {USER} -- "
-    f"python3 -IB {edge.PROGRAM} kept {edge.CONFIG}"
+    f"nsenter --net={edge.NAMESPACE_FILE} {AS_PMAIL} python3 -IB {edge.PROGRAM} kept {edge.CONFIG}"
 )
 # A message that is not waiting for a receiver is tried when its file says so.
 _LOOK = (
     "postqueue -j 2>/dev/null; echo @; "
     "find /var/spool/postfix/deferred -type f -printf '%f %T@\\n' 2>/dev/null"
 )
+_YEAR_9999 = 253370764800  # Unix seconds; no date is later
 
 
 @operation()
@@ -94,8 +94,20 @@ def _look() -> tuple[tuple[Waiting, ...], dict[str, int]]:
 
 
 def _kept() -> list[dict[str, Any]]:
-    lines = read(host, f"{_KEPT} list").stdout.splitlines()
-    return [json.loads(line) for line in lines if line.startswith("{")]
+    records = map(json_object, read(host, f"{_KEPT} list").stdout.splitlines())
+    return [_as_kept(each) for each in records if each]
+
+
+def _as_kept(record: dict[str, Any]) -> dict[str, Any]:
+    """What PMail's user says of a message, of the kinds that it should have."""
+    texts = {name: str(record.get(name) or "") for name in ("id", "sender", "why")}
+    to, when = record.get("recipients"), record.get("when")
+    return {
+        **record,
+        **texts,
+        "recipients": [str(each) for each in to] if isinstance(to, list) else [],
+        "when": when if isinstance(when, (int, float)) and 0 <= when < _YEAR_9999 else 0,
+    }
 
 
 def _kept_table(kept: list[dict[str, Any]]) -> str:

@@ -22,6 +22,10 @@ _NOTE_VERSION = (
     f"{layout.DATABASE} | head -n 1 | tr -cd '[:alnum:]._+-' | cut -c -40); "
     f'[ -z "$seen" ] || echo "$seen" > {layout.BINARY_VERSION}'
 )
+# Of earlier versions: systemd takes it away with the unit that made it, and ours makes none.
+_NO_FORMER_FOLDER = (
+    f'[ "$(stat -c %U /run/pmail 2>/dev/null)" != {layout.USER} ] || rm -rf /run/pmail'
+)
 _READY_WITHIN = 90  # seconds; PMail itself waits as long for its web server
 
 
@@ -56,7 +60,8 @@ def _restart(state: State, host: Host, namespace: str | None) -> bool:
     started = read(
         host,
         "systemctl enable -q --no-reload pmail; systemctl daemon-reload; "
-        "systemctl reset-failed pmail 2>/dev/null; systemctl restart pmail",
+        "systemctl reset-failed pmail 2>/dev/null; systemctl restart pmail || exit 1; "
+        f"{_NO_FORMER_FOLDER}",
     )
     if started.ok and _ready(host, namespace):
         read(host, _NOTE_VERSION)

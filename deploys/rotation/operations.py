@@ -27,6 +27,7 @@ from deploys.run.paths import key_store, state_dir
 from deploys.zones.remembering import remember_now
 from dns_providers.base import Tell
 from ground.errors import DeployError, Told
+from ground.foreign import whole_number
 from ground.operations import fail
 from ground.words import Words, text
 from keys import rotation as machine
@@ -393,8 +394,8 @@ def _compare_clocks(host: Host, run: Run) -> None:
     """Look whether this machine's clock and the host's differ too much to trust a deadline."""
     if not state.is_executing:
         return
-    seen = read(host, "date +%s").stdout.strip()
-    agree = seen.isdigit() and abs(int(seen) - run.clock.now()) <= CLOCK_WITHIN
+    seen = whole_number(read(host, "date +%s").stdout.strip())
+    agree = seen is not None and abs(seen - run.clock.now()) <= CLOCK_WITHIN
     run.compared(agree=agree)
     if not agree:
         line = text("rotation.clock", host=host.name)

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 import click
+import paramiko.file
 from pyinfra import logger
 from pyinfra.api import Host, OperationError, State
 from pyinfra.api.state import StateStage
@@ -74,6 +75,7 @@ def start(verbs: tuple[Verb[Any], ...], asked_first: AskedFirst) -> None:
     if mine:
         _tell_broken_inventories()
     _tell_who_stops_it()
+    _read_any_octets()
 
     def check() -> None:
         with told():
@@ -208,6 +210,18 @@ def _before_connecting(state: State, check: Callable[[], None]) -> None:
         state.should_raise_failed_hosts = None
 
     state.init = then  # type: ignore[method-assign]
+
+
+def _read_any_octets() -> None:
+    """Have what a host prints be read to its end: pyinfra stops at what is no UTF-8.
+
+    What stands in for it then is told like anything else that a host says.
+    """
+
+    def as_text(written: bytes | str) -> str:
+        return written.decode("utf-8", "replace") if isinstance(written, bytes) else written
+
+    paramiko.file.u = as_text
 
 
 def _learn_no_host_key(state: State) -> None:

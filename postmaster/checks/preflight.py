@@ -308,6 +308,24 @@ def authority(view: CaaView | None, bare: Bare) -> Judgement:
     return caa.judge(view, bare.server)
 
 
+def privileged(seen: Fitness, _: Bare) -> Judgement:
+    """PRE-16: only root can listen on our ports.
+
+    Else any user of the host takes one while its program restarts, and gets mail, passwords, or a
+    certificate.
+    """
+    if seen.open_from is None:
+        return unknown(Words.of("preflight.privileged_unseen"))
+    open_ports = ", ".join(str(port) for port in sorted(PORTS) if port >= seen.open_from)
+    if not open_ports:
+        return passed(Words.of("preflight.privileged"))
+    values = {"ports": open_ports, "first": seen.open_from}
+    return failed(
+        Words.of("preflight.unprivileged", **values),
+        Words.of("preflight.unprivileged.remedy", **values),
+    )
+
+
 CHECKS: tuple[Check[Bare, Any], ...] = (
     Check(rules.PRE_01, _host, root),
     Check(rules.PRE_02, _host, systemd),
@@ -325,4 +343,5 @@ CHECKS: tuple[Check[Bare, Any], ...] = (
     Check(rules.PRE_13, _passwords, password),
     Check(rules.PRE_14, _past, past),
     Check(rules.PRE_15, _caa, authority),
+    Check(rules.PRE_16, _host, privileged),
 )

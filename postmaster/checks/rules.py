@@ -132,6 +132,7 @@ NET_01 = _preflight(
 PRE_13 = _preflight("PRE-13", "RFC 4954", About.SMARTHOST, _PROVIDER)
 PRE_14 = _preflight("PRE-14", "what a deploy does")
 PRE_15 = _preflight("PRE-15", "RFC 8659, RFC 8657", when=_ISSUED)
+PRE_16 = _preflight("PRE-16", "ip-sysctl (ip_unprivileged_port_start)")
 
 # -- DNS -----------------------------------------------------------------------------------------
 

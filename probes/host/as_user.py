@@ -5,7 +5,13 @@ Root would follow links that the user has put there, wait at its pipes, and own 
 
 from __future__ import annotations
 
-_NO_RIGHTS = "--clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs --"
+# A capability that the kernel asks for nowhere, and that the service lacks: so it cannot take over
+# (ptrace(2), /proc/PID/mem) what root runs as its user, outside of its sandbox, and leave that.
+_MARK = "-all,+net_broadcast"
+_NO_RIGHTS = (
+    f"--clear-groups --inh-caps={_MARK} --ambient-caps={_MARK} --bounding-set={_MARK} "
+    "--no-new-privs --"
+)
 # What the service has written into its database calls no function of the program's: `edit` runs
 # commands.
 _HARMLESS = "-batch -init /dev/null -cmd 'pragma trusted_schema=off;' -cmd '.timeout 5000'"

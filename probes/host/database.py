@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ground.foreign import whole_number
 from probes.host.as_user import SQLITE, as_user
 
 # Every line of output is `database`, a name and a value. What is in PMail's folder is looked at as
@@ -124,24 +125,26 @@ def parse(output: str) -> DatabaseSeen:
         if head != "database":
             continue
         if name == "account":
-            admin, disabled, account = value.split(" ", 2)
+            # PMail makes no account without a name; whoever has taken it over may.
+            admin, _, rest = value.partition(" ")
+            disabled, _, account = rest.partition(" ")
             accounts.append(Account(account, admin == "1", disabled == "1"))
         elif name == "unmounted":
             unmounted.append(value)
         else:
             values.setdefault(name, value)
-    size = _number(values.get("size"))
+    size = whole_number(values.get("size"))
     return DatabaseSeen(
         kind=_kind(size, values),
         size=size or 0,
         problem=values.get("problem", ""),
         accounts=tuple(accounts) if "asked" in values else None,
-        email=_number(values.get("email")) or 0,
+        email=whole_number(values.get("email")) or 0,
         unmounted=tuple(unmounted),
         machine=values.get("machine", ""),
         established="unit" in values,
         link=values.get("link", ""),
-        free=_number(values.get("free")),
+        free=whole_number(values.get("free")),
     )
 
 
@@ -151,7 +154,3 @@ def _kind(size: int | None, values: dict[str, str]) -> Kind:
     if not size:
         return Kind.EMPTY
     return Kind.SQLITE if "header" in values else Kind.OTHER
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None

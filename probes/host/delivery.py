@@ -7,10 +7,11 @@ the delivery that the same process tells of next.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+
+from ground.foreign import json_object, whole_number
 
 # Debian 12 runs Postfix as postfix@-.service, Debian 13 as postfix.service.
 _SCRIPT = (
@@ -159,14 +160,12 @@ def parse(lines: Iterable[str]) -> tuple[Delivery, ...]:
 
 def _record(line: str) -> tuple[float, str, str] | None:
     """Time, process and message of a line; None for what is none (a torn last line)."""
-    try:
-        record = json.loads(line)
-        time = int(record["__REALTIME_TIMESTAMP"]) / 1_000_000
-    except (ValueError, KeyError, TypeError):
-        return None
+    record = json_object(line)
+    time = whole_number(str(record.get("__REALTIME_TIMESTAMP")))
     message = record.get("MESSAGE")
     if isinstance(message, list):  # octets that are no text
-        message = bytes(message).decode("utf-8", "replace")
-    if not isinstance(message, str):
+        octets = (each for each in message if isinstance(each, int) and 0 <= each < 256)
+        message = bytes(octets).decode("utf-8", "replace")
+    if time is None or not isinstance(message, str):
         return None
-    return time, str(record.get("SYSLOG_PID") or record.get("_PID") or ""), message
+    return time / 1_000_000, str(record.get("SYSLOG_PID") or record.get("_PID") or ""), message

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from ground.foreign import json_object
 
 # One line `unit NAME yes|no` for each, one `resolver yes|no`, then the program's events, a line of
 # JSON each. The resolver is asked as the program asks it, for a name that no cache has.
@@ -92,9 +93,8 @@ _ABOUT = {
 
 
 def _event(line: str) -> Event | None:
-    try:
-        record = json.loads(line)
-        kind = str(record["event"])
-    except (ValueError, KeyError, TypeError):
+    record = json_object(line)
+    if "event" not in record:
         return None  # a torn line
+    kind = str(record["event"])
     return Event(kind, str(record.get(_ABOUT.get(kind, ""), "")))

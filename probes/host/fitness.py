@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from ground.foreign import whole_number
+
 PORTS = (25, 465, 587, 993, 995, 110, 80, 443, 880)
 
 # The host's addresses, one a line.
@@ -37,6 +39,8 @@ then echo mailer opendkim; fi
 ss -Hltnp 2>/dev/null | awk '{print "listen", $4, $6}'
 echo disk $(df -Pk /var/lib | awk 'NR==2 {print $4}')
 echo memory $(awk '/^MemTotal/ {print $2}' /proc/meminfo)
+# The first port that not only root may listen on.
+echo open $(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null)
 echo clock $(date +%s)
 echo synced $(timedatectl show -p NTPSynchronized --value 2>/dev/null || echo unknown)
 for name in @names@; do
@@ -86,6 +90,7 @@ class Fitness:
 
     mailers: packages of somebody else's mail system. ours: pid of PMail under our unit, 0 when it
     does not run. fronts: ports that what we put before PMail holds. addresses: on its interfaces.
+    open_from: the first port that any user may listen on.
     """
 
     uid: int | None
@@ -104,6 +109,7 @@ class Fitness:
     fronts: tuple[int, ...]
     addresses: tuple[str, ...]
     outbound: tuple[Outbound, ...]
+    open_from: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,8 @@ def script(exchanges: tuple[Exchange, ...]) -> str:
 def parse(output: str) -> Fitness:
     """Return the observation in the script's output."""
     values: dict[str, str] = {}
-    listeners, addresses, outbound, mailers, fronts = [], [], [], [], []
+    listeners, addresses, outbound, mailers = [], [], [], []
+    fronts = list[int]()
     for line in output.splitlines():
         name, _, rest = line.partition(" ")
         if name == "listen":
@@ -136,23 +143,23 @@ def parse(output: str) -> Fitness:
         elif name == "mailer":
             mailers.append(rest.strip())
         elif name == "front":
-            fronts.append(int(rest))
+            fronts += filter(None, (whole_number(rest),))
         elif name == "address":
             addresses.append(rest.strip())
         elif name == "connect" and len(fields := rest.split()) == 4:
-            outbound.append(Outbound(fields[0], fields[1], fields[2], int(fields[3])))
+            outbound.append(Outbound(fields[0], fields[1], fields[2], whole_number(fields[3]) or 0))
         else:
             values[name] = rest.strip()
     return Fitness(
-        uid=_number(values.get("uid")),
+        uid=whole_number(values.get("uid")),
         init=values.get("init", ""),
         os=values.get("os", ""),
         arch=values.get("arch", ""),
-        ours=_number(values.get("ours")) or 0,
+        ours=whole_number(values.get("ours")) or 0,
         listeners=tuple(listeners),
-        disk=_number(values.get("disk")),
-        memory=_number(values.get("memory")),
-        clock=_number(values.get("clock")),
+        disk=whole_number(values.get("disk")),
+        memory=whole_number(values.get("memory")),
+        clock=whole_number(values.get("clock")),
         synced=values.get("synced", ""),
         resolver={"yes": True, "no": False}.get(values.get("resolver", "")),
         nat=values.get("nat", "unknown"),
@@ -160,19 +167,17 @@ def parse(output: str) -> Fitness:
         fronts=tuple(fronts),
         addresses=tuple(addresses),
         outbound=tuple(sorted(outbound, key=lambda each: each.domain)),
+        open_from=whole_number(values.get("open")),
     )
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
 
 
 def _listener(text: str) -> list[Listener]:
     """`[::]:25 users:(("master",pid=123,fd=13))` of `ss -p`; loopback-only listeners count not."""
     local, _, users = text.partition(" ")
     address, _, port = local.rpartition(":")
-    if not port.isdigit() or address.strip("[]").startswith("127.") or address in ("[::1]", "::1"):
+    number = whole_number(port)
+    if number is None or address.strip("[]").startswith("127.") or address in ("[::1]", "::1"):
         return []
     process = users.partition('(("')[2].partition('"')[0]
     pid = users.partition("pid=")[2].partition(",")[0]
-    return [Listener(int(port), process, int(pid) if pid.isdigit() else 0)]
+    return [Listener(number, process, whole_number(pid) or 0)]

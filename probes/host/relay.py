@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from ground.foreign import whole_number
+from probes.host.as_user import as_user
 from probes.host.delivery import Delivery
 from probes.host.proof import Proof, Signature
 
@@ -19,12 +21,12 @@ pid=$(systemctl show -P MainPID pmail)
 [ "$(readlink /proc/$pid/ns/net)" = "$(stat -Lc 'net:[%i]' @namespace@)" ] && echo "apart yes"
 for port in 465 587; do
     {
-        inside runuser -u @user@ -- bash -c "exec 3<>/dev/tcp/192.0.2.1/$port" 2>/dev/null
+        inside @as_user@ bash -c "exec 3<>/dev/tcp/192.0.2.1/$port" 2>/dev/null
         echo "round $port $?"
     } &
 done
 echo "before $(counted)"
-inside runuser -u @user@ -- bash -c 'exec 3<>/dev/tcp/192.0.2.1/25; head -n 1 <&3' 2>/dev/null \
+inside @as_user@ bash -c 'exec 3<>/dev/tcp/192.0.2.1/25; head -n 1 <&3' 2>/dev/null \
     | sed 's/^/redirect /'
 echo "after $(counted)"
 wait
@@ -72,25 +74,26 @@ class RelayView:
 
 def script(user: str, namespace: str) -> str:
     """Return the script that looks. namespace: file of PMail's network namespace."""
-    return _SCRIPT.replace("@user@", user).replace("@namespace@", namespace)
+    return _SCRIPT.replace("@as_user@", as_user(user)).replace("@namespace@", namespace)
 
 
 def parse(output: str) -> RelayView:
     """Return the observation in the script's output."""
     head, _, queue = output.partition("\nqueue")
-    redirect, past, listeners, apart = "", [], [], False
+    redirect, past, apart = "", list[int](), False
+    listeners = list[tuple[int, str]]()
     counts: dict[str, str] = {}
     for line in head.splitlines():
         name, _, rest = line.partition(" ")
         if name == "redirect":
             redirect = rest
         elif name == "round" and rest.endswith(" 0"):
-            past.append(int(rest.split()[0]))
+            past += filter(None, (whole_number(rest.partition(" ")[0]),))
         elif name in ("before", "after"):
             counts[name] = rest
         elif name == "listen":
             port, _, process = rest.partition(" ")
-            listeners.append((int(port), process))
+            listeners.append((whole_number(port) or 0, process))
         elif name == "apart":
             apart = True
     raised = counts.get("after", "") != counts.get("before")
@@ -129,4 +132,5 @@ def next_tries(listing: str) -> dict[str, int]:
     of the next attempt as their time of modification.
     """
     rows = (line.split() for line in listing.splitlines())
-    return {row[0]: int(float(row[1])) for row in rows if len(row) == 2}
+    times = ((row[0], whole_number(row[1].partition(".")[0])) for row in rows if len(row) == 2)
+    return {queue_id: time for queue_id, time in times if time is not None}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ground.foreign import whole_number
+
 SCRIPT = """
 export LC_ALL=C
 echo clock=$(date +%s)
@@ -48,13 +50,14 @@ def script(stamp: str, keys: Iterable[tuple[str, str]]) -> str:
 def parse(output: str, login: str | None, now: float) -> HostView:
     """Return the observation in the script's output. now: our clock, Unix seconds."""
     lines = dict(line.partition("=")[::2] for line in output.splitlines() if "=" in line)
+    clock = whole_number(lines.get("clock"))
     return HostView(
         True,
         _flag(lines.get("active")),
         _flag(lines.get("current")),
         tuple(_keys(output)),
         login,
-        float(lines["clock"]) - now if lines.get("clock", "").isdigit() else None,
+        clock - now if clock is not None else None,
     )
 
 

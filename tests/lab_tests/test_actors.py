@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deploys.host.pmail_layout import AS_PMAIL
 from tests.lab.actors import Neighbour, TakenOver
 from tests.lab.process import wait_for
 from tests.lab_tests.site import Server, Site
@@ -73,6 +74,12 @@ def test_nothing_that_pmail_wrote_is_started_and_nothing_of_root_s_is_written(
     assert wait_for(lambda: host.run(f"ls {DATA}/good-ran") != "", 30), "root's plugins are started"
     assert wait_for(lambda: server.answers(993), 60)
     assert host.run(f"cat {DATA}/ran") == ""
+    # What root has run as PMail's user, outside of its sandbox, is no way out of that.
+    look = host.run(f"{AS_PMAIL} sleep 300 > /dev/null 2>&1 & echo $!", check=True).strip()
+    assert wait_for(lambda: "sleep" in host.run(f"cat /proc/{look}/comm"), 20)
+    for way in (f"exec 3<> /proc/{look}/mem", f"ls /proc/{look}/root/", f"ls /proc/{look}/fd/"):
+        assert "got in" not in taken.run(f"{way} && echo got in"), way
+    host.run(f"kill {look}")
     neighbour = Neighbour(host)
     neighbour.arrive()
     secrets = "/var/lib/pmail /etc/pmail-deploy/tls /etc/pmail-deploy/config"

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.lab
     [
         ("bookworm", False, "acme-http", "relay"),
         pytest.param("trixie", True, "acme-dns", "relay", marks=pytest.mark.more),
+        pytest.param("trixie", False, "acme-http", "direct", marks=pytest.mark.more),
     ],
 )
 def test_a_bare_host_becomes_a_verified_server_and_a_second_run_changes_nothing(

@@ -169,6 +169,7 @@ clock 1000
 synced yes
 resolver yes
 nat yes
+open 1024
 address 8.8.8.8
 address 2001:4860:4860::8888
 connect qq.com 192.0.2.1 open 40

@@ -44,6 +44,9 @@ def not_fine(*changes: str, outbound: str = "relay", **data: Any) -> list[tuple[
         ("resolver ?", "PRE-09", UNKNOWN),
         ("nat no", "PRE-10", FAIL),
         ("nat unknown", "PRE-10", UNKNOWN),
+        ("open 0", "PRE-16", FAIL),
+        ("open 995", "PRE-16", FAIL),
+        ("open ", "PRE-16", UNKNOWN),
         ("mailer exim4-daemon-light", "PRE-12", FAIL),
         ("connect yahoo.com 192.0.2.2 refused 9", "NET-01", WARN),
         ("connect yahoo.com 192.0.2.2 timeout 5000", "NET-01", WARN),
@@ -59,6 +62,7 @@ def test_each_finding_stops_or_warns(line: str, rule: str, status: Status) -> No
     [
         'listen 127.0.0.1:25 users:(("exim4",pid=7,fd=3))',
         "arch aarch64",
+        "open 996",
         *(f"os {name}" for name in ("debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04")),
         "clock 1005",
         "clock 995",

@@ -69,6 +69,10 @@ TEXTS = {
     "preflight.no_password.remedy": "put it into {source}",
     "preflight.password_exposed": "{source} can be read by others",
     "preflight.password_exposed.remedy": "run: chmod 600 {source}",
+    "preflight.privileged": "only root can listen on them",
+    "preflight.unprivileged": "every user of the host can listen on {ports} while their programs restart (net.ipv4.ip_unprivileged_port_start is {first})",
+    "preflight.unprivileged.remedy": "take that line out of /etc/sysctl.conf or /etc/sysctl.d, then: sysctl -w net.ipv4.ip_unprivileged_port_start=1024 (now {first}, of ours: {ports})",
+    "preflight.privileged_unseen": "not seen who can listen on the ports",
     "preflight.title.pre_01": "we are root on the host",
     "preflight.title.pre_02": "systemd runs the host",
     "preflight.title.pre_03": "the distribution was tried",
@@ -84,5 +88,6 @@ TEXTS = {
     "preflight.title.pre_13": "the smarthost's password is known, and private",
     "preflight.title.pre_14": "there is no PMail that is not ours",
     "preflight.title.pre_15": "CAA lets the chosen authority issue the certificate",
+    "preflight.title.pre_16": "only root can listen on the ports",
     "preflight.title.net_01": "outbound port 25 is open",
 }

@@ -69,6 +69,10 @@ TEXTS = {
     "preflight.no_password.remedy": "请把它放入 {source}",
     "preflight.password_exposed": "{source} 可被他人读取",
     "preflight.password_exposed.remedy": "请运行：chmod 600 {source}",
+    "preflight.privileged": "只有 root 能监听这些端口",
+    "preflight.unprivileged": "程序重启期间，主机上任何用户都能监听 {ports}（net.ipv4.ip_unprivileged_port_start 为 {first}）",
+    "preflight.unprivileged.remedy": "从 /etc/sysctl.conf 或 /etc/sysctl.d 中删去该行，再执行：sysctl -w net.ipv4.ip_unprivileged_port_start=1024（现为 {first}，涉及端口：{ports}）",
+    "preflight.privileged_unseen": "未能查看谁可以监听这些端口",
     "preflight.title.pre_01": "在主机上是 root",
     "preflight.title.pre_02": "主机由 systemd 管理",
     "preflight.title.pre_03": "该发行版经过测试",
@@ -84,5 +88,6 @@ TEXTS = {
     "preflight.title.pre_13": "已有中继服务商的密码，且他人无法读取",
     "preflight.title.pre_14": "没有不是我们安装的 PMail",
     "preflight.title.pre_15": "CAA 允许所选机构签发证书",
+    "preflight.title.pre_16": "只有 root 能监听这些端口",
     "preflight.title.net_01": "出站 25 端口畅通",
 }

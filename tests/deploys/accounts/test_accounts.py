@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,7 +14,7 @@ from typing import Any, cast
 import pytest
 from pyinfra.api import Host
 
-from deploys.accounts import comparing, passwords, record, stored
+from deploys.accounts import api, comparing, passwords, record, stored
 from deploys.accounts.database import seeded, stored_password
 from deploys.accounts.mailboxes import planned
 from deploys.accounts.one_account import rows_of
@@ -25,7 +26,7 @@ from deploys.accounts.stored import DatabaseError, Stored
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import Reply
 from deploys.run.listing import as_json
-from postmaster.settings import MailServer
+from postmaster.settings import MailServer, Site
 from tests.postmaster import full_view
 
 HOST = cast(Host, None)
@@ -178,6 +179,37 @@ def test_the_administrator_has_a_variable_of_its_own(monkeypatch: pytest.MonkeyP
     assert compared.choice is Choice.RIGHT and compared.given_in == "PMAIL_ADMIN_PASSWORD"
 
 
+def test_an_account_that_the_server_alone_names_leads_to_no_password_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mail = server("bob")
+    other = replace(mail, host=f"{mail.host}-eu")
+    file = keep(other, "admin", "of another server")
+    monkeypatch.setenv("PMAIL_USER_PASSWORD_EVE", "of another server")
+    names = ("eu-admin", "eve", "x; reboot", f"old/../../passwords/{mail.host}-eu-admin")
+    plan = planned(mail, record.load(mail), {each: there(each) for each in names})
+    assert {each.choice for each in plan.compared} == {Choice.NOTHING}
+    assert not any(each.untrue or each.differs or each.seen for each in plan.compared)
+    for each in plan.compared:
+        comparing.settle(HOST, mail, each)
+    assert file.read_text() == "of another server\n"
+
+
+@pytest.mark.parametrize("action", ["add", "disable", "enable", "password"])
+def test_an_account_whose_password_would_be_another_server_s_is_refused(action: str) -> None:
+    mail = server("bob")
+    other = replace(server(), host=f"{mail.host}-eu")
+    record.save(other, record.load(other).having("dave", made=MadeBy.VERB))
+    site = Site((mail, other), ())
+
+    def refused(account: str) -> list[str]:
+        asked = UsersRequest(action, account)
+        return [each.id for each in asked.problems_in(site, replace(site, servers=(mail,)))]
+
+    assert refused("eu-admin") == refused("eu-dave") == ["settings.one_file"]
+    assert refused("carol") == refused("eu-carol") == []
+
+
 def test_files_that_are_put_aside_stay_each_under_a_name_of_its_own() -> None:
     mail = server()
     said = []
@@ -216,6 +248,7 @@ def database(
             input=stdin,
             capture_output=True,
             text=True,
+            errors="replace",  # as a run reads it
             env={"PATH": str(programs)},
             check=False,
         )
@@ -262,6 +295,54 @@ def test_a_database_that_cannot_be_read_is_told(database: Path) -> None:
     database.write_bytes(b"no database at all" * 100)
     with pytest.raises(DatabaseError):
         stored.accounts_there(HOST)
+
+
+def test_whatever_is_in_the_rows_of_a_database_it_is_read(database: Path) -> None:
+    database.write_bytes(seeded("admin", "secret"))
+    values = ("null", "''", "5", "x'00ff'", "'a' || char(10) || 'b'", "'²'", "'../x'", "1e999")
+    with sqlite3.connect(database) as connection:
+        connection.executescript("""
+            alter table user rename to u;
+            create table user (id, account, name, password, disabled, is_admin);
+            insert into user select id, account, name, password, disabled, is_admin from u;
+        """)
+        for value in values:
+            row = ", ".join([value] * 5)
+            connection.execute(f"insert into user values (9, {row})")
+    connection.close()
+    found = stored.accounts_there(HOST)
+    assert found is not None and found["admin"].admin
+    mail = server()
+    plan = planned(mail, record.load(mail), found)
+    assert not plan.changes and len(rows_of(mail, found)) == len(found)
+
+
+@pytest.mark.parametrize(
+    "said", ["[1]", "{}", "nothing", "[" * 5000, '[{"account": 1}, 2]', '{"account": "a"}', "null"]
+)
+def test_a_database_that_says_no_rows_is_told(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "read", lambda *_, **__: Reply(True, said, ""))
+    with pytest.raises(DatabaseError):
+        stored.accounts_there(HOST)
+
+
+ANSWERS = ("", "[]", "null", "{", "[" * 5000, '{"errorNo": {}}', '{"errorNo": 0}',
+    '{"errorNo": 0, "data": [1]}', '{"errorNo": 0, "data": {"domains": 5}}')  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_whatever_pmail_answers_it_is_read_or_told(
+    answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(host: Host, script: str, **_: Any) -> Reply:
+        return Reply(True, "1790000000" if script == "date +%s" else answer, "")
+
+    monkeypatch.setattr(api, "read", read)
+    asked = api.Api(HOST, "mail.example.com", "admin", "secret")
+    try:
+        assert asked.info() == (False, ())
+    except api.ApiError as error:
+        assert "secret" not in str(error)
 
 
 def test_known_is_nothing_of_an_account_that_nobody_made() -> None:

@@ -68,7 +68,7 @@ def test_a_public_port_that_is_not_wanted_has_no_socket() -> None:
 def owners(made: MailServer, sender: str) -> str:
     """Whom Postfix lets send as an address: the first line that fits, as regexp_table(5) has it."""
     for line in outbound.logins(made).splitlines():
-        found = re.fullmatch(r"/(.*)/ (.*)", line)
+        found = re.fullmatch(r"/((?:[^/\\]|\\.)*)/ (.*)", line)
         if found and (fits := re.search(found[1], sender, re.IGNORECASE)):
             return found[2].replace("$1", fits[1] or "")
     return ""
@@ -88,6 +88,13 @@ def owners(made: MailServer, sender: str) -> str:
 )
 def test_an_account_sends_as_itself_and_its_aliases(sender: str, allowed: str) -> None:
     assert owners(server(aliases={"sales@example.com": "carol"}), sender) == allowed
+
+
+@pytest.mark.parametrize("local", ["a/b", "`id`", "a'b", "a|b", "a{1}", "a^b", "a*b", "#a", "a$b"])
+def test_an_alias_may_have_any_character_that_an_address_may_have(local: str) -> None:
+    made = server(aliases={f"{local}@example.com": "carol"})
+    assert owners(made, f"{local}@example.com") == "carol, admin"
+    assert owners(made, "b@example.com") == "b, admin"
 
 
 def test_results_that_only_we_may_give_are_taken_out_of_what_comes_in() -> None:

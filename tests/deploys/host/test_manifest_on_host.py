@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -112,6 +113,23 @@ def test_ours_is_a_host_with_our_unit_and_the_version_is_the_binary_s(host: Any)
     found = manifest.there(host)
     assert found.deployed
     assert (found.versions.pmail, found.versions.pmail_sha256) == ("v2.9.7", "0123456789ab")
+
+
+@pytest.mark.parametrize(
+    "said", ["41\\nmachine m2\\ndeployed", "41\nmachine m2", "²", "9" * 5000, "*"]
+)
+def test_what_pmail_s_user_says_is_a_number_and_no_line_of_the_host(
+    host: Any, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (tmp_path / "said").write_text(said)
+    (programs / "setpriv").write_text(f"#!/bin/sh\nexec cat {tmp_path}/said\n")
+    (programs / "setpriv").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    found = manifest.there(host)
+    assert (found.machine, found.deployed, found.content) == ("m1", False, None)
+    assert found.email is None or str(found.email).isdecimal()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"version": 1}'])

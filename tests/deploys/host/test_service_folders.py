@@ -45,11 +45,16 @@ DONE = {
 }
 
 
+def is_root_s(unit: str) -> bool:
+    """Whether root runs a unit."""
+    return values(unit, "User") in ([], ["root"]) and values(unit, "DynamicUser") != ["yes"]
+
+
 def folders() -> set[str]:
     """The folders that our units give to users who are not root."""
     found = set()
     for unit in SERVICES.values():
-        if values(unit, "User") in ([], ["root"]):
+        if is_root_s(unit):
             continue
         found |= {f"/run/{each}" for each in values(unit, "RuntimeDirectory")}
         found |= {f"/var/lib/{each}" for each in values(unit, "StateDirectory")}
@@ -65,6 +70,11 @@ def is_in_one(path: str) -> bool:
 def test_the_folders_of_services_are_known() -> None:
     assert {"/var/lib/pmail/data", "/var/lib/pmail-deploy-edge"} <= folders()
     assert {"/run/pmail-deploy-dkim", "/run/pmail-deploy-verify"} <= folders()
+
+
+def test_the_signer_s_user_who_may_read_private_keys_has_no_other_service() -> None:
+    named = [name for name, unit in SERVICES.items() if "opendkim" in values(unit, "User")]
+    assert named == ["opendkim's"]
 
 
 def test_every_place_that_names_one_was_looked_at() -> None:
@@ -109,7 +119,7 @@ def _of_layouts(source: str) -> set[str]:
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_line_with_root_s_rights_names_one(name: str) -> None:
     lines = re.findall(r"^Exec\w+=[-@:]*[+!][-@:+!]*(.*)$", SERVICES[name], re.M)
-    if values(SERVICES[name], "User") in ([], ["root"]):
+    if is_root_s(SERVICES[name]):
         lines = re.findall(r"^Exec\w+=(.*)$", SERVICES[name], re.M)
     words = [word for line in lines for word in re.findall(r"/[\w./-]+", line)]
     assert [word for word in words if is_in_one(word)] == []
@@ -118,7 +128,7 @@ def test_no_line_with_root_s_rights_names_one(name: str) -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_what_a_service_has_read_is_noted_by_root_where_root_alone_writes(name: str) -> None:
     lines = [line for line in SERVICES[name].splitlines() if "sha256sum" in line and ">" in line]
-    as_root = values(SERVICES[name], "User") in ([], ["root"])
+    as_root = is_root_s(SERVICES[name])
     for line in lines:
         assert as_root or re.match(r"Exec\w+=\+", line), line
         written = re.findall(r"> ?(\S+?)['; ]", line + " ")

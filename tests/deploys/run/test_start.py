@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import paramiko.file
 import pytest
 from pyinfra.api import Config, Inventory, State
 from pyinfra.context import ctx_inventory, ctx_state
@@ -22,6 +23,7 @@ from pyinfra.context import ctx_inventory, ctx_state
 from deploys.cli import verbs
 from deploys.cli.refusals import asked_first
 from deploys.cli.verbs import DEPLOY, DNS, EXPORT, POLICY, QUEUE, ROTATE, USERS, VERBS, VERIFY
+from deploys.run import start
 from deploys.run.paths import key_store, state_dir
 from deploys.run.paused import mail_paused
 from deploys.run.prepare import BadInput, Invocation, in_one_line, prepare
@@ -745,3 +747,28 @@ def test_the_servers_outside_the_limit_are_compared_where_they_are_reached(tmp_p
     assert "to compare" in done.said and "127.0.0.1 is not reached" in done.said
     assert [each["host"] for each in done.events if each["event"] == "unreached"] == ["127.0.0.1"]
     assert done.events[-1]["failed"] != ["127.0.0.1"]
+
+
+# -- what a host prints --------------------------------------------------------------------------
+
+
+class Printed(paramiko.file.BufferedFile):  # type: ignore[type-arg]
+    """What a host has printed, as pyinfra reads it."""
+
+    def __init__(self, octets: bytes) -> None:
+        super().__init__()
+        self._rest = octets
+        self._set_mode("r")
+
+    def _read(self, size: int) -> bytes:
+        part, self._rest = self._rest[:size], self._rest[size:]
+        return part
+
+
+def test_what_is_no_text_does_not_end_what_a_host_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    octets = b"one\n\xff\xfeA\n\xe9\x82\xae\n"
+    with pytest.raises(UnicodeDecodeError):
+        list(Printed(octets))
+    monkeypatch.setattr(paramiko.file, "u", paramiko.file.u)
+    start._read_any_octets()
+    assert list(Printed(octets)) == ["one\n", "\ufffd\ufffdA\n", "邮\n"]

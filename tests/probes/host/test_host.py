@@ -46,6 +46,7 @@ disk 20971520
 memory 1048576
 clock 1795632981
 synced yes
+open 1024
 resolver no
 resolver yes
 nat no
@@ -78,6 +79,7 @@ def test_a_host_is_seen_as_it_is() -> None:
             Outbound("gmail.com", "203.0.113.2", "open", 41),
             Outbound("qq.com", "203.0.113.1", "timeout", 5003),
         ),
+        open_from=1024,
     )
 
 
@@ -99,6 +101,7 @@ def test_what_a_host_did_not_tell_is_not_known() -> None:
         fronts=(),
         addresses=(),
         outbound=(),
+        open_from=None,
     )
     assert fitness.parse("") == nothing
     assert fitness.parse("disk none\nclock \nuid x\nlisten nothing\nresolver ?\n") == nothing
@@ -289,7 +292,7 @@ def test_the_time_of_the_next_try_is_that_of_the_file() -> None:
 def test_the_relays_script_is_for_pmails_user_in_its_network() -> None:
     made = relay.script("pmail", "/run/netns/pmail")
     assert is_shell(made) and "@" not in made.replace('"$@"', "")
-    assert "nsenter --net=/run/netns/pmail " in made and "runuser -u pmail " in made
+    assert "nsenter --net=/run/netns/pmail " in made and "setpriv --reuid=pmail " in made
 
 
 # -- a message as it arrived
