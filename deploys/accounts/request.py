@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from deploys.accounts import passwords
 from deploys.run.options import Choice, Flag, Request, Text, option
 from ground.words import Words
 from postmaster.settings import Site, password_file
@@ -67,6 +66,8 @@ class UsersRequest(Request):
 
     def problems_in(self, site: Site, here: Site) -> Iterable[Words]:
         """Return why this makes no sense for a site: an account is one server's."""
+        from deploys.accounts import passwords  # not for who only asks what options there are
+
         if self.action in (None, "list"):
             return
         if len(here.servers) != 1:
