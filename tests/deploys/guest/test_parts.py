@@ -80,6 +80,20 @@ def test_a_part_is_carried_out_among_what_a_project_does_itself(project: Project
     assert project.seen and "Traceback" not in said
 
 
+_BREAKS = """
+import deploys.verification.preflight as module
+def broken(server):
+    raise ConnectionResetError("gone in the middle")
+module.examine = broken
+"""
+
+
+def test_what_breaks_in_a_part_fails_its_host_and_the_run_goes_on(project: Project) -> None:
+    said = project.run(_BREAKS + PART)
+    assert "gone in the middle" in said and "Grand total" in said
+    assert "Traceback" not in said
+
+
 def test_data_of_a_projects_own_are_its_own(project: Project) -> None:
     said = project.run(PART, "--dry", "--data", "version_of_theirs=7")
     assert "pmail-deploy preflight | Preflight" in said, said
