@@ -41,7 +41,7 @@ from dns_providers.base import (
 from dns_providers.http_errors import translated
 from dns_providers.octodns.mended import MENDED
 from dns_providers.octodns.packages import Package, Text, carried, secrets_of, variables_of
-from dns_providers.octodns.reading import AsRead, named_rows, presentation, tolerant
+from dns_providers.octodns.reading import AsRead, Unread, named_rows, presentation, tolerant
 from dns_providers.rows import as_it_stands, grouped
 from dns_providers.rrset import (
     CAA,
@@ -94,15 +94,15 @@ class OctoDnsProvider:
         """Read the whole zone. Raises ProviderError."""
         with self._told():
             provider = self._opened()
-            there = self._rrsets(provider, self._populated(provider))
+            there = self._rrsets(provider, *self._populated(provider))
         return snapshot_of(self.zone, names, there.values())
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out changes after a fresh read; nothing else is sent. Raises ProviderError."""
         with self._told():
             provider = self._opened()
-            live = self._populated(provider)
-            there = self._rrsets(provider, live)
+            live, unread = self._populated(provider)
+            there = self._rrsets(provider, live, unread)
             refuse_stale(changes, there)
             self._refuse(changes, there)
             steps = [step for each in changes for step in self._steps(each, live, there)]
@@ -151,11 +151,11 @@ class OctoDnsProvider:
         getattr(owner, name)  # a package that renamed it is not the one that was looked at
         setattr(owner, name, refuse)
 
-    def _populated(self, provider: Any) -> Zone:
-        """The zone as it is now. Raises ZoneNotFound."""
+    def _populated(self, provider: Any) -> tuple[Zone, Iterable[Unread]]:
+        """The zone as it is now, and what the package passes over. Raises ZoneNotFound."""
         zone = Zone(self.zone.to_text(), [])
         zone.decoded_name = zone.name  # APIs take A-labels
-        with tolerant(provider), _time_limited():
+        with tolerant(provider) as unread, _time_limited():
             there = provider.populate(zone, target=False, lenient=True)
         if not there:
             raise self._no_zone()
@@ -163,9 +163,9 @@ class OctoDnsProvider:
         if self.package.shows_ns and not apex_ns:
             # An error that a package took for an empty zone.
             raise http_errors.junk(self.package.api, http_errors.Senseless("dns.junk.no_servers"))
-        return zone
+        return zone, unread
 
-    def _rrsets(self, provider: Any, zone: Zone) -> dict[RRKey, RRset]:
+    def _rrsets(self, provider: Any, zone: Zone, unread: Iterable[Unread]) -> dict[RRKey, RRset]:
         special = provider.special_rrsets(zone) if hasattr(provider, "special_rrsets") else set()
 
         def made(key: RRKey, records: list[Record]) -> RRset:
@@ -173,9 +173,17 @@ class OctoDnsProvider:
             return _rrset(key, record, self.package, special)
 
         found = grouped(zone.records, _key, made, lambda record: str(_said(record)))
+        found += grouped(unread, self._key_of, _passed_over, lambda row: row.value)
         soa = Other(_SOA.encode(), _SOA)
         found.append(RRset(RRKey(self.zone, "SOA"), 3600, frozenset({soa}), opaque=True))
         return {each.key: each for each in found}
+
+    def _key_of(self, row: Unread) -> RRKey:
+        name = row.owner.removesuffix(".")
+        if f".{name}".endswith(f".{name_text(self.zone)}"):
+            return RRKey(owner_name(name), row.rtype)
+        relative = "" if name == "@" else name
+        return RRKey(owner_name(f"{relative}.{name_text(self.zone)}".lstrip(".")), row.rtype)
 
     # -- changes ---------------------------------------------------------------------------------
 
@@ -338,6 +346,11 @@ _PartDelete.__name__ = "Delete"  # packages go by it
 # Of these two values at a time are worse than none: an alias stands alone (RFC 1034 section
 # 3.6.2), and two SPF records are an error (RFC 7208 section 4.5).
 _ALONE = frozenset({"CNAME", "TXT"})
+
+
+def _passed_over(key: RRKey, rows: list[Unread]) -> RRset:
+    """A type that the package does not know: it may lead somewhere (URL forwarding, a pool)."""
+    return as_it_stands(key, (row.value for row in rows))
 
 
 def _order(step: Create | Update | Delete) -> int:

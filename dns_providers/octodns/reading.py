@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,8 +23,9 @@ from dns_providers.rows import NO_SENSE
 
 _METHOD = "_data_for_"
 # What APIs call a record's type, and where it is.
-TYPES = ("type", "Type", "rrset_type")
+TYPES = frozenset({"type", "Type", "rrset_type"})
 OWNERS = ("name", "Name", "host", "subname", "rrset_name", "domain")
+_VALUES = ("data", "value", "Value", "content", "rdata")
 _SHOWN = 200  # characters of what makes no sense
 _PAIR = re.compile(r"\\(;)|(\\.)", re.DOTALL)
 
@@ -40,6 +41,15 @@ class AsRead:
         return self.odd
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A row of a type that a package passes over. owner: as the API has it, often relative."""
+
+    owner: str
+    rtype: str
+    value: str
+
+
 class _Data(dict[str, Any]):
     """A record's data; octoDNS's record takes the `context` of its data over."""
 
@@ -47,19 +57,47 @@ class _Data(dict[str, Any]):
 
 
 @contextmanager
-def tolerant(provider: Any) -> Iterator[None]:
-    """Have what the package's object reads meanwhile be in records, whatever is in the zone."""
+def tolerant(provider: Any) -> Iterator[list[Unread]]:
+    """Have what the package's object reads meanwhile be in records, whatever is in the zone.
+
+    Gives the rows of types that it passes over, once they are read.
+    """
+    unread: list[Unread] = []
     types = Record.registered_types()
     found = [each for each in dir(provider) if each.removeprefix(_METHOD) in types]
     wrapped = {each: patient(getattr(provider, each), each[len(_METHOD) :]) for each in found}
     if hasattr(provider, "_data_for"):
         wrapped["_data_for"] = patient(provider._data_for)
+    if hasattr(provider, "zone_records"):
+        wrapped["zone_records"] = _watched(provider.zone_records, provider.SUPPORTS, unread)
     vars(provider).update(wrapped)
     try:
-        yield
+        yield unread
     finally:
         for each in wrapped:
             del vars(provider)[each]
+
+
+def _watched(
+    method: Callable[..., Any], known: Container[str], unread: list[Unread]
+) -> Callable[..., Any]:
+    """A method that gives all rows of a zone, and keeps those of types that are not known."""
+
+    def zone_records(*arguments: Any) -> Any:
+        rows = method(*arguments)
+        unread[:] = [each for each in map(_unread, rows) if each and each.rtype not in known]
+        return rows
+
+    return zone_records
+
+
+def _unread(row: Any) -> Unread | None:
+    said = row if isinstance(row, Mapping) else {}
+    owner, rtype, value = (
+        next((said[each] for each in names if isinstance(said.get(each), str)), None)
+        for names in (OWNERS, TYPES, _VALUES)
+    )
+    return None if owner is None or not rtype else Unread(owner, rtype, (value or "")[:_SHOWN])
 
 
 def patient(method: Callable[..., Any], rtype: str = "") -> Callable[..., Any]:
@@ -133,7 +171,7 @@ def _named(said: Any) -> Any:
         return {key: _named(value) for key, value in said.items()}
     if not isinstance(said, list):
         return said
-    rows = [each for each in said if isinstance(each, dict) and any(map(each.get, TYPES))]
+    rows = [each for each in said if isinstance(each, dict) and TYPES & each.keys()]
     owners = [each for each in OWNERS if any(isinstance(row.get(each), str) for row in rows)]
     lost = [row for row in rows if not all(isinstance(row.get(each), str) for each in owners)]
     return [_named(each) for each in said if each not in lost]

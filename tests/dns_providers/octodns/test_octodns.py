@@ -146,10 +146,10 @@ def test_a_zone_that_is_not_there_is_told_and_not_made(server: NameServer) -> No
 def test_a_zone_lost_between_reading_and_writing_is_not_made(
     server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = opened(server)._populated(opened(server)._opened())
+    real, unread = opened(server)._populated(opened(server)._opened())
     nowhere = opened(server, "nowhere.test")
     real.name = "nowhere.test."
-    monkeypatch.setattr(OctoDnsProvider, "_populated", lambda self, provider: real)
+    monkeypatch.setattr(OctoDnsProvider, "_populated", lambda self, provider: (real, unread))
     with pytest.raises(ZoneNotFound):
         nowhere.apply([Change(None, rrset("a.nowhere.test", "A", 300, Address("192.0.2.1")), "t")])
     monkeypatch.undo()
