@@ -193,7 +193,7 @@ def _read_any_octets() -> None:
     def as_text(written: bytes | str) -> str:
         return written.decode("utf-8", "replace") if isinstance(written, bytes) else written
 
-    paramiko.file.u = as_text
+    paramiko.file.u = as_text  # type: ignore[attr-defined]
 
 
 def _learn_no_host_key(state: State) -> None:
