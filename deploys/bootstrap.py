@@ -6,6 +6,8 @@ inventory no longer has out of DNS, MX first; `--data start_empty=HOST` and `kee
 what becomes of a database that is not what it was.
 """
 
+from pyinfra import host
+
 from deploys.cli.verbs import DEPLOY
 from deploys.edge.steps import install_edge
 from deploys.host.reachable import reachable
@@ -15,6 +17,7 @@ from deploys.pmail_server.steps import install_pmail, start_pmail
 from deploys.run.flow import barrier
 from deploys.run.frame import frame
 from deploys.tls_certificate.steps import certificate_steps
+from deploys.verification.foresight import steps_foreseen
 from deploys.verification.preflight import preflight
 from deploys.verification.steps import verify
 from deploys.zones import key_steps, leaving_steps
@@ -30,6 +33,8 @@ with frame(DEPLOY) as run:
     server = site.server(run.server.host) if run.server else None
     said = run.asked.said_of(server.host) if server else Said()
 
+    if server:
+        steps_foreseen(host, server)
     leaving_steps.told(name=text("leaving.name.told"), site=site)
     if server:
         preflight(name=text("preflight.name"), server=server)

@@ -15,7 +15,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
@@ -140,6 +140,8 @@ class _Folded:
         self.form = _BREAKS.sub("", form)
 
     def hidden_in(self, text: str) -> str:
+        if self.form not in _folded(text):
+            return text
         places, letters = list[int](), list[str]()
         last = 0
         for found in _BREAKS.finditer(text):
@@ -155,6 +157,12 @@ class _Folded:
             at += len(self.form)
             begun = places[at - 1] + 1
         return "".join((*parts, text[begun:]))
+
+
+@lru_cache(4)
+def _folded(text: str) -> str:
+    """A text without line ends, quotes and escapes; all forms are looked for in the same."""
+    return _BREAKS.sub("", text)
 
 
 class _Encoded:

@@ -11,9 +11,11 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from deploys.accounts import comparing, passwords, record
 from deploys.accounts.api import LOGIN_REFUSED, Api, ApiError
 from deploys.accounts.comparing import Compared
+from deploys.accounts.database import stored_password
 from deploys.accounts.password_choice import Choice
 from deploys.accounts.request import UsersRequest
-from deploys.accounts.stored import DatabaseError, accounts_there
+from deploys.accounts.stored import Accounts, DatabaseError, accounts_seen, accounts_there
+from deploys.host.gathering import Script
 from deploys.host.looked import DATABASE, looked
 from deploys.run.refusals import Around, Refused, on_each
 from ground.operations import refuse
@@ -47,18 +49,34 @@ def admin_works(server: MailServer) -> Generator[FunctionCommand, None, None]:
 
 
 def _set_admin(state: State, host: Host, server: MailServer) -> bool:
-    compared = compared_admin(host, server)
+    compared = compared_admin(host, server, accounts_there)
     problem = comparing.set_given(host, server, compared) if compared else ""
     return not problem or refuse(state, host, problem)
 
 
-def compared_admin(host: Host, server: MailServer) -> Compared | None:
-    """Return the admin's password compared, None where its database cannot tell."""
+def compared_admin(
+    host: Host, server: MailServer, accounts: Callable[[Host], Accounts] = accounts_seen
+) -> Compared | None:
+    """Return the admin's password compared, None where its database cannot tell.
+
+    accounts: gives those of a host, as it has shown itself or as it is now.
+    """
     try:
-        there = (accounts_there(host) or {}).get(server.admin_account)
+        there = (accounts(host) or {}).get(server.admin_account)
     except DatabaseError:
         return None
     return comparing.compare(server, record.load(server), there) if there else None
+
+
+def looks(host: Host, server: MailServer) -> tuple[Script, ...]:
+    """Return what the proof looks at on a host, where it is known that the password is right."""
+    api = admin_api(host, server)
+    try:
+        there = (accounts_seen(host) or {}).get(server.admin_account)
+    except DatabaseError:
+        return ()
+    right = api and there and there.password == stored_password(api.password)
+    return (api.info_look,) if api and right else ()
 
 
 def no_admin(around: Around[Any]) -> Iterable[Refused]:

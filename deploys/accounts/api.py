@@ -9,18 +9,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import md5
 from typing import Any
 
 from pyinfra.api import Host
 
 from deploys.accounts.database import stored_password
 from deploys.host import pmail_layout as layout
+from deploys.host.gathering import Script
 from deploys.host.remote import read
+from deploys.host.snapshot import look
 from ground.errors import DeployError
-from ground.foreign import json_object, whole_number
+from ground.foreign import json_object
 
+_INFO = "/api/user/info"
 _AHEAD = 30  # seconds; PMail refuses a token 5 s after its time, and takes one before it
+# The host's own clock counts. Whatever is secret comes by standard input and goes on by a pipe.
+_CALL = rf"""
+IFS= read -r account; IFS= read -r secret
+moment=$(($(date +%s) + {_AHEAD}))
+proof=$(printf %s "$secret$moment" | md5sum | cut -d' ' -f1)
+{{ cat; printf '\nheader = "Token: %s:%s:%s"\n' "$account" "$proof" "$moment"; }} | curl --config -
+"""
 
 LOGIN_REFUSED = "host.api.login"
 
@@ -43,9 +52,15 @@ class Api:
 
     def info(self) -> tuple[bool, tuple[str, ...]]:
         """Return whether the account is admin, and the server's domains. Raises ApiError."""
-        data = self._call("/api/user/info", {})
+        reply = look(self.host, self.info_look.text, secret=True)
+        data = self._data(_INFO, reply.ok, reply.stdout, reply.stderr)
         domains = data.get("domains")
         return bool(data.get("is_admin")), tuple(domains) if isinstance(domains, list) else ()
+
+    @property
+    def info_look(self) -> Script:
+        """What `info` looks at."""
+        return Script(f"{{{_CALL}}} <<'END'\n{self._asked(_INFO, {})}\nEND", secret=True)
 
     def create(self, account: str, name: str, password: str) -> None:
         """Make a mailbox. Raises ApiError."""
@@ -57,22 +72,21 @@ class Api:
         self._call("/api/user/edit", {"account": account, "disabled": int(disabled)})
 
     def _call(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
-        clock = read(self.host, "date +%s")
-        now = whole_number(clock.stdout)
-        if now is None:
-            raise ApiError("host.api.no_answer", path=path, reason=clock.stderr)
+        reply = read(self.host, _CALL, stdin=self._asked(path, body))
+        return self._data(path, reply.ok, reply.stdout, reply.stderr)
+
+    def _asked(self, path: str, body: Mapping[str, object]) -> str:
+        """What the script reads: as whom, and what for."""
         options = {
             "url": f"https://{self.web_host}:{layout.HTTPS_PORT}{path}",
             "resolve": f"{self.web_host}:{layout.HTTPS_PORT}:127.0.0.1",
-            "header": f"Token: {self._token(now + _AHEAD)}",
             "data": json.dumps(body),
         }
         lines = [f"{name} = {_quoted(value)}" for name, value in options.items()]
         # The connection stays on the host; whose certificate it is, is checked elsewhere.
         lines += ["insecure", "silent", "show-error", "http1.1", "max-time = 20", 'noproxy = "*"']
         lines += ['header = "Content-Type: application/json"']
-        reply = read(self.host, "curl --config -", stdin="\n".join(lines))
-        return self._data(path, reply.ok, reply.stdout, reply.stderr)
+        return "\n".join((self.account, stored_password(self.password), *lines))
 
     def _data(self, path: str, ok: bool, stdout: str, stderr: str) -> dict[str, Any]:
         if not ok:
@@ -86,11 +100,6 @@ class Api:
             raise ApiError(message_id, path=path, account=self.account, reason=message)
         data = answer.get("data")
         return data if isinstance(data, dict) else {}
-
-    def _token(self, moment: int) -> str:
-        data = stored_password(self.password) + str(moment)
-        proof = md5(data.encode(), usedforsecurity=False).hexdigest()
-        return f"{self.account}:{proof}:{moment}"
 
 
 def _quoted(value: str) -> str:

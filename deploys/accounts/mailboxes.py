@@ -17,7 +17,7 @@ from deploys.accounts.api import Api
 from deploys.accounts.comparing import Compared
 from deploys.accounts.password_choice import Choice
 from deploys.accounts.record import MadeBy, Off, Record
-from deploys.accounts.stored import DatabaseError, Stored, accounts_there
+from deploys.accounts.stored import DatabaseError, Stored, accounts_seen
 from deploys.run.flow import leave_unsolved
 from ground.operations import fail, refuse
 from ground.words import say, text
@@ -59,7 +59,7 @@ def mailboxes(server: MailServer) -> Generator[FunctionCommand, None, None]:
     """
     record.mend(host, server, carried_out=state.is_executing)
     try:
-        there = accounts_there(host) or {}
+        there = accounts_seen(host) or {}
     except DatabaseError as error:
         # Before the first start there may be nobody to ask.
         if state.is_executing:

@@ -13,7 +13,9 @@ from typing import Any
 from pyinfra.api import Host
 
 from deploys.host import pmail_layout as layout
-from deploys.host.remote import read
+from deploys.host.gathering import Script
+from deploys.host.remote import Reply, read
+from deploys.host.snapshot import look
 from ground.errors import Told
 from ground.foreign import json_in
 
@@ -38,7 +40,10 @@ else
     echo '{_NO_PROGRAM}' >&2; exit 69
 fi
 """
-_ROWS = "select account, name, password, disabled, is_admin from user order by id;"
+ACCOUNTS = Script(
+    "echo 'select account, name, password, disabled, is_admin from user order by id;' | {"
+    f"{_SCRIPT}}}"
+)
 
 
 class DatabaseError(Told):
@@ -56,9 +61,21 @@ class Stored:
     password: str = field(repr=False)
 
 
-def accounts_there(host: Host) -> Mapping[str, Stored] | None:
+Accounts = Mapping[str, Stored] | None
+
+
+def accounts_there(host: Host) -> Accounts:
     """Return all accounts by name, None where there is no database yet. Raises DatabaseError."""
-    rows = _asked(host, _ROWS)
+    return _accounts(read(host, ACCOUNTS.text))
+
+
+def accounts_seen(host: Host) -> Accounts:
+    """Return the same, by the host's snapshot. Raises DatabaseError."""
+    return _accounts(look(host, ACCOUNTS.text))
+
+
+def _accounts(reply: Reply) -> Accounts:
+    rows = _rows(reply)
     if rows is None:
         return None
     accounts = (
@@ -109,7 +126,10 @@ def _without_sessions(account: str) -> str:
 
 def _asked(host: Host, statements: str) -> list[dict[str, Any]] | None:
     """Rows that the last statement gives, None where there is no database yet."""
-    reply = read(host, _SCRIPT, stdin=f"{statements}\n")
+    return _rows(read(host, _SCRIPT, stdin=f"{statements}\n"))
+
+
+def _rows(reply: Reply) -> list[dict[str, Any]] | None:
     if not reply.ok:
         reason = reply.stderr.strip() or "-"
         if reason == _NO_PROGRAM:

@@ -20,10 +20,7 @@ from deploys.cli.verbs import (
     USERS,
     VERIFY,
 )
-from deploys.edge import operations as edge
-from deploys.outbound import operations as outbound
 from deploys.outbound.smarthosts import missing_passwords
-from deploys.pmail_server import steps as pmail
 from deploys.pmail_server.refusals import unusable_release
 from deploys.pmail_server.upgrade import no_room
 from deploys.recovery.refusals import several_sites
@@ -31,10 +28,10 @@ from deploys.rotation.refusals import too_late, unfinished
 from deploys.run.paused import mail_paused
 from deploys.run.refusals import Refusal
 from deploys.run.verb import Verb
-from deploys.tls_certificate import steps as tls
 from deploys.tls_certificate.authority import forbidden_authority
 from deploys.tls_certificate.operations import unusable_files
 from deploys.verification.foreign_pmail import foreign_pmail
+from deploys.verification.foresight import GUARDED, foreseen
 from deploys.verification.refusals import foreign_files
 from deploys.zones.evidence import (
     exported_keys_refused,
@@ -51,12 +48,13 @@ _PAST: tuple[Refusal, ...] = (database_lost, no_room)
 _CERTIFICATE: tuple[Refusal, ...] = (unusable_files,)
 _FOREIGN: tuple[Refusal, ...] = (
     foreign_pmail,
-    foreign_files(pmail.guarded, tls.guarded, edge.guarded, outbound.guarded),
+    foreign_files(*GUARDED),
 )
 _INSTALL: tuple[Refusal, ...] = (missing_passwords, unusable_release)
 
 REFUSALS: Mapping[Verb[Any], tuple[Refusal, ...]] = {
     DEPLOY: (
+        foreseen,
         *_MEMORY,
         unfinished,
         *_PAST,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 
 from pyinfra import host, state
@@ -15,8 +16,12 @@ from deploys.host import files as host_files
 from deploys.host import outbound_layout as outbound
 from deploys.host.files import Wanted
 from deploys.host.foreign import Guarded
+from deploys.host.gathering import FileAt, Look, Script
+from deploys.host.packages import packages_there
 from deploys.host.pmail_layout import MARK, STAMPS, UNITS, USER, stamp
 from deploys.host.remote import read
+from deploys.host.snapshot import act, look
+from deploys.host.systemd import idle, in_order
 from deploys.host.templates import render
 from ground.operations import refuse
 from ground.words import text
@@ -36,6 +41,8 @@ ANSWERS = (
     "opendmarc opendmarc/dbconfig-install boolean false",
 )
 GREYLIST_PACKAGES = ("postgrey",)
+_EVERY_UNIT = (*(each.unit for each in layout.EVERY_SOCKET), *layout.EVERY_SERVICE)
+_EVER = (*(f"{UNITS}/{unit}" for unit in _EVERY_UNIT), layout.PROGRAM, layout.CONFIG)
 _STARTED = (layout.VERIFY_UNIT, layout.DMARC_UNIT, layout.EDGE_UNIT)
 
 
@@ -55,6 +62,7 @@ def guarded(server: MailServer) -> tuple[Guarded, ...]:
     return tuple(Guarded(each.path) for each in _wanted(server) if each.ours)
 
 
+@cache
 def _wanted(server: MailServer) -> tuple[Wanted, ...]:
     texts = {
         layout.RULES: configure.namespace_rules(),
@@ -95,7 +103,7 @@ def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
     + server: the mail server
     + inputs: operations that may change what they read
     """
-    right = read(host, _right_script(server)).ok
+    right = look(host, _right_script(server)).ok
     coming = not state.is_executing and any(each.will_change for each in inputs)
     if right and not coming:
         host.noop(text("edge.running"))
@@ -112,15 +120,23 @@ def units(server: MailServer) -> tuple[str, ...]:
     return (layout.NET_UNIT, *sockets, *_started(server))
 
 
+def looks(server: MailServer) -> tuple[Look, ...]:
+    """Return what these operations look at on a host."""
+    if not mode_of(server).relayed:
+        return tuple(map(FileAt, _EVER))
+    greylist = (packages_there(GREYLIST_PACKAGES),) if server.edge.greylist else ()
+    files_there = (each.look for each in _wanted(server))
+    gone = (FileAt(f"{UNITS}/{unit}") for unit in _gone(server))
+    right = Script(_right_script(server))
+    return packages_there(PACKAGES), *greylist, *files_there, *gone, right
+
+
 def _right_script(server: MailServer) -> str:
     wanted, gone = units(server), _gone(server)
     return (
-        f"set -e; for unit in {' '.join(wanted)}; do systemctl is-active -q $unit; "
-        "systemctl is-enabled -q $unit; "
-        '[ "$(systemctl show -P NeedDaemonReload $unit)" = no ]; done; '
+        f"set -e; {in_order(' '.join(wanted))}; "
         f"for unit in {' '.join(gone)}; do [ ! -e {UNITS}/$unit ]; done; "
-        f"for unit in {' '.join(_debians(server))}; do "
-        "if systemctl is-active -q $unit || systemctl is-enabled -q $unit; then exit 1; fi; done; "
+        f"{idle(' '.join(_debians(server)))}; "
         f"sha256sum --check --strict --status {' '.join(map(stamp, wanted))}; "
         f"ip -n {layout.NAMESPACE} link show lo >/dev/null; "
         # A namespace that was made anew is not the one that they run in.
@@ -162,7 +178,7 @@ def _run(state: State, host: Host, server: MailServer) -> bool:
         namespace=layout.NAMESPACE,
         stamps=STAMPS,
     )
-    started = read(host, script, timeout=300)
+    started = act(host, script, timeout=300)
     if started.ok:
         return True
     journal = read(host, "journalctl -u 'pmail-deploy-*' -n 30 --no-pager -o cat").stdout
@@ -176,9 +192,7 @@ def retired() -> Commands:
 
     PMail is stopped, too, as it is in the namespace: a later step starts it outside.
     """
-    every = (*(each.unit for each in layout.EVERY_SOCKET), *layout.EVERY_SERVICE)
-    files = [f"{UNITS}/{unit}" for unit in every]
-    there = host_files.existing(host, (*files, layout.PROGRAM, layout.CONFIG))
+    there = host_files.existing(host, _EVER)
     if not there:
         host.noop(text("edge.not_there"))
         return
@@ -186,7 +200,7 @@ def retired() -> Commands:
     script = render(
         Path(__file__).parent,
         "stop-edge.sh.j2",
-        units=" ".join(every),
+        units=" ".join(_EVERY_UNIT),
         files=" ".join(there),
         namespace=layout.NAMESPACE,
         mark=MARK,

@@ -12,13 +12,15 @@ import base64
 import hashlib
 import shlex
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from pyinfra import host
 from pyinfra.api import FunctionCommand, Host, State, operation
 
-from deploys.host.remote import read
+from deploys.host.gathering import FileAt, Seen
+from deploys.host.remote import Reply, read
+from deploys.host.snapshot import act, look_at, put
 from ground.operations import fail, refuse
 from ground.words import text
 from probes.host.as_user import as_user
@@ -26,7 +28,11 @@ from probes.host.as_user import as_user
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file as it shall be. `ours` must stand in a file that is there, or it is not touched."""
+    """A file as it shall be.
+
+    ours: text that must stand in a file that is there, or it is not touched. seen: SHA-256 (hex) of
+    the file that was looked at there, "" where there was none; another one is not touched either.
+    """
 
     path: str
     content: bytes
@@ -34,6 +40,12 @@ class Wanted:
     group: str
     mode: str
     ours: str | None = None
+    seen: str | None = None
+
+    @property
+    def look(self) -> FileAt:
+        """What shows it."""
+        return FileAt(self.path, self.ours or "")
 
 
 @operation()
@@ -67,7 +79,11 @@ def ensure(
     if foreign:
         yield from fail("\n".join(text("host.foreign", path=path) for path in foreign))
         return
-    wrong = tuple(w for w, found in zip(files, there, strict=True) if not found.right)
+    wrong = tuple(
+        replace(w, seen=found.sha256)
+        for w, found in zip(files, there, strict=True)
+        if not found.right
+    )
     gone = existing(host, unwanted)
     if not wrong and not gone:
         host.noop(text("host.file_right", path=", ".join(w.path for w in files)))
@@ -82,12 +98,10 @@ def ensure(
 
 
 def existing(host: Host, paths: Iterable[str]) -> tuple[str, ...]:
-    """Return those of the paths that exist on the host."""
-    quoted = " ".join(map(shlex.quote, paths))
-    if not quoted:
-        return ()
-    script = f'for f in {quoted}; do [ ! -e "$f" ] || echo "$f"; done'
-    return tuple(read(host, script).stdout.splitlines())
+    """Return those of the paths that exist on the host. Raises DeployError."""
+    asked = tuple(paths)
+    there = look_at(host, map(FileAt, asked))
+    return tuple(path for path, found in zip(asked, there, strict=True) if found.exists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +113,15 @@ class Folder:
     group: str = "root"
     mode: str = "755"
 
+    @property
+    def look(self) -> FileAt:
+        """What shows it."""
+        return FileAt(self.path)
+
+    def is_there(self, seen: Seen) -> bool:
+        """Whether it is as it shall be."""
+        return seen == Seen("directory", self.owner, self.group, self.mode)
+
 
 @operation()
 def directories(folders: tuple[Folder, ...]) -> Generator[FunctionCommand, None, None]:
@@ -106,14 +129,9 @@ def directories(folders: tuple[Folder, ...]) -> Generator[FunctionCommand, None,
 
     + folders: with absolute paths on the host; owner, group, mode: as for `install`
     """
-    quoted = " ".join(shlex.quote(each.path) for each in folders)
-    shown = read(host, f"stat -c '%n|%F|%U|%G|%a' {quoted} 2>/dev/null").stdout.splitlines()
-    there = dict(line.split("|", 1) for line in shown)
-    wrong = [
-        each
-        for each in folders
-        if there.get(each.path) != f"directory|{each.owner}|{each.group}|{each.mode}"
-    ]
+    seen = look_at(host, (each.look for each in folders))
+    wrong = [each for each, found in zip(folders, seen, strict=True) if not each.is_there(found)]
+    there = {each.path for each, found in zip(folders, seen, strict=True) if found.exists}
     if not wrong:
         host.noop(text("host.folder_right", path=", ".join(each.path for each in folders)))
         return
@@ -150,48 +168,30 @@ def prune_script(folder: str, name: str, current: str, keep: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """What is at a file's place."""
+    """What is at a file's place. sha256: hex, "" where it is no file."""
 
     exists: bool
     right: bool
     foreign: bool
+    sha256: str
 
 
 def look(host: Host, files: Iterable[Wanted]) -> tuple[There, ...]:
-    """Compare what is on the host with what is wanted: sum, owner, group and mode of each file."""
+    """Compare what is on the host with what is wanted: sum, owner, group and mode of each file.
+
+    Raises DeployError.
+    """
     wanted = tuple(files)
-    script = "".join(f"echo @; {_look_script(each)}; " for each in wanted)
-    blocks: list[list[str]] = []
-    for line in read(host, script).stdout.splitlines():
-        if line == "@":
-            blocks.append([])
-        else:
-            blocks[-1].append(line)
-    # A host that broke off shows less: what was not seen counts as not there.
-    blocks += [[] for _ in wanted[len(blocks) :]]
-    return tuple(_compare(each, block) for each, block in zip(wanted, blocks, strict=True))
+    seen = look_at(host, (each.look for each in wanted))
+    return tuple(_compare(each, found) for each, found in zip(wanted, seen, strict=True))
 
 
-def _look_script(wanted: Wanted) -> str:
-    path = shlex.quote(wanted.path)
-    script = (
-        f"{{ [ ! -e {path} ] && [ ! -L {path} ]; }} || {{ "
-        f"stat -c '%F|%U|%G|%a' {path}; "
-        f"[ ! -f {path} ] || sha256sum < {path} | cut -d' ' -f1; "
-    )
-    if wanted.ours is not None:
-        ours = f"[ -f {path} ] && grep -qF {shlex.quote(wanted.ours)} {path}"
-        script += f"{ours} && echo ours || echo foreign; "
-    return script + "}"
-
-
-def _compare(wanted: Wanted, lines: list[str]) -> There:
-    if not lines:
-        return There(False, False, False)
-    digest = _digest(wanted.content)
+def _compare(wanted: Wanted, seen: Seen) -> There:
     kind = "regular file" if wanted.content else "regular empty file"
-    right = lines[:2] == [f"{kind}|{wanted.owner}|{wanted.group}|{wanted.mode}", digest]
-    return There(True, right, lines[-1] == "foreign")
+    ours = bool(wanted.ours) and seen.marked
+    right = Seen(kind, wanted.owner, wanted.group, wanted.mode, _digest(wanted.content), ours)
+    foreign = bool(wanted.ours) and seen.exists and not seen.marked
+    return There(seen.exists, seen == right, foreign, seen.sha256)
 
 
 # Whoever else could put something in a folder's place, or in it, could lead root elsewhere. By
@@ -209,15 +209,24 @@ root_only() {
 """
 
 
-def install(host: Host, wanted: Wanted) -> str:
-    """Put a file in its place, atomically. Returns what went wrong, or an empty text."""
-    folder = shlex.quote(str(PurePosixPath(wanted.path).parent))
-    script = (
-        f"{_ROOT_ONLY}root_only {folder} && mkdir -p {folder} || exit 1\n"
-        + _put(wanted.path, wanted.content, wanted.mode)
-        + _ROOT_PUT.format(owner=f"{wanted.owner}:{wanted.group}")
+def install(host: Host, files: tuple[Wanted, ...]) -> str:
+    """Put files in their places, in this order, each atomically, in one channel.
+
+    Returns what went wrong, or an empty text; files before it are in their places then.
+    """
+    coded = [base64.b64encode(each.content).decode("ascii") for each in files]
+    puts = (
+        f"put {shlex.quote(each.path)} {each.mode} {each.owner}:{each.group} "
+        f"{_digest(each.content)} {len(content)} {_seen(each)}"
+        for each, content in zip(files, coded, strict=True)
     )
-    return _installed(host, wanted.path, wanted.content, script)
+    script = "\n".join((_ROOT_ONLY, _ROOT_PUT, *puts))
+    reply = put(host, [each.path for each in files], script, "".join(coded), timeout=600)
+    return "" if reply.ok else _why_not(reply, reply.stdout.rpartition("\n")[2] or files[0].path)
+
+
+def _seen(wanted: Wanted) -> str:
+    return _ANY if wanted.seen is None else shlex.quote(wanted.seen)
 
 
 def put_as(host: Host, user: str, path: str, content: bytes) -> str:
@@ -225,35 +234,46 @@ def put_as(host: Host, user: str, path: str, content: bytes) -> str:
 
     Returns what went wrong, or an empty text.
     """
-    script = _put(path, content, "600") + _PUT
-    return _installed(host, path, content, f"{as_user(user)} sh -c {shlex.quote(script)}")
+    coded = base64.b64encode(content).decode("ascii")
+    script = f"{_PUT}put {shlex.quote(path)} 600 '' {_digest(content)} {len(coded)} {_ANY}"
+    reply = read(host, f"{as_user(user)} sh -c {shlex.quote(script)}", stdin=coded, timeout=600)
+    return "" if reply.ok else _why_not(reply, path)
 
 
-def _put(path: str, content: bytes, mode: str) -> str:
-    """The beginning of a script: the content of standard input is beside its place, as $fresh."""
-    place = PurePosixPath(path)
-    # A name of its own, which no program takes for its file; those of killed runs go.
-    start = shlex.quote(f"{place.parent}/.{place.name}.")
-    return (
-        f"set -e; umask 077; rm -f -- {start}??????????'~'; "
-        f"fresh=$(mktemp --suffix='~' {start}XXXXXXXXXX); trap 'rm -f -- \"$fresh\"' EXIT; "
-        f'base64 -d > "$fresh"; [ "$(sha256sum < "$fresh")" = "{_digest(content)}  -" ]; '
-        f"path={shlex.quote(path)}; mode={mode}; "
-    )
-
-
-_PUT = 'chmod "$mode" "$fresh"; sync "$fresh"; mv -fT -- "$fresh" "$path"; trap - EXIT'
-_ROOT_PUT = 'chown {owner} "$fresh"; ' + _PUT
+_ANY = "any"
+# A name of its own, which no program takes for its file; those of killed runs go.
+_PUT = r"""
+set -e
+umask 077
+trap '[ -z "$fresh" ] || rm -f -- "$fresh"' EXIT
+fresh=
+put() {
+    echo "$1"
+    start=${1%/*}/.${1##*/}.
+    rm -f -- "$start"??????????'~'
+    fresh=$(mktemp --suffix='~' "${start}XXXXXXXXXX")
+    head -c "$5" | base64 -d > "$fresh"
+    [ "$(sha256sum < "$fresh")" = "$4  -" ]
+    [ -z "$3" ] || chown "$3" "$fresh"
+    chmod "$2" "$fresh"
+    sync "$fresh"
+    there=$([ ! -f "$1" ] || sha256sum < "$1")
+    [ "$6" = any ] || [ "${there%% *}" = "$6" ] || { echo 'changed meanwhile' >&2; exit 1; }
+    mv -fT -- "$fresh" "$1"
+    fresh=
+}
+"""
+_ROOT_PUT = _PUT.replace(
+    'echo "$1"\n',
+    'echo "$1"\n    root_only "${1%/*}" && (umask 022; mkdir -p -- "${1%/*}") || exit 1\n',
+)
 
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _installed(host: Host, path: str, content: bytes, script: str) -> str:
-    reply = read(host, script, stdin=base64.b64encode(content).decode("ascii"), timeout=600)
-    if reply.ok:
-        return ""
+def _why_not(reply: Reply, path: str) -> str:
     reason = reply.stderr.strip() or text("host.no_reason")
     return text("host.file_failed", path=path, reason=reason)
 
@@ -262,9 +282,8 @@ def install_all(
     state: State, host: Host, files: tuple[Wanted, ...], gone: tuple[str, ...] = ()
 ) -> bool:
     """Put files in their places, in this order, then remove others; a failure fails the host."""
-    for wanted in files:
-        if problem := install(host, wanted):
-            return refuse(state, host, problem)
+    if files and (problem := install(host, files)):
+        return refuse(state, host, problem)
     if gone:
         script = f"rm -f -- {' '.join(map(shlex.quote, gone))}"
         return run(state, host, script, text("host.remove_failed", path=", ".join(gone)))
@@ -273,7 +292,7 @@ def install_all(
 
 def run(state: State, host: Host, script: str, failure: str) -> bool:
     """Run a script as root; on failure show `failure` and what the script said."""
-    reply = read(host, script, timeout=900)
+    reply = act(host, script)
     if reply.ok:
         return True
     lines = (reply.stderr or reply.stdout).splitlines()[-10:]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from pyinfra.api import Host
 
+from deploys.host.gathering import FileAt
 from deploys.host.pmail_layout import MARK
-from deploys.host.remote import read
-from ground.errors import DeployError
+from deploys.host.snapshot import look_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +23,18 @@ class Guarded:
     beside: str = ""
     of: str = ""
 
+    @property
+    def looks(self) -> tuple[FileAt, FileAt]:
+        """What shows it."""
+        return FileAt(self.path, MARK), FileAt(self.beside or self.path, MARK)
+
 
 def foreign(host: Host, guarded: tuple[Guarded, ...]) -> tuple[Guarded, ...]:
     """Return where something is that is not ours. Raises DeployError."""
-    reply = read(host, script(guarded))
-    if not reply.ok:
-        raise DeployError("host.not_looked", reason=reply.stderr.strip() or "-")
-    there = set(reply.stdout.splitlines())
-    return tuple(each for each in guarded if each.path in there)
-
-
-def script(guarded: tuple[Guarded, ...]) -> str:
-    """Return the script that shows the paths where something is that is not ours."""
-    looks = (
-        f"look {shlex.quote(each.path)} {shlex.quote(each.beside or each.path)}" for each in guarded
-    )
-    return "\n".join(
-        (
-            'there() { [ -e "$1" ] || [ -L "$1" ]; }',
-            f'look() {{ there "$1" && there "$2" || return 0; grep -qsF {shlex.quote(MARK)} "$1" '
-            '|| printf "%s\\n" "$1"; }',
-            *looks,
-        )
+    looks = tuple(dict.fromkeys(look for each in guarded for look in each.looks))
+    seen = dict(zip(looks, look_at(host, looks), strict=True))
+    return tuple(
+        each
+        for each in guarded
+        if all(seen[look].exists for look in each.looks) and not seen[each.looks[0]].marked
     )

@@ -15,7 +15,9 @@ from pyinfra.api import Host
 
 from deploys.host import manifest, signer_keys
 from deploys.host import pmail_layout as layout
-from deploys.host.remote import read, why_not_root
+from deploys.host.gathering import Look, Script
+from deploys.host.remote import why_not_root
+from deploys.host.snapshot import look, look_anew
 from ground.errors import DeployError
 from probes.host import database, past
 
@@ -97,7 +99,13 @@ def looked(host: Host) -> HostLook:
 def look_again(host: Host) -> HostLook:
     """Return what is on a host now. Raises DeployError where it cannot be read."""
     _looks.pop(host.name, None)
+    look_anew(host)
     return looked(host)
+
+
+def before() -> tuple[Look, ...]:
+    """Return what all refusals see together."""
+    return (Script(script(PARTS)),)
 
 
 _looks: dict[str, HostLook] = {}
@@ -128,7 +136,7 @@ def _decoded(coded: str) -> str:
 
 
 def _look(host: Host) -> HostLook:
-    reply = read(host, script(PARTS), timeout=300)
+    reply = look(host, script(PARTS))
     if (found := parse(reply.stdout)) is None:
         if reason := why_not_root(host):
             raise DeployError("host.no_root", reason=reason)

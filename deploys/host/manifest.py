@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pyinfra.api import Host
 
 from deploys.host import pmail_layout as layout
+from deploys.host.gathering import Script
 from deploys.host.remote import read
+from deploys.host.snapshot import look
 from ground.errors import DeployError
 from ground.foreign import whole_number
 from ground.words import Words, text
@@ -29,6 +31,7 @@ SCRIPT = (
     f"[ ! -e {layout.MANIFEST} ] || echo manifest $(base64 -w 0 < {layout.MANIFEST}) .; "
     "echo end"
 )
+LOOK = Script(SCRIPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,11 @@ def _versions(folder: str, said: str) -> Versions:
 def there(host: Host) -> Found:
     """Look at a host now. Raises DeployError where it cannot be read."""
     return found(read(host, SCRIPT).stdout.splitlines())
+
+
+def seen(host: Host) -> Found:
+    """Return what is on a host, by its snapshot. Raises DeployError where it cannot be read."""
+    return found(look(host, SCRIPT).stdout.splitlines())
 
 
 def put(host: Host, new: Manifest, before: bytes | None) -> Words | None:

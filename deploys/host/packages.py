@@ -9,7 +9,8 @@ from pyinfra import host
 from pyinfra.api import FunctionCommand, operation
 
 from deploys.host import files as host_files
-from deploys.host.remote import read
+from deploys.host.gathering import Script
+from deploys.host.snapshot import look
 from ground.words import text
 
 Commands = Generator[FunctionCommand, None, None]
@@ -25,10 +26,7 @@ def packages(
     + answers: to questions of theirs, lines for debconf-set-selections
     + afterwards: shell command, run only when something was installed
     """
-    query = (
-        f"dpkg-query -W -f='${{Package}} ${{db:Status-Status}}\\n' {' '.join(names)} 2>/dev/null"
-    )
-    there = read(host, query).stdout.splitlines()
+    there = look(host, packages_there(names).text).stdout.splitlines()
     missing = [name for name in names if f"{name} installed" not in there]
     if not missing:
         host.noop(text("host.packages_there", packages=" ".join(names)))
@@ -48,6 +46,12 @@ def packages(
     yield FunctionCommand(host_files.run, (install, failure), {})
 
 
+def packages_there(names: tuple[str, ...]) -> Script:
+    """Return the look at which of some packages are there."""
+    form = "${Package} ${db:Status-Status}\\n"
+    return Script(f"dpkg-query -W -f='{form}' {' '.join(names)} 2>/dev/null")
+
+
 @operation()
 def system_user(user: str, home: str) -> Commands:
     """Ensure a system user and group that nobody can log in as.
@@ -55,7 +59,7 @@ def system_user(user: str, home: str) -> Commands:
     + user: name of both
     + home: its folder, not made here
     """
-    if read(host, f"getent passwd {user} && getent group {user}").ok:
+    if look(host, user_there(user).text).ok:
         host.noop(text("host.user_there", user=user))
         return
     host.log_styled(f"  + {user}", fg="green")
@@ -65,3 +69,8 @@ def system_user(user: str, home: str) -> Commands:
         f"--no-create-home --shell /usr/sbin/nologin {user}"
     )
     yield FunctionCommand(host_files.run, (script, text("host.user_failed", user=user)), {})
+
+
+def user_there(user: str) -> Script:
+    """Return the look at whether a user is there, and a group of its name."""
+    return Script(f"getent passwd {user} && getent group {user}")

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TextIO
 import pyinfra.connectors.util
 from pyinfra.api import Host, StringCommand
 
+from deploys.host.channels import opens_ahead
 from ground.errors import DeployError
 from ground.words import text
 
@@ -25,21 +26,51 @@ class Reply:
 def read(host: Host, script: str, *, stdin: str | None = None, timeout: int = 120) -> Reply:
     """Run a POSIX sh script as root (by sudo unless we are root) and return what it gave.
 
-    Used to look before an operation's first yield, and to act inside a FunctionCommand. The
-    script is a process argument on the host: secrets belong into `stdin`, which is not.
+    Used to act inside a FunctionCommand: whatever was seen of the host before counts no more.
+    Who only looks does so by `snapshot`. As `ask`.
+    """
+    _ACTS[host.name] = acts_on(host) + 1
+    try:
+        return ask(host, script, stdin=stdin, timeout=timeout)
+    finally:
+        _ACTS[host.name] += 1
+
+
+def acts_on(host: Host) -> int:
+    """Return a number that is another one once something has been done to the host."""
+    return _ACTS.get(host.name, 0)
+
+
+def ask(host: Host, script: str, *, stdin: str | None = None, timeout: int = 120) -> Reply:
+    """Run a script and return what it gave, without a word to those who have seen the host.
+
+    The script is a process argument on the host: secrets belong into `stdin`, which is not.
     `timeout`: seconds, after which it is ended there, with all that it has started. Files that it
     makes are for everybody to read, unless it sets another umask.
     """
-    sudo = needs_sudo(host)
-    if sudo and (reason := why_not_root(host)):
+    if not _SUDO.get(host.name):
+        before = "" if host.name in _SUDO else _IF_ROOT
+        reply = _run(host, before, script, stdin, timeout, sudo=False)
+        if reply.stdout != _NOT_ROOT:
+            return reply
+        _SUDO[host.name] = True
+    if reason := why_not_root(host):
         # pyinfra would ask for a password, and have it in the host's process list.
         return Reply(False, "", text("host.no_root", reason=reason))
+    return _run(host, "", script, stdin, timeout, sudo=True)
+
+
+def _run(
+    host: Host, before: str, script: str, stdin: str | None, timeout: int, *, sudo: bool
+) -> Reply:
+    """What a script gave. before: goes before it, with nobody's rights but the user's own."""
     ask_no_password()
+    opens_ahead(host)
     options: dict[str, Any] = {"_sudo": sudo, "_timeout": timeout + _HOST_IS_GONE}
     if stdin is not None:
         options["_stdin"] = stdin
-    words = ("sh", "-c", _BOUNDED, "sh", str(timeout), _START + script)
     too_long = text("host.too_long", seconds=timeout)
+    words = ("sh", "-c", before + _BOUNDED, "sh", str(timeout), START + script)
     try:
         ok, output = host.run_shell_command(
             StringCommand(*map(shlex.quote, words)),
@@ -54,13 +85,17 @@ def read(host: Host, script: str, *, stdin: str | None = None, timeout: int = 12
     return Reply(ok, "\n".join(output.stdout_lines), too_long if over else "\n".join(errors))
 
 
+ONE_ACT = 2  # how much one act adds to the number: it is none any more when it begins, and ends
 # A signal ends it by way of what it has to do at its exit, which dash leaves out otherwise.
-_START = "umask 022\ntrap 'exit 143' HUP INT TERM\n"
+START = "umask 022\ntrap 'exit 143' HUP INT TERM\n"
 _OVER = "over its limit"
 _BOUNDED = (
     'timeout -k 10 "$1" sh -c "$2"; ended=$?; '
     f"case $ended in 124|137) echo '{_OVER}' >&2;; esac; exit $ended"
 )
+# Most log in as root, and need not be asked who they are before.
+_NOT_ROOT = "not root"
+_IF_ROOT = f'[ "$(id -u)" = 0 ] || {{ cat >/dev/null; echo {_NOT_ROOT}; exit 77; }}; '
 _HOST_IS_GONE = 60  # seconds that a host has left to tell that it has ended a script
 
 
@@ -105,3 +140,4 @@ _TRY_SUDO = (
 )
 _NO_ROOT: dict[str, str | None] = {}
 _SUDO: dict[str, bool] = {}
+_ACTS: dict[str, int] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -37,11 +38,13 @@ class SignerKeys:
         return tuple(each for each in found if _is_plain(each))
 
 
-# What openssl cannot read is no key: it says nothing then.
+# What openssl cannot read is no key: it says nothing then, and its sum is that of nothing.
+_NOTHING = hashlib.sha256(b"").hexdigest()
 SCRIPT = f"""sed 's/^/table /' {outbound.KEY_TABLE}
 for file in {outbound.DKIM}/*.key {pmail.DKIM_PRIVATE}; do
-  [ -f "$file" ] && openssl pkey -in "$file" -noout && echo "key $file $(
-    openssl pkey -in "$file" -pubout -outform DER | sha256sum | cut -d' ' -f1)"
+  [ -f "$file" ] || continue
+  sum=$(openssl pkey -in "$file" -pubout -outform DER | sha256sum)
+  [ "${{sum%% *}}" = {_NOTHING} ] || echo "key $file ${{sum%% *}}"
 done
 grep -qxF '{pmail.OWN_KEY}' {pmail.DKIM_PUBLIC} && echo own"""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Set
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from pyinfra import host, state
@@ -15,8 +16,12 @@ from deploys.host import files as host_files
 from deploys.host import outbound_layout as layout
 from deploys.host.files import Wanted
 from deploys.host.foreign import Guarded
+from deploys.host.gathering import FileAt, Look, Script
+from deploys.host.packages import packages_there
 from deploys.host.pmail_layout import MARK, UNITS
 from deploys.host.remote import read
+from deploys.host.snapshot import act, look
+from deploys.host.systemd import active, enabled
 from deploys.host.templates import render
 from deploys.outbound import configure, proof, smarthosts
 from deploys.outbound.configure import Sending, Signed
@@ -38,6 +43,10 @@ _POSTFIX_UNIT = (
     f"if {layout.POSTFIX_IS_DUMMY}; then echo {layout.POSTFIX_INSTANCE}; "
     f"else echo {layout.POSTFIX_UNIT}; fi"
 )
+_KEY_TABLE = f"cat {layout.KEY_TABLE} 2>/dev/null"
+_KEYS = f"ls -1 {layout.DKIM}/*.key 2>/dev/null"
+RESOLVER_PACKAGES: tuple[str, ...] = ("unbound", "dns-root-data")
+MTA_STS_PACKAGES: tuple[str, ...] = ("postfix-mta-sts-resolver",)
 # Of earlier versions: there for the one unit alone that Postfix ran as at that time.
 _OLD_DROP_INS = tuple(
     configure.drop_in(unit) for unit in (layout.POSTFIX_UNIT, layout.POSTFIX_INSTANCE)
@@ -46,7 +55,7 @@ _OLD_DROP_INS = tuple(
 
 def postfix_unit(host: Host) -> str:
     """Return the unit that Postfix really runs as."""
-    return read(host, _POSTFIX_UNIT).stdout.strip() or layout.POSTFIX_UNIT
+    return look(host, _POSTFIX_UNIT).stdout.strip() or layout.POSTFIX_UNIT
 
 
 # -- the signer --------------------------------------------------------------------------------
@@ -72,6 +81,7 @@ def signer(server: MailServer, store: KeyStore, proven: Proven) -> Commands:
     yield from host_files.ensure((*keys, *_tables(server, signed)))
 
 
+@cache
 def _tables(server: MailServer, signed: tuple[Signed, ...]) -> tuple[Wanted, ...]:
     return (
         _file(layout.OPENDKIM_CONF, configure.opendkim_conf()),
@@ -105,7 +115,7 @@ def _signed(server: MailServer, proven: Proven) -> tuple[Signed, ...]:
 
 def keys_on(host: Host) -> tuple[Signed, ...]:
     """Return the keys that the signer on a host is told to use."""
-    return configure.parse_key_table(read(host, f"cat {layout.KEY_TABLE} 2>/dev/null").stdout)
+    return configure.parse_key_table(look(host, _KEY_TABLE).stdout)
 
 
 def _key_files(signed: tuple[Signed, ...], store: KeyStore) -> tuple[Wanted, ...]:
@@ -131,7 +141,7 @@ def unused_keys(server: MailServer, store: KeyStore) -> Commands:
     + store: the key store
     """
     used = {layout.key_file(each.domain, each.selector) for each in keys_on(host)}
-    there = set(read(host, f"ls -1 {layout.DKIM}/*.key 2>/dev/null").stdout.split())
+    there = set(look(host, _KEYS).stdout.split())
     yield from host_files.ensure((), tuple(sorted(unused(there - used, server, store))))
 
 
@@ -172,10 +182,32 @@ def guarded(server: MailServer) -> tuple[Guarded, ...]:
     """Return the files of signer, Postfix and resolver that must not be somebody else's."""
     if not mode_of(server).relayed:
         return ()
+    return tuple(_guarded(each.path) for each in _ours(server) if each.ours)
+
+
+def _ours(server: MailServer) -> list[Wanted]:
+    """All files but keys, as if there were none, and nothing known of the host."""
     files = [*_tables(server, ()), *_postfix_files(server, Sending(None, None, ()))]
     files += (*smarthosts.files(server), *_mta_sts_files(server))
-    files += _resolver_files(server) if server.relay.dane else []
-    return tuple(_guarded(each.path) for each in files if each.ours)
+    return files + (_resolver_files(server) if server.relay.dane else [])
+
+
+def looks(server: MailServer) -> tuple[Look, ...]:
+    """Return what these operations look at on a host."""
+    if not mode_of(server).relayed:
+        return (Script(_STILL_THERE),)
+    keys = (layout.key_file(k.domain, k.selector) for k in mode_of(server).signing_keys(server))
+    configs = (layout.MAIN_CF, layout.MASTER_CF, *_OLD_DROP_INS, layout.RECEIVERS)
+    right = _right_script(server)
+    scripts = (_KEY_TABLE, ADDRESSES, smarthosts.OF_HOST, right, _POSTFIX_UNIT, _KEYS)
+    packages = [RESOLVER_PACKAGES] if server.relay.dane else []
+    packages += [MTA_STS_PACKAGES] if server.relay.mta_sts else []
+    return (
+        *map(packages_there, packages),
+        *map(FileAt, (*keys, *configs)),
+        *(each.look for each in _ours(server)),
+        *map(Script, scripts),
+    )
 
 
 def _guarded(path: str) -> Guarded:
@@ -193,7 +225,7 @@ def postfix(server: MailServer) -> Commands:
 
     + server: the mail server
     """
-    files = _postfix_files(server, _sending(host, server))
+    files = list(_postfix_files(server, _sending(host, server)))
     # Debian's own master.cf, installed a moment ago and never started, is nobody's.
     if not host_files.existing(host, (layout.MAIN_CF,)):
         files = [replace(each, ours=None) if _is_debians(each) else each for each in files]
@@ -207,8 +239,9 @@ def _is_debians(wanted: Wanted) -> bool:
     return wanted.path == layout.MASTER_CF
 
 
-def _postfix_files(server: MailServer, sending: Sending) -> list[Wanted]:
-    return [
+@cache
+def _postfix_files(server: MailServer, sending: Sending) -> tuple[Wanted, ...]:
+    return (
         _file(layout.MAIN_CF, configure.main_cf(server, sending)),
         _file(layout.MASTER_CF, configure.master_cf(server, sending)),
         _table(layout.LOGINS, configure.logins(server)),
@@ -221,12 +254,12 @@ def _postfix_files(server: MailServer, sending: Sending) -> list[Wanted]:
         _file(layout.BOUNCE, configure.bounce(server)),
         _file(layout.POSTFIX_DROP_IN, configure.postfix_drop_in(server)),
         _file(layout.POSTFIX_GENERATOR, configure.postfix_generator(), "755"),
-    ]
+    )
 
 
 def _sending(host: Host, server: MailServer) -> Sending:
     """The addresses to send from: those of the host's own, IPv6 only where it is known for it."""
-    own = read(host, ADDRESSES).stdout.split()
+    own = look(host, ADDRESSES).stdout.split()
     ipv4 = server.ipv4 if server.ipv4 in own else None
     beyond = tuple(address for address in server.addresses if address not in own)
     if server.ipv6 is None or server.ipv6 not in own:
@@ -285,24 +318,26 @@ def running(server: MailServer, inputs: tuple[OperationMeta, ...]) -> Commands:
     + server: the mail server
     + inputs: operations that may change what they read
     """
-    unit = postfix_unit(host)
-    resolver_unit = layout.RESOLVER_UNIT if server.relay.dane else ""
-    mta_sts_unit = layout.MTA_STS_UNIT if server.relay.mta_sts else ""
-    every = (layout.OPENDKIM_UNIT, resolver_unit, mta_sts_unit, unit)
-    units = " ".join(each for each in every if each)
-    stamps = (layout.DKIM_STAMP, layout.RELAY_STAMP)
-    read_by_them = " ".join(f"{stamp} {stamp}.start" for stamp in stamps)
-    right = read(
-        host,
-        f"systemctl is-active -q {units} && systemctl is-enabled -q opendkim postfix && "
-        f"sha256sum --check --strict --status {read_by_them}",
-    ).ok
+    right = look(host, _right_script(server)).ok
     coming = not state.is_executing and any(each.will_change for each in inputs)
     if right and not coming:
         host.noop(text("relay.running"))
         return
     host.log_styled(f"  ~ {text('relay.restart')}", fg="green")
-    yield FunctionCommand(_run, (server, unit), {})
+    yield FunctionCommand(_run, (server, postfix_unit(host)), {})
+
+
+def _right_script(server: MailServer) -> str:
+    resolver_unit = layout.RESOLVER_UNIT if server.relay.dane else ""
+    mta_sts_unit = layout.MTA_STS_UNIT if server.relay.mta_sts else ""
+    every = (layout.OPENDKIM_UNIT, resolver_unit, mta_sts_unit, "$postfix")
+    units = " ".join(each for each in every if each)
+    stamps = (layout.DKIM_STAMP, layout.RELAY_STAMP)
+    read_by_them = " ".join(f"{stamp} {stamp}.start" for stamp in stamps)
+    return (
+        f"postfix=$({_POSTFIX_UNIT}); {active(units)} && {enabled('opendkim postfix')} && "
+        f"sha256sum --check --strict --status {read_by_them}"
+    )
 
 
 def _run(state: State, host: Host, server: MailServer, unit: str) -> bool:
@@ -316,7 +351,7 @@ def _run(state: State, host: Host, server: MailServer, unit: str) -> bool:
         mark=layout.MODE_MARK,
         mode=mode_of(server).name,
     )
-    started = read(host, script, timeout=300)
+    started = act(host, script, timeout=300)
     if not started.ok:
         journal = read(host, f"journalctl -u {unit} -u opendkim -n 30 --no-pager -o cat").stdout
         lines = (started.stderr + "\n" + journal).splitlines()
@@ -348,14 +383,16 @@ def _proven(state: State, host: Host) -> bool:
 # -- leaving -----------------------------------------------------------------------------------
 
 
+_STILL_THERE = f"grep -qsF '{MARK}' {layout.MAIN_CF} && systemctl is-active -q $({_POSTFIX_UNIT})"
+
+
 @operation()
 def retired() -> Commands:
     """Stop Postfix and the signer where another mode had them, once nothing waits in the queue."""
-    unit = postfix_unit(host)
-    ours = f"grep -qsF '{MARK}' {layout.MAIN_CF}"
-    if not read(host, f"{ours} && systemctl is-active -q {unit}").ok:
+    if not look(host, _STILL_THERE).ok:
         host.noop(text("relay.not_there"))
         return
+    unit = postfix_unit(host)
     waiting = read(host, "postqueue -j 2>/dev/null | grep -c queue_id").stdout.strip()
     if waiting not in ("", "0"):
         # Signed already; Postfix goes on trying, and a later run stops it.

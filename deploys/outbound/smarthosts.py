@@ -11,8 +11,9 @@ from pyinfra.api import Host
 
 from deploys.host import outbound_layout as layout
 from deploys.host.files import Wanted
+from deploys.host.gathering import Script
 from deploys.host.pmail_layout import MARK
-from deploys.host.remote import read
+from deploys.host.snapshot import look
 from deploys.outbound import configure
 from deploys.run.refusals import Around, Refused, on_each
 from ground.secret_values import BadSecret, read_file, read_variable
@@ -72,9 +73,23 @@ def files(server: MailServer) -> list[Wanted]:
     return found
 
 
+def passwords_kept(server: MailServer) -> tuple[Script, ...]:
+    """Return the looks at whose passwords a host has."""
+    by_provider = mode_of(server).sends_from == "provider"
+    return tuple(map(_kept_on_host, range(len(server.relay.smarthosts)))) if by_provider else ()
+
+
+def _kept_on_host(number: int) -> Script:
+    path = layout.password_file(number)
+    return Script(f"grep -v '^#' {path} 2>/dev/null | cut -d: -f1-2")
+
+
+OF_HOST = f"ls -1 {layout.RELAY}/smarthost-* 2>/dev/null"
+
+
 def unused(host: Host, server: MailServer) -> tuple[str, ...]:
     """Return paths on the host that no smarthost of the settings has."""
-    there = read(host, f"ls -1 {layout.RELAY}/smarthost-* 2>/dev/null").stdout.split()
+    there = look(host, OF_HOST).stdout.split()
     wanted = set()
     for number, smarthost in enumerate(server.relay.smarthosts):
         wanted.add(layout.password_file(number))
@@ -107,6 +122,5 @@ def _password(smarthost: Smarthost) -> str | None:
 
 def _same_account(host: Host, number: int, smarthost: Smarthost) -> bool:
     """Whether the host has a password of this very account from an earlier run."""
-    path = layout.password_file(number)
-    known = read(host, f"grep -v '^#' {path} 2>/dev/null | cut -d: -f1-2").stdout.strip()
+    known = look(host, _kept_on_host(number).text).stdout.strip()
     return known == f"{configure.smarthost_key(smarthost)} {smarthost.user}"

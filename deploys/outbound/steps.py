@@ -12,8 +12,6 @@ from ground.words import text
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Site
 
-_RESOLVER_PACKAGES = ("unbound", "dns-root-data")
-_MTA_STS_PACKAGES = ("postfix-mta-sts-resolver",)
 # Debian starts a resolver of its own; ours is another, for Postfix alone.
 _NO_OTHER_RESOLVER = "systemctl disable -q --now unbound"
 
@@ -26,12 +24,12 @@ def install_outbound(server: MailServer, site: Site) -> None:
     if server.relay.dane:
         packages(
             name=text("relay.name.resolver_packages"),
-            names=_RESOLVER_PACKAGES,
+            names=operations.RESOLVER_PACKAGES,
             afterwards=_NO_OTHER_RESOLVER,
         )
         inputs.append(operations.resolver(name=text("relay.name.resolver"), server=server))
     if server.relay.mta_sts:
-        packages(name=text("relay.name.mta_sts"), names=_MTA_STS_PACKAGES)
+        packages(name=text("relay.name.mta_sts"), names=operations.MTA_STS_PACKAGES)
     inputs.append(
         operations.signer(
             name=text("relay.name.signer"),

@@ -10,7 +10,8 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
 from deploys.host.files import link_script, prune_script
-from deploys.host.remote import read
+from deploys.host.gathering import Look, Script
+from deploys.host.snapshot import look
 from deploys.pmail_server import configure
 from ground.words import text
 from postmaster.settings import MailServer
@@ -24,20 +25,33 @@ def configuration(server: MailServer) -> Generator[FunctionCommand, None, None]:
 
     + server: the mail server
     """
-    content = configure.config_json(server)
-    folder = configure.config_version(content)
-    files = (
-        for_pmail(f"{folder}/config.json", content),
-        for_pmail(f"{folder}/config.sha256", configure.config_sum(content)),
-    )
+    folder, files = _wanted(server)
     there = host_files.look(host, files)
     wrong = [wanted for wanted, found in zip(files, there, strict=True) if not found.right]
-    linked = read(host, f"readlink {layout.CONFIG_CURRENT}").stdout == folder
+    linked = look(host, _LINKED.text).stdout == folder
     if linked and not wrong:
         host.noop(text("host.config_right"))
         return
     host.log_styled(f"  ~ {layout.CONFIG_CURRENT} -> {folder}", fg="green")
     yield FunctionCommand(_install_configuration, (folder, tuple(wrong), server.keep_versions), {})
+
+
+def looks(server: MailServer) -> tuple[Look, ...]:
+    """Return what is looked at on a host."""
+    return (*(each.look for each in _wanted(server)[1]), _LINKED)
+
+
+_LINKED = Script(f"readlink {layout.CONFIG_CURRENT}")
+
+
+def _wanted(server: MailServer) -> tuple[str, tuple[host_files.Wanted, ...]]:
+    """The folder of the configuration, and what is in it."""
+    content = configure.config_json(server)
+    folder = configure.config_version(content)
+    return folder, (
+        for_pmail(f"{folder}/config.json", content),
+        for_pmail(f"{folder}/config.sha256", configure.config_sum(content)),
+    )
 
 
 def for_pmail(path: str, content: str) -> host_files.Wanted:
@@ -48,11 +62,10 @@ def for_pmail(path: str, content: str) -> host_files.Wanted:
 def _install_configuration(
     state: State, host: Host, folder: str, files: tuple[host_files.Wanted, ...], keep: int
 ) -> bool:
-    make = f"install -d -o root -g {layout.USER} -m 750 {folder}"
+    own = f"chown root:{layout.USER} {folder} && chmod 750 {folder}"
     link = link_script(layout.CONFIG_CURRENT, folder)
     prune = prune_script(layout.CONFIG_VERSIONS, "?" * 16, layout.CONFIG_CURRENT, keep)
-    return (
-        host_files.run(state, host, make, text("host.folder_failed", path=folder))
-        and host_files.install_all(state, host, files)
-        and host_files.run(state, host, f"{link} && {prune}", text("host.config_failed"))
+    script = f"{own} && {link} && {prune}"
+    return host_files.install_all(state, host, files) and host_files.run(
+        state, host, script, text("host.config_failed")
     )

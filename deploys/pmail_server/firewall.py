@@ -11,7 +11,9 @@ from pyinfra.api.operation import OperationMeta
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
 from deploys.host.foreign import Guarded
-from deploys.host.remote import read
+from deploys.host.gathering import FileAt, Look, Script
+from deploys.host.snapshot import look
+from deploys.host.systemd import in_order
 from deploys.pmail_server import configure
 from ground.words import text
 from postmaster.outbound import mode_of
@@ -22,6 +24,12 @@ _FILES = (
     (layout.FIREWALL_RULES, "644"),
     (layout.FIREWALL_HOLDER, "755"),
     (layout.FIREWALL_UNIT, "644"),
+)
+_EVER = (
+    layout.FIREWALL_RULES,
+    layout.FIREWALL_GUARD,
+    layout.FIREWALL_HOLDER,
+    layout.FIREWALL_UNIT,
 )
 
 
@@ -55,12 +63,7 @@ def firewall(server: MailServer, unit_changes: OperationMeta | None = None) -> C
     + unit_changes: the operation that writes the unit's file
     """
     unit = layout.FIREWALL_SERVICE
-    held = read(
-        host,
-        f"systemctl is-enabled -q {unit} && systemctl is-active -q {unit} && "
-        f"[ $(systemctl show -P NeedDaemonReload {unit}) = no ] && "
-        f"nft list table inet pmail_deploy | grep -q 'input_{configure.firewall_version(server)} '",
-    ).ok
+    held = look(host, _held(server).text).ok
     coming = not state.is_executing and unit_changes is not None and unit_changes.will_change
     if held and not coming:
         host.noop(text("host.firewall_right"))
@@ -73,19 +76,27 @@ def firewall(server: MailServer, unit_changes: OperationMeta | None = None) -> C
     yield FunctionCommand(host_files.run, (script, text("host.firewall_failed")), {})
 
 
+def looks(server: MailServer) -> tuple[Look, ...]:
+    """Return what is looked at on a host."""
+    if mode_of(server).relayed:
+        return tuple(map(FileAt, _EVER))
+    return (*(FileAt(path, layout.MARK) for path, _ in _FILES), _held(server))
+
+
+def _held(server: MailServer) -> Script:
+    return Script(
+        f"{in_order(layout.FIREWALL_SERVICE)} && "
+        f"nft list table inet pmail_deploy | grep -q 'input_{configure.firewall_version(server)} '"
+    )
+
+
 @operation()
 def no_firewall() -> Commands:
     """Take our nftables tables away where PMail has a network of its own.
 
     The running PMail of an earlier version is bound to them: the next step starts the new one.
     """
-    files = (
-        layout.FIREWALL_RULES,
-        layout.FIREWALL_GUARD,
-        layout.FIREWALL_HOLDER,
-        layout.FIREWALL_UNIT,
-    )
-    there = host_files.existing(host, files)
+    there = host_files.existing(host, _EVER)
     if not there:
         host.noop(text("host.no_firewall"))
         return

@@ -10,7 +10,8 @@ from pyinfra.api import FunctionCommand, operation
 
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
-from deploys.host.remote import read
+from deploys.host.gathering import Script
+from deploys.host.snapshot import look
 from ground.words import text
 
 # Earlier versions had them in a folder that PMail could write to. A name with a dot it never
@@ -24,13 +25,16 @@ export LC_ALL=C
 """
 
 
+LOOKS = (Script(_LOOK),)
+
+
 @operation()
 def plugins() -> Generator[FunctionCommand, None, None]:
     """Ensure that root's programs among the plugins of before are where PMail is shown them.
 
     What others could have written is left, told, and started no more.
     """
-    lines = read(host, _LOOK).stdout.splitlines()
+    lines = look(host, _LOOK).stdout.splitlines()
     for name in (line[2:] for line in lines if line.startswith("! ")):
         values = {"path": f"{layout.PLUGINS}/{name}", "folder": layout.PROGRAMS}
         host.log_styled(f"  {text('plugins.not_started', **values)}", fg="yellow")

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
+from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO
@@ -78,7 +79,7 @@ def known(source: PmailSource, arch: str) -> Known | None:
     if _is_path(where):
         # A local file says itself what it is.
         path = Path(where)
-        return _examine(where, _read(where), source, arch)[0] if path.is_file() else None
+        return _examined(where, _stat(path), source, arch) if path.is_file() else None
     return _recorded(source, arch)
 
 
@@ -89,7 +90,7 @@ def check(source: PmailSource, arch: str) -> None:
     """
     where = location(source, arch)
     if _is_path(where):
-        _examine(where, _read(where), source, arch)
+        _examined(where, _stat(Path(where)), source, arch)
     elif recorded := _recorded(source, arch):
         _enforce(where, recorded.file_sha256, source.sha256)
     else:
@@ -127,6 +128,22 @@ def _refuse_unpinned(source: PmailSource, arch: str) -> None:
     where = location(source, arch)
     if source.sha256 is None and where != _upstream(source, arch):
         raise ReleaseError("host.release.unpinned", location=where)
+
+
+def _stat(path: Path) -> tuple[int, ...]:
+    """What is another of a file that has changed. Raises ReleaseError."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ReleaseError("host.release.read", location=str(path), reason=reason) from None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+@cache
+def _examined(where: str, stat: tuple[int, ...], source: PmailSource, arch: str) -> Known:
+    """Sums of a local file and of the binary in it: for each host and stage anew, the same ones."""
+    return _examine(where, _read(where), source, arch)[0]
 
 
 def _examine(where: str, data: bytes, source: PmailSource, arch: str) -> tuple[Known, bytes]:

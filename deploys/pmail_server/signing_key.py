@@ -9,7 +9,9 @@ from pyinfra.api import FunctionCommand, Host, operation
 
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
+from deploys.host.gathering import FileAt, Script
 from deploys.host.remote import read
+from deploys.host.snapshot import look
 from deploys.pmail_server.configuration import for_pmail
 from ground.operations import fail, refuse
 from ground.words import text
@@ -59,6 +61,12 @@ def key_in_use(host: Host) -> str | None:
     return "".join(line for line in lines if not line.startswith("-")) if seen.ok else None
 
 
+OWN_LOOK = Script(
+    f"stat -c '%F|%U|%G|%a' {layout.DKIM_PRIVATE} {layout.DKIM_PUBLIC}; cat {layout.DKIM_PUBLIC}"
+)
+OUTGOING_LOOKS = (FileAt(layout.DKIM_PUBLIC), FileAt(layout.DKIM_PRIVATE))
+
+
 @operation()
 def own_key() -> Commands:
     """Ensure a key of PMail's own, made on the host: it cannot start without one.
@@ -67,8 +75,7 @@ def own_key() -> Commands:
     """
     private, public = layout.DKIM_PRIVATE, layout.DKIM_PUBLIC
     right = f"regular file|root|{layout.USER}|640"
-    look = f"stat -c '%F|%U|%G|%a' {private} {public}; cat {public}"
-    if read(host, look).stdout.splitlines() == [right, right, layout.OWN_KEY]:
+    if look(host, OWN_LOOK.text).stdout.splitlines() == [right, right, layout.OWN_KEY]:
         host.noop(text("host.file_right", path=private))
         return
     host.log_styled(f"  ~ {private} ({layout.OWN_KEY})", fg="green")

@@ -10,8 +10,10 @@ from pyinfra import host
 from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.host import pmail_layout as layout
+from deploys.host.gathering import Script
 from deploys.host.looked import DATABASE, looked
 from deploys.host.remote import read
+from deploys.host.snapshot import look
 from deploys.pmail_server.binary import wanted_folder
 from deploys.run.refusals import Around, Refused, on_each
 from ground.operations import refuse
@@ -83,6 +85,9 @@ def needed_for(size: int) -> int:
     return 2 * size // 1024 + 100 * 1024
 
 
+IN_USE = Script(f"readlink {layout.BINARY_CURRENT}; [ ! -e {layout.SWITCHING} ]")
+
+
 @operation()
 def switched(server: MailServer) -> Generator[FunctionCommand, None, None]:
     """Ensure that the wanted binary is the one in use, its database unharmed.
@@ -94,7 +99,7 @@ def switched(server: MailServer) -> Generator[FunctionCommand, None, None]:
     + server: the mail server
     """
     wanted = wanted_folder(server)
-    there = read(host, f"readlink {layout.BINARY_CURRENT}; [ ! -e {layout.SWITCHING} ]")
+    there = look(host, IN_USE.text)
     if there.ok and there.stdout in ("", wanted):
         host.noop(text("upgrade.none"))
         return

@@ -15,7 +15,10 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
+from deploys.host.gathering import Script
 from deploys.host.remote import Reply, read
+from deploys.host.snapshot import act, look
+from deploys.host.systemd import in_order
 from deploys.run.paths import keys_dir
 from deploys.run.refusals import Around, Refused
 from deploys.tls_certificate import challenge_dns
@@ -44,11 +47,23 @@ _CERTBOT_NOISE = (
 
 def current(host: Host, path: str = layout.TLS_CHAIN) -> Certificate | None:
     """Return the certificate at a path on the host, or None."""
-    reply = read(host, f"cat {path} 2>/dev/null")
+    reply = look(host, _chain(path).text)
     try:
         return describe(reply.stdout.encode("ascii")) if reply.ok and reply.stdout else None
     except ValueError:
         return None
+
+
+def _chain(path: str) -> Script:
+    return Script(f"cat {path} 2>/dev/null")
+
+
+CHAIN = _chain(layout.TLS_CHAIN)
+
+
+def waits(unit: str) -> Script:
+    """Return the look at whether a timer is enabled and waiting."""
+    return Script(in_order(unit))
 
 
 @operation()
@@ -57,7 +72,7 @@ def timer(unit: str) -> Commands:
 
     + unit: its name
     """
-    if read(host, f"systemctl is-enabled -q {unit} && systemctl is-active -q {unit}").ok:
+    if look(host, waits(unit).text).ok:
         host.noop(text("tls.timer_right", unit=unit))
         return
     host.log_styled(f"  ~ {unit}", fg="green")
@@ -129,7 +144,7 @@ def _install(state: State, host: Host, pair: Pair) -> bool:
         'printf %s "$chain" | base64 -d > "$d/chain"; printf %s "$key" | base64 -d > "$d/key"; '
         f'{INSTALL} "$d/chain" "$d/key"'
     )
-    reply = read(host, script, stdin=lines)
+    reply = act(host, script, stdin=lines)
     if not reply.ok:
         message = text("host.file_failed", path=layout.TLS_CURRENT, reason=reply.stderr.strip())
         return refuse(state, host, message)

@@ -12,7 +12,8 @@ from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
 from deploys.host.files import Folder
 from deploys.host.foreign import Guarded
-from deploys.host.packages import packages
+from deploys.host.gathering import FileAt, Look
+from deploys.host.packages import packages, packages_there
 from deploys.host.templates import render
 from deploys.tls_certificate import operations
 from ground.words import text
@@ -20,7 +21,11 @@ from postmaster.settings import MailServer, Site
 
 _HERE = Path(__file__).parent
 _STOPGAP_UNITS = ("pmail-tls-stopgap.service", "pmail-tls-stopgap.timer")
+_STOPGAP_FILES = tuple(f"{layout.UNITS}/{unit}" for unit in _STOPGAP_UNITS)
+_CERTBOT = ("certbot",)
 _CERTBOT_DROP_IN = f"{layout.UNITS}/certbot.service.d/pmail-deploy.conf"
+_DROP_INS = Folder(str(Path(_CERTBOT_DROP_IN).parent))
+_HOOKS = Folder(str(Path(operations.HOOK).parent))
 
 
 def certificate_steps(
@@ -41,14 +46,30 @@ def certificate_steps(
         certificate = operations.some(name=text("tls.name.some"), server=server)
     for name in host.loop(_STOPGAP_UNITS):
         _put_ours(f"{layout.UNITS}/{name}", stopgap_units()[name], "644")
-    operations.timer(name=text("tls.name.stopgap"), unit="pmail-tls-stopgap.timer")
+    operations.timer(name=text("tls.name.stopgap"), unit=_STOPGAP_UNITS[1])
     return (certificate,)
+
+
+def looks(server: MailServer) -> tuple[Look, ...]:
+    """Return what these steps look at on a host, in their order."""
+    found = [_ours(operations.INSTALL), _ours(operations.STOPGAP)]
+    if server.tls.method == "acme-http":
+        found += [packages_there(_CERTBOT), _HOOKS.look, _ours(operations.HOOK)]
+    if server.tls.ca_file:
+        found += [FileAt(operations.CA_BUNDLE), _DROP_INS.look, _ours(_CERTBOT_DROP_IN)]
+    found += [operations.CHAIN]
+    if server.tls.method == "acme-http":
+        found += [operations.waits("certbot.timer")]
+    return (*found, *map(_ours, _STOPGAP_FILES), operations.waits(_STOPGAP_UNITS[1]))
+
+
+def _ours(path: str) -> Look:
+    return FileAt(path, layout.MARK)
 
 
 def guarded(server: MailServer) -> tuple[Guarded, ...]:
     """Return the files for certificates that must not be somebody else's."""
-    paths = [operations.INSTALL, operations.STOPGAP]
-    paths += [f"{layout.UNITS}/{unit}" for unit in _STOPGAP_UNITS]
+    paths = [operations.INSTALL, operations.STOPGAP, *_STOPGAP_FILES]
     if server.tls.method == "acme-http":
         paths += [operations.HOOK, *([_CERTBOT_DROP_IN] if server.tls.ca_file else [])]
     return tuple(map(Guarded, paths))
@@ -86,9 +107,8 @@ def _put_ours(path: str, content: str, mode: str) -> None:
 
 
 def _acme_http(server: MailServer, site: Site) -> OperationMeta:
-    packages(name=text("tls.name.certbot"), names=("certbot",))
-    hooks = Folder(str(Path(operations.HOOK).parent))
-    host_files.directories(name=text("tls.name.hooks"), folders=(hooks,))
+    packages(name=text("tls.name.certbot"), names=_CERTBOT)
+    host_files.directories(name=text("tls.name.hooks"), folders=(_HOOKS,))
     _own_file("renewed-certificate.sh", operations.HOOK, "755")
     if server.tls.ca_file:
         _private_authority(server.tls.ca_file)
@@ -99,13 +119,12 @@ def _acme_http(server: MailServer, site: Site) -> OperationMeta:
 
 def _private_authority(ca_file: str) -> None:
     """A directory whose own certificate comes from a private authority, renewals included."""
-    folder = str(Path(_CERTBOT_DROP_IN).parent)
     host_files.file(
         name=text("tls.name.file", path=operations.CA_BUNDLE),
         path=operations.CA_BUNDLE,
         content=Path(ca_file).read_text("utf-8"),
     )
-    host_files.directories(name=text("tls.name.file", path=folder), folders=(Folder(folder),))
+    host_files.directories(name=text("tls.name.file", path=_DROP_INS.path), folders=(_DROP_INS,))
     host_files.file(
         name=text("tls.name.file", path=_CERTBOT_DROP_IN),
         path=_CERTBOT_DROP_IN,

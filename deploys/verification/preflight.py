@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pyinfra import host
 from pyinfra.api import FunctionCommand, operation
 
-from deploys.host.remote import read
+from deploys.host.snapshot import look
 from deploys.outbound import smarthosts
 from deploys.tls_certificate.authority import caa_of
 from deploys.verification.foreign_pmail import found_on
@@ -49,7 +49,7 @@ def examine(server: MailServer) -> tuple[Result, ...]:
     """Return all findings on the current host."""
     script = fitness.script(_exchanges(server))
     started = time.time()  # the script looks at the clock first, and waits for others then
-    reply = read(host, script)
+    reply = look(host, script)
     seen = fitness.parse(reply.stdout)
     known = smarthosts.passwords(host, server)
     foreign = found_on(host, server)

@@ -115,7 +115,7 @@ def _is_paused(host: Host, server: MailServer) -> bool:
     All that, and what is damaged, is told when the run begins.
     """
     try:
-        found = manifest.there(host)
+        found = manifest.seen(host)
         there = found.manifest
         if there and there.facts.paused and is_earlier(server, found.look):
             return True

@@ -47,7 +47,7 @@ def remembered(
     """
     _mend_history()
     try:
-        found = on_host.there(host)
+        found = on_host.seen(host)
         now, before = facts_now(site, server, found, said), found.manifest
         right = before is not None and _is_right(before, now, server, found)
     except Told as error:

@@ -23,7 +23,7 @@ ours=$(systemctl show -p MainPID --value pmail 2>/dev/null)
 echo ours ${ours:-0}
 # What stands before PMail: sockets that systemd holds, and Postfix with our configuration.
 systemctl list-units --plain --no-legend --state=active 'pmail-deploy-*.socket' 2>/dev/null \
-    | while read -r unit _; do systemctl show -P Listen "$unit"; done \
+    | cut -d' ' -f1 | xargs -r systemctl show -P Listen \
     | sed -n 's/^\(.*:\)\{0,1\}\([0-9][0-9]*\) (Stream)$/front \2/p'
 if grep -qs 'Managed by pmail-deploy' /etc/postfix/main.cf; then
     ss -Hltnp 2>/dev/null | sed -n 's/.*:\([0-9]*\) .*"master".*/front \1/p'

@@ -22,6 +22,8 @@ class Here:
     programs: Path
     name: str = "here"
     scripts: list[str] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    state: Any = field(default_factory=lambda: SimpleNamespace(is_executing=True))
 
     def __post_init__(self) -> None:
         self.programs.mkdir(exist_ok=True)
@@ -36,6 +38,7 @@ class Here:
     def run_shell_command(self, command: Any, _stdin: str = "", **_: Any) -> tuple[bool, Any]:
         """Run a command as pyinfra does."""
         self.scripts.append(str(command))
+        self.inputs.append(_stdin)
         path = f"{self.programs}:{os.environ['PATH']}"
         done = subprocess.run(
             ["sh", "-c", str(command)],

@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from deploys.edge import operations as edge
-from deploys.host.foreign import Guarded, script
+from deploys.host.foreign import Guarded, foreign
 from deploys.host.pmail_layout import MARK, UNIT
+from deploys.host.snapshot import look_anew
 from deploys.outbound import operations as outbound
 from deploys.pmail_server import steps as pmail
 from deploys.tls_certificate import steps as tls
 from postmaster.outbound import MODES
+from tests.deploys.host.here import Here
 from tests.postmaster.full_view import server
 
 
-def seen(*guarded: Guarded) -> list[str]:
-    done = subprocess.run(["sh", "-c", script(guarded)], capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-    return done.stdout.splitlines()
+@pytest.fixture
+def host(tmp_path: Path) -> Any:
+    return Here(tmp_path / "programs")
 
 
-def test_what_is_there_without_our_mark_is_foreign_whatever_it_is(tmp_path: Path) -> None:
-    ours, foreign, folder, dangling = (tmp_path / name for name in ("o", "a 'b'", "d", "l"))
+def test_what_is_there_without_our_mark_is_foreign_whatever_it_is(
+    host: Any, tmp_path: Path
+) -> None:
+    ours, another, folder, dangling = (tmp_path / name for name in ("o", "a 'b'", "d", "l"))
     ours.write_text(f"# {MARK}\n")
-    foreign.write_text("")
+    another.write_text("")
     folder.mkdir()
     dangling.symlink_to(tmp_path / "nowhere")
-    paths = (ours, foreign, folder, dangling, tmp_path / "none")
-    assert seen(*(Guarded(str(each)) for each in paths)) == list(
-        map(str, (foreign, folder, dangling))
-    )
-    assert seen() == []
+    paths = (ours, another, folder, dangling, tmp_path / "none")
+    found = foreign(host, tuple(Guarded(str(each)) for each in paths))
+    assert [each.path for each in found] == list(map(str, (another, folder, dangling)))
+    assert foreign(host, ()) == ()
 
 
 def test_a_file_that_a_package_left_is_nobodys_while_the_one_beside_it_is_not_there(
-    tmp_path: Path,
+    host: Any, tmp_path: Path
 ) -> None:
     master, main = tmp_path / "master.cf", tmp_path / "main.cf"
     master.write_text("# Postfix master process configuration file\n")
     guarded = Guarded(str(master), str(main))
-    assert seen(guarded) == []
+    assert foreign(host, (guarded,)) == ()
     main.write_text("myhostname = theirs\n")
-    assert seen(guarded) == [str(master)]
+    look_anew(host)
+    assert foreign(host, (guarded,)) == (guarded,)
 
 
 def test_each_outbound_mode_guards_what_it_writes() -> None:

@@ -48,12 +48,14 @@ class Unprivileged:
 
     name: str
     sudo: str
+    state: Any = field(default_factory=lambda: SimpleNamespace(is_executing=False))
 
     def run_shell_command(self, command: Any, *, _sudo: bool = False, **_: Any) -> tuple[bool, Any]:
         if _sudo:
             assert not self.sudo, "a password would be in the process list"
-        said = {"id -u": ["1000"], _TRY_SUDO: [f"- {self.sudo}"] if self.sudo else []}
-        output = said.get(str(command), [])
+        output = [f"- {self.sudo}"] if self.sudo and str(command) == _TRY_SUDO else []
+        if remote._IF_ROOT in str(command):
+            output = [remote._NOT_ROOT]
         return True, SimpleNamespace(stdout_lines=output, stderr_lines=[])
 
 
@@ -91,11 +93,12 @@ class Somewhere:
     name: str
     works: bool = True
     scripts: list[str] = field(default_factory=list)
+    state: Any = field(default_factory=lambda: SimpleNamespace(is_executing=False))
 
-    def run_shell_command(self, command: Any, **_: Any) -> tuple[bool, Any]:
+    def run_shell_command(self, command: Any, _stdin: str = "", **_: Any) -> tuple[bool, Any]:
         self.scripts.append(str(command))
         words = ["sh", "-c", str(command)] if self.works else ["sh", "-c", "echo cut >&2; exit 1"]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, input=_stdin, capture_output=True, text=True, check=False)
 
         class Output:
             stdout_lines = done.stdout.splitlines()
