@@ -168,7 +168,7 @@ class FaultContract:
         assert set(written) <= set(service.stored())
 
     def test_what_somebody_writes_after_the_plan_was_made_stays(
-        self, service: Service, ledger: Ledger
+        self, service: Service, ledger: Ledger, a_second_later: None
     ) -> None:
         direct = service.open(service.url, PATIENCE)
         theirs = rrset("smtp.example.test", "A", 600, Address("192.0.2.77"))
@@ -178,7 +178,7 @@ class FaultContract:
         assert read(direct, "smtp.example.test")[theirs.key] == theirs
 
     def test_a_value_that_somebody_adds_after_the_plan_was_made_stays(
-        self, service: Service, ledger: Ledger
+        self, service: Service, ledger: Ledger, a_second_later: None
     ) -> None:
         direct = service.open(service.url, PATIENCE)
         put(direct, _SHARED)
