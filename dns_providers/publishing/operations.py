@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
-from dns_providers.base import Change, Provider, ProviderError, Tell
+from dns_providers.base import FRESH, Change, Provider, ProviderError, Tell
 from dns_providers.by_hand.panels import PANELS
 from dns_providers.by_hand.table import change_table
 from dns_providers.publishing import propagation
@@ -101,10 +102,10 @@ def publish(
     + sparing: what an earlier stage saw will do where nothing is to be written
     """
     # What is shown before a run is carried out is planned anew then.
-    spare = sparing or not state.is_executing
+    reuse = math.inf if sparing or not state.is_executing else FRESH
     try:
         opened, kept, wanted = provider(), given() if given else {}, tuple(claims())
-        prepared = prepare(opened, wanted, ledger, replaced, look, kept, sparing=spare)
+        prepared = prepare(opened, wanted, ledger, replaced, look, kept, reuse=reuse)
         if delegation is not None:
             _show_differences(check_live(prepared.snapshot, delegation()))
     except ProviderError as error:
@@ -205,7 +206,7 @@ def retire(
         due = tuple(key for key in due if not stays.get(key))
         claims = withdrawals(due, known.entries)
         opened = provider() if claims else None
-        prepared = prepare(opened, claims, ledger) if opened else None
+        prepared = prepare(opened, claims, ledger, reuse=FRESH) if opened else None
     except ProviderError as error:
         yield from fail(str(error))
         return
@@ -321,7 +322,7 @@ def withdraw(
         )
         going = due - {entry.key for entry in held}
         claims = takings_out(going, entries, unmerge)
-        prepared = prepare(opened, claims, ledger, sparing=True)
+        prepared = prepare(opened, claims, ledger, reuse=FRESH)
     except ProviderError as error:
         yield from fail(str(error))
         return

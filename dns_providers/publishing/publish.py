@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import dns.name
 
 from dns_providers.base import (
+    FRESH,
     Change,
     PartialApply,
     Provider,
@@ -61,12 +62,12 @@ def prepare(
     look: Look | None = None,
     given: Given | None = None,
     *,
-    sparing: bool = False,
+    reuse: float = 0.0,
 ) -> Prepared:
     """Read the zone and plan; nothing is written. Raises ProviderError.
 
-    look: asks DNS for what the provider does not show. given: see `plan`. sparing: what a `Watched`
-    provider showed before will do where nothing is to be written.
+    look: asks DNS for what the provider does not show. given: see `plan`. reuse: how many seconds
+    old what a `Watched` provider showed may be in place of a read; to write, it has to be fresh.
     """
     wanted, known = tuple(claims), ledger.load()
     kept = {key: values for key, values in (given or {}).items() if key in known.entries}
@@ -86,9 +87,8 @@ def prepare(
         )
         return Prepared(made, snapshot, state, known)
 
-    seen = provider.seen(names) if sparing and isinstance(provider, Watched) else None
+    seen = seen_before(provider, names, reuse)
     if seen is not None and not known.pending:
-        _refuse_empty(provider, seen)
         found = planned(seen)
         if found.idle or is_fresh(seen.asked):
             return found
@@ -113,6 +113,20 @@ def read(provider: Provider, names: frozenset[dns.name.Name]) -> Snapshot:
     snapshot = replace(provider.read(names | {provider.zone}), asked=asked)
     _refuse_empty(provider, snapshot)
     return snapshot
+
+
+def seen_before(
+    provider: Provider, names: frozenset[dns.name.Name], within: float = FRESH
+) -> Snapshot | None:
+    """Return what a `Watched` provider showed of names and the apex so many seconds ago at most.
+
+    None where it did not. Raises Rejected as `read` does.
+    """
+    seen = provider.seen(names | {provider.zone}) if isinstance(provider, Watched) else None
+    if seen is None or monotonic() - seen.asked >= within:
+        return None
+    _refuse_empty(provider, seen)
+    return seen
 
 
 def _refuse_empty(provider: Provider, snapshot: Snapshot) -> None:

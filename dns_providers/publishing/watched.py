@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
+from typing import ClassVar
 
 import dns.name
 
@@ -15,13 +16,9 @@ from dns_providers.base import Capabilities, Change, Provider, Snapshot, Tell
 class Watched:
     """A provider that remembers what it showed last, until something is written."""
 
+    slug: ClassVar[str] = "watched"
     provider: Provider
     _last: Snapshot | None = field(default=None, init=False, repr=False)
-
-    @property
-    def slug(self) -> str:
-        """The provider's name."""
-        return self.provider.slug
 
     @property
     def zone(self) -> dns.name.Name:
