@@ -142,6 +142,7 @@ class TestAliDns(ProviderContract):
 
 
 class TestAliDnsFaults(FaultContract):
+    calls: ClassVar = (5, 2)  # which zone, a read, two writes, a read-back
     bad_credentials = said("InvalidAccessKeyId.NotFound", status=404)
     no_rights = said("Forbidden.RAM")
     too_many = said("Throttling.User", "Request was denied due to user flow control.")

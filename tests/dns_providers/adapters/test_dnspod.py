@@ -123,6 +123,7 @@ def refused(code: str) -> bytes:
 
 
 class TestDnsPodFaults(FaultContract):
+    calls: ClassVar = (5, 2)  # which zone, a read, two writes, a read-back
     bad_credentials = Answer(200, refused("AuthFailure.SignatureFailure"), JSON)
     no_rights = Answer(200, refused("UnauthorizedOperation"), JSON)
     too_many = Answer(200, refused("RequestLimitExceeded"), JSON)

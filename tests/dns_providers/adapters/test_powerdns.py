@@ -90,6 +90,7 @@ class TestPowerDns(ProviderContract):
 
 
 class TestPowerDnsFaults(FaultContract):
+    calls: ClassVar = (3, 1)  # a read, a write, a read-back
     bad_credentials = Answer(401, b"Unauthorized")
     no_rights = Answer(403, b'{"error": "forbidden"}')
     too_many = Answer(429, b'{"error": "slow down"}')
