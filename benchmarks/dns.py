@@ -32,11 +32,10 @@ from tests.dns_providers.servers import ZONE, NameServer
 ZONES = (1, 10, 100)
 WHAT = ("publish", "no change")
 NOTES = """
-Ours is 1 read + 1 write + 1 read-back, and besides:
-  powerdns, cloudflare, alidns, dnspod  1 read right before the write: no preconditions in the API
+Ours is 1 read + 1 write + 1 read-back (none at Cloudflare: the answer shows it), and besides:
   cloudflare, route53, alidns, dnspod   1 to find the zone
-  dnspod                                1 for the plan's lowest TTL
   route53                               1 to see that the change is on all servers
+  powerdns, cloudflare, alidns, dnspod  1 more read where the plan's is a second old or older
   alidns, dnspod                        12 writes: the API takes single records
 """
 

@@ -15,8 +15,9 @@ Each says why in the words of its root, see `ground.errors`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
 import dns.name
 
@@ -84,7 +85,8 @@ class Capabilities:
     by_hand: nothing is written by us; the user enters it in the web panel `panel` (see export).
     beside_apex_alias: types that the zone's apex can have beside an alias. apex_alias_hides: the
     provider answers with the alias itself, not with its target's addresses; a resolver that
-    remembers it may look for all else at the target.
+    remembers it may look for all else at the target. ask_min_ttl: asks for the lowest TTL, where
+    that takes a call; `min_ttl` is then one that is taken in any case.
     """
 
     atomic: Literal["zone", "rrset", "record"]
@@ -99,6 +101,14 @@ class Capabilities:
     panel: str = "generic"
     beside_apex_alias: frozenset[str] = frozenset()
     apex_alias_hides: bool = False
+    ask_min_ttl: Callable[[], int] | None = field(default=None, compare=False, repr=False)
+
+    def ttl(self, wish: int) -> int:
+        """Return what a TTL can be that is to be `wish`, in seconds. Raises ProviderError."""
+        lowest = self.min_ttl
+        if wish < lowest and self.ask_min_ttl:
+            lowest = self.ask_min_ttl()
+        return min(max(wish, lowest), self.max_ttl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +134,25 @@ class Snapshot:
     """What the provider showed: complete for every owner name in `names`, all types.
 
     `covering` holds, for other names that matter, what is there: CNAME, DNAME and NS at ancestors
-    inside the zone, and wildcards that would answer for a name in `names`.
+    inside the zone, and wildcards that would answer for a name in `names`. asked: when it was
+    asked for, in seconds of `time.monotonic`. whole: all of the zone, where all was read.
     """
 
     zone: dns.name.Name
     names: frozenset[dns.name.Name]
     rrsets: dict[RRKey, RRset]
     covering: tuple[RRset, ...] = field(default=())
+    asked: float = field(default=0.0, compare=False)
+    whole: Mapping[RRKey, RRset] | None = field(default=None, compare=False, repr=False)
+
+    def of(self, names: frozenset[dns.name.Name]) -> Snapshot | None:
+        """What this shows of other names; None where it does not know."""
+        if self.whole is not None:
+            return _narrow(self.zone, names, self.whole, self.asked)
+        if not names <= self.names:
+            return None
+        shown = {**{each.key: each for each in self.covering}, **self.rrsets}
+        return replace(_narrow(self.zone, names, shown, self.asked), whole=None)
 
     def get(self, key: RRKey) -> RRset | None:
         """The RRset at `key`, if there is one."""
@@ -145,11 +167,61 @@ def snapshot_of(
     zone: dns.name.Name, names: frozenset[dns.name.Name], rrsets: Iterable[RRset]
 ) -> Snapshot:
     """Return the snapshot of `names` out of a whole zone's RRsets."""
-    whole = {each.key: each for each in rrsets}
+    return _narrow(zone, names, {each.key: each for each in rrsets})
+
+
+def _narrow(
+    zone: dns.name.Name,
+    names: frozenset[dns.name.Name],
+    whole: Mapping[RRKey, RRset],
+    asked: float = 0.0,
+) -> Snapshot:
     own = {key: each for key, each in whole.items() if key.owner in names}
     related = related_names(names, zone) - {zone}
-    covering = tuple(each for key, each in whole.items() if key.owner in related)
-    return Snapshot(zone, names, own, covering)
+    covering = tuple(
+        each for key, each in whole.items() if key.owner in related and not each.synthesised
+    )
+    return Snapshot(zone, names, own, covering, asked, whole)
+
+
+FRESH = 1.0  # seconds that what was read may stand for what is there, right before a write
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Recent(Generic[T]):
+    """What an API without preconditions showed last: what is to be read before a write again.
+
+    While it is fresh it is not read twice: between the second read and the write somebody could
+    be faster as well.
+    """
+
+    _value: T | None = field(default=None, init=False, repr=False)
+    _asked: float = field(default=0.0, init=False)
+
+    @property
+    def asked(self) -> float:
+        """When it was asked for, in seconds of `time.monotonic`."""
+        return self._asked
+
+    def read(self, get: Callable[[], T]) -> T:
+        """Ask, and remember what comes."""
+        self._value, asked = None, monotonic()
+        value = get()
+        self._value, self._asked = value, asked
+        return value
+
+    def used_up(self, get: Callable[[], T]) -> T:
+        """Return what was shown last, while it is fresh; else ask. A write makes it old."""
+        value, self._value = self._value, None
+        if value is None or not is_fresh(self._asked):
+            return get()
+        return value
+
+
+def is_fresh(asked: float) -> bool:
+    """Whether what was asked for then is still what is there, as far as an API can say."""
+    return monotonic() - asked < FRESH
 
 
 def kept_apex(
@@ -200,8 +272,11 @@ class Provider(Protocol):
         """Read all RRsets of the given owner names. Raises ProviderError."""
         ...
 
-    def apply(self, changes: Sequence[Change]) -> None:
-        """Carry out changes, each only if its `before` still holds. Raises ProviderError."""
+    def apply(self, changes: Sequence[Change]) -> Snapshot | None:
+        """Carry out changes, each only if its `before` still holds. Raises ProviderError.
+
+        Returns what is there now, where the answer says it; else it has to be read.
+        """
         ...
 
     def wait_accepted(self, tell: Tell) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TypeAlias
 
 import dns.name
@@ -31,6 +32,10 @@ from ground.words import Words
 _STRING_MAX = 255  # RFC 1035 section 3.3: a character-string is at most 255 octets
 
 
+_KEPT = 8192  # names and values whose parsed form is remembered: a run sees each many times
+
+
+@lru_cache(_KEPT)
 def owner_name(text: str) -> dns.name.Name:
     """Return `text` (A-labels, with or without the final dot) as an absolute lower-case name.
 
@@ -150,10 +155,21 @@ class RRKey:
 
     owner: dns.name.Name
     rtype: str
+    # dnspython goes through a name octet by octet, and a key is looked up again and again.
+    _octets: tuple[object, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "owner", self.owner.canonicalize())
+        labels = tuple(label.lower() for label in self.owner.labels)
+        if labels != self.owner.labels:
+            object.__setattr__(self, "owner", self.owner.canonicalize())
         object.__setattr__(self, "rtype", self.rtype.upper())
+        object.__setattr__(self, "_octets", (self.rtype, *labels))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RRKey) and self._octets == other._octets
+
+    def __hash__(self) -> int:
+        return hash(self._octets)
 
     def __str__(self) -> str:
         return f"{name_text(self.owner)}/{self.rtype}"
@@ -193,6 +209,7 @@ class RRset:
         )
 
 
+@lru_cache(_KEPT)
 def key_from_text(text: str) -> RRKey:
     """Return the key of `owner/TYPE`, as str() of a key gives it."""
     owner, _, rtype = text.rpartition("/")
@@ -204,6 +221,7 @@ def rrset(owner: str, rtype: str, ttl: int, *values: Value) -> RRset:
     return RRset(key(owner, rtype), ttl, frozenset(values))
 
 
+@lru_cache(_KEPT)
 def to_rdata(value: Value, rtype: str) -> dns.rdata.Rdata:
     """Return `value` as dnspython rdata; a TXT is cut into 255-octet character-strings."""
     cls = dns.rdataclass.IN
@@ -277,8 +295,9 @@ def same_values(one: RRset | None, other: RRset | None) -> bool:
 
 def ancestors(owner: dns.name.Name, zone: dns.name.Name) -> list[dns.name.Name]:
     """Return `owner` and the names above it, down to but without the zone's apex."""
+    depth = len(owner.labels) - len(zone.labels) if owner.is_subdomain(zone) else 0
     names = []
-    while owner != zone and owner.is_subdomain(zone):
+    for _ in range(depth):
         names.append(owner)
         owner = owner.parent()
     return names

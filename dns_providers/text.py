@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import dns.exception
 import dns.rdata
@@ -13,12 +14,15 @@ import idna
 
 from dns_providers.rrset import TXT, RRKey, RRset, Value, from_rdata, owner_name, to_rdata
 
+_KEPT = 8192  # values that are remembered: a provider and the ledger show the same
+
 
 def value_text(value: Value, rtype: str) -> str:
     """Return a value in presentation format, names absolute."""
     return str(to_rdata(value, rtype).to_text())
 
 
+@lru_cache(_KEPT)
 def value_from_text(text: str, rtype: str) -> Value:
     """Return the value of a presentation-format text. Raises dns.exception.DNSException."""
     kind = dns.rdatatype.from_text(rtype)

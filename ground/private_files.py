@@ -29,15 +29,26 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file for its owner only; it is old or new, never half, also after a power cut."""
-    fresh = _written(path, content)
+def write_private(path: Path, content: bytes, copy: Path | None = None) -> None:
+    """Write a file for its owner only; it is old or new, never half, also after a power cut.
+
+    copy: a second name for what is written, which is new; it stays when `path` is written again.
+    """
+    write_over(path, content, copy)
+    sync_folder(path.parent)
+
+
+def write_over(path: Path, content: bytes, copy: Path | None = None) -> None:
+    """Write a file like `write_private`, where after a power cut the old one will do as well.
+
+    It saves the disk a sync.
+    """
+    fresh = _written(path, content, copy)
     try:
         fresh.replace(path)
     except OSError:
         fresh.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
 def write_new(path: Path, content: bytes) -> None:
@@ -57,8 +68,8 @@ def sync_folder(path: Path) -> None:
     os.close(folder)
 
 
-def _written(path: Path, content: bytes) -> Path:
-    """A new file beside `path`, under a name that nobody can know before."""
+def _written(path: Path, content: bytes, copy: Path | None = None) -> Path:
+    """A new file beside `path`, under a name that nobody can know before; and under `copy`."""
     private_folder(path.parent)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(16)}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -66,11 +77,17 @@ def _written(path: Path, content: bytes) -> Path:
         with os.fdopen(descriptor, "wb") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)  # as long as it is written it is no leftover
             if os.fstat(stream.fileno()).st_nlink == 0:
-                return _written(path, content)  # it was taken for one, right before
+                return _written(path, content, copy)  # it was taken for one, right before
             stream.write(content)
             stream.flush()
+            if copy:
+                # Before the sync: file systems write down a new file's names with the file.
+                private_folder(copy.parent)
+                copy.hardlink_to(fresh)
             os.fsync(stream.fileno())
     except OSError:
+        if copy and copy.exists() and copy.samefile(fresh):
+            copy.unlink()
         fresh.unlink(missing_ok=True)
         raise
     return fresh

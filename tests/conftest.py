@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from dns_providers import base
 from ground import shown
 from tests.lab.possible import REQUIRED, why_not
 
@@ -24,6 +25,18 @@ def no_secrets_of_other_tests() -> None:
     """What is a secret in one test may be a word in another."""
     shown._secrets.clear()
     shown._forms.cache_clear()
+
+
+@pytest.fixture
+def a_second_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was read of a zone is more than a moment ago when it is to be written."""
+    monkeypatch.setattr(base, "FRESH", 0.0)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is read of a zone is still fresh when it is to be written, on any machine."""
+    monkeypatch.setattr(base, "FRESH", float("inf"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

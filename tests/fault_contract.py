@@ -100,6 +100,8 @@ class FaultContract:
     unavailable: ClassVar[Answer] = Answer(503)
     junk: ClassVar[Answer] = HTML
     kinds: ClassVar[Mapping[str, type[ProviderError]]] = {}  # where an API differs from _KINDS
+    # Calls of a publishing, and of a run that finds no change; of CLAIMS, 2 records.
+    calls: ClassVar[tuple[int, int]]
     # (fault, step) that cannot be at this API -> why.
     never: ClassVar[Mapping[tuple[str, str], str]] = {}
 
@@ -121,6 +123,16 @@ class FaultContract:
     ) -> None:
         carry_out(service.open(proxy.url, PATIENCE), CLAIMS, ledger)
         assert len(proxy.seen) > 2 and proxy.connections == 1
+
+    def test_a_publishing_and_no_change_take_as_many_calls_as_they_must(
+        self, service: Service, proxy: FaultProxy, ledger: Ledger, at_once: None
+    ) -> None:
+        taken = []
+        for _ in range(2):
+            before = len(proxy.seen)
+            carry_out(service.open(proxy.url, PATIENCE), CLAIMS, ledger)
+            taken.append(len(proxy.seen) - before)
+        assert tuple(taken) == self.calls
 
     @pytest.mark.parametrize("step", STEPS)
     @pytest.mark.parametrize("fault", FAULTS)
@@ -168,7 +180,7 @@ class FaultContract:
         assert set(written) <= set(service.stored())
 
     def test_what_somebody_writes_after_the_plan_was_made_stays(
-        self, service: Service, ledger: Ledger
+        self, service: Service, ledger: Ledger, a_second_later: None
     ) -> None:
         direct = service.open(service.url, PATIENCE)
         theirs = rrset("smtp.example.test", "A", 600, Address("192.0.2.77"))
@@ -178,7 +190,7 @@ class FaultContract:
         assert read(direct, "smtp.example.test")[theirs.key] == theirs
 
     def test_a_value_that_somebody_adds_after_the_plan_was_made_stays(
-        self, service: Service, ledger: Ledger
+        self, service: Service, ledger: Ledger, a_second_later: None
     ) -> None:
         direct = service.open(service.url, PATIENCE)
         put(direct, _SHARED)

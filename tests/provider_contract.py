@@ -297,7 +297,7 @@ class ProviderContract:
         ledger = Ledger(tmp_path / "state", ZONE)
         assert len(carry_out(provider, [wanted], ledger).changes) == 1
         assert carry_out(provider, [wanted], ledger).changes == ()
-        least = provider.capabilities.min_ttl
+        least = provider.capabilities.ttl(1)
         assert read(provider, "host.example.test")[wanted.key].ttl >= least
 
     @pytest.mark.parametrize("rtype", SAMPLES)

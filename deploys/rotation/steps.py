@@ -263,7 +263,7 @@ def _rules(site: Site, server: MailServer, signing: SigningKey, old: KeyRef) -> 
     served = InDns(site, zone, tell_nobody, lambda _: None).served_ttl(old, signing.domain)
     return Rules(
         ttl=served,
-        low_ttl=min(served, max(_LEAST_TTL, open_zone(zone).capabilities.min_ttl)),
+        low_ttl=min(served, open_zone(zone).capabilities.ttl(_LEAST_TTL)),
         slack=server.rotation.ttl_slack,
         keep=server.dkim_keep_days * 86400,
     )

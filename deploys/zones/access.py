@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from deploys.run.paths import state_dir
-from deploys.zones.asking import asking
-from dns_providers.base import Provider
+from deploys.zones.asking import asking, network_by
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.looking import Look
 from dns_providers.publishing.propagation import Network
+from dns_providers.publishing.watched import Watched
 from dns_providers.registry import open_provider
 from dns_providers.rrset import RRKey, Value, key_from_text, name_text
 from postmaster.settings import MailServer, Site, ZoneSettings
@@ -26,9 +27,10 @@ def writing_ledger(zone: ZoneSettings) -> Ledger:
     return Ledger(state_dir(), zone.name, zone.keep_backups)
 
 
-def open_zone(zone: ZoneSettings) -> Provider:
-    """Open a zone's provider. Raises ProviderError."""
-    return open_provider(zone.provider, zone.name, dict(zone.options), os.environ)
+@cache
+def open_zone(zone: ZoneSettings) -> Watched:
+    """Return a zone's provider, opened once in a run. Raises ProviderError."""
+    return Watched(open_provider(zone.provider, zone.name, dict(zone.options), os.environ))
 
 
 def servers_in(site: Site, zone: ZoneSettings) -> tuple[MailServer, ...]:
@@ -49,9 +51,7 @@ def patience(site: Site, zone: ZoneSettings) -> float:
 def network_of(site: Site, zone: ZoneSettings) -> Network:
     """Return how a zone's name servers are found; it may have no server any more."""
     servers = servers_in(site, zone)
-    if servers:
-        return Network(servers[0].resolvers)
-    return Network(all_resolvers(site))
+    return network_by(servers[0].resolvers if servers else all_resolvers(site))
 
 
 def look_of(site: Site, zone: ZoneSettings) -> Look:

@@ -32,9 +32,18 @@ def asking(zones: Iterable[str], resolvers: tuple[str, ...]) -> Ask:
 
 
 @cache
+def network_by(resolvers: tuple[str, ...]) -> Network:
+    """Return how name servers are found by these resolvers; what they said once serves all zones.
+
+    Zones of one parent, or of one provider, have much of the way to their servers in common.
+    """
+    return Network(resolvers)
+
+
+@cache
 def _servers(zone: str, resolvers: tuple[str, ...]) -> tuple[str, ...]:
     """The addresses of a zone's name servers, one of each first; none where it is not delegated."""
-    network = Network(resolvers)
+    network = network_by(resolvers)
     try:
         servers = propagation.delegation(zone, network).servers
     except ProviderError:

@@ -12,7 +12,7 @@ from dns_providers.base import ProviderError
 from dns_providers.publishing import propagation
 from dns_providers.publishing.authoritative import Silent, ask_all
 from dns_providers.publishing.propagation import DelegationError, NameServer, Network
-from dns_providers.publishing.publish import read
+from dns_providers.publishing.publish import read, seen_before
 from dns_providers.rrset import RRKey, Value
 from postmaster.settings import Site, ZoneSettings
 from probes.world.dns import Resolvers, ask_one
@@ -44,7 +44,8 @@ def shown(site: Site, zone: ZoneSettings, keys: frozenset[RRKey], *, opening: bo
 def _at_provider(zone: ZoneSettings, keys: frozenset[RRKey]) -> Mapping[RRKey, Values] | None:
     """What the provider has, None where it cannot be read."""
     try:
-        snapshot = read(open_zone(zone), frozenset(key.owner for key in keys))
+        provider, owners = open_zone(zone), frozenset(key.owner for key in keys)
+        snapshot = seen_before(provider, owners) or read(provider, owners)
     except ProviderError:
         return None
     found = {key: snapshot.get(key) for key in keys}

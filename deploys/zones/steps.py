@@ -89,6 +89,7 @@ def _publish_late(name: str, site: Site, zone: ZoneSettings, stage: str) -> Oper
         delegation=lambda: _delegation(site, zone),
         look=look_of(site, zone),
         stops=lambda lines: _stops(zone, stage, lines),
+        sparing=True,
     )
 
 

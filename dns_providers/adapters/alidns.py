@@ -2,10 +2,10 @@
 
 Searches of the API match parts of names (DescribeDomainRecords, RRKeyWord), so all pages are read
 and names are compared here. There are no transactions and no preconditions: the records are read
-again right before the first write, and what stops halfway is finished by the next run. What only
-AliDNS can say (answers for some networks only, weighted, paused or locked) is opaque: a conflict,
-never changed. An alias at the apex can have an MX and TXT beside it (help.aliyun.com, "DNS record
-conflict rules").
+again right before the first write, unless they were a moment ago, and what stops halfway is
+finished by the next run. What only AliDNS can say (answers for some networks only, weighted, paused
+or locked) is opaque: a conflict, never changed. An alias at the apex can have an MX and TXT beside
+it (help.aliyun.com, "DNS record conflict rules").
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from dns_providers.base import (
     Capabilities,
     Change,
     ProviderError,
+    Recent,
     Snapshot,
     Stale,
     Tell,
@@ -122,6 +123,7 @@ class AliDnsProvider:
     protocol: str = "HTTPS"
     _client: Any = field(default=None, init=False, repr=False)
     _found: _Zone | None = field(default=None, init=False, repr=False)
+    _shown: Recent[dict[RRKey, RRset]] = field(default_factory=Recent, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """From now on the secret is shown nowhere."""
@@ -145,13 +147,13 @@ class AliDnsProvider:
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
         """Read all records. Raises ProviderError."""
-        found = self._rrsets()
+        found = self._shown.read(self._rrsets)
         apex = (each for each in self._apex() if each.key not in found)
         return snapshot_of(self.zone, names, (*found.values(), *apex))
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out changes record by record. Raises ProviderError, PartialApply among them."""
-        there = self._rrsets()
+        there = self._shown.used_up(self._rrsets)
         refuse_stale(changes, there)
         carry_out(steps(changes, there), self._write)
 

@@ -1,10 +1,11 @@
 """Cloudflare by its official SDK: all pages read, and one batch for all changes of a stage.
 
 A batch is one transaction (developers.cloudflare.com, "Batch DNS records"), but has no
-preconditions: the records are read again right before it. Only fields that differ are patched, so
-that comments and tags stay. What Cloudflare answers for itself (proxied, locked by Email Routing)
-is opaque: a conflict, never changed. An alias at the apex is flattened: Cloudflare answers for it
-with addresses, so that other types stand beside it (developers.cloudflare.com, "CNAME flattening").
+preconditions: the records are read again right before it, unless they were a moment ago. Its answer
+shows them as they are after it. Only fields that differ are patched, so that comments and tags
+stay. What Cloudflare answers for itself (proxied, locked by Email Routing) is opaque: a conflict,
+never changed. An alias at the apex is flattened: Cloudflare answers for it with addresses, so that
+other types stand beside it (developers.cloudflare.com, "CNAME flattening").
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from dns_providers.base import (
     Change,
     ProviderError,
     RateLimited,
+    Recent,
     Snapshot,
     Stale,
     Tell,
@@ -113,6 +115,7 @@ class CloudflareProvider:
     strict: bool = False
     _client: cloudflare.Cloudflare | None = field(default=None, init=False, repr=False)
     _found: _Zone | None = field(default=None, init=False, repr=False)
+    _shown: Recent[list[Any]] = field(default_factory=Recent, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """From now on the secret is shown nowhere."""
@@ -132,17 +135,22 @@ class CloudflareProvider:
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
         """Read all records. Raises ProviderError."""
-        return snapshot_of(self.zone, names, (*self._rrsets(), *self._apex()))
+        return self._snapshot(names, self._shown.read(self._records))
 
-    def apply(self, changes: Sequence[Change]) -> None:
-        """Carry out all changes in one batch. Raises ProviderError."""
-        there = {each.key: each for each in self._rrsets()}
+    def apply(self, changes: Sequence[Change]) -> Snapshot | None:
+        """Carry out all changes in one batch, whose answer shows them. Raises ProviderError."""
+        rows = self._shown.used_up(self._records)
+        there = {each.key: each for each in self._rrsets(rows)}
         refuse_stale(changes, there)
         work = [_operation(step) for step in steps(changes, there)]
+        now: dict[str, Any] | None = {_id(row) or str(at): row for at, row in enumerate(rows)}
         for start in range(0, len(work), _BATCH):
             part = work[start : start + _BATCH]
             batch = {kind: [body for each, body in part if each == kind] for kind in _KINDS}
-            self._batch({kind: bodies for kind, bodies in batch.items() if bodies})
+            answer = self._batch({kind: bodies for kind, bodies in batch.items() if bodies})
+            now = _after(now, batch, answer) if now is not None else None
+        names = frozenset(change.key.owner for change in changes) | {self.zone}
+        return None if now is None else self._snapshot(names, now.values())
 
     def wait_accepted(self, tell: Tell) -> None:
         """Nothing to wait for: a write is carried out when it is answered."""
@@ -172,11 +180,11 @@ class CloudflareProvider:
         """Turns everything that the SDK can raise into our errors."""
         return translated(lambda error: _translated(error, name_text(self.zone), self.timeout))
 
-    def _batch(self, batch: dict[str, list[dict[str, Any]]]) -> None:
+    def _batch(self, batch: dict[str, list[dict[str, Any]]]) -> Any:
         zone = self._zone()
         with self._told():
             records = self._api().dns.records
-            _given(records.batch(zone_id=zone.id, **batch))  # type: ignore[arg-type]
+            return _given(records.batch(zone_id=zone.id, **batch))  # type: ignore[arg-type]
 
     def _zone(self) -> _Zone:
         """The zone, looked up once."""
@@ -213,6 +221,10 @@ class CloudflareProvider:
 
     def _records(self) -> list[Any]:
         """All records as the API shows them: as many as it says that there are."""
+        with self._told():
+            return self._pages()
+
+    def _pages(self) -> list[Any]:
         zone, found, page = self._zone(), dict[str, Any](), 1
         records = self._api().dns.records
         while True:
@@ -228,9 +240,12 @@ class CloudflareProvider:
                 raise http_errors.Senseless("dns.junk.count", found=known, total=total)
             page += 1
 
-    def _rrsets(self) -> list[RRset]:
+    def _rrsets(self, rows: Iterable[Any]) -> list[RRset]:
         with self._told():
-            return grouped(self._records(), _key, _rrset, _shown_value)
+            return grouped(rows, _key, _rrset, _shown_value)
+
+    def _snapshot(self, names: frozenset[dns.name.Name], rows: Iterable[Any]) -> Snapshot:
+        return snapshot_of(self.zone, names, (*self._rrsets(rows), *self._apex()))
 
     def _apex(self) -> Iterable[RRset]:
         """SOA and NS of the apex, which Cloudflare keeps to itself."""
@@ -306,6 +321,25 @@ def _codes(body: object) -> tuple[set[int], list[str]]:
 # -- records -----------------------------------------------------------------------------------
 
 _KINDS = ("deletes", "patches", "posts")
+
+
+def _after(
+    before: dict[str, Any], batch: dict[str, list[dict[str, Any]]], answer: Any
+) -> dict[str, Any] | None:
+    """Records by id as they are after a batch, by its answer; None where that does not say all."""
+    rows = {kind: [_row(each) for each in getattr(answer, kind, None) or ()] for kind in _KINDS}
+    gone = {body["id"] for body in batch["deletes"]}
+    kept = {body["id"] for body in batch["patches"]}
+    made = [_id(row) for row in rows["posts"]]
+    if (
+        {_id(row) for row in rows["deletes"]} != gone
+        or {_id(row) for row in rows["patches"]} != kept
+        or len(set(made)) != len(batch["posts"])
+        or not all(made)
+    ):
+        return None
+    left = {id: row for id, row in before.items() if id not in gone}
+    return {**left, **{_id(row): row for row in (*rows["patches"], *rows["posts"])}}
 
 
 def _row(shown: Any) -> Any:

@@ -1,9 +1,10 @@
 """Tencent Cloud DNSPod (API 3.0) by its official SDK: one call for each record, none tried again.
 
 There are no transactions and no preconditions: all records are read again right before the first
-write, and what stopped halfway is finished by the next run. What DNSPod answers by the asker's
-line, by weight or not at all (disabled) is opaque: a conflict, never changed. An alias at the apex
-can have an MX and TXT beside it. Error codes are those of the SDK; a refusal comes as HTTP 200.
+write, unless they were a moment ago, and what stopped halfway is finished by the next run. What
+DNSPod answers by the asker's line, by weight or not at all (disabled) is opaque: a conflict, never
+changed. An alias at the apex can have an MX and TXT beside it. Error codes are those of the SDK; a
+refusal comes as HTTP 200.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dns_providers.base import (
     Capabilities,
     Change,
     ProviderError,
+    Recent,
     Snapshot,
     Stale,
     Tell,
@@ -105,6 +107,7 @@ class DnsPodProvider:
     _client: Any = field(default=None, init=False, repr=False)
     _found: _Zone | None = field(default=None, init=False, repr=False)
     _min_ttl: int | None = field(default=None, init=False, repr=False)
+    _shown: Recent[list[dict[str, Any]]] = field(default_factory=Recent, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """From now on the secret is shown nowhere."""
@@ -112,29 +115,28 @@ class DnsPodProvider:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Single records; the lowest TTL is the plan's. Raises ProviderError."""
-        if self._min_ttl is None:
-            self._min_ttl = self._plan_ttl()
+        """Single records; the lowest TTL is the plan's, asked for where one is below the usual."""
         return Capabilities(
             "record",
             "reread",
-            min_ttl=self._min_ttl,
+            min_ttl=FREE_TTL,
             max_ttl=_MAX_TTL,
             mx_range=(0, 65535),
             txt_forbidden=_NO_TXT,
             txt_trimmed=True,
             beside_apex_alias=_BESIDE_APEX_ALIAS,
             apex_alias_hides=True,
+            ask_min_ttl=self._lowest_ttl,
         )
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
         """Read all records. Raises ProviderError."""
-        found = self._rrsets(self._records())
+        found = self._rrsets(self._shown.read(self._records))
         return snapshot_of(self.zone, names, (*self._apex(), *found))
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out changes record by record. Raises ProviderError; PartialApply when halfway."""
-        shown = self._records()
+        shown = self._shown.used_up(self._records)
         there = {each.key: each for each in self._rrsets(shown)}
         rows = {str(row["RecordId"]): row for row in shown if "RecordId" in row}
         refuse_stale(changes, there)
@@ -215,6 +217,11 @@ class DnsPodProvider:
         if any(str(state or "").lower() == "dnserror" for state in states):
             values["servers"] = ", ".join(servers)
             raise ZoneNotFound("dns.error.dnspod_pending", **values)
+
+    def _lowest_ttl(self) -> int:
+        if self._min_ttl is None:
+            self._min_ttl = self._plan_ttl()
+        return self._min_ttl
 
     def _plan_ttl(self) -> int:
         """The lowest TTL of the zone's plan; what every plan takes where that is not said."""

@@ -1,14 +1,15 @@
 """PowerDNS by its HTTP API: one read of the zone, one PATCH that is carried out whole or not.
 
-The API has no preconditions, so the zone is read again right before the write. Names and values
+The API has no preconditions, so the zone is read again right before the write, unless it was a
+moment ago. Names and values
 travel in presentation format, absolute; a TXT must be quoted. An RRset is written whole, and what
 stays of it as it was read: where a TXT is cut into strings may mean something (RFC 6763).
 """
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +23,7 @@ from dns_providers.base import (
     Capabilities,
     Change,
     ProviderError,
+    Recent,
     Snapshot,
     Tell,
     ZoneNotFound,
@@ -52,7 +54,7 @@ _SIGNED = frozenset({"RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY"})
 _PRIMARY = frozenset({"Master", "Primary"})
 
 
-@dataclass(slots=True, weakref_slot=True)
+@dataclass(slots=True)
 class PowerDnsProvider:
     """A zone on a PowerDNS authoritative server.
 
@@ -66,7 +68,7 @@ class PowerDnsProvider:
     key: str = field(repr=False)
     server_id: str = "localhost"
     timeout: float = _TIMEOUT
-    _client: httpx.Client | None = field(default=None, init=False, repr=False)
+    _shown: Recent[list[RRset]] = field(default_factory=Recent, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """From now on the secret is shown nowhere."""
@@ -79,11 +81,11 @@ class PowerDnsProvider:
 
     def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
         """Read the zone. Raises ProviderError."""
-        return snapshot_of(self.zone, names, self._zone_rrsets())
+        return snapshot_of(self.zone, names, self._shown.read(self._zone_rrsets))
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out all changes in one PATCH, or none of them. Raises ProviderError."""
-        there = {each.key: each for each in self._zone_rrsets()}
+        there = {each.key: each for each in self._shown.used_up(self._zone_rrsets)}
         refuse_stale(changes, there)
         rows = [_patch(change, there.get(change.key)) for change in changes]
         reply = self._call("PATCH", json={"rrsets": rows})
@@ -101,7 +103,7 @@ class PowerDnsProvider:
         if self._call("GET").json().get("kind") in _PRIMARY:
             self._call("PUT", "/notify")
 
-    def _zone_rrsets(self) -> Iterable[RRset]:
+    def _zone_rrsets(self) -> list[RRset]:
         try:
             found = self._call("GET").json()["rrsets"]
             rows = [row for row in found if not _is_left_out(row)]
@@ -109,24 +111,13 @@ class PowerDnsProvider:
         except NO_SENSE as error:
             raise http_errors.junk(self.url, error) from None
 
-    def _api(self) -> httpx.Client:
-        """One client, so one connection, for all calls; closed when this object goes."""
-        import httpx
-
-        if self._client is None:
-            self._client = httpx.Client(
-                headers={"X-API-Key": self.key}, timeout=self.timeout, verify=trusted()
-            )
-            weakref.finalize(self, self._client.close)
-        return self._client
-
     def _call(self, method: str, path: str = "", json: Any = None) -> httpx.Response:
         import httpx
 
         zone = self.zone.to_text().replace("/", "=2F")
         url = f"{self.url.rstrip('/')}/api/v1/servers/{self.server_id}/zones/{zone}{path}"
         try:
-            reply = self._api().request(method, url, json=json)
+            reply = _api(self.key, self.timeout).request(method, url, json=json)
         except httpx.TimeoutException:
             raise http_errors.timed_out(self.url, self.timeout) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -153,6 +144,14 @@ class PowerDnsProvider:
             case 400 | 409 | 413 | 422:
                 return http_errors.rejected(self.url, values["zone"], values["reason"])
         return http_errors.failed(self.url, reply.status_code, values["reason"])
+
+
+@functools.lru_cache(8)
+def _api(key: str, timeout: float) -> httpx.Client:
+    """One client, so one connection, for all zones of a server; it keeps none for long."""
+    import httpx
+
+    return httpx.Client(headers={"X-API-Key": key}, timeout=timeout, verify=trusted())
 
 
 def _reason(reply: httpx.Response) -> str:

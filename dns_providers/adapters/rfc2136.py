@@ -1,14 +1,14 @@
 """RFC 2136 dynamic update with TSIG, over TCP: BIND, Knot, PowerDNS and everything like them.
 
 Preconditions are the server's own (RFC 2136 section 2.4): an RRset is changed only if it is
-exactly what the plan saw. Reads use AXFR, or one query for each name where that is refused, or
-where a record in the zone is none that can be read.
+exactly what the plan saw. Reads use AXFR, or queries for each name, all over one connection, where
+that is refused or a record in the zone is none that can be read.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeVar
 
@@ -40,6 +40,7 @@ from dns_providers.base import (
     ZoneNotFound,
     snapshot_of,
 )
+from dns_providers.pipeline import Answer, Pipeline
 from dns_providers.rows import as_it_stands
 from dns_providers.rrset import (
     RRKey,
@@ -78,6 +79,7 @@ _READ_TYPES = (
     *("A", "AAAA", "CNAME", "DNAME", "HTTPS", "SVCB"),
     *("MX", "TXT", "SRV", "CAA", "NS", "SOA", "DS", "TLSA"),
 )
+_ABOVE = ("NS", "DNAME", "CNAME")  # what makes the names below somebody else's
 _STALE = frozenset({dns.rcode.YXRRSET, dns.rcode.NXRRSET, dns.rcode.YXDOMAIN, dns.rcode.NXDOMAIN})
 
 
@@ -99,7 +101,7 @@ class TsigKey:
         return {name: dns.tsig.Key(name, self.secret, self.algorithm)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rfc2136Provider:
     """A zone on a server that takes dynamic updates.
 
@@ -112,6 +114,7 @@ class Rfc2136Provider:
     key: TsigKey
     port: int = 53
     timeout: float = 10.0
+    _no_transfer: bool = field(default=False, init=False, repr=False)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -122,9 +125,11 @@ class Rfc2136Provider:
         """Read all RRsets of `names`. Raises ProviderError."""
         address = self._address()
         try:
-            return self._guarded(address, lambda: self._read_axfr(address, names))
-        except _TransferRefused:
-            return self._guarded(address, lambda: self._read_queries(address, names))
+            if not self._no_transfer:
+                return self._guarded(address, lambda: self._read_axfr(address, names))
+        except _TransferRefused as refusal:
+            self._no_transfer = refusal.for_good
+        return self._guarded(address, lambda: self._read_queries(address, names))
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out all changes in one message, or none of them. Raises ProviderError."""
@@ -228,12 +233,12 @@ class Rfc2136Provider:
                 address, zone, query, port=self.port, timeout=self.timeout, lifetime=60
             )
         except dns.xfr.TransferError as error:
-            raise _TransferRefused from error
+            raise _TransferRefused(for_good=True) from error
         except dns.exception.FormError as error:
             if "TSIG" in str(error):
                 raise
             # One record of somebody's is enough; that it is not the server shows what comes next.
-            raise _TransferRefused from error
+            raise _TransferRefused(for_good=False) from error
         rrsets = [
             rrset
             for owner, rdataset in zone.iterate_rdatasets()
@@ -242,51 +247,84 @@ class Rfc2136Provider:
         return snapshot_of(self.zone, names, rrsets)
 
     def _read_queries(self, address: str, names: frozenset[dns.name.Name]) -> Snapshot:
-        self._asked(address, self.zone, "SOA")  # it speaks DNS, and answers for the zone
-        own = {
-            rrset.key: rrset
-            for owner in sorted(names)
-            for rtype in _READ_TYPES
-            if (rrset := self._query(address, owner, rtype))
+        around = {
+            owner: _READ_TYPES if owner.is_wild() else _ABOVE
+            for owner in related_names(names, self.zone) - {self.zone}
         }
-        covering = [
-            rrset
-            for owner in sorted(related_names(names, self.zone) - {self.zone})
-            for rtype in (_READ_TYPES if owner.is_wild() else ("NS", "DNAME", "CNAME"))
-            if (rrset := self._query(address, owner, rtype))
+        with Pipeline(address, self.port, self.timeout) as server:
+            seen = self._asked(server, {**around, **dict.fromkeys(names, _READ_TYPES)})
+        own = [each for (owner, _), each in seen.items() if owner in names]
+        covering = [each for (owner, rtype), each in seen.items() if rtype in around.get(owner, ())]
+        above = tuple(r for r in marked_synthesised(covering, covering) if not r.synthesised)
+        marked = marked_synthesised(own, above)
+        return Snapshot(self.zone, names, {rrset.key: rrset for rrset in marked}, above)
+
+    def _asked(
+        self, server: Pipeline, wanted: Mapping[dns.name.Name, Sequence[str]]
+    ) -> dict[tuple[dns.name.Name, str], RRset]:
+        """What the server has at names, of these types; one that is not there is asked for once."""
+        first = {owner: types[0] for owner, types in wanted.items()} | {self.zone: "SOA"}
+        answers = self._answers(server, sorted(first.items()))
+        apex = answers[self.zone, "SOA"]
+        if isinstance(apex, dns.exception.FormError):
+            raise apex  # it does not speak DNS, or not for the zone
+        shown = {key: self._shown(*key, answer) for key, answer in answers.items()}
+        gone = {owner for (owner, _), answer in answers.items() if _is_nowhere(answer)}
+        left = [
+            (owner, rtype)
+            for owner, types in sorted(wanted.items())
+            for rtype in types
+            if owner not in gone and rtype != first[owner]
         ]
-        around = tuple(r for r in marked_synthesised(covering, covering) if not r.synthesised)
-        marked = marked_synthesised(own.values(), around)
-        return Snapshot(self.zone, names, {rrset.key: rrset for rrset in marked}, around)
+        more = self._answers(server, left)
+        shown |= {key: self._shown(*key, answer) for key, answer in more.items()}
+        return {key: rrset for key, rrset in shown.items() if rrset}
 
-    def _query(self, address: str, owner: dns.name.Name, rtype: str) -> RRset | None:
+    def _answers(
+        self, server: Pipeline, questions: Sequence[tuple[dns.name.Name, str]]
+    ) -> dict[tuple[dns.name.Name, str], Answer]:
+        keyring, queries = self.key.keyring(), list[dns.message.Message]()
+        for number, (owner, rtype) in enumerate(questions):
+            query = dns.message.make_query(owner, rtype, use_edns=0, id=number)
+            query.flags &= ~dns.flags.RD
+            query.use_tsig(keyring)
+            queries.append(query)
+        return dict(zip(questions, server.ask(queries), strict=True))
+
+    def _shown(self, owner: dns.name.Name, rtype: str, answer: Answer) -> RRset | None:
         """What a server has; opaque where nothing can be made of it."""
-        try:
-            return self._asked(address, owner, rtype)
-        except dns.exception.FormError as error:
-            if "TSIG" in str(error):
-                raise
-            return as_it_stands(RRKey(owner, rtype), [str(error)])
-
-    def _asked(self, address: str, owner: dns.name.Name, rtype: str) -> RRset | None:
-        query = dns.message.make_query(owner, rtype, use_edns=0)
-        query.flags &= ~dns.flags.RD
-        query.use_tsig(self.key.keyring())
-        reply = dns.query.tcp(query, address, timeout=self.timeout, port=self.port)
+        if isinstance(answer, dns.exception.FormError):
+            if "TSIG" in str(answer):
+                raise answer
+            return as_it_stands(RRKey(owner, rtype), [str(answer)])
         kind = dns.rdatatype.from_text(rtype)
-        if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-            self._raise_rcode(reply.rcode())
-        for section in (reply.answer, reply.authority):
+        if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            self._raise_rcode(answer.rcode())
+        for section in (answer.answer, answer.authority):
             for found in section:
                 if found.name == owner and found.rdtype == kind:
                     return _as_seen(owner, found)
-        if not reply.flags & dns.flags.AA and not reply.authority:
+        if not answer.flags & dns.flags.AA and not answer.authority:
             self._raise_rcode(dns.rcode.NOTAUTH)
         return None
 
 
+def _is_nowhere(answer: Answer) -> bool:
+    """Whether there is nothing at a name; after an alias the status is of what it leads to."""
+    if isinstance(answer, dns.exception.FormError):
+        return False
+    return answer.rcode() == dns.rcode.NXDOMAIN and not answer.answer
+
+
 class _TransferRefused(Exception):
-    """The server gives no zone transfer; names are read one by one."""
+    """The server gives no zone transfer; names are read one by one.
+
+    for_good: it would not the next time.
+    """
+
+    def __init__(self, *, for_good: bool) -> None:
+        super().__init__()
+        self.for_good = for_good
 
 
 _DNSSEC = frozenset(

@@ -1,38 +1,25 @@
-"""Many questions to one authoritative server, over one TCP connection.
-
-TCP, because answers to UDP are forged on the way in some networks, and a long TXT fits.
-"""
+"""What an authoritative server shows at many keys."""
 
 from __future__ import annotations
 
-import socket
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import dns.exception
 import dns.flags
 import dns.message
 import dns.name
-import dns.query
 import dns.rcode
 import dns.rdatatype
 
+from dns_providers.pipeline import Pipeline
 from dns_providers.rows import as_it_stands
 from dns_providers.rrset import RRKey, RRset, from_rdataset
 from ground.words import text
 
-_BATCH = 32  # questions on their way at the same time
-_PATIENCE = 3.0  # a batch may take so many timeouts
-
 
 class Silent(Exception):
     """A server gives no usable answer; says why."""
-
-
-# What a server sent, or why nothing can be made of it.
-Answer: TypeAlias = dns.message.Message | dns.exception.FormError
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +41,14 @@ def ask_all(
     found: dict[RRKey, Reply] = {}
     odd: dict[RRKey, dns.exception.FormError] = {}
     try:
-        for at in range(0, len(todo), _BATCH):
-            batch = todo[at : at + _BATCH]
-            replies = _exchange(address, [_query(key) for key in batch], port, timeout)
-            for key, reply in zip(batch, replies, strict=True):
-                if isinstance(reply, dns.exception.FormError):
-                    odd[key] = reply
-                else:
-                    found[key] = _reply(key, reply, zone)
+        queries = [_query(number, key) for number, key in enumerate(todo)]
+        with Pipeline(address, port, timeout) as server:
+            replies = server.ask(queries)
+        for key, reply in zip(todo, replies, strict=True):
+            if isinstance(reply, dns.exception.FormError):
+                odd[key] = reply
+            else:
+                found[key] = _reply(key, reply, zone)
         if odd and not found:
             raise next(iter(odd.values()))  # no record is odd, the server is
     except dns.exception.Timeout:
@@ -73,54 +60,10 @@ def ask_all(
     return found | {k: Reply(as_it_stands(k, [str(error)]), True) for k, error in odd.items()}
 
 
-def _query(key: RRKey) -> dns.message.QueryMessage:
-    query = dns.message.make_query(key.owner, key.rtype, use_edns=0)
+def _query(number: int, key: RRKey) -> dns.message.QueryMessage:
+    query = dns.message.make_query(key.owner, key.rtype, use_edns=0, id=number)
     query.flags &= ~dns.flags.RD
     return query
-
-
-def _exchange(
-    address: str, queries: Sequence[dns.message.Message], port: int, timeout: float
-) -> list[Answer]:
-    """Send all, then receive all (RFC 7766 section 6.2.1.1); go on where a server hangs up."""
-    for number, query in enumerate(queries):
-        query.id = number
-    replies: dict[int, Answer] = {}
-    while len(replies) < len(queries):
-        before = len(replies)
-        left = [query for query in queries if query.id not in replies]
-        with socket.create_connection((address, port), timeout) as connection:
-            connection.setblocking(False)
-            until = time.time() + timeout * _PATIENCE
-            try:
-                _pipeline(connection, left, replies, until)
-            except (EOFError, ConnectionError):
-                if len(replies) == before:
-                    raise
-    return [replies[query.id] for query in queries]
-
-
-def _pipeline(
-    connection: socket.socket,
-    queries: Iterable[dns.message.Message],
-    replies: dict[int, Answer],
-    until: float,
-) -> None:
-    waiting = {query.id: query for query in queries}
-    for query in waiting.values():
-        dns.query.send_tcp(connection, query, until)
-    odd: list[dns.exception.FormError] = []
-    while len(waiting) > len(odd):
-        try:
-            reply, _ = dns.query.receive_tcp(connection, until)
-        except dns.exception.FormError as error:
-            odd.append(error)
-            continue
-        if reply.id not in waiting or not waiting.pop(reply.id).is_response(reply):
-            raise dns.query.BadResponse
-        replies[reply.id] = reply
-    # Those that nobody can read are to what is still waited for.
-    replies.update(zip(waiting, odd, strict=True))
 
 
 def _reply(key: RRKey, reply: dns.message.Message, zone: dns.name.Name) -> Reply:

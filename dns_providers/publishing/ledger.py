@@ -2,6 +2,10 @@
 
 An intent is written before the provider is called and its outcome afterwards, so that a run
 killed in between is resolved by reading: the ledger never claims what is not there.
+
+Three syncs of the disk are enough. The ledger with an intent holds the before-images, so that file
+is the backup too, under a second name: its content and its name in the ledger's folder are on the
+disk before the call. An outcome that a power cut takes back leaves the intent.
 """
 
 from __future__ import annotations
@@ -21,7 +25,13 @@ from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.plan import Entry
 from dns_providers.rrset import RRKey, RRset, Value, key_from_text, same_values
 from dns_providers.text import from_record, to_record, value_from_text, value_text
-from ground.private_files import await_lock, lock_file, private_folder, write_private
+from ground.private_files import (
+    await_lock,
+    lock_file,
+    private_folder,
+    write_over,
+    write_private,
+)
 
 VERSION = 1
 _LOCK_TIMEOUT = 120.0  # seconds
@@ -96,6 +106,7 @@ def _halfway(intent: Intent, live: RRset) -> bool:
 
 
 _FOLDER = "ledger"
+_seen: dict[Path, tuple[bytes, LedgerState]] = {}  # what each ledger held last, and its meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +123,49 @@ class Ledger:
         return self.root / _FOLDER / f"{self.zone}.json"
 
     def load(self) -> LedgerState:
-        """Read the ledger; empty when there is none. Raises LedgerError when damaged."""
-        if not self.path.exists():
-            return LedgerState()
+        """Read the ledger; empty when there is none. Raises LedgerError when damaged.
+
+        A content that was seen before is not taken apart again.
+        """
         try:
-            return _state_from(json.loads(self.path.read_text("utf-8")))
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return LedgerState()
+        seen = _seen.get(self.path)
+        if seen is None or seen[0] != content:
+            seen = _seen[self.path] = (content, self._parsed(content))
+        return seen[1]
+
+    def _parsed(self, content: bytes) -> LedgerState:
+        try:
+            return _state_from(json.loads(content.decode()))
         except _UNREADABLE:
             raise LedgerError("dns.ledger.damaged", path=self.path) from None
 
     def save(self, state: LedgerState) -> None:
         """Write the ledger atomically and durably, readable by its owner only."""
         write_private(self.path, _dump(_state_to(state)))
+
+    def settle(self, state: LedgerState) -> None:
+        """Write what came of an intent. After a power cut the intent may be there again."""
+        write_over(self.path, _dump(_state_to(state)))
+
+    def intend(self, state: LedgerState, now: datetime | None = None) -> Path:
+        """Write the ledger with what is about to be changed, durably, and keep that as a backup.
+
+        state: with its `pending`. Returns the backup's path, in `<root>/backups/`; the oldest of
+        the zone go.
+        """
+        moment = now or datetime.now(UTC)
+        path = self.root / "backups" / f"{self.zone}-{moment:%Y%m%dT%H%M%S.%fZ}.json"
+        time = moment.isoformat(timespec="seconds")
+        record = {**_state_to(state), "zone": self.zone, "time": time}
+        write_private(self.path, _dump(record), copy=path)
+        # Times of equal length: the order of names is theirs. A zone's name has no such end.
+        ours = sorted(path.parent.glob(f"{self.zone}-{'?' * 8}T{'?' * 13}Z.json"))
+        for old in ours[: -self.keep]:
+            old.unlink(missing_ok=True)
+        return path
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -136,27 +179,6 @@ class Ledger:
                 raise LedgerError("dns.ledger.busy", zone=self.zone)
             yield
 
-    def back_up(self, changes: Iterable[Change], now: datetime | None = None) -> Path:
-        """Write before- and after-images of changes to `<root>/backups/` and return the path.
-
-        The oldest of the zone go.
-        """
-        moment = now or datetime.now(UTC)
-        stem = f"{self.zone}-{moment:%Y%m%dT%H%M%S.%fZ}"
-        path = self.root / "backups" / f"{stem}.json"
-        record = {
-            "version": VERSION,
-            "zone": self.zone,
-            "time": moment.isoformat(timespec="seconds"),
-            "changes": [_change_to(change) for change in changes],
-        }
-        write_private(path, _dump(record))
-        # Times of equal length: the order of names is theirs. A zone's name has no such end.
-        ours = sorted(path.parent.glob(f"{self.zone}-{'?' * 8}T{'?' * 13}Z.json"))
-        for old in ours[: -self.keep]:
-            old.unlink(missing_ok=True)
-        return path
-
 
 def ledgers_in(root: Path) -> tuple[Ledger, ...]:
     """Return the ledgers of all zones that were ever written to. root: the state folder."""
@@ -167,12 +189,18 @@ def read_backup(path: Path) -> tuple[str, tuple[Change, ...]]:
     """Return zone and changes of a backup file. Raises LedgerError when it is none."""
     try:
         record = json.loads(path.read_text("utf-8"))
-        zone, changes = record["zone"], tuple(map(_change_from, record["changes"]))
+        # One of before was its changes and no ledger.
+        rows = record["changes"] if "changes" in record else _changes_in(record["pending"])
+        zone, changes = record["zone"], tuple(map(_change_from, rows))
         if not isinstance(zone, str):
             raise ValueError(zone)
         return zone, changes
     except (OSError, *_UNREADABLE):
         raise LedgerError("dns.backup.damaged", path=path) from None
+
+
+def _changes_in(pending: object) -> list[object]:
+    return [intent["change"] for intent in _list(pending)]
 
 
 def _dump(record: object) -> bytes:

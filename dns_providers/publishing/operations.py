@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterable
 from datetime import UTC, datetime
@@ -11,12 +12,12 @@ from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, State, operation
 from pyinfra.api.operation import OperationMeta
 
-from dns_providers.base import Change, Provider, ProviderError, Tell
+from dns_providers.base import FRESH, Change, Provider, ProviderError, Tell
 from dns_providers.by_hand.panels import PANELS
 from dns_providers.by_hand.table import change_table
 from dns_providers.publishing import propagation
 from dns_providers.publishing.claims import Claim, Singleton
-from dns_providers.publishing.ledger import Ledger, read_backup
+from dns_providers.publishing.ledger import Ledger, LedgerState, read_backup
 from dns_providers.publishing.looking import Look
 from dns_providers.publishing.plan import (
     Entry,
@@ -32,8 +33,8 @@ from dns_providers.publishing.plan import (
 )
 from dns_providers.publishing.plan import undo as plan_undo
 from dns_providers.publishing.propagation import Delegation, Expected, Network, Outcome, Progress
-from dns_providers.publishing.publish import adopt as take_in
 from dns_providers.publishing.publish import (
+    Prepared,
     adoptable,
     carry_out,
     carry_out_undo,
@@ -43,6 +44,7 @@ from dns_providers.publishing.publish import (
     read,
     unproven,
 )
+from dns_providers.publishing.publish import adopt as take_in
 from dns_providers.publishing.wording import (
     change_lines,
     conflict_lines,
@@ -78,6 +80,7 @@ def publish(
     look: Look | None = None,
     given: Callable[[], Given] | None = None,
     stops: Callable[[tuple[str, ...]], bool] = bool,
+    sparing: bool = False,
 ) -> Generator[FunctionCommand, None, None]:
     """Publish claims in a zone, leaving everything foreign alone.
 
@@ -96,10 +99,13 @@ def publish(
     + given: what we published and need no more; its owner keeps it
     + stops: takes the conflicts that stop the run here, and tells whether the zone is stopped, be
     it by an earlier stage
+    + sparing: what an earlier stage saw will do where nothing is to be written
     """
+    # What is shown before a run is carried out is planned anew then.
+    reuse = math.inf if sparing or not state.is_executing else FRESH
     try:
-        opened, kept = provider(), given() if given else {}
-        prepared = prepare(opened, claims(), ledger, replaced, look, kept)
+        opened, kept, wanted = provider(), given() if given else {}, tuple(claims())
+        prepared = prepare(opened, wanted, ledger, replaced, look, kept, reuse=reuse)
         if delegation is not None:
             _show_differences(check_live(prepared.snapshot, delegation()))
     except ProviderError as error:
@@ -121,12 +127,12 @@ def publish(
     if unsolved is not None and state.is_executing:
         unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c)))
     if plan.changes or prepared.interrupted or (coming and not state.is_executing):
-        arguments = (opened, claims, ledger, replaced, gate, look, kept)
+        arguments = (opened, wanted, ledger, replaced, gate, look, kept, prepared)
         yield FunctionCommand(_publish, arguments, {})
         return
-    if state.is_executing and not _in_ledger(plan, ledger):
+    if state.is_executing and not _in_ledger(plan, prepared.known):
         # Adopting writes our own ledger only: nothing that the user has changes.
-        if not _publish(state, host, opened, claims, ledger, replaced, None, look, kept):
+        if not _publish(state, host, opened, wanted, ledger, replaced, None, look, kept, prepared):
             yield from fail(text("dns.not_adopted"))
         return
     host.noop(text("dns.as_wished"))
@@ -200,7 +206,7 @@ def retire(
         due = tuple(key for key in due if not stays.get(key))
         claims = withdrawals(due, known.entries)
         opened = provider() if claims else None
-        prepared = prepare(opened, claims, ledger) if opened else None
+        prepared = prepare(opened, claims, ledger, reuse=FRESH) if opened else None
     except ProviderError as error:
         yield from fail(str(error))
         return
@@ -217,7 +223,7 @@ def retire(
         return
     _show(prepared.plan, prepared.plan.notes, ())
     _show_by_hand(opened, prepared.plan)
-    yield FunctionCommand(_publish, (opened, lambda: claims, ledger, frozenset(), None), {})
+    yield _publishing(opened, claims, ledger, prepared)
     gone = tuple(Expected(each.key, _taken_out(each), gone=True) for each in prepared.plan.changes)
     if gone:
         yield FunctionCommand(_wait_until_gone, (gone, delegation, network, timeout), {})
@@ -265,13 +271,9 @@ def remove(
     + unmerge: how what we added to a shared value is taken out again
     + unsolved: takes conflicts
     """
-
-    def claims() -> tuple[Claim, ...]:
-        return removals(ledger.load().entries, unmerge)
-
     try:
-        opened = provider()
-        prepared = prepare(opened, claims(), ledger)
+        opened, claims = provider(), removals(ledger.load().entries, unmerge)
+        prepared = prepare(opened, claims, ledger)
     except ProviderError as error:
         yield from fail(str(error))
         return
@@ -283,7 +285,7 @@ def remove(
     if state.is_executing:
         unsolved(tuple(line for c in plan.conflicts for line in conflict_lines(c)))
     if plan.changes or plan.released:
-        yield FunctionCommand(_publish, (opened, claims, ledger, frozenset(), None), {})
+        yield _publishing(opened, claims, ledger, prepared)
     else:
         host.noop(text("dns.none_to_remove"))
 
@@ -320,7 +322,7 @@ def withdraw(
         )
         going = due - {entry.key for entry in held}
         claims = takings_out(going, entries, unmerge)
-        prepared = prepare(opened, claims, ledger)
+        prepared = prepare(opened, claims, ledger, reuse=FRESH)
     except ProviderError as error:
         yield from fail(str(error))
         return
@@ -336,7 +338,7 @@ def withdraw(
     if not claims:
         host.noop(text("dns.none_to_remove"))
         return
-    yield FunctionCommand(_publish, (opened, lambda: claims, ledger, frozenset(), None), {})
+    yield _publishing(opened, claims, ledger, prepared)
 
 
 @operation()
@@ -424,10 +426,18 @@ def _show_by_hand(provider: Provider, plan: Plan) -> None:
             host.log(f"  {line}")
 
 
-def _in_ledger(plan: Plan, ledger: Ledger) -> bool:
-    entries = ledger.load().entries
-    known = all(entries.get(entry.key) == entry for entry in plan.entries)
-    return known and not plan.released & entries.keys()
+def _in_ledger(plan: Plan, known: LedgerState) -> bool:
+    entries = known.entries
+    there = all(entries.get(entry.key) == entry for entry in plan.entries)
+    return there and not plan.released & entries.keys()
+
+
+def _publishing(
+    provider: Provider, claims: tuple[Claim, ...], ledger: Ledger, prepared: Prepared
+) -> FunctionCommand:
+    nothing: frozenset[RRKey] = frozenset()
+    arguments = (provider, claims, ledger, nothing, None, None, None, prepared)
+    return FunctionCommand(_publish, arguments, {})
 
 
 def _teller(host: Host) -> Tell:
@@ -441,18 +451,19 @@ def _publish(
     state: State,
     host: Host,
     provider: Provider,
-    claims: Claims,
+    claims: tuple[Claim, ...],
     ledger: Ledger,
-    replaced: frozenset[RRKey],
-    gate: Callable[[], Iterable[str]] | None,
+    replaced: frozenset[RRKey] = frozenset(),
+    gate: Callable[[], Iterable[str]] | None = None,
     look: Look | None = None,
     given: Given | None = None,
+    prepared: Prepared | None = None,
 ) -> bool:
     reasons = tuple(gate()) if gate else ()
     if reasons:
         return refuse(state, host, "\n".join(reasons))
     try:
-        carry_out(provider, claims(), ledger, replaced, _teller(host), look, given)
+        carry_out(provider, claims, ledger, replaced, _teller(host), look, given, prepared)
     except ProviderError as error:
         return refuse(state, host, str(error))
     return True

@@ -549,8 +549,7 @@ def _conflict(claim: Claim, problem: Words, live: RRset | None) -> Conflict:
 
 
 def _ttl(claim: Claim, context: _Context) -> int:
-    limits = context.capabilities
-    return min(max(claim.ttl, limits.min_ttl), limits.max_ttl)
+    return context.capabilities.ttl(claim.ttl)
 
 
 def _wildcard_above(key: RRKey, context: _Context) -> str | None:

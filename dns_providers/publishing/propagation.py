@@ -124,6 +124,15 @@ class Outcome:
     silent: tuple[ServerState, ...] = ()
 
 
+class _There(dns.resolver.LRUCache):
+    """What is there, until its time to live is over; what is not may be there the next moment."""
+
+    def put(self, key: dns.resolver.CacheKey, value: dns.resolver.Answer) -> None:
+        """Remember an answer with records."""
+        if value.rrset:
+            super().put(key, value)
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """How name servers are reached; tests put a port and their own time in.
@@ -138,6 +147,15 @@ class Network:
     sleep: Callable[[float], None] = time.sleep
     use_ipv6: bool | None = None
     _known: dict[str, bool] = field(default_factory=dict)
+    _names: dns.resolver.LRUCache = field(default_factory=_There, compare=False, repr=False)
+
+    def resolver(self) -> dns.resolver.Resolver:
+        """Return a stub resolver that asks `resolvers` only, and remembers as long as they do."""
+        stub = dns.resolver.Resolver(configure=False)
+        stub.nameservers, stub.port = list(self.resolvers), self.port
+        stub.timeout, stub.lifetime = self.timeout, self.timeout * 3
+        stub.cache = self._names
+        return stub
 
     def ipv6(self) -> bool:
         """Whether this machine has a route to the IPv6 Internet."""
@@ -374,21 +392,12 @@ def _glue(reply: dns.message.Message) -> dict[str, tuple[str, ...]]:
     return glue
 
 
-def resolver(network: Network) -> dns.resolver.Resolver:
-    """Return a stub resolver that asks `network.resolvers` only."""
-    stub = dns.resolver.Resolver(configure=False)
-    stub.nameservers = list(network.resolvers)
-    stub.port = network.port
-    stub.timeout, stub.lifetime = network.timeout, network.timeout * 3
-    return stub
-
-
 def _answers(network: Network) -> bool:
     """Whether any resolver answers at all: each knows the root, whatever else is out of order.
 
     Without it every name up to the root would be waited for, and seem to be registered nowhere.
     """
-    stub = resolver(network)
+    stub = network.resolver()
     stub.lifetime = network.timeout * len(network.resolvers)
     try:
         stub.resolve(dns.name.root, "NS", raise_on_no_answer=False)
@@ -401,7 +410,7 @@ def _answers(network: Network) -> bool:
 
 def _resolve(name: dns.name.Name, rtype: str, network: Network) -> list[dns.rdata.Rdata]:
     try:
-        return list(resolver(network).resolve(name, rtype, raise_on_no_answer=False).rrset or ())
+        return list(network.resolver().resolve(name, rtype, raise_on_no_answer=False).rrset or ())
     except dns.exception.DNSException:
         return []
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Protocol, TypeVar
 
 import dns.name
 
 from dns_providers.base import (
+    FRESH,
     Change,
     PartialApply,
     Provider,
@@ -19,12 +21,14 @@ from dns_providers.base import (
     Snapshot,
     Stale,
     Tell,
+    is_fresh,
     tell_nobody,
 )
 from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.ledger import Intent, Ledger, LedgerState, fingerprint, resolve
 from dns_providers.publishing.looking import Look, looked, names_above
 from dns_providers.publishing.plan import Entry, Given, Plan, assert_inside, plan, undo
+from dns_providers.publishing.watched import Watched
 from dns_providers.rrset import RRKey, RRset, Value, same_values
 
 _ATTEMPTS = 3
@@ -32,12 +36,22 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan, with what it was made from."""
+    """A plan, with what it was made from. known: the ledger; state: the same, settled."""
 
     plan: Plan
     snapshot: Snapshot
     state: LedgerState
-    interrupted: bool = False  # an earlier run was killed between intent and outcome
+    known: LedgerState
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an earlier run was killed between intent and outcome."""
+        return bool(self.known.pending)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be written, and nothing to be told that keeps it from it."""
+        return not (self.plan.changes or self.plan.conflicts or self.interrupted)
 
 
 def prepare(
@@ -47,26 +61,38 @@ def prepare(
     replaced: frozenset[RRKey] = frozenset(),
     look: Look | None = None,
     given: Given | None = None,
+    *,
+    reuse: float = 0.0,
 ) -> Prepared:
     """Read the zone and plan; nothing is written. Raises ProviderError.
 
-    look: asks DNS for what the provider does not show. given: see `plan`.
+    look: asks DNS for what the provider does not show. given: see `plan`. reuse: how many seconds
+    old what a `Watched` provider showed may be in place of a read; to write, it has to be fresh.
     """
     wanted, known = tuple(claims), ledger.load()
     kept = {key: values for key, values in (given or {}).items() if key in known.entries}
     names = _owners((*(claim.key for claim in wanted), *kept)) | _unsettled(known)
-    snapshot = read(provider, names | names_above(wanted, provider.zone))
-    state = resolve(known, snapshot)
-    planned = plan(
-        wanted,
-        snapshot,
-        state.entries,
-        replace=replaced,
-        capabilities=provider.capabilities,
-        elsewhere=looked(wanted, snapshot, look),
-        given=kept,
-    )
-    return Prepared(planned, snapshot, state, interrupted=bool(known.pending))
+    names |= names_above(wanted, provider.zone) | {provider.zone}
+
+    def planned(snapshot: Snapshot) -> Prepared:
+        state = resolve(known, snapshot)
+        made = plan(
+            wanted,
+            snapshot,
+            state.entries,
+            replace=replaced,
+            capabilities=provider.capabilities,
+            elsewhere=looked(wanted, snapshot, look),
+            given=kept,
+        )
+        return Prepared(made, snapshot, state, known)
+
+    seen = seen_before(provider, names, reuse)
+    if seen is not None and not known.pending:
+        found = planned(seen)
+        if found.idle or is_fresh(seen.asked):
+            return found
+    return planned(read(provider, names))
 
 
 def _owners(keys: Iterable[RRKey]) -> frozenset[dns.name.Name]:
@@ -83,11 +109,30 @@ def read(provider: Provider, names: frozenset[dns.name.Name]) -> Snapshot:
 
     A provider that suddenly shows an empty zone is broken, not a reason to write.
     """
-    snapshot = provider.read(names | {provider.zone})
+    asked = monotonic()
+    snapshot = replace(provider.read(names | {provider.zone}), asked=asked)
+    _refuse_empty(provider, snapshot)
+    return snapshot
+
+
+def seen_before(
+    provider: Provider, names: frozenset[dns.name.Name], within: float = FRESH
+) -> Snapshot | None:
+    """Return what a `Watched` provider showed of names and the apex so many seconds ago at most.
+
+    None where it did not. Raises Rejected as `read` does.
+    """
+    seen = provider.seen(names | {provider.zone}) if isinstance(provider, Watched) else None
+    if seen is None or monotonic() - seen.asked >= within:
+        return None
+    _refuse_empty(provider, seen)
+    return seen
+
+
+def _refuse_empty(provider: Provider, snapshot: Snapshot) -> None:
     if snapshot.get(RRKey(provider.zone, "SOA")) is None:
         zone = provider.zone.to_text(omit_final_dot=True)
         raise Rejected("dns.error.no_soa", zone=zone)
-    return snapshot
 
 
 def carry_out(
@@ -98,17 +143,20 @@ def carry_out(
     tell: Tell = tell_nobody,
     look: Look | None = None,
     given: Given | None = None,
+    prepared: Prepared | None = None,
 ) -> Plan:
     """Make the claims true and return the plan that was carried out.
 
-    look, given: see `prepare`. tell: gets the progress of long waits. Plans anew under the zone's
-    lock; when an RRset changes in between, tries again (three times). Raises ProviderError; then
-    the ledger holds what is known, and the next run reads.
+    look, given: see `prepare`. tell: gets the progress of long waits. prepared: a plan for these
+    claims that was made a moment ago. Plans anew under the zone's lock, unless that plan is fresh
+    and no run has written since; when an RRset changes in between, tries again (three times).
+    Raises ProviderError; then the ledger holds what is known, and the next run reads.
     """
     wanted = tuple(claims)
     with ledger.locked():
         for attempt in range(_ATTEMPTS):
-            prepared = prepare(provider, wanted, ledger, replaced, look, given)
+            if attempt or prepared is None or not _holds(prepared, ledger):
+                prepared = prepare(provider, wanted, ledger, replaced, look, given)
             assert_inside(prepared.plan.changes, frozenset(claim.key for claim in wanted))
             try:
                 _write(provider, prepared, ledger, tell)
@@ -121,6 +169,12 @@ def carry_out(
                 provider.settle()
             return prepared.plan
     raise AssertionError("unreachable")
+
+
+def _holds(prepared: Prepared, ledger: Ledger) -> bool:
+    """Whether a plan is as good as one that is made now, under the zone's lock."""
+    fresh = not prepared.interrupted and is_fresh(prepared.snapshot.asked)
+    return fresh and ledger.load() == prepared.known
 
 
 def carry_out_undo(
@@ -142,7 +196,7 @@ def carry_out_undo(
         state = resolve(known, snapshot)
         planned = undo(recorded, snapshot, keeps)
         assert_inside(planned.changes, frozenset(change.key for change in recorded))
-        _write(provider, Prepared(planned, snapshot, state), ledger, tell)
+        _write(provider, Prepared(planned, snapshot, state, known), ledger, tell)
         return planned
 
 
@@ -245,12 +299,11 @@ def _write(provider: Provider, prepared: Prepared, ledger: Ledger, tell: Tell) -
     changes, entries = prepared.plan.changes, {e.key: e for e in prepared.plan.entries}
     known = prepared.state
     if changes:
-        ledger.back_up(changes)
         intents = tuple(Intent(change, entries.get(change.key)) for change in changes)
-        ledger.save(replace(known, pending=intents))
-        provider.apply(changes)
+        ledger.intend(replace(known, pending=intents))
+        shown = provider.apply(changes)
         provider.wait_accepted(tell)
-        _read_back(provider, changes)
+        _check_written(provider, changes, shown)
     removed = {change.key for change in changes if change.key not in entries}
     removed |= prepared.plan.released
     kept = {key: entry for key, entry in known.entries.items() if key not in removed}
@@ -263,14 +316,20 @@ def _write(provider: Provider, prepared: Prepared, ledger: Ledger, tell: Tell) -
         proven={key: mark for key, mark in known.proven.items() if key in there},
         unused={key: since for key, since in known.unused.items() if key in there},
     )
-    if settled != ledger.load():
+    if changes:
+        ledger.settle(settled)
+    elif settled != prepared.known:
         ledger.save(settled)
 
 
-def _read_back(provider: Provider, changes: Iterable[Change]) -> None:
-    """A server may say yes and do nothing (CNAME beside A, missing rights): look."""
+def _check_written(provider: Provider, changes: Iterable[Change], shown: Snapshot | None) -> None:
+    """A server may say yes and do nothing (CNAME beside A, missing rights): look.
+
+    shown: what is there by the answer to the write, where that says it.
+    """
     written = tuple(changes)
-    snapshot = read(provider, _owners(change.key for change in written))
+    owners = _owners(change.key for change in written)
+    snapshot = (shown and shown.of(owners)) or read(provider, owners)
     for change in written:
         if not same_values(snapshot.get(change.key), change.after):
             raise Rejected("dns.error.not_written", key=change.key)

@@ -55,16 +55,16 @@ def wildcard_for(owner: dns.name.Name, snapshot: Snapshot) -> tuple[RRset, ...]:
 
     The name above it has to exist (RFC 4592 section 3.3.1).
     """
-    every = (*snapshot.covering, *snapshot.rrsets.values())
-    return tuple(each for each in every if each.key.owner == wildcard_beside(owner))
+    every, wild = (*snapshot.covering, *snapshot.rrsets.values()), wildcard_beside(owner)
+    return tuple(each for each in every if each.key.owner == wild)
 
 
 def cut_above(owner: dns.name.Name, snapshot: Snapshot) -> RRset | None:
     """Return what ends the zone above a name, or at it: NS of another zone, or a DNAME above."""
-    covering = {each.key: each for each in snapshot.covering}
-    for ancestor in ancestors(owner, snapshot.zone):
+    cuts = {each.key: each for each in snapshot.covering if each.key.rtype in ("NS", "DNAME")}
+    for ancestor in ancestors(owner, snapshot.zone) if cuts else ():
         for rtype in ("NS", "DNAME"):
-            cut = covering.get(RRKey(ancestor, rtype))
+            cut = cuts.get(RRKey(ancestor, rtype))
             if cut is not None and not (rtype == "DNAME" and ancestor == owner):
                 return cut
     return None

@@ -25,7 +25,7 @@ from deploys.rotation.wording import moment
 from deploys.run.paths import key_store, state_dir
 from deploys.run.paused import why_paused
 from deploys.zones.key_records import is_proven
-from dns_providers.base import ProviderError
+from dns_providers.base import Capabilities, ProviderError
 from dns_providers.publishing.propagation import (
     Delegation,
     Expected,
@@ -632,18 +632,6 @@ def test_a_key_that_nobody_saw_waits_for_no_queue() -> None:
 # -- times -------------------------------------------------------------------------------------
 
 
-@dataclass
-class Asked:
-    """A provider that takes no TTL below this."""
-
-    min_ttl: int
-
-    @property
-    def capabilities(self) -> Asked:
-        """What it can do."""
-        return self
-
-
 @pytest.mark.parametrize(
     ("served", "least", "low"),
     [(3600, 1, 60), (3600, 60, 60), (3600, 61, 61), (3600, 600, 600), (30, 1, 30), (300, 600, 300)],
@@ -651,8 +639,9 @@ class Asked:
 def test_the_times_of_a_rotation_are_those_of_the_settings_the_record_and_the_provider(
     monkeypatch: pytest.MonkeyPatch, served: int, least: int, low: int
 ) -> None:
+    limits = Capabilities("zone", "native", min_ttl=least)
     monkeypatch.setattr(InDns, "served_ttl", lambda *_: served)
-    monkeypatch.setattr(steps, "open_zone", lambda _: Asked(least))
+    monkeypatch.setattr(steps, "open_zone", lambda _: SimpleNamespace(capabilities=limits))
     there = site(dkim_keep_days=9, dkim_ttl_slack=45)
     signing = SigningKey("example.com", "pm202611a", ("example.com",))
     times = steps._rules(there, there.servers[0], signing, OLD)

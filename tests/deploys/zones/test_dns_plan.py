@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dns_providers.base import Change
-from dns_providers.publishing.ledger import Ledger
+from dns_providers.publishing.ledger import Intent, Ledger, LedgerState
 from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRset, Target, owner_name, rrset
 from ground.words import text
 from tests import warm
@@ -120,7 +120,8 @@ def test_putting_back_an_spf_record_tells_whose_mail_would_not_pass(
     before, now = (
         rrset(ZONE, "TXT", 60, TXT(b"v=spf1 %b-all" % ours)) for ours in (b"", b"ip4:203.0.113.10 ")
     )
-    backup = Ledger(tmp_path / "state", ZONE).back_up([Change(before, now, "spf")])
+    intent = Intent(Change(before, now, "spf"), None)
+    backup = Ledger(tmp_path / "state", ZONE).intend(LedgerState(pending=(intent,)))
     status, output = planned(tmp_path, zone, now, pyinfra=f"undo={backup}")
     assert status == 0, output
     told = text("dns.spf.undone", key=f"{ZONE}/TXT", senders="203.0.113.10")

@@ -142,6 +142,7 @@ class TestAliDns(ProviderContract):
 
 
 class TestAliDnsFaults(FaultContract):
+    calls: ClassVar = (5, 2)  # which zone, a read, two writes, a read-back
     bad_credentials = said("InvalidAccessKeyId.NotFound", status=404)
     no_rights = said("Forbidden.RAM")
     too_many = said("Throttling.User", "Request was denied due to user flow control.")
@@ -372,15 +373,14 @@ def test_a_zone_that_the_api_answers_for_another_one_is_refused(account: FakeAli
 
 
 def test_twelve_records_take_a_call_each_and_reading_takes_one(
-    account: FakeAliDns, tmp_path: Path
+    account: FakeAliDns, tmp_path: Path, at_once: None
 ) -> None:
     hosts = [claim(f"h{number}.example.test") for number in range(12)]
     ledger = Ledger(tmp_path, ZONE)
     carry_out(opened(account), hosts, ledger)
-    # Which zone, plan, compare right before the first write, write, read back.
-    reads = ["DescribeDomainRecords"] * 2
-    adds = ["AddDomainRecord"] * 12
-    assert account.seen == ["DescribeDomainInfo", *reads, *adds, "DescribeDomainRecords"]
+    # Which zone, plan, write, read back: the plan was made a moment ago.
+    read, adds = "DescribeDomainRecords", ["AddDomainRecord"] * 12
+    assert account.seen == ["DescribeDomainInfo", read, *adds, read]
     account.seen.clear()
     assert carry_out(opened(account), hosts, ledger).changes == ()
     assert account.seen == ["DescribeDomainInfo", "DescribeDomainRecords"]
@@ -419,7 +419,7 @@ def once(account: FakeAliDns, action: str, number: int, do: object) -> None:
 
 
 def test_what_somebody_writes_between_the_plan_and_the_write_stays(
-    account: FakeAliDns, tmp_path: Path
+    account: FakeAliDns, tmp_path: Path, a_second_later: None
 ) -> None:
     meddle = lambda: account.add("smtp", "A", "192.0.2.77")  # noqa: E731
     once(account, "DescribeDomainRecords", 1, meddle)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,7 +35,7 @@ from tests.dns_providers.adapters.cloudflare_fake import (
 )
 from tests.dns_providers.publishing.test_plan import OURS, claim
 from tests.fault_contract import HTML, FaultContract, Service
-from tests.fault_proxy import Answer, Lost, Request
+from tests.fault_proxy import Answer, FaultProxy, Lost, Request, running
 from tests.provider_contract import ZONE, ProviderContract, Shows, Typed, put, read
 
 JSON = {"Content-Type": "application/json"}
@@ -160,20 +161,53 @@ def test_all_pages_are_read(account: FakeCloudflare) -> None:
     assert len(pages) == 3
 
 
-def test_twelve_records_take_one_read_one_write_and_one_read_back(
-    account: FakeCloudflare, tmp_path: Path
+def test_twelve_records_take_one_read_and_one_write_whose_answer_shows_them(
+    account: FakeCloudflare, tmp_path: Path, at_once: None
 ) -> None:
     hosts = [claim(f"h{number}.example.test") for number in range(12)]
     carry_out(opened(account), hosts, Ledger(tmp_path, ZONE))
     records = f"/zones/{ZONE_ID}/dns_records"
-    # Which zone, plan, compare right before the write, write, read back.
+    # Which zone, plan, write: the plan was made a moment ago.
     assert account.seen == [
         "GET /zones",
         f"GET {records}",
-        f"GET {records}",
         f"POST {records}/batch",
-        f"GET {records}",
     ]
+
+
+def altered_batch(proxy: FaultProxy, change: Callable[[dict[str, Any]], None]) -> None:
+    """Have the answers to batches say something else than what was done."""
+
+    def altered(request: Request, body: bytes) -> bytes:
+        if not request.path.endswith("/batch"):
+            return body
+        answer = json.loads(body)
+        change(answer["result"])
+        return json.dumps(answer).encode()
+
+    proxy.altered = altered
+
+
+def test_a_batch_whose_answer_does_not_tell_of_all_is_read_back(
+    account: FakeCloudflare, tmp_path: Path, at_once: None
+) -> None:
+    with running(account.url) as proxy:
+        altered_batch(proxy, lambda result: result["posts"].pop())
+        provider = opened(account, url=f"{proxy.url}/client/v4")
+        carry_out(provider, [claim(), claim("imap.example.test")], Ledger(tmp_path, ZONE))
+    assert [each.method for each in proxy.seen] == ["GET", "GET", "POST", "GET"]
+
+
+def test_a_batch_that_wrote_something_else_is_found_out_by_its_answer(
+    account: FakeCloudflare, tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path, ZONE)
+    with running(account.url) as proxy:
+        altered_batch(proxy, lambda result: result["posts"][0].update(content="192.0.2.99"))
+        provider = opened(account, url=f"{proxy.url}/client/v4")
+        with pytest.raises(Rejected) as told:
+            carry_out(provider, [claim()], ledger)
+    assert told.value.words.id == "dns.error.not_written" and ledger.load().pending != ()
 
 
 def test_the_zone_is_found_by_its_id_without_listing(account: FakeCloudflare) -> None:
@@ -307,6 +341,7 @@ def refused(code: int) -> bytes:
 
 
 class TestCloudflareFaults(FaultContract):
+    calls: ClassVar = (3, 2)  # which zone, a read, a write that shows what is there
     bad_credentials = Answer(401, refused(10000), JSON)
     no_rights = Answer(403, refused(9109), JSON)
     too_many = Answer(429, refused(10429), {**JSON, "retry-after": "300"})

@@ -14,12 +14,14 @@ from typing import ClassVar
 import dns.message
 import pytest
 
+from benchmarks.counting import dns_messages, relay
+from dns_providers.adapters import rfc2136
 from dns_providers.adapters.rfc2136 import Rfc2136Provider, TsigKey
 from dns_providers.base import AuthError, Change, ProviderError, Unreachable, ZoneNotFound
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.publishing.plan import plan
 from dns_providers.publishing.publish import carry_out
-from dns_providers.rrset import CAA, TXT, RRset, key, owner_name, rrset
+from dns_providers.rrset import CAA, TXT, RRset, key, owner_name, related_names, rrset
 from tests.dns_providers import servers
 from tests.dns_providers.publishing.test_plan import claim
 from tests.dns_providers.servers import ALGORITHM, IDN_ZONE, KEY, OTHER_ZONE, ZONE, NameServer
@@ -116,6 +118,19 @@ def test_without_zone_transfer_names_are_read_one_by_one(tmp_path: Path) -> None
         single = provider._read_queries("127.0.0.1", names)
         assert single.rrsets == whole.rrsets
         assert {each.key for each in single.covering} >= {cover.key}
+
+
+def test_without_zone_transfer_all_is_asked_over_one_connection(tmp_path: Path) -> None:
+    if not servers.there("bind"):
+        pytest.skip("bind is not installed")
+    with servers.running("bind", tmp_path) as server, relay(server.port, dns_messages) as counted:
+        provider = replace(opened(server), port=counted.port)
+        names = frozenset(owner_name(f"{label}.{ZONE}") for label in ("a", "b.c", "d"))
+        found = provider._read_queries("127.0.0.1", names | {provider.zone})
+        assert key(ZONE, "SOA") in found.rrsets and counted.connections == 1
+        # Of a name that is not there it asks for one type, of the apex for all.
+        absent = {*names, *related_names(names, provider.zone)} - {provider.zone}
+        assert counted.calls == len(absent) + len(rfc2136._READ_TYPES)
 
 
 @pytest.mark.parametrize("transfer", [True, False])

@@ -231,6 +231,7 @@ THROTTLED = Answer(400, error_body("Throttling", "Rate exceeded"))
 
 
 class TestRoute53Faults(FaultContract):
+    calls: ClassVar = (5, 2)  # which zone, a read, a write, whether it is done, a read-back
     bad_credentials = Answer(403, error_body("InvalidClientTokenId", "no such token"))
     no_rights = Answer(403, error_body("AccessDenied", "not authorized"))
     too_many = THROTTLED

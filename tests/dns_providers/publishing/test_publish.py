@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,8 +22,10 @@ from dns_providers.base import (
     Unreachable,
     refuse_stale,
 )
+from dns_providers.publishing import ledger as ledger_module
+from dns_providers.publishing import publish
 from dns_providers.publishing.claims import ClaimMode
-from dns_providers.publishing.ledger import Ledger, LedgerError, read_backup
+from dns_providers.publishing.ledger import Ledger, LedgerError, LedgerState, read_backup
 from dns_providers.publishing.plan import unused_since, withdrawals
 from dns_providers.publishing.publish import (
     adopt,
@@ -31,8 +35,11 @@ from dns_providers.publishing.publish import (
     mark_proven,
     mark_unused,
     prepare,
+    read,
+    seen_before,
     unproven,
 )
+from dns_providers.publishing.watched import Watched
 from dns_providers.record_steps import Create, Delete, Modify, Step, steps
 from dns_providers.record_steps import carry_out as by_record
 from dns_providers.rrset import TXT, Address, rrset
@@ -83,6 +90,176 @@ def test_a_second_run_writes_nothing(tmp_path: Path) -> None:
     before = ledger.path.stat().st_mtime_ns
     carry_out(zone, [claim()], ledger)
     assert zone.writes == 1 and ledger.path.stat().st_mtime_ns == before
+
+
+@dataclass
+class Counted(MemoryProvider):
+    """Counts how often it is read."""
+
+    reads: int = 0
+
+    def read(self, names: frozenset[dns.name.Name]) -> Snapshot:
+        self.reads += 1
+        return super().read(names)
+
+
+def test_a_publishing_takes_three_syncs_of_the_disk_and_no_change_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    carry_out(zone, [claim()], ledger)
+    assert len(synced) == 3
+    carry_out(zone, [claim()], ledger)
+    assert len(synced) == 3
+
+
+def test_a_ledger_that_was_seen_is_not_taken_apart_again_unless_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(tmp_path, "example.test")
+    carry_out(memory(), [claim()], ledger)
+    parsed, real = list[object](), ledger_module._state_from
+
+    def counting(record: dict[str, object]) -> LedgerState:
+        parsed.append(record)
+        return real(record)
+
+    monkeypatch.setattr(ledger_module, "_state_from", counting)
+    first = ledger.load()
+    assert ledger.load() == first and len(parsed) == 1
+    ledger.path.write_bytes(ledger.path.read_bytes().replace(b"203.0.113.10", b"203.0.113.11"))
+    changed = ledger.load().entries[claim().key].values
+    assert changed == {Address("203.0.113.11")} and len(parsed) == 2
+
+
+@pytest.mark.parametrize("step", ["link", "rename"])
+def test_a_run_killed_while_it_writes_its_intent_has_written_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    carry_out(zone, [claim()], ledger)
+    before = ledger.load()
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, {"link": "hardlink_to", "rename": "replace"}[step], die)
+        carry_out(zone, [claim(), claim("imap.example.test")], ledger)
+    assert zone.writes == 1 and ledger.load() == before
+    carry_out(zone, [claim(), claim("imap.example.test")], ledger)
+    assert zone.writes == 2 and ledger.load().pending == ()
+
+
+@pytest.mark.parametrize("step", ["settle", "_check_written"])
+def test_a_run_killed_after_the_write_is_resolved_by_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Ledger if step == "settle" else publish, step, die)
+        carry_out(zone, [claim()], ledger)
+    assert zone.writes == 1 and ledger.load().pending != ()
+    assert carry_out(zone, [claim()], ledger).changes == ()
+    assert ledger.load().entries[claim().key].origin == "written" and zone.writes == 1
+
+
+def test_an_outcome_that_a_power_cut_takes_back_is_found_again_by_reading(tmp_path: Path) -> None:
+    """The file with the outcome is not on the disk's list of names, the one with the intent is."""
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    carry_out(zone, [claim()], ledger)
+    outcome = ledger.load()
+    (backup,) = (tmp_path / "backups").iterdir()
+    ledger.path.unlink()
+    ledger.path.hardlink_to(backup)  # as it is from the intent to the outcome
+    assert ledger.load().pending != ()
+    assert carry_out(zone, [claim()], ledger).changes == ()
+    assert ledger.load() == outcome and zone.writes == 1
+    assert read_backup(backup)[1][0].after == zone.rrsets[claim().key]
+
+
+def test_a_plan_of_a_moment_ago_is_carried_out_without_another_read(
+    tmp_path: Path, at_once: None
+) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), Counted(memory().rrsets)
+    made = prepare(zone, [claim()], ledger)
+    carry_out(zone, [claim()], ledger, prepared=made)
+    assert zone.rrsets[claim().key].values == {OURS} and zone.reads == 2  # plan and read-back
+
+
+def test_a_plan_is_made_anew_when_it_is_old(tmp_path: Path, a_second_later: None) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), Counted(memory().rrsets)
+    made = prepare(zone, [claim()], ledger)
+    theirs = rrset(HOST, "A", 60, FOREIGN)
+    zone.rrsets[theirs.key] = theirs
+    assert carry_out(zone, [claim()], ledger, prepared=made).blocked
+    assert zone.rrsets[theirs.key] == theirs and zone.writes == 0
+
+
+def test_a_plan_is_made_anew_when_another_run_of_ours_has_written(
+    tmp_path: Path, at_once: None
+) -> None:
+    """Two servers of one run prove their names with challenges at one name."""
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    first, second = (
+        claim(HOST, "TXT", TXT(text), mode=ClaimMode.MEMBER) for text in (b"one", b"two")
+    )
+    made = prepare(zone, [second], ledger)
+    carry_out(zone, [first], ledger)
+    carry_out(zone, [replace(second, values=first.values | second.values)], ledger, prepared=made)
+    assert zone.rrsets[first.key].values == {TXT(b"one"), TXT(b"two")}
+
+
+def test_after_a_killed_run_no_plan_is_as_good_as_a_new_one(tmp_path: Path, at_once: None) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), Counted(memory().rrsets)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(Killed(zone.rrsets), [claim()], ledger)
+    made = prepare(zone, [claim()], ledger)
+    assert made.interrupted
+    carry_out(zone, [claim()], ledger, prepared=made)
+    assert zone.reads == 3 and ledger.load().pending == ()
+
+
+def test_what_an_earlier_step_saw_will_do_where_nothing_is_to_be_written(
+    tmp_path: Path, a_second_later: None
+) -> None:
+    ledger, zone = Ledger(tmp_path, "example.test"), Counted(memory().rrsets)
+    watched = Watched(zone)
+    carry_out(watched, [claim()], ledger)
+    assert zone.reads == 2
+    assert prepare(watched, [claim()], ledger, reuse=math.inf).idle and zone.reads == 2
+    # A run that would write reads first.
+    other = claim(HOST, "A", Address("203.0.113.99"))
+    assert len(prepare(watched, [other], ledger, reuse=math.inf).plan.changes) == 1
+    assert zone.reads == 3
+
+
+def test_what_was_seen_before_a_write_is_not_what_is_there_after_it(
+    tmp_path: Path, at_once: None
+) -> None:
+    zone = Counted(memory().rrsets)
+    watched, names = Watched(zone), frozenset({claim().key.owner})
+    read(watched, names)
+    assert seen_before(watched, names) is not None
+    watched.apply([Change(None, rrset(HOST, "A", 60, OURS), "test")])
+    assert seen_before(watched, names) is None
+    read(watched, names)
+    assert seen_before(watched, frozenset({*names, dns.name.from_text("other.test")})) is None
+
+
+def test_a_zone_that_looks_empty_is_not_planned_from_memory_either(
+    tmp_path: Path, at_once: None
+) -> None:
+    watched = Watched(MemoryProvider({}))
+    for _ in range(2):
+        with pytest.raises(Rejected):
+            prepare(watched, [claim()], Ledger(tmp_path, "example.test"), reuse=math.inf)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dns_providers.base import Change, Snapshot
-from dns_providers.publishing.ledger import Ledger, read_backup
+from dns_providers.publishing.ledger import Intent, Ledger, LedgerState, read_backup
 from dns_providers.publishing.plan import Conflict, undo
 from dns_providers.publishing.wording import change_lines, held_lines, stop_line
 from dns_providers.rrset import TXT, owner_name, rrset
@@ -32,7 +32,8 @@ def test_a_change_without_a_reason_shows_none() -> None:
 
 
 def test_a_backup_whose_reason_is_none_of_todays_is_put_back_and_says_so(tmp_path: Path) -> None:
-    path = Ledger(tmp_path, "example.com").back_up([Change(OLD, None, "spf", "dns.reason.of_old")])
+    gone = Intent(Change(OLD, None, "spf", "dns.reason.of_old"), None)
+    path = Ledger(tmp_path, "example.com").intend(LedgerState(pending=(gone,)))
     names = frozenset({OLD.key.owner})
     (change,) = undo(read_backup(path)[1], Snapshot(owner_name("example.com"), names, {})).changes
     back = COMING.replace("new", "old")
