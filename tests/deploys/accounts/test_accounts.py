@@ -334,10 +334,7 @@ ANSWERS = ("", "[]", "null", "{", "[" * 5000, '{"errorNo": {}}', '{"errorNo": 0}
 def test_whatever_pmail_answers_it_is_read_or_told(
     answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read(host: Host, script: str, **_: Any) -> Reply:
-        return Reply(True, "1790000000" if script == "date +%s" else answer, "")
-
-    monkeypatch.setattr(api, "read", read)
+    monkeypatch.setattr(api, "look", lambda *_, **__: Reply(True, answer, ""))
     asked = api.Api(HOST, "mail.example.com", "admin", "secret")
     try:
         assert asked.info() == (False, ())
