@@ -36,12 +36,17 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan, with what it was made from. known: the ledger; state: the same, settled."""
+    """A plan, with what it was made from.
+
+    known: the ledger; state: the same, settled. loaded: when the ledger was read, in seconds of
+    `time.monotonic`.
+    """
 
     plan: Plan
     snapshot: Snapshot
     state: LedgerState
     known: LedgerState
+    loaded: float
 
     @property
     def interrupted(self) -> bool:
@@ -67,9 +72,9 @@ def prepare(
     """Read the zone and plan; nothing is written. Raises ProviderError.
 
     look: asks DNS for what the provider does not show. given: see `plan`. reuse: how many seconds
-    old what a `Watched` provider showed may be in place of a read; to write, it has to be fresh.
+    old what a `Watched` provider showed may be in place of a read, where nothing is to be written.
     """
-    wanted, known = tuple(claims), ledger.load()
+    wanted, loaded, known = tuple(claims), monotonic(), ledger.load()
     kept = {key: values for key, values in (given or {}).items() if key in known.entries}
     names = _owners((*(claim.key for claim in wanted), *kept)) | _unsettled(known)
     names |= names_above(wanted, provider.zone) | {provider.zone}
@@ -85,13 +90,11 @@ def prepare(
             elsewhere=looked(wanted, snapshot, look),
             given=kept,
         )
-        return Prepared(made, snapshot, state, known)
+        return Prepared(made, snapshot, state, known, loaded)
 
     seen = seen_before(provider, names, reuse)
-    if seen is not None and not known.pending:
-        found = planned(seen)
-        if found.idle or is_fresh(seen.asked):
-            return found
+    if seen is not None and not known.pending and (found := planned(seen)).idle:
+        return found
     return planned(read(provider, names))
 
 
@@ -172,9 +175,14 @@ def carry_out(
 
 
 def _holds(prepared: Prepared, ledger: Ledger) -> bool:
-    """Whether a plan is as good as one that is made now, under the zone's lock."""
+    """Whether a plan is as good as one that is made now, under the zone's lock.
+
+    A run of ours writes in the ledger before it writes in the zone: what was read of the zone after
+    the ledger, which is still the same, has all that our runs wrote.
+    """
     fresh = not prepared.interrupted and is_fresh(prepared.snapshot.asked)
-    return fresh and ledger.load() == prepared.known
+    after = prepared.snapshot.asked >= prepared.loaded
+    return fresh and after and ledger.load() == prepared.known
 
 
 def carry_out_undo(
@@ -191,12 +199,12 @@ def carry_out_undo(
     """
     recorded = tuple(changes)
     with ledger.locked():
-        known = ledger.load()
+        loaded, known = monotonic(), ledger.load()
         snapshot = read(provider, _owners(change.key for change in recorded) | _unsettled(known))
         state = resolve(known, snapshot)
         planned = undo(recorded, snapshot, keeps)
         assert_inside(planned.changes, frozenset(change.key for change in recorded))
-        _write(provider, Prepared(planned, snapshot, state, known), ledger, tell)
+        _write(provider, Prepared(planned, snapshot, state, known, loaded), ledger, tell)
         return planned
 
 

@@ -216,6 +216,29 @@ def test_a_plan_is_made_anew_when_another_run_of_ours_has_written(
     assert zone.rrsets[first.key].values == {TXT(b"one"), TXT(b"two")}
 
 
+def test_a_plan_from_what_was_seen_before_another_run_of_ours_wrote_is_made_anew(
+    tmp_path: Path, at_once: None
+) -> None:
+    """The other run is another process: what this one saw is not forgotten by its write."""
+    ledger, zone = Ledger(tmp_path, "example.test"), memory()
+    first, second = (
+        claim(HOST, "TXT", TXT(text), mode=ClaimMode.MEMBER) for text in (b"one", b"two")
+    )
+    counted = Counted(zone.rrsets)
+    watched = Watched(counted)
+    read(watched, frozenset({first.key.owner}))
+    carry_out(zone, [first], ledger)
+    assert ledger.load().entries[first.key].values == first.values
+    both = replace(second, values=first.values | second.values)
+    made = prepare(watched, [both], ledger, reuse=math.inf)
+    assert made.plan.changes[0].before == zone.rrsets[first.key]
+    # Taken in is only what is read anew, too.
+    old = prepare(watched, [first], ledger, reuse=math.inf)
+    reads = counted.reads
+    carry_out(watched, [first], ledger, prepared=replace(old, loaded=math.inf))
+    assert counted.reads > reads
+
+
 def test_after_a_killed_run_no_plan_is_as_good_as_a_new_one(tmp_path: Path, at_once: None) -> None:
     ledger, zone = Ledger(tmp_path, "example.test"), Counted(memory().rrsets)
     with pytest.raises(KeyboardInterrupt):
