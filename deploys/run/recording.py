@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,6 +93,13 @@ def _current() -> str:
     return ctx_host.get().name if ctx_host.isset() else "-"
 
 
+def _login(host: Host) -> str:
+    """What ssh is told to reach a host as a run does, which may be by another name and port."""
+    port, user = host.data.get("ssh_port"), host.data.get("ssh_user") or "root"
+    login = f"{user}@{host.data.get('ssh_hostname') or host.name}"
+    return shlex.join(("-p", str(port), login) if port else (login,))
+
+
 class _Steps(BaseStateCallback):
     """Tells what each host does."""
 
@@ -99,7 +107,7 @@ class _Steps(BaseStateCallback):
     def host_connect_error(state: State, host: Host, error: Exception) -> None:
         reason = str(error)
         if _UNKNOWN_KEY in reason:
-            reason = text("flow.host_key", host=host.name, user=host.data.get("ssh_user") or "root")
+            reason = text("flow.host_key", host=host.name, login=_login(host))
             host.log_styled(reason, fg="red")
         recorder().unreached(host.name, reason)
 

@@ -48,6 +48,6 @@ TEXTS = {
     "flow.name.paused": "Is mail paused?",
     "flow.here": "this machine could not do its part: {reason}. Mend that, run again.",
     "flow.name.addresses_moved": "Names point to the new addresses",
-    "flow.host_key": "the SSH key of {host} is not known here, and a run learns none by itself: whoever is on the way could show another one. Compare what ssh {user}@{host} shows with the fingerprint in your provider's panel or on the host's console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); say yes to ssh, then run again",
+    "flow.host_key": "the SSH key of {host} is not known here, and a run learns none by itself: whoever is on the way could show another one. Compare what ssh {login} shows with the fingerprint in your provider's panel or on the host's console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); say yes to ssh, then run again",
     "flow.leftover": "{path}: left half written by a run that was killed; wiped",
 }

@@ -47,6 +47,6 @@ TEXTS = {
     "flow.name.paused": "邮件是否已暂停",
     "flow.here": "本机未能完成其部分：{reason}。请修复后重新运行。",
     "flow.name.addresses_moved": "名称已指向新地址",
-    "flow.host_key": "此处不知道 {host} 的 SSH 密钥，而运行从不自行接受密钥：途中任何人都可能换成别的密钥。请运行 ssh {user}@{host}，把显示的指纹与服务商面板或主机控制台（ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub）的指纹比较；一致则对 ssh 答 yes，然后重新运行",
+    "flow.host_key": "此处不知道 {host} 的 SSH 密钥，而运行从不自行接受密钥：途中任何人都可能换成别的密钥。请运行 ssh {login}，把显示的指纹与服务商面板或主机控制台（ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub）的指纹比较；一致则对 ssh 答 yes，然后重新运行",
     "flow.leftover": "{path}：被终止的运行留下的未写完的文件，已擦除",
 }

@@ -138,7 +138,8 @@ def test_a_run_learns_no_key_and_says_how_it_becomes_known(
 ) -> None:
     with sshd(monkeypatch) as port:
         said = preflight(home, port)
-        assert text("flow.host_key", host="127.0.0.1", user="root") in said
+        login = f"-p {port} root@127.0.0.1"
+        assert text("flow.host_key", host="127.0.0.1", login=login) in said
         assert known(home) == ""
         host_key.pin("127.0.0.1", KEY)
         # It gets as far as that we have nothing to log in with.
