@@ -21,6 +21,7 @@ from tests.rooms import sources
 from tests.this_machine import apart
 from tests.warm import REPOSITORY
 
+pytestmark = pytest.mark.slow
 ABORT = ("rotate-dkim", "--abort", "--domain", "example.com")
 SERVER = {"domains": ["example.com"], "ipv4": "8.8.8.8"}
 ZONE = ("@zone/example.com", {"dns_provider": "manual"})

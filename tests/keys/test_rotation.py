@@ -284,6 +284,7 @@ ACTIONS = st.tuples(
 ).map(lambda drawn: ["go"] * drawn[0] + drawn[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", Strategy)
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(actions=ACTIONS)

@@ -499,6 +499,7 @@ THEIRS = [
 ]
 
 
+@pytest.mark.slow
 @given(st.sets(st.sampled_from(THEIRS)), st.sampled_from(["relay", "direct"]))
 def test_no_zone_loses_what_somebody_has_in_it_and_a_second_run_has_nothing_to_do(
     drawn: set[RRset], mode: str

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deploys.run import identity
 from deploys.run.outcome import recorder
@@ -87,6 +90,67 @@ def test_each_other_way_to_stand_has_its_own_words() -> None:
     assert said(by(stamp, site="1" * 32))[0] == "manifest.stands.other_site"
     identity.path().unlink()
     assert said(by(stamp))[0] == "manifest.stands.no_state"
+
+
+# -- whatever happens to copies of the state ----------------------------------------------------
+
+
+class Copies:
+    """A host that is written to from a state, of which there are copies of earlier days.
+
+    What is known is how often the host had been written to when a state last heard of it.
+    """
+
+    def __init__(self) -> None:
+        self.host, self.writes, self.known = BARE, 0, 0
+        self.copies: list[tuple[bytes | None, int]] = []
+
+    def may_write(self) -> bool:
+        return said(self.host)[0] == ""
+
+    def run(self, *, ends: bool = True, reaches: bool = True) -> None:
+        """A run, which may be killed before it reaches the host, or right after that."""
+        stamp = identity.intend(FACTS, self.host.manifest and self.host.manifest.stamp)
+        if reaches:
+            self.host = Look(Manifest(stamp, FACTS), True)
+            self.writes += 1
+            self.known = self.writes
+        if ends and reaches:
+            identity.written(FACTS, stamp)
+
+    def copy(self) -> None:
+        path = identity.path()
+        self.copies.append((path.read_bytes() if path.exists() else None, self.known))
+
+    def put_back(self, number: int) -> None:
+        content, self.known = self.copies[number % len(self.copies)]
+        if content is None:
+            identity.path().unlink(missing_ok=True)
+        else:
+            identity.path().parent.mkdir(parents=True, exist_ok=True)
+            identity.path().write_bytes(content)
+
+
+STEPS = st.sampled_from(["run", "killed before", "killed after", "copy", "put back"])
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(STEPS, st.integers(0, 5)), min_size=4, max_size=14))
+def test_a_state_writes_to_a_host_if_and_only_if_nobody_wrote_since_it_last_heard_of_it(
+    steps: list[tuple[str, int]],
+) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as here:
+        here.setenv("PMAIL_STATE", f"{folder}/state")
+        world = Copies()
+        world.copy()
+        for step, number in steps:
+            assert world.may_write() == (world.known == world.writes), (world.host, steps)
+            if step == "copy":
+                world.copy()
+            elif step == "put back":
+                world.put_back(number)
+            elif world.may_write():
+                world.run(ends=step == "run", reaches=step != "killed before")
 
 
 def around(

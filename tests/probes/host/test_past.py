@@ -107,6 +107,7 @@ def test_a_program_that_runs_is_known_by_what_it_is_whatever_its_name(tmp_path: 
     assert expected in seen.found
 
 
+@pytest.mark.slow
 def test_a_host_with_our_unit_or_with_our_folder_and_no_unit_is_ours(
     tmp_path: Path, foreign: Path
 ) -> None:
