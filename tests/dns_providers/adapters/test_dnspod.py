@@ -41,6 +41,7 @@ from tests.fault_contract import FaultContract, Service
 from tests.fault_proxy import Answer, Request
 from tests.provider_contract import DKIM, SAMPLES, ZONE, ProviderContract, Shows, Typed, put, read
 
+pytestmark = pytest.mark.slow
 JSON = {"Content-Type": "application/json"}
 HOST = "smtp.example.test"
 WRITES = frozenset({"CreateRecord", "ModifyRecord", "DeleteRecord"})

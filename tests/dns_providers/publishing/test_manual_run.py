@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from dns_providers.publishing.ledger import Ledger
 from dns_providers.rrset import TXT, RRKey, key, rrset
 from tests import warm
@@ -85,6 +87,7 @@ def run(folder: Path, port: int) -> tuple[int, str]:
     return status, (folder / "output").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_shows_the_table_waits_and_the_next_one_changes_nothing(tmp_path: Path) -> None:
     with serving(ADDRESS) as (port, (server,)):
         server.put(rrset(f"_spf.{ZONE}", "TXT", 60, TXT(b"v=spf1 ip4:203.0.113.0/24 -all")))
