@@ -140,18 +140,15 @@ class _Folded:
         self.form = _BREAKS.sub("", form)
 
     def hidden_in(self, text: str) -> str:
-        if self.form not in _folded(text):
+        folded = _folded(text)
+        if self.form not in folded:
             return text
-        places, letters = list[int](), list[str]()
-        last = 0
+        places, last = list[int](), 0
         for found in _BREAKS.finditer(text):
             places += range(last, found.start())
-            letters.append(text[last : found.start()])
             last = found.end()
         places += range(last, len(text))
-        letters.append(text[last:])
-        folded, at, parts = "".join(letters), 0, list[str]()
-        begun = 0
+        at, begun, parts = 0, 0, list[str]()
         while (at := folded.find(self.form, at)) >= 0:
             parts += [text[begun : places[at]], HIDDEN]
             at += len(self.form)

@@ -52,7 +52,7 @@ class Api:
 
     def info(self) -> tuple[bool, tuple[str, ...]]:
         """Return whether the account is admin, and the server's domains. Raises ApiError."""
-        reply = look(self.host, self.info_look.text, secret=True)
+        reply = look(self.host, self.info_look)
         data = self._data(_INFO, reply.ok, reply.stdout, reply.stderr)
         domains = data.get("domains")
         return bool(data.get("is_admin")), tuple(domains) if isinstance(domains, list) else ()

@@ -71,7 +71,7 @@ def accounts_there(host: Host) -> Accounts:
 
 def accounts_seen(host: Host) -> Accounts:
     """Return the same, by the host's snapshot. Raises DatabaseError."""
-    return _accounts(look(host, ACCOUNTS.text))
+    return _accounts(look(host, ACCOUNTS))
 
 
 def _accounts(reply: Reply) -> Accounts:

@@ -188,10 +188,9 @@ def look(host: Host, files: Iterable[Wanted]) -> tuple[There, ...]:
 
 def _compare(wanted: Wanted, seen: Seen) -> There:
     kind = "regular file" if wanted.content else "regular empty file"
-    ours = bool(wanted.ours) and seen.marked
-    right = Seen(kind, wanted.owner, wanted.group, wanted.mode, _digest(wanted.content), ours)
+    right = Seen(kind, wanted.owner, wanted.group, wanted.mode, _digest(wanted.content))
     foreign = bool(wanted.ours) and seen.exists and not seen.marked
-    return There(seen.exists, seen == right, foreign, seen.sha256)
+    return There(seen.exists, replace(seen, marked=False) == right, foreign, seen.sha256)
 
 
 # Whoever else could put something in a folder's place, or in it, could lead root elsewhere. By
@@ -220,7 +219,7 @@ def install(host: Host, files: tuple[Wanted, ...]) -> str:
         f"{_digest(each.content)} {len(content)} {_seen(each)}"
         for each, content in zip(files, coded, strict=True)
     )
-    script = "\n".join((_ROOT_ONLY, _ROOT_PUT, *puts))
+    script = "\n".join((_ROOT_ONLY, _ROOTS, _PUT, *puts))
     reply = put(host, [each.path for each in files], script, "".join(coded), timeout=600)
     return "" if reply.ok else _why_not(reply, reply.stdout.rpartition("\n")[2] or files[0].path)
 
@@ -235,12 +234,15 @@ def put_as(host: Host, user: str, path: str, content: bytes) -> str:
     Returns what went wrong, or an empty text.
     """
     coded = base64.b64encode(content).decode("ascii")
-    script = f"{_PUT}put {shlex.quote(path)} 600 '' {_digest(content)} {len(coded)} {_ANY}"
+    script = f"{_ANYS}{_PUT}put {shlex.quote(path)} 600 '' {_digest(content)} {len(coded)} {_ANY}"
     reply = read(host, f"{as_user(user)} sh -c {shlex.quote(script)}", stdin=coded, timeout=600)
     return "" if reply.ok else _why_not(reply, path)
 
 
 _ANY = "any"
+# What a folder must be like that something is put into: root makes one that others cannot write to.
+_ROOTS = 'fit() { root_only "$1" && (umask 022; mkdir -p -- "$1"); }\n'
+_ANYS = "fit() { :; }\n"
 # A name of its own, which no program takes for its file; those of killed runs go.
 _PUT = r"""
 set -e
@@ -249,6 +251,7 @@ trap '[ -z "$fresh" ] || rm -f -- "$fresh"' EXIT
 fresh=
 put() {
     echo "$1"
+    fit "${1%/*}" || exit 1
     start=${1%/*}/.${1##*/}.
     rm -f -- "$start"??????????'~'
     fresh=$(mktemp --suffix='~' "${start}XXXXXXXXXX")
@@ -263,10 +266,6 @@ put() {
     fresh=
 }
 """
-_ROOT_PUT = _PUT.replace(
-    'echo "$1"\n',
-    'echo "$1"\n    root_only "${1%/*}" && (umask 022; mkdir -p -- "${1%/*}") || exit 1\n',
-)
 
 
 def _digest(content: bytes) -> str:

@@ -96,7 +96,7 @@ def there(host: Host) -> Found:
 
 def seen(host: Host) -> Found:
     """Return what is on a host, by its snapshot. Raises DeployError where it cannot be read."""
-    return found(look(host, SCRIPT).stdout.splitlines())
+    return found(look(host, LOOK).stdout.splitlines())
 
 
 def put(host: Host, new: Manifest, before: bytes | None) -> Words | None:

@@ -26,7 +26,7 @@ def packages(
     + answers: to questions of theirs, lines for debconf-set-selections
     + afterwards: shell command, run only when something was installed
     """
-    there = look(host, packages_there(names).text).stdout.splitlines()
+    there = look(host, packages_there(names)).stdout.splitlines()
     missing = [name for name in names if f"{name} installed" not in there]
     if not missing:
         host.noop(text("host.packages_there", packages=" ".join(names)))
@@ -59,7 +59,7 @@ def system_user(user: str, home: str) -> Commands:
     + user: name of both
     + home: its folder, not made here
     """
-    if look(host, user_there(user).text).ok:
+    if look(host, user_there(user)).ok:
         host.noop(text("host.user_there", user=user))
         return
     host.log_styled(f"  + {user}", fg="green")

@@ -72,13 +72,12 @@ def foresee(host: Host, looks: Iterable[Look], *, again: bool) -> None:
             snapshot.again |= wanted
 
 
-def look(host: Host, script: str, *, secret: bool = False) -> Reply:
+def look(host: Host, script: Script | str) -> Reply:
     """Return what a script shows, as root; it changes nothing.
 
-    Its status is of the script alone; a host that cannot be reached is a failure, too. secret:
-    something in it is.
+    Its status is of the script alone; a host that cannot be reached is a failure, too.
     """
-    (found,) = _look(host, (Script(script, secret),))
+    (found,) = _look(host, (Script(script) if isinstance(script, str) else script,))
     return found if isinstance(found, Reply) else Reply(False, "", "")
 
 

@@ -122,5 +122,5 @@ def _password(smarthost: Smarthost) -> str | None:
 
 def _same_account(host: Host, number: int, smarthost: Smarthost) -> bool:
     """Whether the host has a password of this very account from an earlier run."""
-    known = look(host, _kept_on_host(number).text).stdout.strip()
+    known = look(host, _kept_on_host(number)).stdout.strip()
     return known == f"{configure.smarthost_key(smarthost)} {smarthost.user}"

@@ -71,7 +71,7 @@ def looks(server: MailServer) -> tuple[Script, ...]:
 
 
 def _is_there(folder: str, sha256: str) -> bool:
-    there = look(host, _in_use(folder).text)
+    there = look(host, _in_use(folder))
     return there.ok and there.stdout.split(" ")[0] == sha256
 
 

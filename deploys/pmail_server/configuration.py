@@ -28,7 +28,7 @@ def configuration(server: MailServer) -> Generator[FunctionCommand, None, None]:
     folder, files = _wanted(server)
     there = host_files.look(host, files)
     wrong = [wanted for wanted, found in zip(files, there, strict=True) if not found.right]
-    linked = look(host, _LINKED.text).stdout == folder
+    linked = look(host, _LINKED).stdout == folder
     if linked and not wrong:
         host.noop(text("host.config_right"))
         return

@@ -25,12 +25,7 @@ _FILES = (
     (layout.FIREWALL_HOLDER, "755"),
     (layout.FIREWALL_UNIT, "644"),
 )
-_EVER = (
-    layout.FIREWALL_RULES,
-    layout.FIREWALL_GUARD,
-    layout.FIREWALL_HOLDER,
-    layout.FIREWALL_UNIT,
-)
+_EVER = (*(path for path, _ in _FILES), layout.FIREWALL_GUARD)
 
 
 @operation()
@@ -63,7 +58,7 @@ def firewall(server: MailServer, unit_changes: OperationMeta | None = None) -> C
     + unit_changes: the operation that writes the unit's file
     """
     unit = layout.FIREWALL_SERVICE
-    held = look(host, _held(server).text).ok
+    held = look(host, _held(server)).ok
     coming = not state.is_executing and unit_changes is not None and unit_changes.will_change
     if held and not coming:
         host.noop(text("host.firewall_right"))

@@ -52,7 +52,7 @@ def running(
     + server: the mail server
     + inputs: operations that may change what PMail reads
     """
-    current = look(host, RIGHT.text)
+    current = look(host, RIGHT)
     coming = not state.is_executing and any(each.will_change for each in inputs)
     if current.ok and not coming:
         host.noop(text("host.running"))

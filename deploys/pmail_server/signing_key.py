@@ -75,7 +75,7 @@ def own_key() -> Commands:
     """
     private, public = layout.DKIM_PRIVATE, layout.DKIM_PUBLIC
     right = f"regular file|root|{layout.USER}|640"
-    if look(host, OWN_LOOK.text).stdout.splitlines() == [right, right, layout.OWN_KEY]:
+    if look(host, OWN_LOOK).stdout.splitlines() == [right, right, layout.OWN_KEY]:
         host.noop(text("host.file_right", path=private))
         return
     host.log_styled(f"  ~ {private} ({layout.OWN_KEY})", fg="green")

@@ -99,7 +99,7 @@ def switched(server: MailServer) -> Generator[FunctionCommand, None, None]:
     + server: the mail server
     """
     wanted = wanted_folder(server)
-    there = look(host, IN_USE.text)
+    there = look(host, IN_USE)
     if there.ok and there.stdout in ("", wanted):
         host.noop(text("upgrade.none"))
         return

@@ -47,7 +47,7 @@ _CERTBOT_NOISE = (
 
 def current(host: Host, path: str = layout.TLS_CHAIN) -> Certificate | None:
     """Return the certificate at a path on the host, or None."""
-    reply = look(host, _chain(path).text)
+    reply = look(host, _chain(path))
     try:
         return describe(reply.stdout.encode("ascii")) if reply.ok and reply.stdout else None
     except ValueError:
@@ -72,7 +72,7 @@ def timer(unit: str) -> Commands:
 
     + unit: its name
     """
-    if look(host, waits(unit).text).ok:
+    if look(host, waits(unit)).ok:
         host.noop(text("tls.timer_right", unit=unit))
         return
     host.log_styled(f"  ~ {unit}", fg="green")

@@ -1,9 +1,9 @@
 """PowerDNS by its HTTP API: one read of the zone, one PATCH that is carried out whole or not.
 
 The API has no preconditions, so the zone is read again right before the write, unless it was a
-moment ago. Names and values
-travel in presentation format, absolute; a TXT must be quoted. An RRset is written whole, and what
-stays of it as it was read: where a TXT is cut into strings may mean something (RFC 6763).
+moment ago. Names and values travel in presentation format, absolute; a TXT must be quoted. An RRset
+is written whole, and what stays of it as it was read: where a TXT is cut into strings may mean
+something (RFC 6763).
 """
 
 from __future__ import annotations

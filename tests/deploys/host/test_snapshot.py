@@ -217,6 +217,6 @@ def test_what_is_secret_in_a_look_is_no_argument_of_a_process(host: Any) -> None
     assert act(host, "true").ok
     count = len(host.scripts)
     assert look(host, "echo b").stdout == "b" and len(host.scripts) == count
-    assert look(host, secret.text, secret=True).stdout == "pass\nword"
+    assert look(host, secret).stdout == "pass\nword"
     assert not any(secret.text in each for each in host.scripts)
     assert secret.text not in repr(secret)

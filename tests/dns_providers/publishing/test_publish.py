@@ -24,7 +24,7 @@ from dns_providers.base import (
 )
 from dns_providers.publishing import ledger as ledger_module
 from dns_providers.publishing import publish
-from dns_providers.publishing.claims import ClaimMode
+from dns_providers.publishing.claims import Claim, ClaimMode
 from dns_providers.publishing.ledger import Ledger, LedgerError, LedgerState, read_backup
 from dns_providers.publishing.plan import unused_since, withdrawals
 from dns_providers.publishing.publish import (
@@ -202,14 +202,18 @@ def test_a_plan_is_made_anew_when_it_is_old(tmp_path: Path, a_second_later: None
     assert zone.rrsets[theirs.key] == theirs and zone.writes == 0
 
 
+def two_challenges() -> tuple[Claim, Claim]:
+    """What two servers of one run prove their names with, at one name."""
+    one, two = (claim(HOST, "TXT", TXT(text), mode=ClaimMode.MEMBER) for text in (b"one", b"two"))
+    return one, two
+
+
 def test_a_plan_is_made_anew_when_another_run_of_ours_has_written(
     tmp_path: Path, at_once: None
 ) -> None:
     """Two servers of one run prove their names with challenges at one name."""
     ledger, zone = Ledger(tmp_path, "example.test"), memory()
-    first, second = (
-        claim(HOST, "TXT", TXT(text), mode=ClaimMode.MEMBER) for text in (b"one", b"two")
-    )
+    first, second = two_challenges()
     made = prepare(zone, [second], ledger)
     carry_out(zone, [first], ledger)
     carry_out(zone, [replace(second, values=first.values | second.values)], ledger, prepared=made)
@@ -221,9 +225,7 @@ def test_a_plan_from_what_was_seen_before_another_run_of_ours_wrote_is_made_anew
 ) -> None:
     """The other run is another process: what this one saw is not forgotten by its write."""
     ledger, zone = Ledger(tmp_path, "example.test"), memory()
-    first, second = (
-        claim(HOST, "TXT", TXT(text), mode=ClaimMode.MEMBER) for text in (b"one", b"two")
-    )
+    first, second = two_challenges()
     counted = Counted(zone.rrsets)
     watched = Watched(counted)
     read(watched, frozenset({first.key.owner}))
