@@ -23,6 +23,7 @@ from deploys.verification.steps import verify
 from deploys.zones import key_steps, leaving_steps
 from deploys.zones import steps as dns_steps
 from deploys.zones.remembering import remember
+from deploys.zones.turned_off_steps import withdraw_turned_off
 from ground.words import text
 from postmaster.database_choice import Said
 from postmaster.desired import BEFORE_MX, MOVE_STAGE, MX_STAGE
@@ -79,6 +80,7 @@ with frame(DEPLOY) as run:
         mx_published = dns_steps.publish_mx(site, zone)
         dns_steps.wait_until_visible(site, zone, mx_published, MX_STAGE)
         leaving_steps.withdraw(site, zone, withdrawn)
+        withdraw_turned_off(site, zone)
         dns_steps.retire_keys(site, zone)
     leaving_steps.forget(name=text("leaving.name.forget"), site=site, names=withdrawn)
     barrier("mx_published")

@@ -15,6 +15,7 @@ from deploys.tls_certificate.authority import foretold
 from deploys.zones import key_steps, leaving_steps
 from deploys.zones import steps as dns_steps
 from deploys.zones.remembering import remember, remember_beside
+from deploys.zones.turned_off_steps import withdraw_turned_off
 from ground.words import text
 from postmaster.desired import BEFORE_MX, MOVE_STAGE
 from postmaster.leaving import without
@@ -44,12 +45,14 @@ with frame(DNS) as run:
                     moved = dns_steps.publish_moves(site, zone)
                     dns_steps.wait_until_visible(site, zone, moved, BEFORE_MX, MOVE_STAGE)
                 leaving_steps.withdraw(site, zone, asked.withdrawn)
+                withdraw_turned_off(site, zone)
             case "plan":
                 leaving_steps.remember(name=text("dns.name.former"), site=site, zone=zone)
                 dns_steps.publish_before_mx(site, zone)
                 dns_steps.publish_moves(site, zone)
                 dns_steps.publish_mx(site, zone)
                 leaving_steps.withdraw(site, zone, asked.withdrawn)
+                withdraw_turned_off(site, zone)
             case "undo" if asked.backup:
                 dns_steps.undo(site, zone, asked.backup)
             case "adopt":

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from dns_providers.publishing.claims import Claim, ClaimMode, Part
 from dns_providers.publishing.plan import Given
-from dns_providers.rrset import CAA, MX, SRV, TXT, Address, RRKey, Value, key, owner_name
+from dns_providers.rrset import CAA, MX, TXT, Address, RRKey, Value, key, owner_name
 from ground.words import family
 from keys.dkim import DkimPublicKey
-from postmaster import dkim, dmarc, mx, spf, spf_merge
+from postmaster import dkim, dmarc, mail_programs, mx, spf, spf_merge, tls_rpt
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, Site
 from postmaster.spf_merge import Wanted
@@ -20,7 +20,11 @@ MOVE_STAGE = "move"
 MX_STAGE = "mx"
 MX_PREFERENCE = 10
 _REASON = family(
-    "dns.reason", ("addresses", "names", "apex", "spf", "dkim", "dmarc", "srv", "caa", "mx")
+    "dns.reason",
+    (
+        *("addresses", "names", "apex", "spf", "dkim", "dmarc", "srv", "no-srv", "tls-rpt"),
+        *("caa", "mx"),
+    ),
 )
 
 
@@ -86,9 +90,13 @@ def desired(site: Site, zone: str, key_records: KeyRecordsOf) -> Desired:
     """
     claims: list[Claim] = []
     missing: list[MissingKey] = []
-    ttl = site.zone(zone).ttl
+    ttl, provider = site.zone(zone).ttl, site.zone(zone).provider
     for server in site.servers:
-        own = (claim for claim in _claims(server) if _zone_of(claim.key, site) == zone)
+        own = (
+            claim
+            for claim in _claims(server)
+            if _zone_of(claim.key, site) == zone and _can_have(claim, provider)
+        )
         claims += [replace(claim, ttl=ttl) for claim in own]
         for signing in mode_of(server).signing_keys(server):
             for record in key_records(signing):
@@ -107,6 +115,11 @@ def desired(site: Site, zone: str, key_records: KeyRecordsOf) -> Desired:
         if owner not in claimed and _zone_of(owner, site) == zone
     }
     return Desired(tuple(claims), tuple(missing), given)
+
+
+def _can_have(claim: Claim, provider: str) -> bool:
+    """Whether a zone's provider is known to take a claim's value."""
+    return not claim.group.startswith("no-srv:") or mail_programs.can_say_no(provider)
 
 
 def clashes(site: Site) -> tuple[Clash, ...]:
@@ -207,6 +220,7 @@ def _domain(server: MailServer, domain: str) -> Iterator[Claim]:
     yield _spf(server, domain, domain)
     yield _dmarc(server, domain)
     yield from _srv(server, domain)
+    yield from _tls_rpt(server, domain)
     ours = MX(MX_PREFERENCE, owner_name(server.mail_host))
     claim = _claim(domain, "MX", (ours,), f"mx:{domain}", stage=MX_STAGE)
     yield replace(claim, theirs=mx.theirs(claim.key, ours))
@@ -226,18 +240,20 @@ def _spf(server: MailServer, owner: str, domain: str) -> Claim:
 
 
 def _srv(server: MailServer, domain: str) -> Iterator[Claim]:
-    """Where mail programs find us (RFC 6186, RFC 8314)."""
-    services = {
-        "_submissions._tcp": ("smtp", 465),
-        "_imaps._tcp": ("imap", 993),
-        "_submission._tcp": ("smtp", 587),
-        "_pop3s._tcp": ("pop", 995),
-    }
-    for service, (label, port) in services.items():
-        if port in (465, 993) or port in server.open_ports:
-            target = owner_name(f"{label}.{server.primary}")
-            value = SRV(0, 1, port, target)
-            yield _claim(f"{service}.{domain}", "SRV", (value,), f"srv:{domain}")
+    """Where mail programs find us, and what they need not look for (RFC 6186, RFC 8314)."""
+    for service in mail_programs.services(server):
+        owner = service.owner(domain)
+        if service.host:
+            yield _claim(owner, "SRV", (service.value,), f"srv:{domain}")
+        else:
+            claim = _claim(owner, "SRV", (service.value,), f"no-srv:{domain}")
+            yield replace(claim, theirs=mail_programs.left_to_them(claim.key))
+
+
+def _tls_rpt(server: MailServer, domain: str) -> Iterator[Claim]:
+    if server.tls_rpt:
+        value = tls_rpt.build(server.tls_rpt)
+        yield _claim(tls_rpt.owner(domain), "TXT", (value,), f"tls-rpt:{domain}")
 
 
 def _caa(server: MailServer) -> Iterator[Claim]:

@@ -13,7 +13,7 @@ from postmaster.settings import Leaving, MailServer, Site, Stage, ZoneSettings
 # A record that is out may be remembered for its TTL; and some remember it for longer.
 _SLACK = 86400  # seconds
 _LONGEST_TTL = 86400  # of a zone that the inventory does not have
-_OF_DOMAIN = frozenset({"mx", "spf", "dkim", "dmarc", "srv", "apex", "caa"})
+_OF_DOMAIN = frozenset({"mx", "spf", "dkim", "dmarc", "srv", "no-srv", "tls-rpt", "apex", "caa"})
 _OF_NAME = frozenset({"addresses", "names"})
 
 Ledgers = Mapping[str, LedgerState]  # by zone

@@ -186,7 +186,8 @@ class MailServer:
 
     host: the inventory's name. domains[0] is the primary domain. ipv4, ipv6: public addresses.
     outbound: name of the outbound mode (see postmaster.outbound). dmarc_rua: mailto address or
-    None for `dmarc@<domain>`. caa: CAs to allow, or empty for no CAA record.
+    None for `dmarc@<domain>`. tls_rpt: `mailto:` and `https:` URIs for TLS reports. caa: CAs to
+    allow, or empty for no CAA record.
     selectors: (domain, DKIM selector) of keys whose selector is data. dkim_keep_days: how long a
     key record stays published after its last use. spf_include: domains whose
     SPF is included. propagation_timeout: seconds. keep_versions: how many configurations, binaries,
@@ -218,6 +219,7 @@ class MailServer:
     spf_include: tuple[str, ...]
     dmarc_policy: DmarcPolicy
     dmarc_rua: str | None
+    tls_rpt: tuple[str, ...]
     caa: tuple[str, ...]
     allow_private_address: bool
     resolvers: tuple[str, ...]

@@ -218,6 +218,16 @@ def mailto(value: Any) -> str:
     return "mailto:" + email(string(value).removeprefix("mailto:"))
 
 
+def reports(value: Any) -> tuple[str, ...]:
+    """Where TLS reports go: an address or https URL, or a list of them."""
+    several = [value] if isinstance(value, str) else value
+    return tuple(dict.fromkeys(sequence(_report)(several)))
+
+
+def _report(value: Any) -> str:
+    return url(value) if string(value).startswith("https:") else mailto(value)
+
+
 def selector(value: Any) -> str:
     """A DKIM selector of one label."""
     text = string(value).lower()
@@ -404,6 +414,7 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("spf_include", "[]", sequence(host_name), ()),
     Setting("dmarc_policy", "none", one_of("none", "quarantine", "reject"), "none"),
     Setting("dmarc_rua", "mailto:dmarc@<domain>", mailto),
+    Setting("tls_rpt", "[]", reports, ()),
     Setting("caa", "[]", sequence(issuer), ()),
     Setting("allow_private_address", "False", boolean, False),
     Setting("resolvers", ", ".join(RESOLVERS), sequence(any_address), RESOLVERS),

@@ -145,6 +145,8 @@ _OURS: Mapping[str, tuple[frozenset[str], str]] = {
     "dmarc": (frozenset({"TXT"}), "_dmarc"),
     "dkim": (frozenset({"TXT"}), "_domainkey"),
     "srv": (frozenset({"SRV"}), ""),
+    "no-srv": (frozenset({"SRV"}), ""),
+    "tls-rpt": (frozenset({"TXT"}), "_smtp"),
     "caa": (frozenset({"CAA"}), ""),
     "acme": (frozenset({"TXT"}), "_acme-challenge"),
 }

@@ -43,7 +43,7 @@ from ground.shown import shown_in
 from ground.words import text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
-from postmaster import dkim, dmarc, spf
+from postmaster import dkim, dmarc, mail_programs, spf, tls_rpt
 from postmaster.checks import areas
 from postmaster.checks.results import Result, Status
 from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
@@ -58,8 +58,9 @@ from probes.host import state as host_probe
 from probes.host.edge import EdgeView
 from probes.host.relay import RelayView
 from probes.host.state import HostView
-from probes.world import dns
+from probes.world import dns, policies
 from probes.world.dns import Resolvers
+from probes.world.policies import PolicyTarget
 from probes.world.server import Target, observe
 
 _COLOURS = {  # the worst first
@@ -103,6 +104,7 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
             world=observe(target(server)),
             relay=look.relay_view(host, server) if relayed else RelayView(False),
             edge=edge_view(host, server) if relayed else EdgeView(False),
+            policies=policies.observe(policy_target(server)),
             now=datetime.now(UTC),  # last: nothing that was seen is of later
         )
     )
@@ -146,6 +148,17 @@ def target(server: MailServer) -> Target:
         dmarc_above=tuple(
             tuple(dmarc.owner(above) for above in dmarc.names_above(each)) for each in domains
         ),
+    )
+
+
+def policy_target(server: MailServer) -> PolicyTarget:
+    """Return what domains say of themselves that the probes shall look at."""
+    domains = [domain.name for domain in server.domains]
+    services = mail_programs.services(server)
+    return PolicyTarget(
+        resolvers=Resolvers(server.resolvers),
+        services=tuple(each.owner(name) for name in domains for each in services),
+        tls_rpt=tuple(map(tls_rpt.owner, domains)) if server.tls_rpt else (),
     )
 
 

@@ -27,7 +27,7 @@ from deploys.zones.access import (
 )
 from deploys.zones.asking import asking
 from deploys.zones.key_records import is_proven
-from deploys.zones.wanted import wanted
+from deploys.zones.wanted import leaving_in, no_longer_asked_for, wanted
 from dns_providers.base import Change
 from dns_providers.publishing import operations, propagation
 from dns_providers.publishing.claims import Claim
@@ -56,7 +56,7 @@ def publish_before_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, (*lines, *_left_out(site, zone))),
         delegation=lambda: _delegation(site, zone),
-        leaving=frozenset(key for each in site.leaving for key in each.records),
+        leaving=leaving_in(site) | no_longer_asked_for(site, zone.name),
         look=look_of(site, zone),
         given=lambda: _wanted(site, zone).given,
         stops=lambda lines: _stops(zone, BEFORE_MX, lines),

@@ -8,10 +8,12 @@ from deploys.zones.access import all_resolvers, ledger_of
 from deploys.zones.asking import asking
 from deploys.zones.key_records import key_records
 from dns_providers.publishing.publish import mark_former
+from dns_providers.rrset import RRKey
 from postmaster import moving, spf_merge
 from postmaster.desired import Desired, desired
 from postmaster.leaving import remembered
 from postmaster.settings import Site
+from postmaster.turned_off import turned_off
 
 
 def wanted(site: Site, zone: str) -> Desired:
@@ -38,6 +40,20 @@ def remember_former(site: Site, zone: str) -> None:
     claims = desired(site, zone, key_records).claims
     mx_keep = remembered(site.zone(zone))
     mark_former(ledger, moving.former(claims, ledger.load(), mx_keep, int(time.time())))
+
+
+def no_longer_asked_for(site: Site, zone: str) -> frozenset[RRKey]:
+    """Return what a zone's ledger has for settings that are off by now.
+
+    Raises LedgerError, KeyStoreError or JournalError.
+    """
+    claims = desired(site, zone, key_records).claims
+    return turned_off(claims, ledger_of(zone).load().entries, leaving_in(site))
+
+
+def leaving_in(site: Site) -> frozenset[RRKey]:
+    """Return the records of all that the inventory no longer has."""
+    return frozenset(key for each in site.leaving for key in each.records)
 
 
 def spf_keeps(site: Site, zone: str) -> int:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from postmaster.checks import dns_records, edge, preflight, propagation, relay, service, transport
+from postmaster.checks import (
+    dns_records,
+    edge,
+    policies,
+    preflight,
+    propagation,
+    relay,
+    service,
+    transport,
+)
 from postmaster.checks.preflight import Bare
 from postmaster.checks.results import Result
 from postmaster.checks.runner import Check, run
@@ -12,7 +21,7 @@ from postmaster.checks.seen import Seen
 
 VERIFICATION: tuple[Check[Seen, Any], ...] = tuple(
     check
-    for area in (propagation, dns_records, transport, service, relay, edge)
+    for area in (propagation, dns_records, transport, service, relay, edge, policies)
     for check in area.CHECKS
 )
 

@@ -26,6 +26,7 @@ class When(StrEnum):
     PROVIDER = "receivers see a provider's address"
     SPF_INCLUDE = "the setting spf_include names a domain"
     ISSUED = "an authority issues the certificate"
+    TLS_REPORTS = "the setting tls_rpt names where reports go"
 
 
 class By(StrEnum):
@@ -80,6 +81,7 @@ class Rule:
             When.PROVIDER: not own,
             When.SPF_INCLUDE: bool(server.spf_include),
             When.ISSUED: server.tls.method != "files",
+            When.TLS_REPORTS: bool(server.tls_rpt),
         }
         return all(true_of_it[each] for each in self.when)
 
@@ -251,6 +253,16 @@ EDGE_01 = Rule("EDGE-01", About.HOST, "docs/edge.md", when=_RELAYED)
 EDGE_02 = Rule("EDGE-02", About.HOST, "docs/edge.md", when=_RELAYED)
 EDGE_03 = Rule("EDGE-03", About.HOST, "docs/edge.md", when=_RELAYED)
 EDGE_04 = Rule("EDGE-04", About.HOST, "docs/edge.md", when=_RELAYED)
+
+# -- what domains say of themselves --------------------------------------------------------------
+
+CLI_02 = Rule("CLI-02", About.RECORD, "RFC 6186, RFC 8314 section 5")
+RPT_01 = Rule(
+    "RPT-01",
+    About.RECORD,
+    "RFC 8460 section 3",
+    when=frozenset({When.TLS_REPORTS}),
+)
 
 # As they stand above, so a rule can only need what is reported before it.
 RULES: tuple[Rule, ...] = tuple(each for each in globals().values() if isinstance(each, Rule))

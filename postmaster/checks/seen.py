@@ -13,6 +13,7 @@ from postmaster.settings import MailServer
 from probes.host.edge import EdgeView
 from probes.host.relay import RelayView
 from probes.host.state import HostView
+from probes.world.policies import PoliciesView
 from probes.world.server import ServerView
 
 
@@ -70,6 +71,7 @@ class Seen:
     stored: Mapping[tuple[str, str], DkimPublicKey | None] = field(default_factory=dict)
     relay: RelayView = field(default=RelayView(False))
     edge: EdgeView = field(default=EdgeView(False))
+    policies: PoliciesView = field(default=PoliciesView())
 
     def domain_above(self, record: RRKey) -> str | None:
         """The server's domain that an owner name is in: the longest, or None."""

@@ -71,6 +71,7 @@ def applying(server: Server) -> set[str]:
     """The rules that a verification of this server has to report, whatever it finds."""
     mode, includes = str(server.data["outbound"]), server.data.get("spf_include", [])
     tls = {name: value for name, value in server.data.items() if name.startswith("tls")}
+    tls["tls_rpt"] = server.data.get("tls_rpt", [])
     like_it = full_view.server(mode, spf_include=includes, **tls)
     return {rule.id for rule in RULES if rule.run is Run.VERIFY and rule.applies(like_it)}
 

@@ -62,7 +62,7 @@ HANDMADE = (
     Handmade(
         "nothing of the relay is checked",
         f"{_CHECKS}/areas.py",
-        "transport, service, relay, edge)\n",
+        "transport, service, relay, edge, policies)\n",
         "transport, service, edge)\n",
     ),
     Handmade(

@@ -9,7 +9,7 @@ from typing import Any
 from dns_providers.rrset import MX, TXT, Value, key, owner_name
 from ground.words import say
 from keys import dkim as keys
-from postmaster import dkim
+from postmaster import dkim, mail_programs, tls_rpt
 from postmaster.checks import areas
 from postmaster.checks.preflight import Bare, Kept, Password
 from postmaster.checks.results import Result, Status
@@ -26,6 +26,7 @@ from probes.host.state import HostView
 from probes.world.caa import CaaView
 from probes.world.dns import Answer, Outcome, Reverse
 from probes.world.http import SetUpView
+from probes.world.policies import PoliciesView
 from probes.world.server import DomainView, ServerView
 from probes.world.smtp import SmtpView
 from probes.world.spf import SpfView
@@ -52,6 +53,7 @@ def server(outbound: str = "relay", **data: Any) -> MailServer:
         "ipv4": ADDRESSES[0],
         "ipv6": ADDRESSES[1],
         "spf_include": ["spf.provider.test"],
+        "tls_rpt": "tls@elsewhere.test",
         "resolvers": list(RESOLVERS),
     }
     made = parse_site(
@@ -155,6 +157,21 @@ def good(server: MailServer) -> Seen:
         stored={(each.domain, each.selector): PUBLIC for each in signing},
         relay=_relay(server) if relayed else RelayView(False),
         edge=EdgeView(True, resolves=True) if relayed else EdgeView(False),
+        policies=_policies(server),
+    )
+
+
+def _policies(server: MailServer) -> PoliciesView:
+    """What the domains say of themselves."""
+    names = [each.name for each in server.domains]
+    reports = tls_rpt.build(server.tls_rpt)
+    return PoliciesView(
+        services=tuple(
+            answer(service.owner(name), "SRV", service.value)
+            for name in names
+            for service in mail_programs.services(server)
+        ),
+        tls_rpt=tuple(answer(tls_rpt.owner(name), "TXT", reports) for name in names),
     )
 
 

@@ -11,6 +11,7 @@ from postmaster.settings import Site
 from tests.postmaster.test_settings import KNOWN as PROVIDERS
 from tests.postmaster.test_settings import HostData, parse_site, site, zone
 
+NOT_OFFERED = ("submission", "pop3s", "pop3", "imap")
 KEY = keys.public_key(keys.read(keys.make(1024)))
 
 
@@ -37,6 +38,7 @@ def test_one_domain_needs_these_records_and_no_others() -> None:
         '_dmarc.example.com/TXT "v=DMARC1; p=none; rua=mailto:dmarc@example.com"',
         "_submissions._tcp.example.com/SRV 0 1 465 smtp.example.com.",
         "_imaps._tcp.example.com/SRV 0 1 993 imap.example.com.",
+        *(f"_{name}._tcp.example.com/SRV 0 0 0 ." for name in NOT_OFFERED),
     }
 
 

@@ -31,7 +31,7 @@ ACTIVE = re.compile(r"[\s;$`'\"|<>\\(){}\x00-\x1f\x7f-\x9f\u200b-\u202e\u2066-\u
 NO_COMMAND = {
     *("acme_ca_file", "tls_trust_file", "tls_cert_file", "tls_key_file", "dkim_key_file"),
     *("dane_trust_anchor", "users", "smarthost", "smarthosts", "aliases", "dmarc_rua"),
-    "acme_email",
+    *("acme_email", "tls_rpt"),
 }
 
 

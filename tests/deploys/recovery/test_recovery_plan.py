@@ -235,7 +235,11 @@ def test_a_host_cannot_have_somebody_elses_terms_taken_out_of_spf() -> None:
 
 def test_all_that_a_site_publishes_is_believed_to_be_ours() -> None:
     here = site(
-        zone("example.com"), caa=["letsencrypt.org"], web_host="web.example.com", outbound="direct"
+        zone("example.com"),
+        caa=["letsencrypt.org"],
+        web_host="web.example.com",
+        outbound="direct",
+        tls_rpt="tls@elsewhere.test",
     )
     entries = published(here)["example.com"].entries
     assert {each.group.partition(":")[0] for each in entries.values()} == set(plan._OURS) - {
