@@ -1,6 +1,7 @@
 """Is it all true, everywhere, now? `pyinfra inventory.py deploys/verify.py`.
 
-DNS is asked as anybody asks it: no provider and no secret of one is needed.
+DNS is asked as anybody asks it: no provider and no secret of one is needed. `--data only=SPF,DKIM`
+and `--data skip=…` choose rules, `--data strict=1` takes warnings for failures.
 """
 
 from deploys.cli.verbs import VERIFY
@@ -12,4 +13,10 @@ from ground.words import text
 with frame(VERIFY) as run:
     leaving_steps.told(name=text("leaving.name.told"), site=run.site)
     if run.server:
-        verify(name=text("report.name"), server=run.server, site=run.site)
+        verify(
+            name=text("report.name"),
+            server=run.server,
+            site=run.site,
+            selection=run.asked.selection,
+            strict=run.asked.strict,
+        )

@@ -19,9 +19,30 @@ LANGUAGES = ("en", "zh")
 
 
 class Said(str):
-    """Sentences of ours, with their line ends: what others wrote in them is as it may be shown."""
+    """Sentences of ours, with their line ends: what others wrote in them is as it may be shown.
 
-    __slots__ = ()
+    again: what they say, to say it in another language.
+    """
+
+    __slots__ = ("again",)
+    again: Words | Lines
+
+    def __new__(cls, text: str, again: Words | Lines) -> Said:
+        """Return what is said."""
+        said = super().__new__(cls, text)
+        said.again = again
+        return said
+
+    def __getnewargs__(self) -> tuple[str, Words | Lines]:  # type: ignore[override]
+        return str(self), self.again
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Several texts, each on a line of its own. before: what each begins with."""
+
+    each: tuple[str, ...]
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +106,23 @@ def text(message_id: str, /, **values: object) -> str:
 
 def say(words: Words) -> str:
     """Return a sentence in the user's language. Raises KeyError, see `text`."""
-    return Said(catalogue(language())[words.id].format(**words.named))
+    return Said(catalogue(language())[words.id].format(**words.named), words)
+
+
+def say_in(lang: str, words: Words) -> str:
+    """Return a sentence in one of LANGUAGES, with the sentences in it. Raises KeyError."""
+    values = {name: _again_in(lang, value) for name, value in words.values}
+    return Said(catalogue(lang)[words.id].format(**values), words)
+
+
+def _again_in(lang: str, value: str) -> str:
+    """A value of a sentence in another language, where it is a sentence itself."""
+    if not isinstance(value, Said):
+        return value
+    if isinstance(value.again, Words):
+        return say_in(lang, value.again)
+    parts = (f"{value.again.before}{_again_in(lang, each)}" for each in value.again.each)
+    return Said("\n".join(parts), value.again)
 
 
 def lines(each: Iterable[object], before: str = "") -> str:
@@ -93,14 +130,15 @@ def lines(each: Iterable[object], before: str = "") -> str:
 
     before: what each begins with.
     """
-    return Said("\n".join(f"{before}{_as_shown(text)}" for text in each))
+    parts = tuple(map(_as_shown, each))
+    return Said("\n".join(f"{before}{part}" for part in parts), Lines(parts, before))
 
 
 def _as_shown(value: object) -> str:
     if isinstance(value, Said):
-        return str(value)
+        return value
     own = value if isinstance(value, Words) else getattr(value, "words", None)
-    return str(say(own)) if isinstance(own, Words) else shown(value)
+    return say(own) if isinstance(own, Words) else shown(value)
 
 
 def placeholders(template: str) -> frozenset[str]:

@@ -231,10 +231,11 @@ def _pmail_deploy(server: Path) -> object:
     """Its command; pyinfra, which it starts, is forked too."""
     main: Any = importlib.import_module(f"{_LATE}.main")
 
-    def call(command: list[str], environment: dict[str, str]) -> int:
+    def call(command: list[str], environment: dict[str, str], stdout: int | None = None) -> int:
         program, words = command[:4], command[4:]
         assert program == [sys.executable, "-P", "-m", "pyinfra"], program
-        files = [each for each in (0, 1, 2) if each or sys.stdin]
+        given = [each for each in (0, 1, 2) if each or sys.stdin]
+        files = [stdout if each == 1 and stdout else each for each in given]
         return run_with(
             files,
             Program.PYINFRA,

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +17,7 @@ import click
 from deploys.cli import click_texts
 from deploys.cli.complaint import complain
 from deploys.cli.parameters import asked, common, parameters
+from deploys.cli.report_files import ReportFiles, file_options
 from deploys.cli.verbs import DNS, EXPORT, POLICY, ROTATE, VERBS, VERIFY
 from deploys.run import options, outcome
 from deploys.run.options import Request
@@ -26,6 +27,7 @@ from deploys.zones.request import ACTIONS
 from ground.words import say, text
 
 _FAILED, _BAD_INPUT = exit_status(Verdict.FAILED), exit_status(Verdict.BAD_INPUT)
+_STDERR = 2
 
 
 click_texts.translate()
@@ -45,10 +47,13 @@ class Finished:
     reports: tuple[ReportMade, ...] = ()
 
 
-def run_deploy(verb: Verb[Any], request: Request, given: dict[str, Any]) -> Finished:
+def run_deploy(
+    verb: Verb[Any], request: Request, given: dict[str, Any], *, apart: bool = False
+) -> Finished:
     """Run a verb's deploy file with pyinfra. given: the options that every verb has.
 
-    Raises click's UsageError for what makes no sense.
+    apart: standard output stays free for something else. Raises click's UsageError for what makes
+    no sense.
     """
     inventory, dry = Path(given["inventory"]), given["dry"]
     if wrong := [say(each) for each in request.problems(dry=dry)]:
@@ -70,7 +75,8 @@ def run_deploy(verb: Verb[Any], request: Request, given: dict[str, Any]) -> Fini
         except OSError as error:
             complain("flow.no_outcome", path=named, reason=error.strerror)
             return Finished(_BAD_INPUT)
-        returncode = call(command, {**os.environ, **_our_own(), outcome.VARIABLE: str(path)})
+        environment = {**os.environ, **_our_own(), outcome.VARIABLE: str(path)}
+        returncode = call(command, environment, **({"stdout": _STDERR} if apart else {}))
         ended = outcome.read(path)
     if ended is None:
         complain("cli.cut_off")
@@ -90,9 +96,9 @@ def _our_own() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))}
 
 
-def call(command: list[str], environment: dict[str, str]) -> int:
-    """Run a command to its end; returns its exit status."""
-    with subprocess.Popen(command, env=environment) as process:
+def call(command: list[str], environment: dict[str, str], stdout: int | None = None) -> int:
+    """Run a command to its end; returns its exit status. stdout: where that goes; None: to ours."""
+    with subprocess.Popen(command, env=environment, stdout=stdout) as process:
         while True:
             try:
                 return process.wait()
@@ -116,18 +122,22 @@ def _runs(verb: Verb[Any]) -> Callable[..., None]:
     return run
 
 
-def _verify(json_file: str | None, **given: Any) -> None:
-    finished = run_deploy(VERIFY, asked(VERIFY.request, given), given)
-    status = finished.status
-    if json_file and finished.reports:
-        records = [json.loads(Path(each.path).read_text("utf-8")) for each in finished.reports]
-        everything = {"version": records[0]["version"], "reports": records}
-        try:
-            Path(json_file).write_text(json.dumps(everything, ensure_ascii=False, indent=1) + "\n")
-        except OSError as error:
-            complain("cli.not_written", path=json_file, reason=error.strerror)
-            status = status or _FAILED
-    sys.exit(status)
+def _verify(**given: Any) -> None:
+    files = ReportFiles(**{each.name: given.pop(each.name) for each in fields(ReportFiles)})
+    request = asked(VERIFY.request, given)
+    finished = run_deploy(VERIFY, request, given, apart=files.on_standard_output)
+    sys.exit(_written(finished, files))
+
+
+def _written(finished: Finished, files: ReportFiles) -> int:
+    """Write the reports of a run where they are wanted; returns its exit status."""
+    if not finished.reports:
+        return finished.status
+    records = [json.loads(Path(each.path).read_text("utf-8")) for each in finished.reports]
+    missing = list(files.write(records))
+    for path, reason in missing:
+        complain("cli.not_written", path=path, reason=reason)
+    return finished.status or (_FAILED if missing else 0)
 
 
 def _dns(action: str, **given: Any) -> None:
@@ -158,13 +168,10 @@ def _rotate(status: bool, abort: bool, **given: Any) -> None:
 
 
 # What `pmail-deploy` gives more than the options of the request, or otherwise.
-_JSON = click.Option(
-    ["--json", "json_file"], type=click.Path(dir_okay=False), help=text("cli.json")
-)
 _ACTION = click.Argument(
     ["action"], type=click.Choice((*ACTIONS, "export", "policy")), default="publish"
 )
-_add(VERIFY, _verify, [*parameters(VERIFY.request), _JSON])
+_add(VERIFY, _verify, [*parameters(VERIFY.request), *file_options()])
 _add(
     DNS,
     _dns,

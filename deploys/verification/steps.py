@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-import re
 import time
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pyinfra import host, state
 from pyinfra.api import FunctionCommand, Host, operation
@@ -24,8 +20,9 @@ from deploys.host.remote import read
 from deploys.outbound import look
 from deploys.pmail_server import configure
 from deploys.run.outcome import ReportMade, recorder
-from deploys.run.paths import Busy, locked, state_dir
+from deploys.run.paths import Busy
 from deploys.run.paused import paused_elsewhere, paused_rotations
+from deploys.verification import reports
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
 from deploys.zones.memory import is_earlier
@@ -38,21 +35,20 @@ from dns_providers.publishing.wording import state_line
 from dns_providers.rrset import TXT, name_text
 from ground.errors import Told
 from ground.operations import fail, refuse
-from ground.private_files import set_aside, write_private
-from ground.shown import shown_in
-from ground.words import text
+from ground.words import say, text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
 from postmaster import dkim, dmarc, mail_programs, spf, tls_rpt
 from postmaster.checks import areas
 from postmaster.checks.results import Result, Status
 from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
+from postmaster.checks.selection import EVERYTHING, Selection
 from postmaster.desired import desired
 from postmaster.outbound import mode_of
-from postmaster.report.json import to_record
+from postmaster.report.changes import line
 from postmaster.report.model import Report
-from postmaster.report.text import summary, table
-from postmaster.settings import MailServer, Site, file_name
+from postmaster.report.text import receivers, summary, table
+from postmaster.settings import MailServer, Site
 from probes.host import edge as edge_probe
 from probes.host import state as host_probe
 from probes.host.edge import EdgeView
@@ -71,24 +67,39 @@ _COLOURS = {  # the worst first
 
 
 @operation()
-def verify(server: MailServer, site: Site) -> Generator[FunctionCommand, None, None]:
+def verify(
+    server: MailServer, site: Site, selection: Selection = EVERYTHING, strict: bool = False
+) -> Generator[FunctionCommand, None, None]:
     """Check a server from outside and on its host, and report; changes nothing.
 
     + server: the mail server
     + site: the site it belongs to
+    + selection: which rules to report
+    + strict: a warning counts as a fail
     """
     if not state.is_executing:
         host.noop(text("report.later"))
         return
-    report = Report(server.host, datetime.now(UTC), checked(host, server, site))
+    report = _report(server, site, selection, strict=strict)
     _print(report)
     try:
-        _keep(report, server.keep_reports)
+        made = reports.keep(report, server.keep_reports, _told_damaged)
     except Busy as error:
         yield from fail(str(error))
         return
+    recorder().report(ReportMade(report.server, str(made.path), report.exit_status))
+    if made.changes:
+        host.log(say(line(made.changes)))
     if report.exit_status == 1:
         yield FunctionCommand(refuse, (text("report.failed", server=server.host),), {})
+
+
+def _report(server: MailServer, site: Site, selection: Selection, *, strict: bool) -> Report:
+    """Look, and judge; of all that is found, what was asked for."""
+    began = time.monotonic()
+    results = selection.of_results(checked(host, server, site))
+    took = time.monotonic() - began
+    return Report(server.host, datetime.now(UTC), results, took, strict, selection)
 
 
 def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
@@ -316,61 +327,9 @@ def _print(report: Report) -> None:
     lines = [text("report.title", server=report.server), *table(report)[:-1]]
     host.log("\n".join(lines))
     host.log_styled(summary(report), fg=colour)
+    if said := receivers(report):
+        host.log("\n".join(said))
 
 
-def _keep(report: Report, keep: int) -> None:
-    """Keep the report, and put it among those of the last run; the oldest go. Raises Busy."""
-    record = to_record(report)
-    folder = state_dir() / "reports"
-    latest = folder / "latest.json"
-    with locked("reports"):
-        path = _free(folder, f"{report.made:%Y%m%dT%H%M%SZ}-{file_name(report.server)}")
-        write_private(path, _json(record))
-        recorder().report(ReportMade(report.server, str(path), report.exit_status))
-        others = [each for each in _kept(latest) if each["server"] != report.server]
-        everything = {"version": record["version"], "reports": [*others, record]}
-        write_private(latest, _json(everything))
-        _prune(folder, report.server, keep)
-
-
-def _prune(folder: Path, server: str, keep: int) -> None:
-    """Remove a server's oldest reports. keep: how many stay."""
-    # Of two in one second one has a number, so its name could be of another server, too.
-    name = re.compile(rf"\d{{8}}T\d{{6}}Z-{re.escape(file_name(server))}(-\d+)?")
-    found = [each for each in folder.glob("*.json") if name.fullmatch(each.stem)]
-    ours = sorted(each for each in found if _server_of(each) == server)
-    for each in ours[:-keep]:
-        each.unlink()
-
-
-def _server_of(report: Path) -> str | None:
-    try:
-        return str(json.loads(report.read_text("utf-8"))["server"])
-    except (ValueError, LookupError, TypeError):
-        return None
-
-
-def _free(folder: Path, stem: str) -> Path:
-    """A file that no report is in: two may be made in one second, of one name."""
-    stems = itertools.chain((stem,), (f"{stem}-{number}" for number in itertools.count(2)))
-    paths = (folder / f"{each}.json" for each in stems)
-    return next(path for path in paths if not path.exists())
-
-
-def _kept(latest: Path) -> list[dict[str, Any]]:
-    """The reports of the last run; a file that is damaged is kept aside, and told."""
-    try:
-        reports = json.loads(latest.read_text("utf-8"))["reports"]
-        if all(isinstance(each["server"], str) for each in reports):
-            return list(reports)
-    except FileNotFoundError:
-        return []
-    except (ValueError, LookupError, TypeError):
-        pass
-    aside = set_aside(latest, datetime.now(UTC))
-    host.log_styled(text("state.damaged.reports", path=latest, aside=aside), fg="yellow")
-    return []
-
-
-def _json(record: object) -> bytes:
-    return json.dumps(shown_in(record), ensure_ascii=False, indent=1).encode() + b"\n"
+def _told_damaged(path: Path, aside: Path) -> None:
+    host.log_styled(text("state.damaged.reports", path=path, aside=aside), fg="yellow")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from ground.words import Words
@@ -61,17 +62,33 @@ def unknown(seen: Words, *, required: bool = True) -> Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """One answer that a result stands on.
+
+    source: who gave it: a resolver's or server's address, or what was asked where that is not
+    known. value: as text, "" for none. rcode: how DNS answered. ttl: seconds. at: UTC.
+    """
+
+    source: str
+    value: str = ""
+    rcode: str = ""
+    ttl: int | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One rule on one subject.
 
     because: the result of another rule that has to hold first and does not, where this one was
-    skipped for it.
+    skipped for it. observed: what was answered, by whom, where that is known.
     """
 
     rule: Rule
     subject: Subject
     judgement: Judgement
     because: Result | None = None
+    observed: tuple[Observed, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -94,10 +111,14 @@ class Result:
         return self.rule.required and self.judgement.required
 
 
-def exit_status(results: Iterable[Result]) -> int:
-    """Return 1 if a check failed, 3 if a required one is unknown, else 0."""
+def exit_status(results: Iterable[Result], *, strict: bool = False) -> int:
+    """Return 1 if a check failed, 3 if a required one is unknown, else 0.
+
+    strict: a warning counts as a fail.
+    """
     every = tuple(results)
-    if any(result.status is Status.FAIL for result in every):
+    failing = {Status.FAIL, Status.WARN} if strict else {Status.FAIL}
+    if any(result.status in failing for result in every):
         return 1
     if any(result.status is Status.UNKNOWN and result.required for result in every):
         return 3

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ground.words import Words, family
+from postmaster.checks.observed import observed_in
 from postmaster.checks.results import Judgement, Result, Status, skipped
 from postmaster.checks.rules import RULES, Rule
 from postmaster.checks.subjects import Subject
@@ -40,7 +41,8 @@ def run(checks: Iterable[Check[S, Any]], seen: S, server: MailServer) -> tuple[R
         for subject, thing in check.each(seen):
             because = _in_the_way(check.rule, subject, results)
             judgement = _skipped(because) if because else check.judge(thing, seen)
-            results.append(Result(check.rule, subject, judgement, because))
+            observed = () if because else observed_in(thing, subject)
+            results.append(Result(check.rule, subject, judgement, because, observed))
     return tuple(results)
 
 

@@ -1,39 +1,127 @@
-"""A report as versioned JSON."""
+"""A report as versioned JSON; docs/verify.md says what is in it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from importlib import metadata
 from typing import Any
 
-from ground.words import say
-from postmaster.checks.results import Result
+from ground.words import LANGUAGES, Words, language, say_in
+from postmaster.checks.results import Observed, Result, Status
 from postmaster.report.model import Report
+from postmaster.report.receivers import views
 
-VERSION = 1
+SCHEMA_VERSION = 2
+# The values of a remedy that are what should be seen, the most exact one first.
+_EXPECTED = ("expected", "record", "merged", "value", "term", "addresses", "host")
 
 
 def to_record(report: Report) -> dict[str, Any]:
-    """Return the report as JSON data, `version` first of its meaning."""
+    """Return the report as JSON data, `schema_version` first of its meaning.
+
+    `version`, `made`, `check` and `seen` are what version 1 called what has other names now.
+    """
     return {
-        "version": VERSION,
+        "schema_version": SCHEMA_VERSION,
+        "version": SCHEMA_VERSION,
+        "tool_version": _tool_version(),
         "server": report.server,
+        "started": report.started.isoformat(timespec="seconds"),
+        "duration_ms": round(report.took * 1000),
         "made": report.made.isoformat(timespec="seconds"),
+        "language": language(),
+        "strict": report.strict,
+        "only": list(report.selection.only),
+        "skip": list(report.selection.skip),
+        "summary": counts(report),
         "exit_status": report.exit_status,
+        "receivers": _receivers(report),
         "results": [_result_record(result) for result in report.results],
     }
 
 
+def _receivers(report: Report) -> list[dict[str, Any]]:
+    """What big receivers would say; nothing where only some rules were asked for."""
+    found = () if report.selection.partial else views(report.results)
+    return [
+        {
+            "receiver": each.receiver,
+            "title": each.title,
+            "verdict": each.verdict.value,
+            "replies": list(each.replies),
+            "checks": [{"id": why.rule, "subject": why.subject} for why in each.reasons],
+        }
+        for each in found
+    ]
+
+
+def together(records: Iterable[Any]) -> dict[str, Any]:
+    """Return the records of several reports as one record."""
+    versions = {"schema_version": SCHEMA_VERSION, "version": SCHEMA_VERSION}
+    return {**versions, "reports": list(records)}
+
+
+def counts(report: Report) -> dict[str, int]:
+    """Return how many results have which status, every status."""
+    found = {status.value: 0 for status in Status}
+    for result in report.results:
+        found[result.status.value] += 1
+    return found
+
+
 def _result_record(result: Result) -> dict[str, Any]:
     """A result; `because`: the rule that it was skipped for, or None."""
+    texts = {lang: _texts(result, lang) for lang in LANGUAGES}
+    said = texts[language()]
+    remedied = dict(result.remedy.values) if result.remedy else {}
     return {
+        "id": result.rule.id,
         "check": result.rule.id,
-        "title": say(result.rule.title),
-        "subject": str(result.subject),
-        "about": {"kind": result.subject.about.value, **dict(result.subject.pieces)},
+        "title": said["title"],
         "status": result.status.value,
         "required": result.required,
-        "seen": say(result.seen),
-        "remedy": say(result.remedy) if result.remedy else None,
+        "required_by": sorted(each.value for each in result.rule.required_by),
+        "subject": str(result.subject),
+        "about": {"kind": result.subject.about.value, **dict(result.subject.pieces)},
+        "expected": next((remedied[name] for name in _EXPECTED if name in remedied), None),
+        "observed": [_observed(each) for each in result.observed],
+        "why": said["why"],
+        "seen": said["why"],
+        "remedy": said["remedy"],
+        "remedy_values": remedied,
         "because": result.because.rule.id if result.because else None,
+        "refs": result.rule.source.split(", "),
         "message": result.seen.id,
         "values": dict(result.seen.values),
+        "texts": texts,
     }
+
+
+def _texts(result: Result, lang: str) -> dict[str, str | None]:
+    def said(words: Words | None) -> str | None:
+        return say_in(lang, words) if words else None
+
+    return {
+        "title": said(result.rule.title),
+        "why": said(result.seen),
+        "remedy": said(result.remedy),
+    }
+
+
+def _observed(each: Observed) -> dict[str, Any]:
+    at = each.at.isoformat(timespec="seconds") if each.at else None
+    return {
+        "source": each.source,
+        "value": each.value,
+        "ttl": each.ttl,
+        "rcode": each.rcode or None,
+        "at": at,
+    }
+
+
+def _tool_version() -> str:
+    """Our own version, "" where we are run from a folder and not installed."""
+    try:
+        return metadata.version("pmail-deploy")
+    except metadata.PackageNotFoundError:
+        return ""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from ground.columns import pad, width
 from ground.words import say, text
 from postmaster.checks.results import Status
+from postmaster.report.json import counts
 from postmaster.report.model import Report
+from postmaster.report.receivers import VERDICTS, ReceiverView, views
 
+_SHOWN = 4  # checks that a receiver's line names
 _MARKS = {
     Status.PASS: "ok",
     Status.WARN: "warn",
@@ -29,9 +32,30 @@ def table(report: Report) -> tuple[str, ...]:
     return (*lines, summary(report))
 
 
+def receivers(report: Report) -> tuple[str, ...]:
+    """Return the lines on what big receivers would say; none of a report on some rules only."""
+    if report.selection.partial:
+        return ()
+    every = views(report.results)
+    size = max(width(each.title) for each in every)
+    lines = [f"  {pad(each.title, size)}  {_verdict(each)}" for each in every]
+    return (text("report.receivers"), *lines)
+
+
+def _verdict(view: ReceiverView) -> str:
+    said = text(VERDICTS[view.verdict])
+    names = list(view.checks[:_SHOWN])
+    if len(view.checks) > _SHOWN:
+        names.append("…")
+    parts = (said, "; ".join(view.replies), f"({', '.join(names)})" if names else "")
+    return "  ".join(filter(None, parts))
+
+
 def summary(report: Report) -> str:
-    """Return one line with how many checks ended how."""
-    counts = {status: 0 for status in Status}
-    for result in report.results:
-        counts[result.status] += 1
-    return text("report.summary", server=report.server, **{s.value: n for s, n in counts.items()})
+    """Return one line with how many checks ended how, and which were not asked for."""
+    said = text("report.summary", server=report.server, **counts(report))
+    chosen = report.selection
+    if not chosen.partial:
+        return said
+    only, skip = (", ".join(names) or "-" for names in (chosen.only, chosen.skip))
+    return text("report.partial", summary=said, only=only, skip=skip)

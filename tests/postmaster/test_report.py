@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ground.words import LANGUAGES
 from postmaster.checks import subjects
 from postmaster.checks.results import (
     Judgement,
@@ -19,9 +20,11 @@ from postmaster.checks.results import (
     warned,
 )
 from postmaster.checks.rules import HOST_01, PROP_03, Rule
+from postmaster.checks.selection import Selection
 from postmaster.report.json import to_record
 from postmaster.report.model import Report
-from postmaster.report.text import summary, table
+from postmaster.report.text import receivers, summary, table
+from tests.languages import SCRIPTS
 from tests.postmaster.full_view import NOW, answer, found, good, server, with_domain
 
 SERVER = server()
@@ -75,7 +78,7 @@ def test_a_table_shows_each_result_its_remedy_and_the_sum() -> None:
 
 def test_json_says_what_each_result_is_about_in_pieces_and_what_it_was_skipped_for() -> None:
     record = to_record(faulty())
-    assert (record["version"], record["server"], record["exit_status"]) == (1, "vps", 1)
+    assert (record["schema_version"], record["server"], record["exit_status"]) == (2, "vps", 1)
     assert record["made"] == "2026-11-25T00:00:00+00:00"
     results = {(each["check"], each["subject"]): each for each in record["results"]}
     assert len(results) == len(record["results"])
@@ -97,3 +100,65 @@ def test_json_says_what_each_result_is_about_in_pieces_and_what_it_was_skipped_f
 def test_an_empty_report_has_a_sum_alone() -> None:
     made = replace(faulty(), results=())
     assert table(made) == (summary(made),) and made.exit_status == 0
+
+
+def test_json_says_what_was_observed_expected_and_where_it_is_written() -> None:
+    record = to_record(replace(faulty(), took=2.5))
+    assert (record["duration_ms"], record["started"]) == (2500, "2026-11-24T23:59:57+00:00")
+    assert record["summary"]["fail"] == 2 and sum(record["summary"].values()) == len(
+        record["results"]
+    )
+    results = {(each["id"], each["subject"]): each for each in record["results"]}
+    missing = results["DMARC-01", "_dmarc.example.com"]
+    assert missing["expected"].startswith("v=DMARC1; p=none")
+    assert missing["remedy_values"]["owner"] == "_dmarc.example.com"
+    (nothing,) = missing["observed"]
+    assert (nothing["value"], nothing["rcode"]) == ("", "nodata")
+    assert missing["refs"] == ["RFC 9989"] and "QQ" in missing["required_by"]
+    (record_there,) = results["DMARC-01", "_dmarc.other.org"]["observed"]
+    assert record_there["value"] == '"v=DMARC1; p=none"'
+    assert results["MX-07", "other.org"]["observed"][0]["value"] == "10 smtp.example.com."
+    assert results["DMARC-02", "_dmarc.example.com"]["observed"] == []
+    addresses = {each["value"] for each in results["RDNS-01", "8.8.8.8"]["observed"]}
+    assert addresses == {"smtp.example.com"}
+    assert results["NET-02", "8.8.8.8:25"]["observed"][0]["value"].startswith("220 ")
+
+
+def test_json_has_every_text_in_every_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    for lang in LANGUAGES:
+        monkeypatch.setenv("PMAIL_LANG", lang)
+        record = to_record(faulty())
+        assert record["language"] == lang
+        for each in record["results"]:
+            said = each["texts"][lang]
+            assert (said["title"], said["why"]) == (each["title"], each["why"])
+            assert said["remedy"] == each["remedy"]
+            assert set(each["texts"]) == set(LANGUAGES)
+            assert SCRIPTS["zh"].search(each["texts"]["zh"]["title"])
+
+
+def test_the_fields_of_version_1_are_still_there() -> None:
+    for each in to_record(faulty())["results"]:
+        assert (each["check"], each["seen"]) == (each["id"], each["why"])
+
+
+def test_strict_takes_a_warning_for_a_failure_and_nothing_else() -> None:
+    assert exit_status((WARNED, PASSED)) == 0 and exit_status((WARNED,), strict=True) == 1
+    assert exit_status((UNKNOWN, PASSED), strict=True) == 3
+    assert Report("vps", NOW, (WARNED,), strict=True).exit_status == 1
+
+
+def test_a_report_on_some_rules_says_so_and_not_what_receivers_would_say() -> None:
+    some = Selection.of(["MX"], ["DKIM"])
+    made = replace(faulty(), selection=some, results=some.of_results(faulty().results))
+    assert "(only: MX; left out: DKIM)" in summary(made)
+    assert receivers(made) == () and to_record(made)["receivers"] == []
+
+
+def test_the_lines_on_receivers_name_the_codes_and_the_checks() -> None:
+    first, *lines = receivers(faulty())
+    assert "receivers" in first and len(lines) == 7
+    (qq,) = [each for each in lines if each.startswith("  QQ ")]
+    assert qq.endswith("refuses  550 DMARC check failed  (DMARC-01 _dmarc.example.com)")
+    verdicts = {each["receiver"]: each["verdict"] for each in to_record(faulty())["receivers"]}
+    assert verdicts["qq"] == "refuses" and verdicts["sina"] == "accepts"

@@ -6,7 +6,6 @@ TEXTS = {
     "cli.limit": "Only this host, with the zones of its domains, or this group; may be given several times.",
     "cli.dry": "Show what would change, DNS records included, and change nothing.",
     "cli.yes": "Do not ask.",
-    "cli.json": "Write the report to this file.",
     "cli.output": "File to write; one that exists is never overwritten.",
     "cli.set": "A setting of the DNS provider.",
     "cli.deploy": "The whole job: preflight, keys, DNS, PMail, certificate, MX, report.",
@@ -56,4 +55,10 @@ TEXTS = {
     "cli.recover_admin": "make a new password of the administrator, and set it on the hosts",
     "cli.start_empty": "HOST: begin another database there, where it would be refused; what is there is moved aside",
     "cli.keep_database": "HOST: the database there is the right one, though it is not as it was",
+    "cli.only": "Report these rules only: ids, or the letters before the number for all with them (SPF, DKIM-06); several with commas, or the option again. What keeps one of them from being tried is reported too.",
+    "cli.skip": "Leave these rules out.",
+    "cli.strict": "A warning counts as a failure.",
+    "cli.json": "Write the report to this file as JSON; - is standard output, where nothing else goes then.",
+    "cli.junit": "Write the report to this file as JUnit XML, for CI.",
+    "cli.prometheus": "Write the report to this file as metrics, at once, for node_exporter's textfile collector.",
 }

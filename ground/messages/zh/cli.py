@@ -6,7 +6,6 @@ TEXTS = {
     "cli.limit": "仅限此主机（连同其域名所在的区域）或组；可多次给出。",
     "cli.dry": "显示将要进行的更改（包括 DNS 记录），不作任何改动。",
     "cli.yes": "不询问。",
-    "cli.json": "把报告写入此文件。",
     "cli.output": "要写入的文件；已存在的文件从不覆盖。",
     "cli.set": "DNS 服务商的一项设置。",
     "cli.deploy": "全部工作：预检、密钥、DNS、PMail、证书、MX、报告。",
@@ -56,4 +55,10 @@ TEXTS = {
     "cli.recover_admin": "为管理员生成新密码，并在服务器上设置",
     "cli.start_empty": "HOST：在那里另建数据库（否则会被拒绝）；原有的会移到一旁",
     "cli.keep_database": "HOST：那里的数据库就是正确的，尽管与从前不同",
+    "cli.only": "只报告这些规则：写编号，或写编号前的字母表示该类全部（SPF、DKIM-06）；多个用逗号分隔，或重复此选项。使其无法检查的规则也会一并报告。",
+    "cli.skip": "略过这些规则。",
+    "cli.strict": "警告也算失败。",
+    "cli.json": "把报告以 JSON 写入此文件；- 表示标准输出，此时标准输出没有其他内容。",
+    "cli.junit": "把报告以 JUnit XML 写入此文件，供 CI 使用。",
+    "cli.prometheus": "把报告以指标形式一次性写入此文件，供 node_exporter 的 textfile 收集器读取。",
 }

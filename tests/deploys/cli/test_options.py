@@ -32,6 +32,7 @@ from deploys.rotation.request import Request as RotationRequest
 from deploys.run.options import Request, options, parse
 from deploys.run.site import is_setting
 from deploys.run.verb import Verb
+from deploys.verification.request import VerifyRequest
 from deploys.zones.request import DeployRequest, DnsRequest, ExportRequest, PolicyRequest
 
 ROTATE_DKIM = "rotate-dkim"
@@ -55,6 +56,11 @@ ASKED: list[tuple[list[str], Verb[Any], Request]] = [
     (["users", "password", "bob"], USERS, UsersRequest("password", "bob")),
     (["tls"], TLS, TLS.request()),
     (["verify"], VERIFY, VERIFY.request()),
+    (
+        ["verify", "--only", "SPF", "--only", "dkim-06,MX", "--skip", "SPF-07", "--strict"],
+        VERIFY,
+        VerifyRequest(("SPF", "dkim-06", "MX"), ("SPF-07",), True),
+    ),
     (["dns"], DNS, DnsRequest("publish")),
     (["dns", "adopt"], DNS, DnsRequest("adopt")),
     (["dns", "--withdraw", "a.test"], DNS, DnsRequest("publish", withdraw=("a.test",))),
@@ -153,6 +159,8 @@ def test_no_two_verbs_have_the_same_word_and_none_is_a_setting() -> None:
         ["dns", "--panel", "godaddy"],
         ["dns", "policy", "--format", "json"],
         ["dns", "export", "--format", "xml"],
+        ["verify", "--only", "SFP"],
+        ["verify", "--only", "SPF", "--skip", "SPF"],
         ["queue", "retry"],
         ["queue", "hold", "A; reboot"],
         ["queue", "deliveries", "--hours", "0"],

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 
 from deploys.verification import steps
@@ -86,24 +83,3 @@ def test_each_resolver_is_asked_for_itself_and_one_that_is_mute_says_so(
         ResolverView("9.9.9.9", 0, answers=False),
     )
     assert steps._ask_resolvers([], server()) == ()
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"{}", b'{"reports": [1]}', b'{"reports": 1}', b"\xff"]
-)
-def test_reports_of_the_last_run_that_are_damaged_are_kept_aside_and_begun_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
-) -> None:
-    said: list[str] = []
-    here = SimpleNamespace(log_styled=lambda line, **_: said.append(line))
-    monkeypatch.setattr(steps, "host", here)
-    latest = tmp_path / "latest.json"
-    assert steps._kept(latest) == []
-    latest.write_bytes(b'{"reports": [{"server": "vps10"}]}')
-    assert steps._kept(latest) == [{"server": "vps10"}]
-    assert said == []
-    latest.write_bytes(content)
-    assert steps._kept(latest) == []
-    (aside,) = tmp_path.iterdir()
-    assert aside.read_bytes() == content
-    assert str(aside) in said[0]
