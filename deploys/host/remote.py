@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TextIO
 import pyinfra.connectors.util
 from pyinfra.api import Host, StringCommand
 
-from deploys.host.channels import opens_ahead
+from deploys.host.channels import opens_ahead, sent_at_once
 from ground.errors import DeployError
 from ground.words import text
 
@@ -72,12 +72,13 @@ def _run(
     too_long = text("host.too_long", seconds=timeout)
     words = ("sh", "-c", before + _BOUNDED, "sh", str(timeout), START + script)
     try:
-        ok, output = host.run_shell_command(
-            StringCommand(*map(shlex.quote, words)),
-            print_output=False,
-            print_input=False,
-            **options,
-        )
+        with sent_at_once(host):
+            ok, output = host.run_shell_command(
+                StringCommand(*map(shlex.quote, words)),
+                print_output=False,
+                print_input=False,
+                **options,
+            )
     except TimeoutError:
         return Reply(False, "", too_long)
     errors = list(output.stderr_lines)
