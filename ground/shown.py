@@ -166,10 +166,11 @@ class _Encoded:
     """The part of a Base64 text that a secret makes, with what else is in that text."""
 
     def __init__(self, part: str) -> None:
+        self.part = part
         self.form = re.compile(rf"[{_BASE64}]*{re.escape(part)}[{_BASE64}]*")
 
     def hidden_in(self, text: str) -> str:
-        return self.form.sub(HIDDEN, text)
+        return self.form.sub(HIDDEN, text) if self.part in text else text
 
 
 _Form = _Literal | _Folded | _Encoded

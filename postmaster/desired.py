@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import dns.name
 
 from dns_providers.publishing.claims import Claim, ClaimMode, Part
 from dns_providers.publishing.plan import Given
@@ -99,6 +102,8 @@ def desired(site: Site, zone: str, key_records: KeyRecordsOf) -> Desired:
         )
         claims += [replace(claim, ttl=ttl) for claim in own]
         for signing in mode_of(server).signing_keys(server):
+            if not _may_hold(zone, signing.domain):
+                continue  # whatever its selector; to read its keys takes time
             for record in key_records(signing):
                 owner = dkim.owner(record.selector, signing.domain)
                 if _zone_of(key(owner, "TXT"), site) != zone:
@@ -138,14 +143,32 @@ def clashes(site: Site) -> tuple[Clash, ...]:
 
 def zone_for(name: str, zones: Iterable[str]) -> str | None:
     """Return the zone that holds a name: the longest that is the name or above it."""
-    owner = owner_name(name)
-    holding = [zone for zone in zones if owner.is_subdomain(owner_name(zone))]
-    return max(holding, key=len, default=None)
+    return _holding(owner_name(name), _by_apex(tuple(zones)))
 
 
 def _zone_of(owner: RRKey, site: Site) -> str | None:
-    name = owner.owner.to_text(omit_final_dot=True)
-    return zone_for(name, (zone.name for zone in site.zones))
+    return _holding(owner.owner, _by_apex(tuple(zone.name for zone in site.zones)))
+
+
+def _may_hold(zone: str, domain: str) -> bool:
+    """Whether names at or below a domain can be in a zone."""
+    apex, owner = owner_name(zone), owner_name(domain)
+    return owner.is_subdomain(apex) or apex.is_subdomain(owner)
+
+
+@lru_cache(16)  # asked for each record of each server, in each zone
+def _by_apex(zones: tuple[str, ...]) -> Mapping[dns.name.Name, str]:
+    return {owner_name(zone): zone for zone in zones}
+
+
+def _holding(owner: dns.name.Name, by_apex: Mapping[dns.name.Name, str]) -> str | None:
+    """The zone with the longest apex that is an owner name or above it."""
+    above = owner
+    while above not in by_apex:
+        if above == dns.name.root:
+            return None
+        above = above.parent()
+    return by_apex[above]
 
 
 def _claims(server: MailServer) -> Iterator[Claim]:
