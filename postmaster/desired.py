@@ -95,12 +95,8 @@ def desired(site: Site, zone: str, key_records: KeyRecordsOf) -> Desired:
     missing: list[MissingKey] = []
     ttl, provider = site.zone(zone).ttl, site.zone(zone).provider
     for server in site.servers:
-        own = (
-            claim
-            for claim in _claims(server)
-            if _zone_of(claim.key, site) == zone and _can_have(claim, provider)
-        )
-        claims += [replace(claim, ttl=ttl) for claim in own]
+        own = _by_zone(server, _zones(site)).get(zone, ())
+        claims += [replace(claim, ttl=ttl) for claim in own if _can_have(claim, provider)]
         for signing in mode_of(server).signing_keys(server):
             if not _may_hold(zone, signing.domain):
                 continue  # whatever its selector; to read its keys takes time
@@ -147,7 +143,20 @@ def zone_for(name: str, zones: Iterable[str]) -> str | None:
 
 
 def _zone_of(owner: RRKey, site: Site) -> str | None:
-    return _holding(owner.owner, _by_apex(tuple(zone.name for zone in site.zones)))
+    return _holding(owner.owner, _by_apex(_zones(site)))
+
+
+def _zones(site: Site) -> tuple[str, ...]:
+    return tuple(zone.name for zone in site.zones)
+
+
+@lru_cache(1024)  # asked for each server again, in each zone
+def _by_zone(server: MailServer, zones: tuple[str, ...]) -> Mapping[str | None, list[Claim]]:
+    """A server's claims but DKIM, without a TTL, by the zone that holds them."""
+    found: dict[str | None, list[Claim]] = {}
+    for claim in _claims(server):
+        found.setdefault(_holding(claim.key.owner, _by_apex(zones)), []).append(claim)
+    return found
 
 
 def _may_hold(zone: str, domain: str) -> bool:
