@@ -68,6 +68,11 @@ class OutboundMode:
             return (server.mail_host,)
         return tuple(domain.name for domain in server.domains)
 
+    def ptr_name(self, server: MailServer) -> str:
+        """The name that PTR should be: one that the server greets with, where that can be one."""
+        names = self.ehlo_names(server)
+        return server.mail_host if server.mail_host in names else names[0]
+
 
 # PMail alone: go-msgauth with the literal selector "default" and d= the primary domain for all
 # mail (PMail dto/parsemail/dkim.go), EHLO the bare From domain (PMail utils/smtp/smtp.go).

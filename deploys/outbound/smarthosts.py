@@ -18,7 +18,8 @@ from deploys.outbound import configure
 from deploys.run.refusals import Around, Refused, on_each
 from ground.secret_values import BadSecret, read_file, read_variable
 from ground.words import Words
-from postmaster.checks.preflight import Kept, Password, password_problem
+from postmaster.checks.bare import Kept, Password
+from postmaster.checks.preflight import password_problem
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Smarthost
 

@@ -23,6 +23,7 @@ from deploys.run.outcome import ReportMade, recorder
 from deploys.run.paths import Busy
 from deploys.run.paused import paused_elsewhere, paused_rotations
 from deploys.verification import reports
+from deploys.verification.preflight import bare_view
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
 from deploys.zones.memory import is_earlier
@@ -40,6 +41,7 @@ from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
 from postmaster import dkim, dmarc, mail_programs, spf, tls_rpt
 from postmaster.checks import areas
+from postmaster.checks.bare import Bare
 from postmaster.checks.results import Result, Status
 from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
 from postmaster.checks.selection import EVERYTHING, Selection
@@ -116,9 +118,19 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
             relay=look.relay_view(host, server) if relayed else RelayView(False),
             edge=edge_view(host, server) if relayed else EdgeView(False),
             policies=policies.observe(policy_target(server)),
+            bare=_bare(host, server),
             now=datetime.now(UTC),  # last: nothing that was seen is of later
         )
     )
+
+
+def _bare(host: Host, server: MailServer) -> Bare | None:
+    """What the preflight sees now, None where the host could not be looked at."""
+    try:
+        found = bare_view(host, server)
+    except Told:
+        return None
+    return found if found.fitness.uid is not None else None
 
 
 def _is_paused(host: Host, server: MailServer) -> bool:

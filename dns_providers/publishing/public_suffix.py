@@ -12,6 +12,11 @@ def is_public_suffix(name: str) -> bool:
     return bool(_suffixes().publicsuffix(name, accept_unknown=False) == name)
 
 
+def organizational(name: str) -> str:
+    """Return the registered name that a host name is in, the name itself where it is none."""
+    return str(_suffixes().privatesuffix(name.lower().rstrip(".")) or name)
+
+
 @cache
 def _suffixes() -> PublicSuffixList:
     """The list, parsed when it is asked for: few runs ask."""

@@ -7,28 +7,47 @@ from typing import Any
 from postmaster.checks import (
     dns_records,
     edge,
+    outbound,
     policies,
     preflight,
     propagation,
     relay,
+    reverse,
     service,
     transport,
 )
-from postmaster.checks.preflight import Bare
-from postmaster.checks.results import Result
+from postmaster.checks.bare import Bare
+from postmaster.checks.results import Result, Status
 from postmaster.checks.runner import Check, run
 from postmaster.checks.seen import Seen
 
 VERIFICATION: tuple[Check[Seen, Any], ...] = tuple(
     check
-    for area in (propagation, dns_records, transport, service, relay, edge, policies)
+    for area in (
+        propagation,
+        dns_records,
+        reverse,
+        outbound,
+        transport,
+        service,
+        relay,
+        edge,
+        policies,
+    )
     for check in area.CHECKS
 )
 
 
 def of_server(seen: Seen) -> tuple[Result, ...]:
-    """Return the results of the verification of a server."""
-    return run(VERIFICATION, seen, seen.server)
+    """Return the results of the verification of a server, after what its preflight warns of still.
+
+    What the verification judges itself is not in the report twice.
+    """
+    before = of_bare_host(seen.bare) if seen.bare else ()
+    still = (
+        each for each in before if each.status in (Status.WARN, Status.FAIL) and not each.rule.again
+    )
+    return (*still, *run(VERIFICATION, seen, seen.server))
 
 
 def of_bare_host(seen: Bare) -> tuple[Result, ...]:

@@ -1,8 +1,7 @@
-"""Checks of what DNS says of a mail domain: MX, SPF, DKIM, DMARC, reverse DNS."""
+"""Checks of what DNS says of a mail domain: MX, SPF, DKIM, DMARC, CAA."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +19,7 @@ from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer
 from postmaster.spf import address_term
 from probes.world.caa import CaaView
-from probes.world.dns import Answer, Reverse, exchanges, texts
+from probes.world.dns import Answer, exchanges, texts
 from probes.world.server import DomainView
 from probes.world.spf import SpfView
 
@@ -35,7 +34,7 @@ def _domains(seen: Seen) -> Iterator[tuple[Subject, DomainView]]:
         yield subjects.of_domain(seen.server.domain(view.domain)), view
 
 
-def _cached(seen: Seen, owner: str, *rtypes: str) -> Judgement | None:
+def cached(seen: Seen, owner: str, *rtypes: str) -> Judgement | None:
     """What to say where a record is published as it should be, and a resolver has the old one."""
     for rtype in rtypes:
         view = seen.cached(key(owner, rtype))
@@ -52,7 +51,7 @@ def mx(view: DomainView, seen: Seen) -> Judgement:
     names = exchanges(view.mx)
     if not names:
         remedy = _mx_remedy(view, seen)
-        return _cached(seen, view.domain, "MX") or failed(Words.of("checks.mx.none"), remedy)
+        return cached(seen, view.domain, "MX") or failed(Words.of("checks.mx.none"), remedy)
     ours = set(seen.server.addresses)
     hosts, mute = ", ".join(names), [n for n, found in view.mx_addresses if found is None]
     foreign = [n for n, found in view.mx_addresses if found is not None and not set(found) & ours]
@@ -79,9 +78,9 @@ def _asked_last(view: DomainView, hosts: list[str]) -> bool:
 
 def _mx_cached(view: DomainView, seen: Seen, foreign: list[str]) -> Judgement | None:
     """Whether resolvers have an old MX, or the right one and an old address of it."""
-    old = _cached(seen, view.domain, "MX")
+    old = cached(seen, view.domain, "MX")
     if old is None and seen.server.mail_host in foreign:
-        old = _cached(seen, seen.server.mail_host, "A", "AAAA")
+        old = cached(seen, seen.server.mail_host, "A", "AAAA")
     return old
 
 
@@ -113,7 +112,7 @@ def spf(view: SpfView, seen: Seen) -> Judgement:
         return passed(said)
     if view.result == "temperror":
         return unknown(said)
-    if old := _cached(seen, view.domain, "TXT"):
+    if old := cached(seen, view.domain, "TXT"):
         return old
     if seen.published(key(view.domain, "TXT")):
         return failed(said, Words.of("checks.spf.other_remedy", domain=view.domain))
@@ -178,7 +177,7 @@ def one_dmarc_record(view: DomainView, seen: Seen) -> Judgement:
         return passed(words)
     if count == 0 and (above := _dmarc_above(view)):
         return above
-    old = _cached(seen, dmarc.owner(view.domain), "TXT")
+    old = cached(seen, dmarc.owner(view.domain), "TXT")
     return old or failed(words, _dmarc_remedy(view, seen.server))
 
 
@@ -216,7 +215,7 @@ def dkim_key(published: tuple[SigningKey, Answer], seen: Seen) -> Judgement:
     remedy = Words.of("checks.dkim.remedy", owner=owner, record=on_host.record)
     stored = seen.stored.get((signing.domain, signing.selector))
     same = stored is not None and stored.fingerprint == on_host.fingerprint
-    old = _cached(seen, owner, "TXT") if same else None
+    old = cached(seen, owner, "TXT") if same else None
     records = texts(answer)
     if len(records) != 1:
         return old or failed(Words.of("checks.dkim.count", count=len(records)), remedy)
@@ -233,45 +232,6 @@ def dkim_key(published: tuple[SigningKey, Answer], seen: Seen) -> Judgement:
         different = Words.of("checks.dkim.different", dns=in_dns.fingerprint[:16], host=short)
         return failed(different, remedy)
     return passed(Words.of("checks.dkim.same", fingerprint=short, bits=in_dns.bits))
-
-
-def _addresses(seen: Seen) -> Iterator[tuple[Subject, Reverse]]:
-    for view in seen.world.reverse:
-        yield subjects.of_address(view.address), view
-
-
-def ptr(view: Reverse, seen: Seen) -> Judgement:
-    """RDNS-01: the address has one PTR name."""
-    host = _ptr_name(seen.server)
-    remedy = Words.of("checks.rdns.remedy", address=view.address, host=host)
-    if not view.outcome.known:
-        return unanswered(view.address)
-    if not view.names:
-        return failed(Words.of("checks.rdns.none"), remedy)
-    names = Words.of("checks.rdns.names", names=", ".join(view.names))
-    of_before = set(view.names) & set(seen.server.old_names)
-    return warned(names, remedy) if len(view.names) > 1 or of_before else passed(names)
-
-
-def ptr_confirmed(view: Reverse, seen: Seen) -> Judgement:
-    """RDNS-02: the PTR name points back (FCrDNS)."""
-    mine = ipaddress.ip_address(view.address)
-    back = [name for name, found in view.forward if mine in map(ipaddress.ip_address, found or ())]
-    if back:
-        return passed(Words.of("checks.rdns.confirmed", name=back[0]))
-    if mute := [name for name, found in view.forward if found is None]:
-        return unanswered(mute[0])
-    for name in view.names:
-        if old := _cached(seen, name, "A" if mine.version == 4 else "AAAA"):
-            return old
-    missing = Words.of("checks.rdns.forward", name=view.names[0], address=view.address)
-    return failed(Words.of("checks.rdns.not_confirmed", names=", ".join(view.names)), missing)
-
-
-def _ptr_name(server: MailServer) -> str:
-    """The name that PTR should be: one that the server greets with, where that can be one."""
-    names = mode_of(server).ehlo_names(server)
-    return server.mail_host if server.mail_host in names else names[0]
 
 
 def _caa(seen: Seen) -> Iterator[tuple[Subject, CaaView | None]]:
@@ -291,7 +251,5 @@ CHECKS: tuple[Check[Seen, Any], ...] = (
     Check(rules.DMARC_01, _dmarc_records, one_dmarc_record),
     Check(rules.DMARC_02, _dmarc_records, dmarc_syntax),
     Check(rules.DKIM_06, _dkim_records, dkim_key),
-    Check(rules.RDNS_01, _addresses, ptr),
-    Check(rules.RDNS_02, _addresses, ptr_confirmed),
     Check(rules.CAA_01, _caa, authority),
 )

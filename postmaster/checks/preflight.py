@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from ground.words import Words, family
+from postmaster import vps
 from postmaster.checks import caa, rules, subjects
+from postmaster.checks.bare import Bare, Kept, Password
 from postmaster.checks.results import Judgement, failed, passed, unknown, warned
 from postmaster.checks.runner import Check
 from postmaster.checks.service import CLOCK_OFF, CLOCK_WRONG
 from postmaster.checks.subjects import Subject
 from postmaster.outbound import mode_of
-from postmaster.settings import MailServer
+from probes.host.firewall import Block, Connection, Way, blocking
 from probes.host.fitness import PORTS, Fitness, Listener, Outbound
 from probes.host.past import Found, Kind
 from probes.world.caa import CaaView
+from probes.world.dns import Reverse
 
 _TRIED = ("debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04")
 _ARCHITECTURES = ("x86_64", "aarch64")
@@ -29,39 +30,6 @@ _FOUND = family("past", Kind)
 _CLOSED = ("refused", "timeout", "unreachable")
 _OUTBOUND = family("preflight", (f"outbound_{reach}" for reach in _CLOSED))
 _OUTBOUND_REMEDY = family("preflight", (f"outbound_{reach}.remedy" for reach in _CLOSED))
-
-
-class Kept(StrEnum):
-    """Where the password for a smarthost is."""
-
-    KNOWN = "known"
-    EXPOSED = "exposed"  # here, and others can read it
-    MISSING = "missing"
-
-
-@dataclass(frozen=True, slots=True)
-class Password:
-    """A smarthost's password. source: the environment variable or the file that should have it."""
-
-    smarthost: str
-    user: str
-    source: str
-    kept: Kept
-
-
-@dataclass(frozen=True, slots=True)
-class Bare:
-    """What was seen of a host that is to become `server`. now: our clock, Unix seconds.
-
-    foreign: what is there of a PMail that is not ours. caa: for each name of the certificate.
-    """
-
-    server: MailServer
-    fitness: Fitness
-    now: float
-    passwords: tuple[Password, ...] = ()
-    foreign: tuple[Found, ...] = ()
-    caa: tuple[CaaView, ...] = ()
 
 
 def _host(seen: Bare) -> Iterator[tuple[Subject, Fitness]]:
@@ -229,9 +197,14 @@ def _outbound(seen: Bare) -> Iterator[tuple[Subject, Outbound | tuple[str, ...]]
 
 
 def outbound(tried: Outbound | tuple[str, ...], bare: Bare) -> Judgement:
-    """NET-01: port 25 of receivers can be reached, soon enough for who delivers."""
+    """PRE-17: port 25 of receivers can be reached, soon enough for who delivers."""
     if isinstance(tried, tuple):
-        return _none_reached(tried)
+        return _none_reached(tried, bare)
+    return one_outbound(tried, bare)
+
+
+def one_outbound(tried: Outbound, bare: Bare) -> Judgement:
+    """Return what a connection to one receiver says."""
     values = {"domain": tried.domain, "address": tried.address, "ms": tried.milliseconds}
     limit = mode_of(bare.server).dial_limit
     if tried.reach != "open":
@@ -244,12 +217,101 @@ def outbound(tried: Outbound | tuple[str, ...], bare: Bare) -> Judgement:
     return passed(Words.of("preflight.outbound", **values))
 
 
-def _none_reached(domains: tuple[str, ...]) -> Judgement:
+def _none_reached(domains: tuple[str, ...], bare: Bare) -> Judgement:
     if not domains:
         return unknown(Words.of("preflight.outbound_unseen"))
+    return warned(*blocked_outbound(domains, bare))
+
+
+def blocked_outbound(domains: tuple[str, ...], bare: Bare, family: int = 4) -> tuple[Words, Words]:
+    """Return that no receiver answers, and what to do: of the host's own filter, or elsewhere."""
     names = ", ".join(domains)
+    block = _blocked(bare, Way.OUT, 25, family)
+    if block and block.certain:
+        values = {"table": block.table, "chain": block.chain, "rule": block.rule}
+        return (
+            Words.of("preflight.outbound_filtered", domains=names, **values),
+            Words.of("preflight.outbound_filtered.remedy", **values),
+        )
     blocked = Words.of("preflight.outbound_blocked", domains=names)
-    return warned(blocked, Words.of("preflight.outbound_blocked.remedy", domains=names))
+    return blocked, vps.port_25_remedy(bare.provider, names)
+
+
+def _blocked(bare: Bare, way: Way, port: int, family: int) -> Block | None:
+    """What of the host's own packet filter stops connections."""
+    of_family = (
+        interface
+        for address, interface in bare.fitness.sources
+        if (":" in address) is (family == 6)
+    )
+    connection = Connection(way, port, family, next(of_family, ""))
+    return blocking(bare.fitness.filters or (), connection)
+
+
+def _reverse(seen: Bare) -> Iterator[tuple[Subject, Reverse]]:
+    for each in seen.reverse:
+        yield subjects.of_address(each.address), each
+
+
+def reverse(view: Reverse, bare: Bare) -> Judgement:
+    """PRE-18: the PTR name is ours, asked for early: it may take a ticket and days."""
+    if not view.outcome.known:
+        return unknown(Words.of("checks.dns.no_answer", name=view.address))
+    host, names = mode_of(bare.server).ptr_name(bare.server), ", ".join(view.names)
+    if set(view.names) <= {host, bare.server.mail_host} and names:
+        return passed(Words.of("checks.rdns.names", names=names))
+    said = Words.of("checks.rdns.names", names=names) if names else Words.of("checks.rdns.none")
+    return warned(said, vps.ptr_remedy(bare.provider, view.address, host))
+
+
+def _filters(seen: Bare) -> Iterator[tuple[Subject, tuple[Block, tuple[int, ...]] | None]]:
+    """What stops connections to ports that we need, each with those that it stops; or None."""
+    families = (4, 6) if seen.server.ipv6 else (4,)
+    proven = (80,) if seen.server.tls.method == "acme-http" else ()
+    stopped = dict[Block, list[int]]()
+    for port in (25, *proven, 443, 465, 993):
+        for version in families:
+            if block := _blocked(seen, Way.IN, port, version):
+                ports = stopped.setdefault(block, [])
+                ports += [] if port in ports else [port]
+    for block, ports in stopped.items():
+        yield subjects.of_host(seen.server), (block, tuple(ports))
+    if not stopped:
+        yield subjects.of_host(seen.server), None
+
+
+def packet_filter(found: tuple[Block, tuple[int, ...]] | None, bare: Bare) -> Judgement:
+    """PRE-19: the host's own packet filter, as images come with one, lets our ports in."""
+    if bare.fitness.filters is None:
+        return unknown(Words.of("preflight.filter_unseen"))
+    if found is None:
+        return passed(Words.of("preflight.filter"))
+    block, ports = found
+    values = {
+        "table": block.table,
+        "chain": block.chain,
+        "rule": block.rule,
+        "ports": ", ".join(map(str, ports)),
+    }
+    stops = Words.of("preflight.filtered", **values)
+    judged = failed if block.certain else warned
+    return judged(stops, _opened(block, values))
+
+
+def _opened(block: Block, values: dict[str, str]) -> Words:
+    """How ports are opened, by whoever has made the rules."""
+    ports = values["ports"].replace(" ", "")
+    family, _, table = block.table.partition(" ")
+    chain = block.chain.lower()
+    if chain.startswith("ufw"):
+        return Words.of("preflight.filtered_ufw.remedy", ports=ports)
+    if table == "firewalld":
+        opened = " ".join(f"--add-port={each}/tcp" for each in ports.split(","))
+        return Words.of("preflight.filtered_firewalld.remedy", opened=opened)
+    if table == "filter" and block.chain == "INPUT":
+        tool = "ip6tables" if family == "ip6" else "iptables"
+        return Words.of("preflight.filtered_iptables.remedy", tool=tool, ports=ports)
+    return Words.of("preflight.filtered_nft.remedy", **values)
 
 
 def _passwords(seen: Bare) -> Iterator[tuple[Subject, Password]]:
@@ -339,9 +401,11 @@ CHECKS: tuple[Check[Bare, Any], ...] = (
     Check(rules.PRE_10, _host, nat),
     Check(rules.PRE_11, _host, addresses),
     Check(rules.PRE_12, _mailers, mailers),
-    Check(rules.NET_01, _outbound, outbound),
     Check(rules.PRE_13, _passwords, password),
     Check(rules.PRE_14, _past, past),
     Check(rules.PRE_15, _caa, authority),
     Check(rules.PRE_16, _host, privileged),
+    Check(rules.PRE_17, _outbound, outbound),
+    Check(rules.PRE_18, _reverse, reverse),
+    Check(rules.PRE_19, _filters, packet_filter),
 )

@@ -1,4 +1,4 @@
-"""Checks of the relay: redirect, listeners, signatures, greeting, queue, smarthosts, encryption."""
+"""Checks of the relay: redirect, listeners, signatures, queue, smarthosts, encryption."""
 
 from __future__ import annotations
 
@@ -87,28 +87,6 @@ def signature(domain: str, seen: Seen) -> Judgement:
     return passed(Words.of("checks.relay.signed", selector=ours[0].selector))
 
 
-def greeting(view: RelayView, seen: Seen) -> Judgement:
-    """EHLO-03: receivers are greeted with the mail host's name, which is the PTR name too."""
-    if not view.reached:
-        return _unseen()
-    names = sorted({proof.ehlo for proof, _ in view.proofs})
-    if not names:
-        return unknown(Words.of("checks.relay.no_proof"))
-    host = seen.server.mail_host
-    if names != [host]:
-        other = Words.of("checks.relay.ehlo_other", names=", ".join(names), host=host)
-        return failed(other, Words.of("checks.relay.deploy"))
-    reverse = seen.world.reverse
-    others = [each for each in reverse if each.outcome.known and host not in each.names]
-    if others:
-        names_of = ", ".join(f"{each.address} {' '.join(each.names) or '-'}" for each in others)
-        different = Words.of("checks.relay.ehlo_ptr", name=host, ptr=names_of)
-        return warned(different, Words.of("checks.relay.ehlo_ptr_remedy", name=host))
-    if mute := next((each for each in reverse if not each.outcome.known), None):
-        return unknown(Words.of("checks.dns.no_answer", name=mute.address))
-    return passed(Words.of("checks.relay.ehlo", name=host))
-
-
 def queue(view: RelayView, seen: Seen) -> Judgement:
     """OUT-03: nothing waits for longer than the sender is told after."""
     if not view.reached:
@@ -172,7 +150,6 @@ CHECKS: tuple[Check[Seen, Any], ...] = (
     Check(rules.OUT_01, _host, redirect),
     Check(rules.OUT_02, _host, listeners),
     Check(rules.DKIM_18, _domains, signature),
-    Check(rules.EHLO_03, _host, greeting),
     Check(rules.OUT_03, _host, queue),
     Check(rules.OUT_04, _smarthosts, login),
     Check(rules.OUT_05, _host, encryption),

@@ -58,7 +58,8 @@ class Rule:
     source: who says so. needs: rules that have to hold first, else this one is skipped. when: all
     of this must be true of a server, else the rule is not reported. gates: whether, and how, it
     gates the rotation of the keys of domains that its subject concerns. required: an unknown result
-    makes the exit status 3.
+    makes the exit status 3. again: id of the rule of VERIFY that judges the same; what a PREFLIGHT
+    rule without one warns of is in every report.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Rule:
     required_by: frozenset[By] = frozenset()
     run: Run = Run.VERIFY
     required: bool = True
+    again: str = ""
 
     def applies(self, server: MailServer) -> bool:
         """Whether a report on this server has the rule."""
@@ -104,10 +106,18 @@ def _preflight(
     about: About = About.HOST,
     when: frozenset[When] = frozenset(),
     required_by: frozenset[By] = frozenset(),
+    again: str = "",
 ) -> Rule:
     """A rule for a host that is to become a mail server; what is not seen there stops nothing."""
     return Rule(
-        id, about, source, when=when, required_by=required_by, run=Run.PREFLIGHT, required=False
+        id,
+        about,
+        source,
+        when=when,
+        required_by=required_by,
+        run=Run.PREFLIGHT,
+        required=False,
+        again=again,
     )
 
 
@@ -125,16 +135,26 @@ PRE_09 = _preflight("PRE-09", "RFC 5321 section 5.1")
 PRE_10 = _preflight("PRE-10", "nft(8)")
 PRE_11 = _preflight("PRE-11", "RFC 5321 section 5.1")
 PRE_12 = _preflight("PRE-12", "Debian Policy section 11.6", when=_RELAYED)
-NET_01 = _preflight(
-    "NET-01",
+PRE_13 = _preflight("PRE-13", "RFC 4954", About.SMARTHOST, _PROVIDER)
+PRE_14 = _preflight("PRE-14", "what a deploy does")
+PRE_15 = _preflight("PRE-15", "RFC 8659, RFC 8657", when=_ISSUED, again="CAA-01")
+PRE_16 = _preflight("PRE-16", "ip-sysctl (ip_unprivileged_port_start)")
+PRE_17 = _preflight(
+    "PRE-17",
     "RFC 5321 section 4.5.4.2",
     when=_OWN_ADDRESS,
     required_by=frozenset({By.EVERYBODY}),
+    again="NET-01",
 )
-PRE_13 = _preflight("PRE-13", "RFC 4954", About.SMARTHOST, _PROVIDER)
-PRE_14 = _preflight("PRE-14", "what a deploy does")
-PRE_15 = _preflight("PRE-15", "RFC 8659, RFC 8657", when=_ISSUED)
-PRE_16 = _preflight("PRE-16", "ip-sysctl (ip_unprivileged_port_start)")
+PRE_18 = _preflight(
+    "PRE-18",
+    "RFC 1912 section 2.1",
+    About.ADDRESS,
+    when=_OWN_ADDRESS,
+    required_by=_PTR_ASKED,
+    again="RDNS-01",
+)
+PRE_19 = _preflight("PRE-19", "nft(8), iptables(8)")
 
 # -- DNS -----------------------------------------------------------------------------------------
 
@@ -201,11 +221,47 @@ RDNS_02 = Rule(
     required_by=frozenset({By.GMAIL, By.YAHOO, By.APPLE}),
 )
 
+RDNS_03 = Rule("RDNS-03", About.ADDRESS, "RFC 8601 section 3", needs=(RDNS_01,), when=_OWN_ADDRESS)
+RDNS_04 = Rule("RDNS-04", About.ADDRESS, "RFC 8601 section 3", needs=(RDNS_01,), when=_OWN_ADDRESS)
+EHLO_01 = Rule(
+    "EHLO-01",
+    About.GREETING,
+    "RFC 5321 section 4.1.1.1",
+    when=_OWN_ADDRESS,
+    required_by=frozenset({By.SINA, By.NETEASE}),
+)
+EHLO_02 = Rule(
+    "EHLO-02",
+    About.GREETING,
+    "RFC 5321 section 4.1.4",
+    needs=(EHLO_01,),
+    when=_OWN_ADDRESS,
+    required_by=frozenset({By.SINA}),
+)
+EHLO_03 = Rule(
+    "EHLO-03",
+    About.HOST,
+    "RFC 5321 section 4.1.4",
+    when=_OWN_ADDRESS,
+    required_by=frozenset({By.SINA}),
+)
+
 CAA_01 = Rule("CAA-01", About.HOST, "RFC 8659, RFC 8657", when=_ISSUED)
+
+# -- to receivers, from the host ------------------------------------------------------------------
+
+NET_01 = Rule(
+    "NET-01",
+    About.RECEIVER,
+    "RFC 5321 section 4.5.4.2",
+    when=_OWN_ADDRESS,
+    required_by=frozenset({By.EVERYBODY}),
+)
 
 # -- ports, from outside -------------------------------------------------------------------------
 
 NET_02 = Rule("NET-02", About.PORT, "RFC 5321 section 4.5.4.2, RFC 8314")
+EHLO_04 = Rule("EHLO-04", About.PORT, "RFC 5321 section 4.3.1", (NET_02,), _OWN_ADDRESS)
 NET_03 = Rule("NET-03", About.PORT, "RFC 8314 section 3, PMail controllers/setup.go")
 SMTP_02 = Rule("SMTP-02", About.PORT, "RFC 4954 section 4", needs=(NET_02,))
 TLS_01 = Rule("TLS-01", About.PORT, "RFC 3207", needs=(NET_02,))
@@ -235,13 +291,6 @@ DKIM_18 = Rule(
     when=_RELAYED,
     gates=Gate.EACH,
     required_by=_DKIM_ASKED,
-)
-EHLO_03 = Rule(
-    "EHLO-03",
-    About.HOST,
-    "RFC 5321 section 4.1.4",
-    when=_RELAYED | _OWN_ADDRESS,
-    required_by=frozenset({By.SINA}),
 )
 OUT_03 = Rule("OUT-03", About.HOST, "RFC 5321 section 4.5.4.1", when=_RELAYED)
 OUT_04 = Rule("OUT-04", About.SMARTHOST, "RFC 4954 section 4", when=_PROVIDER)

@@ -9,6 +9,7 @@ from datetime import datetime
 from dns_providers.publishing.claims import Claim
 from dns_providers.rrset import RRKey, owner_name
 from keys.dkim import DkimPublicKey
+from postmaster.checks.bare import Bare
 from postmaster.settings import MailServer
 from probes.host.edge import EdgeView
 from probes.host.relay import RelayView
@@ -60,7 +61,7 @@ class Seen:
     """What was seen of `server`, at a time (UTC, with its zone).
 
     stored: public keys of the key store, by (domain, selector). relay, edge: not reached where the
-    outbound mode has none.
+    outbound mode has none. bare: what the preflight sees of the host; None: it was not reached.
     """
 
     server: MailServer
@@ -72,6 +73,7 @@ class Seen:
     relay: RelayView = field(default=RelayView(False))
     edge: EdgeView = field(default=EdgeView(False))
     policies: PoliciesView = field(default=PoliciesView())
+    bare: Bare | None = None
 
     def domain_above(self, record: RRKey) -> str | None:
         """The server's domain that an owner name is in: the longest, or None."""

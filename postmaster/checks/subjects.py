@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,7 +22,9 @@ class About(StrEnum):
     INCLUDE = "include"  # somebody else's domain that our SPF record includes
     ADDRESS = "address"
     PORT = "port"
+    RECEIVER = "receiver"  # somebody else's domains, by one family of addresses
     SMARTHOST = "smarthost"
+    GREETING = "greeting"  # a name that receivers are greeted with
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,19 @@ def of_address(address: str) -> Subject:
     return Subject(About.ADDRESS, address, address=address)
 
 
+def of_receiver(domains: Iterable[str], family: int) -> Subject:
+    """Domains that mail goes to, over IPv4 or IPv6."""
+    return Subject(About.RECEIVER, f"{', '.join(domains)} IPv{family}", name=f"IPv{family}")
+
+
 def of_port(address: str, port: int, what: str = "") -> Subject:
     """A TCP port of an address; what: `/…` behind it, where it is about one thing there."""
     return Subject(About.PORT, f"{address}:{port}{what}", address=address, port=port)
+
+
+def of_greeting(name: str) -> Subject:
+    """A name that receivers are greeted with."""
+    return Subject(About.GREETING, name, name=name)
 
 
 def of_smarthost(name: str) -> Subject:

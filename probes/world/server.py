@@ -67,7 +67,10 @@ class DomainView:
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
-    """Everything seen. own_network_blocks: port 25 is closed from here to everybody."""
+    """Everything seen. own_network_blocks: port 25 is closed from here to everybody.
+
+    greeted: each greeting name, and its addresses (None: not answered).
+    """
 
     domains: tuple[DomainView, ...]
     mail_host_spf: tuple[SpfView, ...]
@@ -80,6 +83,7 @@ class ServerView:
     closed: tuple[Connection, ...] = field(default=())
     own_network_blocks: bool = False
     caa: tuple[CaaView, ...] = ()
+    greeted: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
 
 
 def observe(target: Target) -> ServerView:
@@ -102,6 +106,8 @@ def observe(target: Target) -> ServerView:
         dkim = [start(dns.ask, owner, "TXT", resolvers) for owner in target.dkim_owners]
         includes = [start(dns.ask, name, "TXT", resolvers) for name in target.spf_includes]
         reverse = [start(dns.reverse, each, resolvers) for each in target.addresses]
+        greeting = dict.fromkeys(target.ehlo_names)
+        greeted = {name: start(dns.addresses, name, resolvers) for name in greeting}
         issuers = [start(caa.look, each, dns.asking(resolvers)) for each in target.issued_names]
         mail = start(smtp.look, address, 25, target.mail_host, target.trust_file)
         secure = [
@@ -124,6 +130,7 @@ def observe(target: Target) -> ServerView:
             _all(closed),
             blocked,
             _all(issuers),
+            tuple((name, each.result()) for name, each in greeted.items()),
         )
 
 

@@ -313,7 +313,7 @@ def lab_settings(domain: str) -> dict[str, object]:
         "pmail_source": str(pmail_binary().path),
         "allow_private_address": True,
         "resolvers": [RESOLVER],
-        "preflight_mx_domains": ["recv.test", "refused.test"],
+        "preflight_mx_domains": ["recv.test", "secure.test"],
         "propagation_timeout": 60,
     }
 

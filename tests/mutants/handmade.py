@@ -49,7 +49,7 @@ HANDMADE = (
     ),
     Handmade(
         "no address is asked for its PTR name",
-        f"{_CHECKS}/dns_records.py",
+        f"{_CHECKS}/reverse.py",
         "for view in seen.world.reverse:",
         "for view in ():",
     ),
@@ -62,8 +62,8 @@ HANDMADE = (
     Handmade(
         "nothing of the relay is checked",
         f"{_CHECKS}/areas.py",
-        "transport, service, relay, edge, policies)\n",
-        "transport, service, edge)\n",
+        "        relay,\n        edge,\n",
+        "        edge,\n",
     ),
     Handmade(
         "a required check that is unknown does not count",

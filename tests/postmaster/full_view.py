@@ -11,7 +11,7 @@ from ground.words import say
 from keys import dkim as keys
 from postmaster import dkim, mail_programs, tls_rpt
 from postmaster.checks import areas
-from postmaster.checks.preflight import Bare, Kept, Password
+from postmaster.checks.bare import Bare, Kept, Password
 from postmaster.checks.results import Result, Status
 from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
 from postmaster.outbound import MODES, mode_of
@@ -109,6 +109,9 @@ def world(server: MailServer) -> ServerView:
         set_up=tuple(SetUpView(port, Reach.REFUSED) for port in (80, 443)),
         closed=tuple(Connection(ADDRESSES[0], p, Reach.TIMEOUT, 8.0) for p in (110, 587)),
         caa=_caa(server),
+        greeted=tuple(
+            (name, ADDRESSES) for name in dict.fromkeys(mode_of(server).ehlo_names(server))
+        ),
     )
 
 
@@ -158,6 +161,7 @@ def good(server: MailServer) -> Seen:
         relay=_relay(server) if relayed else RelayView(False),
         edge=EdgeView(True, resolves=True) if relayed else EdgeView(False),
         policies=_policies(server),
+        bare=fit(server),
     )
 
 
@@ -189,8 +193,13 @@ nat yes
 open 1024
 address 8.8.8.8
 address 2001:4860:4860::8888
-connect qq.com 192.0.2.1 open 40
-connect 163.com 192.0.2.2 open 50
+connect qq.com 192.0.2.1 open 40 220 mx.qq.com ESMTP
+connect 163.com 192.0.2.2 open 50 220 163.com Anti-spam
+connect qq.com 2001:db8::1 open 40 220 mx.qq.com ESMTP
+source 8.8.8.8 eth0
+source 2001:4860:4860::8888 eth0
+dmi sys_vendor QEMU
+nft eyJuZnRhYmxlcyI6IFtdfQ==
 """
 
 
@@ -201,7 +210,8 @@ def fit(server: MailServer, *changes: str, now: float = 1000) -> Bare:
         Password(each.host, each.user, each.password_env or "", Kept.KNOWN)
         for each in server.relay.smarthosts
     )
-    return Bare(server, seen, now, passwords, caa=_caa(server))
+    reverse = world(server).reverse if mode_of(server).sends_from == "server" else ()
+    return Bare(server, seen, now, passwords, caa=_caa(server), reverse=reverse)
 
 
 def found(seen: Seen | Bare, rule: str = "", subject: str = "") -> tuple[Result, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ground.words import say
-from postmaster.checks.preflight import Kept, Password
+from postmaster.checks.bare import Kept, Password
 from postmaster.checks.results import Status, exit_status
 from probes.host.past import Found, Kind
 from tests.postmaster.full_view import fit, found, one, server
@@ -48,9 +48,9 @@ def not_fine(*changes: str, outbound: str = "relay", **data: Any) -> list[tuple[
         ("open 995", "PRE-16", FAIL),
         ("open ", "PRE-16", UNKNOWN),
         ("mailer exim4-daemon-light", "PRE-12", FAIL),
-        ("connect yahoo.com 192.0.2.2 refused 9", "NET-01", WARN),
-        ("connect yahoo.com 192.0.2.2 timeout 5000", "NET-01", WARN),
-        ("connect yahoo.com 192.0.2.2 unreachable 5", "NET-01", WARN),
+        ("connect yahoo.com 192.0.2.2 refused 9", "PRE-17", WARN),
+        ("connect yahoo.com 192.0.2.2 timeout 5000", "PRE-17", WARN),
+        ("connect yahoo.com 192.0.2.2 unreachable 5", "PRE-17", WARN),
     ],
 )
 def test_each_finding_stops_or_warns(line: str, rule: str, status: Status) -> None:
@@ -153,17 +153,17 @@ def test_an_address_that_is_on_no_interface_is_a_warning_that_names_it() -> None
 def test_who_delivers_by_itself_must_be_answered_in_time() -> None:
     for took, status in ((1999, PASS), (2000, WARN)):
         line = f"connect yahoo.com 192.0.2.2 open {took}"
-        assert found(fit(DIRECT, line), "NET-01")[-1].status is status
-        assert found(fit(SERVER, line), "NET-01")[-1].status is PASS
+        assert found(fit(DIRECT, line), "PRE-17")[-1].status is status
+        assert found(fit(SERVER, line), "PRE-17")[-1].status is PASS
 
 
 def test_outbound_port_25_that_nobody_answers_is_told_as_blocked() -> None:
     nobody = fit(SERVER)
     tried = tuple(replace(each, reach="timeout") for each in nobody.fitness.outbound)
-    blocked = one(replace(nobody, fitness=replace(nobody.fitness, outbound=tried)), "NET-01")
+    blocked = one(replace(nobody, fitness=replace(nobody.fitness, outbound=tried)), "PRE-17")
     assert (blocked.status, blocked.seen.id) == (WARN, "preflight.outbound_blocked")
     assert "163.com, qq.com" in say(blocked.seen)
-    none = one(replace(nobody, fitness=replace(nobody.fitness, outbound=())), "NET-01")
+    none = one(replace(nobody, fitness=replace(nobody.fitness, outbound=())), "PRE-17")
     assert none.status is UNKNOWN
 
 

@@ -107,6 +107,13 @@ OURS = Signature("example.com", "pm202611a", True)
 ELSEWHERE = Signature("provider.test", "x", True)
 
 
+FAILED_GREETING = [
+    ("EHLO-01", "localhost", Status.FAIL),
+    ("EHLO-02", "localhost", Status.SKIP),
+    ("EHLO-03", "vps", Status.FAIL),
+]
+
+
 @pytest.mark.parametrize(
     ("changes", "rule", "subject"),
     [
@@ -123,7 +130,6 @@ ELSEWHERE = Signature("provider.test", "x", True)
         ({"proofs": proofs(ELSEWHERE)}, "DKIM-18", "example.com"),
         ({"proofs": proofs(replace(OURS, valid=False))}, "DKIM-18", "example.com"),
         ({"proofs": proofs(OURS, replace(OURS, valid=False))}, "DKIM-18", "example.com"),
-        ({"proofs": proofs(OURS, ehlo="localhost")}, "EHLO-03", "vps"),
     ],
 )
 def test_each_fault_of_the_relay_fails_its_check(
@@ -153,6 +159,11 @@ def test_a_signature_whose_key_nobody_tells_is_unknown_unless_another_of_ours_is
         "DKIM-18", proofs=proofs(mute, replace(OURS, valid=False)), subject="example.com"
     )
     assert broken.status is Status.FAIL
+
+
+def test_another_greeting_than_the_mail_hosts_fails_also_as_one_that_is_no_whole_name() -> None:
+    failed = relay_faults(proofs=proofs(OURS, ehlo="localhost"))
+    assert failed == FAILED_GREETING
 
 
 def test_without_a_message_that_arrived_the_greeting_is_unknown() -> None:

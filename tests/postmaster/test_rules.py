@@ -46,9 +46,14 @@ SUBJECTS = {
     "DMARC-02": [f"_dmarc.{name}" for name in EACH_DOMAIN],
     "DKIM-06": [f"pm202611a._domainkey.{name}" for name in EACH_DOMAIN],
     "RDNS-01": EACH_ADDRESS,
-    "RDNS-02": EACH_ADDRESS,
+    **{f"RDNS-0{number}": EACH_ADDRESS for number in (2, 3, 4)},
+    "EHLO-01": ["smtp.example.com"],
+    "EHLO-02": ["smtp.example.com"],
+    "EHLO-03": HOST,
     "CAA-01": HOST,
+    "NET-01": ["163.com IPv4", "qq.com IPv4", "qq.com IPv6"],
     "NET-02": ENCRYPTED,
+    "EHLO-04": [f"{V4}:25"],
     "NET-03": [f"{V4}:{port}" for port in ("80/setup", "443/setup", "110", "587")],
     "SMTP-02": [f"{V4}:25"],
     "TLS-01": [f"{V4}:25"],
@@ -60,7 +65,6 @@ SUBJECTS = {
     "OUT-01": HOST,
     "OUT-02": HOST,
     "DKIM-18": EACH_DOMAIN,
-    "EHLO-03": HOST,
     "OUT-03": HOST,
     "OUT-05": HOST,
     "CLI-02": [
@@ -100,6 +104,13 @@ def test_a_full_run_reports_every_rule_that_applies_in_the_order_of_the_list(mod
     ]
 
 
+def test_what_a_preflight_rule_judges_once_more_is_a_rule_of_the_verification() -> None:
+    again = {rule.id: rule.again for rule in RULES if rule.again}
+    assert again == {"PRE-15": "CAA-01", "PRE-17": "NET-01", "PRE-18": "RDNS-01"}
+    of_verification = {rule.id for rule in RULES if rule.run is Run.VERIFY}
+    assert set(again.values()) <= of_verification
+
+
 def test_every_rule_applies_to_a_server_of_some_mode() -> None:
     servers = [server(mode) for mode in ALL_MODES]
     assert [rule.id for rule in RULES if not any(map(rule.applies, servers))] == []
@@ -111,8 +122,9 @@ def test_what_is_of_some_modes_only_is_not_reported_of_others() -> None:
     edge = {f"EDGE-0{number}" for number in (1, 2, 3, 4)}
     relay = {"OUT-01", "OUT-02", "OUT-03", "OUT-05", "DKIM-18", "PRE-12"}
     assert every - applying["relay"] == {"OUT-04", "PRE-13"}
-    assert every - applying["smarthost"] == {"RDNS-01", "RDNS-02", "EHLO-03", "NET-01"}
-    assert every - applying["direct"] == edge | relay | {"EHLO-03", "OUT-04", "PRE-13"}
+    own = {f"{area}-0{number}" for area in ("RDNS", "EHLO") for number in (1, 2, 3, 4)}
+    assert every - applying["smarthost"] == own | {"NET-01", "PRE-17", "PRE-18"}
+    assert every - applying["direct"] == edge | relay | {"OUT-04", "PRE-13"}
     without = server(spf_include=[])
     assert applying["relay"] - {r.id for r in RULES if r.applies(without)} == {"SPF-07"}
     brought = server(tls="files", tls_cert_file="/c", tls_key_file="/k")
