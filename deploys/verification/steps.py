@@ -58,6 +58,7 @@ from probes.host.relay import RelayView
 from probes.host.state import HostView
 from probes.world import dns, policies
 from probes.world.dns import Resolvers
+from probes.world.enquiry import Enquiry
 from probes.world.policies import PolicyTarget
 from probes.world.server import Target, observe
 
@@ -114,7 +115,7 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
             stored=_stored_keys(server),
             zones=tuple(_zone_view(zone, server, site) for zone in _zones(server, site)),
             host=host_view(host, server),
-            world=observe(target(server)),
+            world=observe(target(server), Enquiry(Resolvers(server.resolvers))),
             relay=look.relay_view(host, server) if relayed else RelayView(False),
             edge=edge_view(host, server) if relayed else EdgeView(False),
             policies=policies.observe(policy_target(server)),
@@ -171,6 +172,7 @@ def target(server: MailServer) -> Target:
         dmarc_above=tuple(
             tuple(dmarc.owner(above) for above in dmarc.names_above(each)) for each in domains
         ),
+        zones=tuple(domain.zone for domain in server.domains),
     )
 
 

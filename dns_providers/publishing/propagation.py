@@ -162,11 +162,11 @@ class Network:
         if self.use_ipv6 is not None:
             return self.use_ipv6
         if "ipv6" not in self._known:
-            self._known["ipv6"] = _has_ipv6_route()
+            self._known["ipv6"] = has_ipv6_route()
         return self._known["ipv6"]
 
 
-def _has_ipv6_route() -> bool:
+def has_ipv6_route() -> bool:
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
             probe.connect(("2001:db8::1", 53))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from postmaster.checks import (
+    delegation,
     dns_records,
     edge,
     outbound,
@@ -19,22 +20,29 @@ from postmaster.checks import (
 from postmaster.checks.bare import Bare
 from postmaster.checks.results import Result, Status
 from postmaster.checks.runner import Check, run
-from postmaster.checks.seen import Seen
+from postmaster.checks.seen import Public, Seen
 
-VERIFICATION: tuple[Check[Seen, Any], ...] = tuple(
-    check
-    for area in (
-        propagation,
-        dns_records,
-        reverse,
-        outbound,
-        transport,
-        service,
-        relay,
-        edge,
-        policies,
-    )
-    for check in area.CHECKS
+# What needs neither a host nor an inventory: `pmail-deploy check DOMAIN` consists of these.
+PUBLIC: tuple[Check[Public, Any], ...] = tuple(
+    check for area in (delegation,) for check in area.CHECKS
+)
+VERIFICATION: tuple[Check[Seen, Any], ...] = (
+    *(check.within(lambda seen: seen.public) for check in PUBLIC),
+    *(
+        check
+        for area in (
+            propagation,
+            dns_records,
+            reverse,
+            outbound,
+            transport,
+            service,
+            relay,
+            edge,
+            policies,
+        )
+        for check in area.CHECKS
+    ),
 )
 
 
@@ -48,6 +56,11 @@ def of_server(seen: Seen) -> tuple[Result, ...]:
         each for each in before if each.status in (Status.WARN, Status.FAIL) and not each.rule.again
     )
     return (*still, *run(VERIFICATION, seen, seen.server))
+
+
+def of_domains(seen: Public) -> tuple[Result, ...]:
+    """Return the results for domains that are nobody's of ours."""
+    return run(PUBLIC, seen, seen.server)
 
 
 def of_bare_host(seen: Bare) -> tuple[Result, ...]:

@@ -20,7 +20,7 @@ from postmaster.settings import MailServer
 from postmaster.spf import address_term
 from probes.world.caa import CaaView
 from probes.world.dns import Answer, exchanges, texts
-from probes.world.server import DomainView
+from probes.world.domain import DomainView
 from probes.world.spf import SpfView
 
 

@@ -27,6 +27,7 @@ class When(StrEnum):
     SPF_INCLUDE = "the setting spf_include names a domain"
     ISSUED = "an authority issues the certificate"
     TLS_REPORTS = "the setting tls_rpt names where reports go"
+    OURS = "an inventory says what is ours"
 
 
 class By(StrEnum):
@@ -73,8 +74,10 @@ class Rule:
     required: bool = True
     again: str = ""
 
-    def applies(self, server: MailServer) -> bool:
-        """Whether a report on this server has the rule."""
+    def applies(self, server: MailServer | None) -> bool:
+        """Whether a report on this server has the rule; None: on domains without an inventory."""
+        if server is None:
+            return self.when <= {When.OWN_ADDRESS}
         mode = mode_of(server)
         own = mode.sends_from == "server"
         true_of_it = {
@@ -84,6 +87,7 @@ class Rule:
             When.SPF_INCLUDE: bool(server.spf_include),
             When.ISSUED: server.tls.method != "files",
             When.TLS_REPORTS: bool(server.tls_rpt),
+            When.OURS: True,
         }
         return all(true_of_it[each] for each in self.when)
 
@@ -156,9 +160,22 @@ PRE_18 = _preflight(
 )
 PRE_19 = _preflight("PRE-19", "nft(8), iptables(8)")
 
+# -- delegation ----------------------------------------------------------------------------------
+
+# What stands in the way of everything in a zone keeps a key from being replaced, too.
+DEL_01 = Rule("DEL-01", About.ZONE, "RFC 1034 section 4.2.2", gates=Gate.EACH)
+DEL_03 = Rule("DEL-03", About.ZONE, "RFC 1912 section 2.8", needs=(DEL_01,), gates=Gate.EACH)
+_SERVED = (DEL_01, DEL_03)
+DEL_02 = Rule("DEL-02", About.ZONE, "RFC 1034 section 4.2.2", needs=_SERVED)
+DEL_04 = Rule("DEL-04", About.ZONE, "RFC 2182 sections 3.1 and 5", needs=(DEL_01,))
+DEL_05 = Rule("DEL-05", About.ZONE, "RFC 1034 section 4.3.5", needs=_SERVED)
+DEL_06 = Rule("DEL-06", About.ZONE, "RFC 1912 section 2.3", needs=_SERVED)
+DEL_07 = Rule("DEL-07", About.ZONE, "RFC 4035 section 5, RFC 8914", needs=_SERVED)
+DEL_12 = Rule("DEL-12", About.ZONE, "RFC 7766, RFC 6891", needs=_SERVED)
+
 # -- DNS -----------------------------------------------------------------------------------------
 
-PROP_01 = Rule("PROP-01", About.RECORD, "RFC 1034 section 4.3.1", gates=Gate.EACH)
+PROP_01 = Rule("PROP-01", About.RECORD, "RFC 1034 section 4.3.1", needs=_SERVED, gates=Gate.EACH)
 PROP_03 = Rule(
     "PROP-03",
     About.RESOLVER,

@@ -15,6 +15,7 @@ from postmaster.settings import MailServer
 
 S = TypeVar("S")
 T = TypeVar("T")
+W = TypeVar("W")
 
 _SKIP = family("checks.skip", (Status.FAIL, Status.UNKNOWN))
 
@@ -31,9 +32,20 @@ class Check(Generic[S, T]):
     each: Callable[[S], Iterable[tuple[Subject, T]]]
     judge: Callable[[T, S], Judgement]
 
+    def within(self, part: Callable[[W], S]) -> Check[W, T]:
+        """The same check for whoever sees more. part: what this one judges of that."""
+        return Check(
+            self.rule,
+            lambda seen: self.each(part(seen)),
+            lambda thing, seen: self.judge(thing, part(seen)),
+        )
 
-def run(checks: Iterable[Check[S, Any]], seen: S, server: MailServer) -> tuple[Result, ...]:
-    """Return the results of all rules that apply to a server, in the order of `RULES`."""
+
+def run(checks: Iterable[Check[S, Any]], seen: S, server: MailServer | None) -> tuple[Result, ...]:
+    """Return the results of all rules that apply to a server, in the order of `RULES`.
+
+    server: None for domains without an inventory.
+    """
     results: list[Result] = []
     for check in sorted(checks, key=lambda check: RULES.index(check.rule)):
         if not check.rule.applies(server):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from dns_providers.publishing.claims import Claim
 from dns_providers.rrset import RRKey, owner_name
 from keys.dkim import DkimPublicKey
+from postmaster.checks import subjects
 from postmaster.checks.bare import Bare
+from postmaster.checks.subjects import Subject
 from postmaster.settings import MailServer
 from probes.host.edge import EdgeView
 from probes.host.relay import RelayView
 from probes.host.state import HostView
+from probes.world.domain import DomainView, HostNameView
 from probes.world.policies import PoliciesView
 from probes.world.server import ServerView
 
@@ -57,6 +60,39 @@ class ZoneView:
 
 
 @dataclass(frozen=True, slots=True)
+class Public:
+    """What anybody sees of mail domains, at a time (UTC, with its zone).
+
+    server: the one of the inventory that they belong to; None where there is no inventory, so that
+    nobody knows what is theirs. mail_host: of that server, its addresses in DNS.
+    """
+
+    domains: tuple[DomainView, ...]
+    now: datetime
+    server: MailServer | None = None
+    mail_host: HostNameView | None = None
+
+    def subject(self, view: DomainView) -> Subject:
+        """One of the domains, as a subject."""
+        return subjects.of_name(view.domain, self.zone(view))
+
+    def zone(self, view: DomainView) -> str:
+        """The zone that a domain is in: by the inventory, else as it was found."""
+        if self.server is not None:
+            return self.server.domain(view.domain).zone
+        return view.zone or view.domain
+
+    def hosts(self) -> Iterator[tuple[DomainView, HostNameView]]:
+        """Each host name that mail goes to once, with a domain of those whose mail that is."""
+        known = set()
+        for view in self.domains:
+            for host in view.hosts:
+                if host.name not in known:
+                    known.add(host.name)
+                    yield view, host
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What was seen of `server`, at a time (UTC, with its zone).
 
@@ -74,6 +110,11 @@ class Seen:
     edge: EdgeView = field(default=EdgeView(False))
     policies: PoliciesView = field(default=PoliciesView())
     bare: Bare | None = None
+
+    @property
+    def public(self) -> Public:
+        """What anybody sees of the server's domains."""
+        return Public(self.world.domains, self.now, self.server, self.world.mail_host)
 
     def domain_above(self, record: RRKey) -> str | None:
         """The server's domain that an owner name is in: the longest, or None."""

@@ -15,7 +15,9 @@ class About(StrEnum):
 
     HOST = "host"
     ZONE = "zone"
-    RESOLVER = "resolver"  # a recursive resolver's view of a zone
+    RESOLVER = "resolver"  # a recursive resolver, or its view of a zone
+    NAME_SERVER = "name server"  # an address of a zone's
+    HOST_NAME = "host name"  # one that mail goes to
     DOMAIN = "domain"
     SENDER = "sender"  # a domain, and an address that its mail comes from
     RECORD = "record"
@@ -85,6 +87,22 @@ def of_resolver(zone: str, resolver: str) -> Subject:
 def of_domain(domain: MailDomain) -> Subject:
     """A mail domain."""
     return Subject(About.DOMAIN, domain.name, domain.zone, domain.name)
+
+
+def of_name(domain: str, zone: str) -> Subject:
+    """A mail domain (A-labels), whoever it belongs to."""
+    return Subject(About.DOMAIN, domain, zone, domain)
+
+
+def of_name_server(zone: str, server: str) -> Subject:
+    """One address of a name server of a zone; server: name and address."""
+    return Subject(About.NAME_SERVER, f"{zone} @{server}", zone=zone, name=server)
+
+
+def of_host_name(name: str, zone: str | None, domain: str | None, rtype: str = "") -> Subject:
+    """A host name that mail goes to; rtype: one kind of its records."""
+    record = key(name, rtype) if rtype else None
+    return Subject(About.HOST_NAME, str(record or name), zone, domain, record, name=name)
 
 
 def of_sender(domain: MailDomain, name: str, address: str) -> Subject:

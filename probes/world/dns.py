@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
@@ -15,6 +16,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 import dns.reversename
+import dns.rrset
 
 from dns_providers.rrset import MX, TXT, Address, Target, Value, from_rdata, name_text, owner_name
 
@@ -40,18 +42,40 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Alias:
+    """A CNAME on the way to an answer: where it leads (A-labels), its TTL in seconds."""
+
+    target: str
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What one resolver says of one owner name and type."""
+    """What one server says of one owner name and type.
+
+    resolver: the address that was asked. ttl: seconds, of the RRset itself; None where there is
+    none. aliases: CNAMEs that lead to it, each with its own TTL, in order. strings: of TXT values,
+    how each is cut (RFC 1035 section 3.3.14). rcode: as DNS writes it, or "" without an answer.
+    authoritative, secure: the AA and AD flags. errors: extended ones (RFC 8914), code and text.
+    """
 
     owner: str
     rtype: str
     outcome: Outcome
     values: frozenset[Value] = frozenset()
     resolver: str = ""
+    ttl: int | None = field(default=None, compare=False)
+    aliases: tuple[Alias, ...] = field(default=(), compare=False)
+    strings: tuple[tuple[bytes, ...], ...] = field(default=(), compare=False)
+    rcode: str = field(default="", compare=False)
+    authoritative: bool = field(default=False, compare=False)
+    secure: bool = field(default=False, compare=False)
+    errors: tuple[str, ...] = field(default=(), compare=False)
 
 
-# Answers for an owner name (A-labels) and a type.
+# Answers for an owner name (A-labels) and a type; one waits, the other is waited for in the loop.
 Ask = Callable[[str, str], Answer]
+AskSoon = Callable[[str, str], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +128,55 @@ def ask_one(owner: str, rtype: str, resolver: str, resolvers: Resolvers) -> Answ
     except (OSError, dns.exception.DNSException):
         return Answer(owner, rtype, Outcome.SERVFAIL, resolver=resolver)
     resolvers.remember(resolver, answered=True)
-    return _answer(owner, rtype, reply, resolver)
+    return read(owner, rtype, reply, resolver)
 
 
-def _answer(owner: str, rtype: str, reply: dns.message.Message, resolver: str) -> Answer:
-    if reply.rcode() == dns.rcode.NXDOMAIN:
-        return Answer(owner, rtype, Outcome.NXDOMAIN, resolver=resolver)
-    if reply.rcode() != dns.rcode.NOERROR:
-        return Answer(owner, rtype, Outcome.SERVFAIL, resolver=resolver)
+def read(owner: str, rtype: str, reply: dns.message.Message, resolver: str) -> Answer:
+    """Return what a message says of an owner name (A-labels) and a type. resolver: who sent it."""
     kind = dns.rdatatype.from_text(rtype)
-    values = frozenset(
-        from_rdata(rdata) for found in reply.answer if found.rdtype == kind for rdata in found
+    aliases, found = _led_to(owner_name(owner), kind, reply)
+    values = frozenset(from_rdata(rdata) for rdata in found or ())
+    if reply.rcode() == dns.rcode.NXDOMAIN:
+        outcome = Outcome.NXDOMAIN
+    elif reply.rcode() != dns.rcode.NOERROR:
+        outcome = Outcome.SERVFAIL
+    else:
+        outcome = Outcome.ANSWER if values else Outcome.NODATA
+    return Answer(
+        owner,
+        rtype,
+        outcome,
+        values if outcome is Outcome.ANSWER else frozenset(),
+        resolver,
+        ttl=found.ttl if found is not None else None,
+        aliases=aliases,
+        strings=_strings(found),
+        rcode=dns.rcode.to_text(reply.rcode()),
+        authoritative=bool(reply.flags & dns.flags.AA),
+        secure=bool(reply.flags & dns.flags.AD),
+        errors=tuple(
+            each.to_text() for each in reply.options if each.otype == dns.edns.OptionType.EDE
+        ),
     )
-    outcome = Outcome.ANSWER if values else Outcome.NODATA
-    return Answer(owner, rtype, outcome, values, resolver)
+
+
+def _led_to(
+    owner: dns.name.Name, kind: dns.rdatatype.RdataType, reply: dns.message.Message
+) -> tuple[tuple[Alias, ...], dns.rrset.RRset | None]:
+    """The CNAMEs from an owner name to the RRset of a type, and that."""
+    there = {(each.name.canonicalize(), each.rdtype): each for each in reply.answer}
+    aliases: list[Alias] = []
+    while (owner, kind) not in there and (owner, dns.rdatatype.CNAME) in there:
+        found = there.pop((owner, dns.rdatatype.CNAME))  # once: they may lead in a circle
+        owner = found[0].target.canonicalize()
+        aliases.append(Alias(name_text(owner), found.ttl))
+    return tuple(aliases), there.get((owner, kind))
+
+
+def _strings(found: dns.rrset.RRset | None) -> tuple[tuple[bytes, ...], ...]:
+    if found is None or found.rdtype != dns.rdatatype.TXT:
+        return ()
+    return tuple(sorted(rdata.strings for rdata in found))
 
 
 def texts(answer: Answer) -> tuple[bytes, ...]:
@@ -177,7 +236,7 @@ def ask_kept(owner: str, rtype: str, servers: Iterable[str], resolvers: Resolver
             silent = isinstance(error, dns.exception.Timeout)
             resolvers.remember(server, answered=not silent)
             continue
-        found = _answer(owner, rtype, reply, server)
+        found = read(owner, rtype, reply, server)
         if not found.outcome.known:
             continue
         alias = any(each.rdtype == dns.rdatatype.CNAME for each in reply.answer)

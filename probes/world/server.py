@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from probes.world import caa, dns, http, smtp, spf, tcp, tls
+from probes.world import caa, dns, domain, http, smtp, spf, tcp, tls
 from probes.world.caa import CaaView
 from probes.world.dns import Answer, Resolvers, Reverse
+from probes.world.domain import DomainTarget, DomainView, HostNameView
+from probes.world.enquiry import Enquiry
 from probes.world.http import SetUpView
+from probes.world.loop import wait_for
 from probes.world.smtp import SmtpView
 from probes.world.spf import SpfView
 from probes.world.tcp import Connection, Reach
@@ -32,7 +36,8 @@ class Target:
     not be reachable. far_domains: domains whose MX is tried when port 25 looks closed, to tell our
     own network's fault. trust_file: PEM file of the authority that certificates come from, or None
     for the system's. issued_names: those of a certificate that an authority issues. dmarc_above:
-    for each domain, owner names of DMARC records of names above it, the highest first.
+    for each domain, owner names of DMARC records of names above it, the highest first. zones: for
+    each domain, the zone that it is in.
     """
 
     addresses: tuple[str, ...]
@@ -48,21 +53,39 @@ class Target:
     resolvers: Resolvers
     issued_names: tuple[str, ...] = ()
     dmarc_above: tuple[tuple[str, ...], ...] = ()
+    zones: tuple[str, ...] = ()
+
+    @property
+    def by_domain(self) -> tuple[DomainTarget, ...]:
+        """What to look at of each domain."""
+        made = []
+        for at, name in enumerate(self.domains):
+            mine = tuple(each for each in self.dkim_owners if each.endswith(f"._domainkey.{name}"))
+            made.append(
+                DomainTarget(
+                    name,
+                    self.zones[at] if self.zones else None,
+                    self.ehlo_names[at],
+                    self.addresses,
+                    mine,
+                    self.dmarc_above[at] if self.dmarc_above else (),
+                )
+            )
+        return tuple(made)
 
 
 @dataclass(frozen=True, slots=True)
-class DomainView:
-    """DNS of one mail domain, and the addresses of its MX hosts (None: not answered).
+class NamesView:
+    """What DNS shows of a mail server's names and addresses. mail_host: its addresses in DNS."""
 
-    dmarc_above: DMARC records of names above it, the highest first.
-    """
-
-    domain: str
-    mx: Answer
-    mx_addresses: tuple[tuple[str, tuple[str, ...] | None], ...]
-    spf: tuple[SpfView, ...]
-    dmarc: Answer
-    dmarc_above: tuple[Answer, ...] = ()
+    domains: tuple[DomainView, ...]
+    mail_host_spf: tuple[SpfView, ...]
+    dkim: tuple[Answer, ...]
+    spf_includes: tuple[Answer, ...]
+    reverse: tuple[Reverse, ...]
+    caa: tuple[CaaView, ...] = ()
+    greeted: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
+    mail_host: HostNameView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +107,15 @@ class ServerView:
     own_network_blocks: bool = False
     caa: tuple[CaaView, ...] = ()
     greeted: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
+    mail_host: HostNameView | None = None
 
 
-def observe(target: Target) -> ServerView:
+def observe(target: Target, enquiry: Enquiry) -> ServerView:
     """Look at a mail server from outside; takes as long as the slowest answer."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         start = pool.submit
         address = target.addresses[0]
-        resolvers = target.resolvers
-        none_above = ((),) * len(target.domains)
-        domains = [
-            start(_domain, domain, ehlo, target, above)
-            for domain, ehlo, above in zip(
-                target.domains, target.ehlo_names, target.dmarc_above or none_above, strict=True
-            )
-        ]
-        host_spf = [
-            start(spf.check_host, each, target.mail_host, target.mail_host, resolvers)
-            for each in target.addresses
-        ]
-        dkim = [start(dns.ask, owner, "TXT", resolvers) for owner in target.dkim_owners]
-        includes = [start(dns.ask, name, "TXT", resolvers) for name in target.spf_includes]
-        reverse = [start(dns.reverse, each, resolvers) for each in target.addresses]
-        greeting = dict.fromkeys(target.ehlo_names)
-        greeted = {name: start(dns.addresses, name, resolvers) for name in greeting}
-        issuers = [start(caa.look, each, dns.asking(resolvers)) for each in target.issued_names]
+        asked = start(lambda: wait_for(names(enquiry, target)))
         mail = start(smtp.look, address, 25, target.mail_host, target.trust_file)
         secure = [
             start(tls.look, address, port, _name(port, target), target.trust_file)
@@ -117,24 +124,55 @@ def observe(target: Target) -> ServerView:
         set_up = [start(http.set_up_server, address, port) for port in SET_UP_PORTS]
         closed = [start(tcp.connect, address, port) for port in target.closed_ports]
         seen = mail.result()
-        blocked = seen.reach is not Reach.OPEN and own_network_blocks(target.far_domains, resolvers)
+        blocked = seen.reach is not Reach.OPEN and own_network_blocks(
+            target.far_domains, target.resolvers
+        )
+        named = asked.result()
         return ServerView(
-            _all(domains),
-            _all(host_spf),
-            _all(dkim),
-            _all(includes),
-            _all(reverse),
+            named.domains,
+            named.mail_host_spf,
+            named.dkim,
+            named.spf_includes,
+            named.reverse,
             seen,
             _all(secure),
             _all(set_up),
             _all(closed),
             blocked,
-            _all(issuers),
-            tuple((name, each.result()) for name, each in greeted.items()),
+            named.caa,
+            named.greeted,
+            named.mail_host,
         )
 
 
-def _all(work: Iterable[Future[T]]) -> tuple[T, ...]:
+async def names(enquiry: Enquiry, target: Target) -> NamesView:
+    """Look at all that DNS has of a mail server."""
+    # Where its zones are comes first: their own servers are asked for all that is in them.
+    await asyncio.gather(*(enquiry.cut(each) for each in target.zones or target.domains))
+    async with asyncio.TaskGroup() as group:
+        start = group.create_task
+        host, ask = target.mail_host, enquiry.ask
+        domains = [start(domain.look(enquiry, each)) for each in target.by_domain]
+        host_spf = [start(spf.check(each, host, host, ask)) for each in target.addresses]
+        keys = [start(ask(each, "TXT")) for each in target.dkim_owners]
+        includes = [start(ask(each, "TXT")) for each in target.spf_includes]
+        reverse = [start(enquiry.reverse(each)) for each in target.addresses]
+        greeted = {name: start(enquiry.addresses(name)) for name in target.ehlo_names}
+        issuers = [start(caa.look_soon(each, ask)) for each in target.issued_names]
+        mail_host = start(domain.host(enquiry, host))
+    return NamesView(
+        _all(domains),
+        _all(host_spf),
+        _all(keys),
+        _all(includes),
+        _all(reverse),
+        _all(issuers),
+        tuple((name, each.result()) for name, each in greeted.items()),
+        mail_host.result(),
+    )
+
+
+def _all(work: Iterable[Future[T] | asyncio.Task[T]]) -> tuple[T, ...]:
     return tuple(future.result() for future in work)
 
 
@@ -147,24 +185,11 @@ def _name(port: int, target: Target) -> str:
     return target.mail_host
 
 
-def _domain(domain: str, ehlo: str, target: Target, above: tuple[str, ...]) -> DomainView:
-    resolvers = target.resolvers
-    mx = dns.ask(domain, "MX", resolvers)
-    hosts = tuple((name, dns.addresses(name, resolvers)) for name in dns.exchanges(mx))
-    results = tuple(
-        spf.check_host(address, domain, ehlo, resolvers) for address in target.addresses
-    )
-    own = dns.ask(f"_dmarc.{domain}", "TXT", resolvers)
-    return DomainView(
-        domain, mx, hosts, results, own, tuple(dns.ask(each, "TXT", resolvers) for each in above)
-    )
-
-
 def own_network_blocks(far_domains: Iterable[str], resolvers: Resolvers) -> bool:
     """Whether this machine reaches nobody on port 25: then a closed port proves nothing."""
     tried = False
-    for domain in far_domains:
-        for name in dns.exchanges(dns.ask(domain, "MX", resolvers))[:1]:
+    for far in far_domains:
+        for name in dns.exchanges(dns.ask(far, "MX", resolvers))[:1]:
             for address in (dns.addresses(name, resolvers) or ())[:1]:
                 tried = True
                 if tcp.connect(address, 25).reach in (Reach.OPEN, Reach.REFUSED):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,8 @@ from spftrace.resolver import NOERROR, NXDOMAIN, SERVFAIL, TIMEOUT, BaseResolver
 
 from dns_providers.rrset import MX, TXT, Target, name_text
 from probes.world import dns as questions
-from probes.world.dns import Ask, Outcome, Resolvers
+from probes.world.dns import Answer, Ask, AskSoon, Outcome, Resolvers
+from probes.world.loop import wait_for
 
 _STATUS = {
     Outcome.ANSWER: NOERROR,
@@ -58,26 +58,30 @@ class Evaluation:
     addresses: tuple[str, ...] = ()
 
 
-# The check runs an event loop of its own. pyinfra works on several hosts at once in one thread
-# (gevent), and a thread can have only one running loop.
-_ONE_AT_A_TIME = threading.Lock()
-
-
 class _Resolver(BaseResolver):
     """Asks, and remembers what was not answered."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: AskSoon) -> None:
         self._ask = ask
         self.unanswered = ""
 
     async def _lookup(self, name: str, rtype: str) -> tuple[str, list[str]]:
         try:
-            answer = self._ask(name, rtype)
+            answer = await self._ask(name, rtype)
         except dns.exception.DNSException:  # what is no domain name has no records
             return NXDOMAIN, []
         if not answer.outcome.known:
             self.unanswered = f"{name}/{rtype}"
         return _STATUS[answer.outcome], sorted(map(_text, answer.values))
+
+
+def _soon(ask: Ask) -> AskSoon:
+    """Ask somebody who waits, in a thread of its own: the loop goes on."""
+
+    async def asked(owner: str, rtype: str) -> Answer:
+        return await asyncio.to_thread(ask, owner, rtype)
+
+    return asked
 
 
 def _text(value: object) -> str:
@@ -95,12 +99,11 @@ def evaluate(address: str, domain: str, ask: Ask, record: str = "") -> Evaluatio
 
     ask: answers from DNS. record: instead of the one that the domain has.
     """
-    resolver = _Resolver(ask)
+    resolver = _Resolver(_soon(ask))
     # Counted beyond the limits, to say how many there are; the result is that within them.
     limits = Limits(audit=True, max_queries=None, time_limit=_TIME_LIMIT)
-    found = _check(
-        Evaluator(resolver, limits, policy_override=record or None), address, domain, domain
-    )
+    checker = Evaluator(resolver, limits, policy_override=record or None)
+    found = wait_for(checker.evaluate(address, f"postmaster@{domain}", domain))
     return Evaluation(
         found.result,
         _reason(found),
@@ -127,11 +130,6 @@ def _reason(found: Result) -> str:
     return next((str(each["reason"]) for each in _events(found, "exit")), "")
 
 
-def _check(checker: Evaluator, address: str, domain: str, ehlo: str) -> Result:
-    with _ONE_AT_A_TIME:
-        return asyncio.run(checker.evaluate(address, f"postmaster@{domain}", ehlo))
-
-
 def _last_term(found: Result) -> str:
     """The term of the record itself that was reached last, `redirect=` included."""
     for event in reversed(found.trace.events):
@@ -142,9 +140,13 @@ def _last_term(found: Result) -> str:
     return ""
 
 
-def check_host(address: str, domain: str, ehlo: str, resolvers: Resolvers) -> SpfView:
+async def check(address: str, domain: str, ehlo: str, ask: AskSoon) -> SpfView:
     """Return what a receiver makes of mail from `address` with this MAIL FROM domain and EHLO."""
-    resolver = _Resolver(questions.asking(resolvers))
-    result = _check(Evaluator(resolver), address, domain, ehlo)
-    reason = _reason(result) or result.explanation or "; ".join(result.warnings)
-    return SpfView(address, domain, ehlo, result.result, reason, result.dns_terms_used)
+    found = await Evaluator(_Resolver(ask)).evaluate(address, f"postmaster@{domain}", ehlo)
+    reason = _reason(found) or found.explanation or "; ".join(found.warnings)
+    return SpfView(address, domain, ehlo, found.result, reason, found.dns_terms_used)
+
+
+def check_host(address: str, domain: str, ehlo: str, resolvers: Resolvers) -> SpfView:
+    """The same for whoever waits, by recursive resolvers."""
+    return wait_for(check(address, domain, ehlo, _soon(questions.asking(resolvers))))

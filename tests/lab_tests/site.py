@@ -242,8 +242,9 @@ class Site:
         return {str(result["check"]) for result in self.report(server)}
 
     def not_green(self, server: Server) -> list[dict[str, object]]:
-        """Results of the last verification that did not pass."""
-        return [result for result in self.report(server) if result["status"] != "pass"]
+        """Results of the last verification that did not pass, but what the lab is built like."""
+        every = (each for each in self.report(server) if each["check"] not in OF_THE_LAB)
+        return [result for result in every if result["status"] != "pass"]
 
     def starts(self, server: Server) -> int:
         """How often PMail was started."""
@@ -297,6 +298,7 @@ class Site:
         return "".join(printed)
 
 
+OF_THE_LAB = frozenset({"DEL-04"})  # all its name servers are in one network
 TWO_DOMAINS = ("example.test", "second.test")
 # Streams of messages are from one mailbox here; what its limits do has a test of its own.
 UNLIMITED = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dns_providers.rrset import MX, TXT, Value, key, owner_name
+from dns_providers.rrset import MX, TXT, Other, Value, key, owner_name
 from ground.words import say
 from keys import dkim as keys
 from postmaster import dkim, mail_programs, tls_rpt
@@ -24,10 +24,12 @@ from probes.host.proof import Proof, Signature
 from probes.host.relay import RelayView
 from probes.host.state import HostView
 from probes.world.caa import CaaView
+from probes.world.delegation import DelegationView, NameServerView
 from probes.world.dns import Answer, Outcome, Reverse
+from probes.world.domain import DomainView
 from probes.world.http import SetUpView
 from probes.world.policies import PoliciesView
-from probes.world.server import DomainView, ServerView
+from probes.world.server import ServerView
 from probes.world.smtp import SmtpView
 from probes.world.spf import SpfView
 from probes.world.tcp import Connection, Reach
@@ -85,7 +87,20 @@ def _domain(name: str, mail_host: str) -> DomainView:
         ((mail_host, ADDRESSES),),
         tuple(SpfView(each, name, mail_host, "pass", "", 0) for each in ADDRESSES),
         answer(f"_dmarc.{name}", "TXT", TXT(b"v=DMARC1; p=none")),
+        zone=name,
+        delegation=_delegation(name),
     )
+
+
+def _delegation(zone: str) -> DelegationView:
+    """A zone on two servers in two networks."""
+    soa = replace(answer(zone, "SOA", Other(b"", "")), authoritative=True)
+    names = ("ns1.dns.test", "ns2.dns.test")
+    servers = tuple(
+        NameServerView(name, address, soa, soa, 1, names, True)
+        for name, address in zip(names, ("198.18.1.53", "198.19.2.53"), strict=True)
+    )
+    return DelegationView(zone, zone, Outcome.ANSWER, "test", names, servers=servers)
 
 
 def _tls(port: int) -> TlsView:

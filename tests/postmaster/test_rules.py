@@ -37,6 +37,7 @@ ENCRYPTED = [f"{V4}:{port}" for port in (25, 465, 993, 443)]
 HOST = ["vps"]
 # Of the server in full_view, which sends by a relay of its own.
 SUBJECTS = {
+    **{f"DEL-{number}": EACH_DOMAIN for number in ("01", "02", "03", "04", "05", "06", "07", "12")},
     "PROP-01": [f"{each}{name}/TXT" for name in EACH_DOMAIN for each in ("", "_dmarc.")],
     "PROP-03": [f"{name} @{each}" for name in EACH_DOMAIN for each in ("1.1.1.1", "9.9.9.9")],
     "MX-07": EACH_DOMAIN,
@@ -280,6 +281,7 @@ def test_subjects_cover_what_is_a_part_of_them() -> None:
 def test_what_keeps_a_key_from_being_replaced_is_stated_here() -> None:
     gates = {rule.id: rule.gates for rule in RULES if rule.gates}
     assert gates == {
+        **dict.fromkeys(("DEL-01", "DEL-03"), Gate.EACH),
         **{f"PROP-0{number}": gate for number, gate in ((1, Gate.EACH), (3, Gate.ONE))},
         **dict.fromkeys(("SPF-03", "SPF-07", "DMARC-01", "DMARC-02"), Gate.EACH),
         **dict.fromkeys(("DKIM-06", "DKIM-07", "DKIM-18"), Gate.EACH),

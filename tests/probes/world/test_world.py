@@ -17,8 +17,10 @@ from cryptography.hazmat.primitives import serialization
 from dns_providers.rrset import CAA, MX, TXT, Address, Other, Target, owner_name, rrset
 from probes.world import caa, http, server, smtp, spf, tcp, tls
 from probes.world import dns as questions
-from probes.world.dns import Answer, Outcome, Resolvers, Reverse
+from probes.world.dns import Answer, AskSoon, Outcome, Resolvers, Reverse
+from probes.world.enquiry import Cut, Enquiry
 from probes.world.http import SetUpView
+from probes.world.loop import wait_for
 from probes.world.smtp import SmtpView
 from probes.world.tcp import Connection, Reach, reach_of
 from tests.dns_providers.zone_server import ZONE, ZoneServer, alias, serving
@@ -402,21 +404,25 @@ def test_no_caa_record_and_no_answer_are_two_things() -> None:
 # -- SPF
 
 
+def check_host(address: str, domain: str, ehlo: str, resolvers: Resolvers) -> spf.SpfView:
+    return wait_for(spf.check(address, domain, ehlo, Enquiry(resolvers).recursive))
+
+
 def test_spf_is_what_a_receiver_makes_of_it(zone: tuple[ZoneServer, Resolvers]) -> None:
     answers, resolvers = zone
     answers.put(rrset(ZONE, "TXT", 60, TXT(b"v=spf1 mx a:www.example.test -all"), TXT(b"other")))
     answers.put(rrset(ZONE, "MX", 60, MX(10, owner_name(f"smtp.{ZONE}"))))
     answers.put(rrset(f"smtp.{ZONE}", "A", 60, Address("192.0.2.1")))
     answers.put(rrset(f"www.{ZONE}", "A", 60, Address("192.0.2.2")))
-    seen = spf.check_host("192.0.2.2", ZONE, f"smtp.{ZONE}", resolvers)
+    seen = check_host("192.0.2.2", ZONE, f"smtp.{ZONE}", resolvers)
     assert (seen.result, seen.lookups) == ("pass", 2)
     assert (seen.address, seen.domain, seen.ehlo) == ("192.0.2.2", ZONE, f"smtp.{ZONE}")
-    assert spf.check_host("192.0.2.1", ZONE, "x.test", resolvers).result == "pass"
-    assert spf.check_host("192.0.2.3", ZONE, "x.test", resolvers).result == "fail"
+    assert check_host("192.0.2.1", ZONE, "x.test", resolvers).result == "pass"
+    assert check_host("192.0.2.3", ZONE, "x.test", resolvers).result == "fail"
     answers.drop(rrset(ZONE, "TXT", 60, TXT(b"")).key)
-    assert spf.check_host("192.0.2.1", ZONE, "x.test", resolvers).result == "none"
+    assert check_host("192.0.2.1", ZONE, "x.test", resolvers).result == "none"
     answers.rcode = dns.rcode.SERVFAIL
-    broken = spf.check_host("192.0.2.1", ZONE, "x.test", resolvers)
+    broken = check_host("192.0.2.1", ZONE, "x.test", resolvers)
     assert broken.result == "temperror"
 
 
@@ -435,7 +441,7 @@ def test_an_spf_error_says_where(
     answers, resolvers = zone
     answers.put(rrset(ZONE, "TXT", 60, TXT(record.encode())))
     answers.put(rrset(ZONE, "A", 60, Address("192.0.2.2")))
-    seen = spf.check_host("192.0.2.1", ZONE, ZONE, resolvers)
+    seen = check_host("192.0.2.1", ZONE, ZONE, resolvers)
     assert seen.result == "permerror" and reason in seen.reason
 
 
@@ -465,9 +471,8 @@ class World:
     ) -> None:
         self.closed = closed
         monkeypatch.setattr(questions, "ask", self.ask)
-        monkeypatch.setattr(questions, "reverse", self.reverse)
         monkeypatch.setattr(questions, "addresses", self.addresses)
-        monkeypatch.setattr(spf, "check_host", self.check_host)
+        monkeypatch.setattr(spf, "check", self.check)
         monkeypatch.setattr(smtp, "look", self.smtp)
         monkeypatch.setattr(tls, "look", self.tls)
         monkeypatch.setattr(http, "set_up_server", self.set_up)
@@ -481,11 +486,11 @@ class World:
     def addresses(self, name: str, resolvers: Resolvers) -> tuple[str, ...]:
         return (f"first of {name}", f"second of {name}")
 
-    def reverse(self, address: str, resolvers: Resolvers) -> Reverse:
-        return Reverse(address, Outcome.NODATA)
-
-    def check_host(self, address: str, domain: str, ehlo: str, _: Resolvers) -> spf.SpfView:
+    async def check(self, address: str, domain: str, ehlo: str, _: AskSoon) -> spf.SpfView:
         return spf.SpfView(address, domain, ehlo, "pass", "", 0)
+
+    def observed(self, target: server.Target) -> server.ServerView:
+        return server.observe(target, Names(self))
 
     def smtp(self, address: str, port: int, name: str, trust: str | None) -> SmtpView:
         assert trust == TARGET.trust_file
@@ -505,11 +510,30 @@ class World:
         return Reach.TIMEOUT if port in self.closed else Reach.OPEN
 
 
+class Names(Enquiry):
+    """The same for DNS: nothing is asked, and no zone is found."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(TARGET.resolvers)
+        self.world = world
+
+    async def cut(self, name: str) -> Cut:
+        return Cut(name, Outcome.TIMEOUT)
+
+    async def ask(self, owner: str, rtype: str) -> Answer:
+        found = self.world.ask(owner, rtype, self.resolvers)
+        there = {"A": Address("192.0.2.25"), "AAAA": Address("2001:db8::25")}
+        values = frozenset({there[rtype]}) if rtype in there else found.values
+        return replace(found, values=values)
+
+    async def reverse(self, address: str) -> Reverse:
+        return Reverse(address, Outcome.NODATA)
+
+
 def test_everything_of_a_server_is_looked_at_by_the_name_that_users_know_it_by(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    World(monkeypatch)
-    seen = server.observe(TARGET)
+    seen = World(monkeypatch).observed(TARGET)
     first = TARGET.addresses[0]
     assert [each.domain for each in seen.domains] == ["example.test", "other.test"]
     other = seen.domains[1]
@@ -518,7 +542,8 @@ def test_everything_of_a_server_is_looked_at_by_the_name_that_users_know_it_by(
     assert {each.domain for each in other.spf} == {"other.test"}
     assert (other.mx.owner, other.mx.rtype) == ("other.test", "MX")
     assert [name for name, _ in other.mx_addresses] == ["mx1.other.test", "mx2.other.test"]
-    assert other.mx_addresses[0][1] == ("first of mx1.other.test", "second of mx1.other.test")
+    assert other.mx_addresses[0][1] == ("192.0.2.25", "2001:db8::25")
+    assert seen.mail_host is not None and seen.mail_host.name == "smtp.example.test"
     assert (other.dmarc.owner, other.dmarc.rtype) == ("_dmarc.other.test", "TXT")
     greeting = [(each.address, each.domain, each.ehlo) for each in seen.mail_host_spf]
     assert greeting == [(each, TARGET.mail_host, TARGET.mail_host) for each in TARGET.addresses]
@@ -559,11 +584,11 @@ def test_port_25_that_is_closed_to_everybody_is_our_own_networks_fault(
 
     monkeypatch.setattr(tcp, "connect", connect)
     target = replace(TARGET, closed_ports=())
-    assert server.observe(target).own_network_blocks is blocked
+    assert world.observed(target).own_network_blocks is blocked
     assert tried == [("first of mx1.far.test", 25)], "one address of the first MX is enough"
     assert not server.own_network_blocks((), TARGET.resolvers), "nothing was tried"
     world.closed = frozenset()
-    assert not server.observe(target).own_network_blocks
+    assert not world.observed(target).own_network_blocks
 
 
 def test_a_far_server_that_is_reached_clears_the_network_whatever_others_do(

@@ -1,0 +1,62 @@
+"""Each rule in a world in which it holds and in one in which it does not, one fact apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from ground.words import say
+from postmaster.checks.results import Status, exit_status
+from postmaster.checks.rules import RULES, Run
+from postmaster.outbound import MODES
+from tests.postmaster.worlds import delegation
+from tests.postmaster.worlds.case import Case
+from tests.postmaster.worlds.world import honest
+
+CASES: tuple[Case, ...] = (*delegation.CASES,)
+
+# Rules that have no case here yet. The list may only get shorter.
+WITHOUT = {
+    *("PROP-01", "PROP-03", "MX-07", "CAA-01"),
+    *("SPF-03", "SPF-07", "DMARC-01", "DMARC-02", "DKIM-06", "DKIM-07", "DKIM-18"),
+    *("RDNS-01", "RDNS-02", "EHLO-03", "NET-02", "NET-03", "SMTP-02"),
+    *("TLS-01", "TLS-02", "TLS-03", "HOST-01", "HOST-02"),
+    *("OUT-01", "OUT-02", "OUT-03", "OUT-04", "OUT-05"),
+    *("EDGE-01", "EDGE-02", "EDGE-03", "EDGE-04"),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_honest_world_is_all_green(mode: str) -> None:
+    assert [str(e) for e in honest(mode).results() if e.status is not Status.PASS] == []
+
+
+@pytest.mark.parametrize("name", ["example.com", "other.org"])
+def test_a_domain_of_an_honest_world_is_all_green_for_whoever_knows_nothing_of_it(
+    name: str,
+) -> None:
+    assert [str(e) for e in honest().checked(name) if e.status is not Status.PASS] == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_one_fact_is_between_a_rule_that_holds_and_one_that_does_not(case: Case) -> None:
+    right = case.results(case.good())
+    assert right and {each.status for each in right} == {Status.PASS}, right
+    wrong = [each for each in case.results(case.broken()) if each.status is not Status.PASS]
+    assert case.status in {each.status for each in wrong}, wrong
+    for each in wrong:
+        assert say(each.seen)
+        assert (each.remedy is not None) is (each.status in (Status.WARN, Status.FAIL))
+    if case.remedy:
+        assert any(each.remedy and case.remedy in say(each.remedy) for each in wrong)
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in CASES if each.status is Status.FAIL and not each.check], ids=str
+)
+def test_a_rule_that_fails_is_the_verdict(case: Case) -> None:
+    assert exit_status(case.broken().results()) == 1
+
+
+def test_every_rule_has_its_case() -> None:
+    every = {rule.id for rule in RULES if rule.run is Run.VERIFY}
+    assert every - {case.rule for case in CASES} == WITHOUT
