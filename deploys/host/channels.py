@@ -6,6 +6,7 @@ command is to read (its window is 0).
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from paramiko import Channel, SSHException, Transport
+from paramiko import Channel, ChannelException, SSHException, Transport
 from pyinfra.api import Host
 from pyinfra.connectors.ssh import SSHConnector
 
@@ -56,6 +57,7 @@ _ahead: WeakKeyDictionary[Transport, _Ahead] = WeakKeyDictionary()
 # While one is in use, the next is ready and the one after it on its way, which takes two round
 # trips. A server has ten for a connection, unless it was told otherwise.
 _SPARES = 2
+_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds
 # Reads no byte too much: what comes behind the command is the command's.
 _SHELL = """sh -c 'read -r bytes && eval "$(head -c "$bytes")"'"""
 
@@ -75,17 +77,23 @@ class _Ahead:
         """Return a channel, as `Transport.open_session`. Raises SSHException."""
         if self.ours and self._spares:
             ready = self._spares.popleft().channel()
-            self._spares.append(_Spare(self._open))
+            if ready is not None:
+                self._spares.append(_Spare(self._open))
             if ready is not None and not ready.closed:
                 return ready
-        try:
+        with suppress(ChannelException):
             return self._open(*options, **named)
-        except SSHException:
-            if not self._spares:
-                raise
         # A server that allows so few at a time gets no more of them than are needed.
         while self._spares:
             self._spares.popleft().close()
+        return self._once_there_is_room(*options, **named)
+
+    def _once_there_is_room(self, *options: Any, **named: Any) -> Channel:
+        """A channel, when the server has noticed that others are closed."""
+        for seconds in _PAUSES:
+            with suppress(ChannelException):
+                return self._open(*options, **named)
+            time.sleep(seconds)
         return self._open(*options, **named)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from paramiko import SSHException
+from paramiko import ChannelException
 
 from deploys.host.channels import _Ahead
 
@@ -31,14 +31,18 @@ class Channel:
 
 @dataclass
 class Server:
-    """Opens so many channels at the same time."""
+    """Opens so many channels at the same time. late: how often it refuses though there is room."""
 
     allows: int = 10
+    late: int = 0
     opened: list[Channel] = field(default_factory=list)
 
     def open_session(self, *_: Any, **__: Any) -> Channel:
         if sum(not each.closed for each in self.opened) >= self.allows:
-            raise SSHException("administratively prohibited")
+            raise ChannelException(1, "administratively prohibited")
+        if self.late:
+            self.late -= 1
+            raise ChannelException(2, "Connect failed")
         self.opened.append(Channel(len(self.opened)))
         return self.opened[-1]
 
@@ -124,6 +128,18 @@ def test_what_others_ask_for_is_a_channel_in_which_nothing_runs_yet() -> None:
     assert not server.opened[0].closed
 
 
+def test_a_server_that_notices_late_what_was_closed_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deploys.host.channels._PAUSES", (0, 0, 0))
+    server = Server(allows=2)
+    channels = ahead(server)
+    opened(channels)
+    server.late = 3
+    assert not channels.opened().closed
+    assert [each.closed for each in server.opened] == [True, True, False]
+
+
 def test_a_channel_that_was_closed_meanwhile_is_not_used() -> None:
     server = Server()
     channels = ahead(server)
@@ -132,6 +148,7 @@ def test_a_channel_that_was_closed_meanwhile_is_not_used() -> None:
     assert not ours(channels).closed
 
 
-def test_who_cannot_open_any_is_told_when_it_is_needed() -> None:
-    with pytest.raises(SSHException):
+def test_who_cannot_open_any_is_told_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploys.host.channels._PAUSES", (0, 0, 0))
+    with pytest.raises(ChannelException):
         ours(ahead(Server(allows=0)))
