@@ -62,3 +62,16 @@ def test_what_changes_while_the_question_waits_is_seen(running_site: Site) -> No
     assert DATABASE_READY not in printed and f"~ {DATABASE_READY}" in then
     assert f"{server.name}: done (1 changed)" in then
     assert server.host.run(f"cat {DATABASE_READY}") == before
+
+
+def test_a_server_that_allows_one_channel_at_a_time_is_enough(running_site: Site) -> None:
+    site = running_site
+    (server,) = site.servers
+    drop_in = "/etc/ssh/sshd_config.d/few.conf"
+    server.host.run(f"echo 'MaxSessions 1' > {drop_in} && systemctl restart ssh", check=True)
+    try:
+        assert server.host.run("sshd -T | grep -i maxsessions").strip() == "maxsessions 1"
+        server.host.run(f"rm {DATABASE_READY}", check=True)
+        assert f"{server.name}: done (1 changed)" in site.operator.run().output
+    finally:
+        server.host.run(f"rm {drop_in}; systemctl restart ssh", check=True)
