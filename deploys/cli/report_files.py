@@ -22,6 +22,7 @@ def file_options() -> list[click.Parameter]:
     path = click.Path(dir_okay=False)
     return [
         click.Option(["--json", "as_json"], type=path, metavar="FILE|-", help=text("cli.json")),
+        click.Option(["--html"], type=path, metavar="FILE", help=text("cli.html")),
         click.Option(["--junit"], type=path, metavar="FILE", help=text("cli.junit")),
         click.Option(["--prometheus"], type=path, metavar="FILE", help=text("cli.prometheus")),
     ]
@@ -35,6 +36,7 @@ class ReportFiles:
     """
 
     as_json: str | None = None
+    html: str | None = None
     junit: str | None = None
     prometheus: str | None = None
 
@@ -60,6 +62,7 @@ class ReportFiles:
 
     def _contents(self, records: list[Any]) -> Iterator[tuple[str, str]]:
         # Loaded where reports are: who asks for help waits for none of it.
+        from postmaster.report.html import page
         from postmaster.report.json import together
         from postmaster.report.junit import junit
         from postmaster.report.kept import read
@@ -68,6 +71,8 @@ class ReportFiles:
         kept = tuple(map(read, records))
         if self.as_json:
             yield self.as_json, json.dumps(together(records), indent=1) + "\n"
+        if self.html:
+            yield self.html, page(kept)
         if self.junit:
             yield self.junit, junit(kept)
         if self.prometheus:

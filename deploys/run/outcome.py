@@ -42,11 +42,15 @@ def exit_status(verdict: Verdict | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ReportMade:
-    """A report: of which server, in which file, with which exit status."""
+    """A report: of which server, in which file, with which exit status.
+
+    page: the file that a browser shows the last reports from, "" where it is not of them.
+    """
 
     server: str
     path: str
     exit_status: int
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
-"""The folder of reports: each in a file of its own, and the last of each server in one."""
+"""The folder of reports: each in a file of its own, the last of each server together."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -14,23 +13,26 @@ from typing import Any
 from deploys.run.paths import locked, state_dir
 from ground.private_files import set_aside, write_private
 from ground.shown import shown_in
-from postmaster.report.changes import Changes, changes
-from postmaster.report.json import to_record, together
-from postmaster.report.kept import BadRecord, Kept, read
+from postmaster.report.html import page
+from postmaster.report.json import to_record, together, with_past
+from postmaster.report.kept import BadRecord, Changes, Kept, read
 from postmaster.report.model import Report
 from postmaster.settings import file_name
 
-_REMEMBERED = 20  # reports that are shown as the past
 # Tells of a file that is damaged, and where it was put.
 Tell = Callable[[Path, Path], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A report that is kept. changes: from the last whole one, None where there is none."""
+    """A report that is kept. changes: from the last whole one, None where there is none.
+
+    page: where it can be looked at with a browser; None for one of some rules only.
+    """
 
     path: Path
     changes: Changes | None
+    page: Path | None
 
 
 def keep(report: Report, most: int, tell: Tell) -> Made:
@@ -39,26 +41,22 @@ def keep(report: Report, most: int, tell: Tell) -> Made:
     most: how many of a server stay. One of some rules only is kept beside those of all: it is not
     among the last, and takes none of their places.
     """
-    record = shown_in(to_record(report))
-    now = read(record)
     folder = state_dir() / "reports"
     with locked("reports"):
-        before = past(folder, report.server, 1)
+        before = last_whole(folder, report.server)
+        record = shown_in(with_past(to_record(report), before))
+        now = read(record)
         path = _free(folder, f"{report.made:%Y%m%dT%H%M%SZ}-{file_name(report.server)}")
         write_private(path, as_json(record))
-        if not now.partial:
-            _put_among_last(folder / "latest.json", record, tell)
+        shown = None if now.partial else _put_among_last(folder, record, tell)
         _prune(folder, now, most)
-    return Made(path, changes(now, before[-1] if before else None))
+    return Made(path, now.changes, shown)
 
 
-def past(folder: Path, server: str, most: int = _REMEMBERED) -> tuple[Kept, ...]:
-    """Return the last reports of all rules on a server, the oldest first.
-
-    most: how many. Files that are no reports are left out.
-    """
+def last_whole(folder: Path, server: str) -> Kept | None:
+    """Return the last report of all rules on a server; files that are no reports do not count."""
     whole = (_read(record) for _, record in _newest(folder, server) if not _is_partial(record))
-    return tuple(itertools.islice(filter(None, whole), most))[::-1]
+    return next(filter(None, whole), None)
 
 
 def _read(record: Any) -> Kept | None:
@@ -73,9 +71,14 @@ def as_json(record: object) -> bytes:
     return json.dumps(shown_in(record), ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def _put_among_last(latest: Path, record: dict[str, Any], tell: Tell) -> None:
+def _put_among_last(folder: Path, record: dict[str, Any], tell: Tell) -> Path:
+    """Put a report among the last of each server, and make the page of them. Returns its path."""
+    latest, shown = folder / "latest.json", folder / "latest.html"
     others = [each for each in _last(latest, tell) if each["server"] != record["server"]]
-    write_private(latest, as_json(together([*others, record])))
+    every = [*others, record]
+    write_private(latest, as_json(together(every)))
+    write_private(shown, page(filter(None, map(_read, every))).encode())
+    return shown
 
 
 def _last(latest: Path, tell: Tell) -> list[dict[str, Any]]:

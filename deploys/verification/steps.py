@@ -90,7 +90,8 @@ def verify(
     except Busy as error:
         yield from fail(str(error))
         return
-    recorder().report(ReportMade(report.server, str(made.path), report.exit_status))
+    page = str(made.page) if made.page else ""
+    recorder().report(ReportMade(report.server, str(made.path), report.exit_status, page))
     if made.changes:
         host.log(say(line(made.changes)))
     if report.exit_status == 1:

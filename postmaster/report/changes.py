@@ -1,28 +1,13 @@
-"""What is different from the last report on a server: what is new, and what is gone."""
+"""What is different from the last report on a server, and the history that it goes on with."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from ground.words import Words
 from postmaster.checks.results import Status
-from postmaster.report.kept import PROBLEMS, Kept, worst
+from postmaster.report.kept import PROBLEMS, Changes, Earlier, Kept, worst
 
+REMEMBERED = 20  # reports that a history has
 _SHOWN = 6  # names in the line; the HTML report has all
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Problems that the last report (of a time, UTC) had not, and those that only it had.
-
-    Each is a rule and what it is about. still: how many both have.
-    """
-
-    since: datetime
-    new: tuple[str, ...]
-    gone: tuple[str, ...]
-    still: int
 
 
 def changes(now: Kept, before: Kept | None) -> Changes | None:
@@ -50,6 +35,14 @@ def _unseen(key: tuple[str, str], is_now: dict[tuple[str, str], Status], now: Ke
     status = is_now.get(key)
     left_out = status is None and now.partial
     return status is Status.SKIP or left_out
+
+
+def history(before: Kept | None) -> tuple[Earlier, ...]:
+    """Return the reports before one, up to the last one; of these at most REMEMBERED."""
+    if before is None:
+        return ()
+    counts = tuple((status, before.count(status)) for status in Status)
+    return (*before.history, Earlier(before.made, counts))[-REMEMBERED:]
 
 
 def line(found: Changes) -> Words:

@@ -8,6 +8,8 @@ from typing import Any
 
 from ground.words import LANGUAGES, Words, language, say_in
 from postmaster.checks.results import Observed, Result, Status
+from postmaster.report.changes import changes, history
+from postmaster.report.kept import Kept, read
 from postmaster.report.model import Report
 from postmaster.report.receivers import views
 
@@ -53,6 +55,28 @@ def _receivers(report: Report) -> list[dict[str, Any]]:
         }
         for each in found
     ]
+
+
+def with_past(record: dict[str, Any], before: Kept | None) -> dict[str, Any]:
+    """Return the record of a report with what is different from the last one, and the history."""
+    found = changes(read(record), before)
+    return {
+        **record,
+        "changes": found
+        and {
+            "since": found.since.isoformat(timespec="seconds"),
+            "new": list(found.new),
+            "gone": list(found.gone),
+            "still": found.still,
+        },
+        "history": [
+            {
+                "made": each.made.isoformat(timespec="seconds"),
+                "summary": {status.value: count for status, count in each.counts},
+            }
+            for each in history(before)
+        ],
+    }
 
 
 def together(records: Iterable[Any]) -> dict[str, Any]:

@@ -71,8 +71,36 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """Problems that the last report (of a time, UTC) had not, and those that only it had.
+
+    Each is a rule and what it is about. still: how many both have.
+    """
+
+    since: datetime
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+    still: int
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A report of before: when it was made (UTC), and how many results had which status."""
+
+    made: datetime
+    counts: tuple[tuple[Status, int], ...]
+
+    def count(self, status: Status) -> int:
+        """How many results had a status."""
+        return dict(self.counts).get(status, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
-    """A report on one server. made: UTC. seconds: how long it took. tool: version, "" unknown."""
+    """A report on one server. made: UTC. seconds: how long it took. tool: version, "" unknown.
+
+    changes: from the last one, None for the first. history: those before it, the oldest first.
+    """
 
     server: str
     made: datetime
@@ -84,6 +112,8 @@ class Kept:
     tool: str
     receivers: tuple[Said, ...]
     findings: tuple[Finding, ...]
+    changes: Changes | None = None
+    history: tuple[Earlier, ...] = ()
 
     @property
     def partial(self) -> bool:
@@ -111,10 +141,9 @@ def worst(report: Kept) -> tuple[tuple[str, str, Status], ...]:
 def read(record: Any) -> Kept:
     """Return the report that a record holds (`postmaster.report.json`). Raises BadRecord."""
     try:
-        made = datetime.fromisoformat(record["made"]).astimezone(UTC)
         return Kept(
             server=_text(record["server"]),
-            made=made,
+            made=_time(record["made"]),
             seconds=float(record.get("duration_ms", 0)) / 1000,
             exit_status=int(record["exit_status"]),
             strict=bool(record.get("strict")),
@@ -123,9 +152,24 @@ def read(record: Any) -> Kept:
             tool=_text(record.get("tool_version", "")),
             receivers=tuple(_receiver(each) for each in record.get("receivers", ())),
             findings=tuple(_finding(each) for each in record["results"]),
+            changes=_changes(record.get("changes")),
+            history=tuple(_earlier(each) for each in record.get("history", ())),
         )
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise BadRecord(type(error).__name__) from None
+
+
+def _changes(record: Any) -> Changes | None:
+    if record is None:
+        return None
+    return Changes(
+        _time(record["since"]), _texts(record["new"]), _texts(record["gone"]), int(record["still"])
+    )
+
+
+def _earlier(record: Any) -> Earlier:
+    counts = tuple((status, int(record["summary"][status.value])) for status in Status)
+    return Earlier(_time(record["made"]), counts)
 
 
 def _receiver(record: Any) -> Said:
@@ -166,6 +210,10 @@ def _observed(record: Any) -> str:
     said = _text(record["value"]) or _text(record["rcode"] or "-")
     ttl = f" (TTL {int(record['ttl'])})" if record["ttl"] is not None else ""
     return f"{_text(record['source'])}: {said}{ttl}"
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _pairs(values: Any) -> tuple[tuple[str, str], ...]:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from ground.words import say
 from postmaster.checks.results import Status
 from postmaster.checks.selection import Selection
-from postmaster.report.changes import Changes, changes, line
+from postmaster.report.changes import changes, line
 from postmaster.report.json import to_record
-from postmaster.report.kept import Kept, read
+from postmaster.report.kept import Changes, Kept, read
 from postmaster.report.model import Report
 from tests.postmaster.full_view import NOW, found, good
 from tests.postmaster.test_report import SERVER, faulty

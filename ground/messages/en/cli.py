@@ -61,4 +61,5 @@ TEXTS = {
     "cli.json": "Write the report to this file as JSON; - is standard output, where nothing else goes then.",
     "cli.junit": "Write the report to this file as JUnit XML, for CI.",
     "cli.prometheus": "Write the report to this file as metrics, at once, for node_exporter's textfile collector.",
+    "cli.html": "Write the report to this file as a page for a browser, which needs nothing else.",
 }

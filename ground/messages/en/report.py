@@ -17,4 +17,5 @@ TEXTS = {
     "report.receiver.refuses": "refuses",
     "report.receiver.refuses-bulk": "refuses who sends much, distrusts others",
     "report.receiver.unknown": "not known",
+    "report.page": "The report as a page for a browser: {path}",
 }

@@ -61,4 +61,5 @@ TEXTS = {
     "cli.json": "把报告以 JSON 写入此文件；- 表示标准输出，此时标准输出没有其他内容。",
     "cli.junit": "把报告以 JUnit XML 写入此文件，供 CI 使用。",
     "cli.prometheus": "把报告以指标形式一次性写入此文件，供 node_exporter 的 textfile 收集器读取。",
+    "cli.html": "把报告写入此文件，为可用浏览器打开的网页，无需其他任何文件。",
 }

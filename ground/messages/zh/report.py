@@ -17,4 +17,5 @@ TEXTS = {
     "report.receiver.refuses": "拒收",
     "report.receiver.refuses-bulk": "拒收大量发信者，对其他发信者不信任",
     "report.receiver.unknown": "未知",
+    "report.page": "可用浏览器查看的报告：{path}",
 }

@@ -50,12 +50,14 @@ def verify(*words: str) -> Result:
 def test_one_run_writes_all_files_that_are_asked_for(
     calls: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    done = verify("--json", "a.json", "--junit", "b.xml", "--prometheus", "c.prom")
+    files = ("--json", "a.json", "--junit", "b.xml", "--prometheus", "c.prom", "--html", "d.html")
+    done = verify(*files)
     assert done.exit_code == 1 and calls == [{}], done.output
     record = json.loads((tmp_path / "a.json").read_text())
     assert record["schema_version"] == 2
     assert [each["server"] for each in record["reports"]] == ["vps"]
     assert ElementTree.parse(tmp_path / "b.xml").getroot().get("failures") == "2"
+    assert ">vps</h1>" in (tmp_path / "d.html").read_text()
     assert 'pmail_verify_exit_status{server="vps"} 1\n' in (tmp_path / "c.prom").read_text()
 
 

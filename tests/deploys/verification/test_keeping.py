@@ -13,8 +13,9 @@ import pytest
 from deploys.run.paths import Busy, locked
 from deploys.verification import reports
 from ground import private_files
+from postmaster.checks.results import Status
 from postmaster.checks.selection import Selection
-from postmaster.report.json import to_record
+from postmaster.report.json import to_record, with_past
 from postmaster.report.model import Report
 from tests.postmaster.test_report import faulty
 
@@ -36,6 +37,11 @@ def keep(report: Report, most: int = 100) -> reports.Made:
 
 def later(seconds: int, report: Report | None = None) -> Report:
     return replace(report or faulty(), made=NOW + timedelta(seconds=seconds))
+
+
+def last_made(folder: Path) -> datetime | None:
+    found = reports.last_whole(folder, "vps")
+    return found and found.made
 
 
 def last(folder: Path) -> list[str]:
@@ -95,7 +101,7 @@ def test_a_report_of_some_rules_is_kept_and_is_not_the_last_one(folder: Path) ->
     assert (folder / "latest.json").read_bytes() == before
     assert json.loads(made.path.read_text())["only"] == ["MX"]
     assert whole.exists() and len(list(folder.glob("2*.json"))) == 3
-    assert [each.made for each in reports.past(folder, "vps")] == [NOW]
+    assert last_made(folder) == NOW and made.page is None
 
 
 def test_what_is_different_is_told_from_the_last_whole_report() -> None:
@@ -116,7 +122,7 @@ def test_files_that_are_no_reports_are_no_past_and_stay(folder: Path) -> None:
     junk = [b"", b"[]", b"{", json.dumps({"server": "vps", "results": 3}).encode(), b"\xff"]
     for number, content in enumerate(junk):
         (folder / f"{name}-{number + 1}.json").write_bytes(content)
-    assert [each.made for each in reports.past(folder, "vps")] == [NOW]
+    assert last_made(folder) == NOW
     assert keep(later(1)).changes is not None
     assert len(list(folder.glob(f"{name}*"))) == len(junk)
 
@@ -127,14 +133,15 @@ def test_a_report_of_the_version_before_is_a_past_too(folder: Path) -> None:
     record = json.loads(path.read_text())
     for name in ("schema_version", "tool_version", "started", "duration_ms", "only", "skip"):
         del record[name]
-    for name in ("summary", "receivers", "strict", "language"):
+    for name in ("summary", "receivers", "strict", "language", "changes", "history"):
         del record[name]
     for each in record["results"]:
         for name in ("id", "required_by", "expected", "observed", "why", "texts", "refs"):
             del each[name]
         del each["remedy_values"]
     path.write_text(json.dumps({**record, "version": 1}))
-    (before,) = reports.past(folder, "vps")
+    before = reports.last_whole(folder, "vps")
+    assert before is not None and before.history == ()
     assert len(before.findings) == len(faulty().results)
     made = keep(later(1)).changes
     assert made is not None and (made.new, made.gone) == ((), ()) and made.still == 2
@@ -158,4 +165,30 @@ def test_reports_of_the_last_run_that_are_damaged_are_kept_aside_and_begun_anew(
 
 def test_what_is_kept_is_the_record() -> None:
     made = keep(later(0))
-    assert json.loads(made.path.read_text()) == json.loads(json.dumps(to_record(later(0))))
+    record = with_past(to_record(later(0)), None)
+    assert json.loads(made.path.read_text()) == json.loads(json.dumps(record))
+
+
+def test_the_page_has_the_last_report_of_each_server_and_its_history(folder: Path) -> None:
+    for second in range(25):
+        keep(later(second), 3)
+    made = keep(Report("vps2", NOW, ()))
+    assert made.page == folder / "latest.html" and made.page.stat().st_mode & 0o777 == 0o600
+    shown = made.page.read_text()
+    assert ">vps</h1>" in shown and ">vps2</h1>" in shown
+    newest = reports.last_whole(folder, "vps")
+    assert newest is not None and len(newest.history) == 20
+    assert [each.made for each in newest.history[-2:]] == [
+        NOW + timedelta(seconds=22),
+        NOW + timedelta(seconds=23),
+    ]
+    assert newest.history[-1].count(Status.FAIL) == 2
+
+
+def test_the_page_leaves_out_what_is_no_report(folder: Path) -> None:
+    folder.mkdir()
+    others = {"reports": [{"server": "old", "results": 3}]}
+    (folder / "latest.json").write_text(json.dumps(others))
+    made = keep(later(0))
+    assert made.page is not None and ">vps</h1>" in made.page.read_text()
+    assert last(folder) == ["old", "vps"]
