@@ -190,7 +190,8 @@ def dmarc_syntax(view: DomainView, seen: Seen) -> Judgement:
         policy = dmarc.parse(found[0]).policy
     except dmarc.DmarcSyntaxError as error:
         wrong = Words.of("checks.dmarc.syntax", tag=str(error))
-        return failed(wrong, _dmarc_remedy(view, seen.server))
+        old = cached(seen, dmarc.owner(view.domain), "TXT")
+        return old or failed(wrong, _dmarc_remedy(view, seen.server))
     return passed(Words.of("checks.dmarc.policy", policy=policy))
 
 
@@ -222,7 +223,7 @@ def dkim_key(published: tuple[SigningKey, Answer], seen: Seen) -> Judgement:
     try:
         in_dns = public_from_data(dkim.public_data(records[0]))
     except (dkim.DkimSyntaxError, KeyFormatError) as error:
-        return failed(Words.of("checks.dkim.syntax", reason=str(error)), remedy)
+        return old or failed(Words.of("checks.dkim.syntax", reason=str(error)), remedy)
     short = on_host.fingerprint[:16]
     if in_dns.fingerprint != on_host.fingerprint:
         if old:

@@ -38,6 +38,8 @@ def authoritative(shown: Shown, _: Seen) -> Judgement:
     if shown.silent:
         seen = Words.of("checks.prop.silent", servers="; ".join(shown.silent))
         return warned(seen, Words.of("checks.prop.silent_remedy"))
+    if not shown.wished:
+        return warned(Words.of("checks.prop.outdated"), Words.of("checks.prop.publish"))
     return passed(Words.of("checks.prop.right", count=shown.right))
 
 

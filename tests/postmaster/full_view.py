@@ -137,7 +137,9 @@ def _caa(server: MailServer) -> tuple[CaaView, ...]:
 
 
 def _zone(server: MailServer, name: str) -> ZoneView:
-    records = tuple(RecordView(key(f"{each}{name}", "TXT"), 2) for each in ("", "_dmarc."))
+    records = tuple(
+        RecordView(key(f"{e}{name}", "TXT"), 2, wished=True, ttl=300) for e in ("", "_dmarc.")
+    )
     return ZoneView(name, records, tuple(ResolverView(each, 2) for each in server.resolvers))
 
 

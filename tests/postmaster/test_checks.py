@@ -71,7 +71,8 @@ def claim(rtype: str, *, needed: bool) -> Claim:
 @pytest.mark.parametrize(
     ("view", "status"),
     [
-        (RecordView(key("example.com", "A"), 1), PASS),
+        (RecordView(key("example.com", "A"), 1, wished=True), PASS),
+        (RecordView(key("example.com", "A"), 1), WARN),
         (RecordView(key("example.com", "A"), 1, silent=("ns2: timeout",)), WARN),
         (RecordView(key("example.com", "A"), 1, wrong=("ns2: stale",)), FAIL),
         (RecordView(key("example.com", "A"), 1, ("ns2: stale",), ("ns3: timeout",)), FAIL),
@@ -606,7 +607,8 @@ def remembered(seen: Seen, *records: str, wished: bool = True) -> Seen:
     views = tuple(RecordView(each, 2, wished=wished, ttl=300) for each in keys)
     resolvers = (ResolverView("1.1.1.1", 2, keys), ResolverView("9.9.9.9", 2))
     (first, *others) = seen.zones
-    changed = replace(first, records=(*views, *first.records), resolvers=resolvers)
+    rest = tuple(each for each in first.records if each.key not in keys)
+    changed = replace(first, records=(*views, *rest), resolvers=resolvers)
     return replace(seen, zones=(changed, *others))
 
 
@@ -651,11 +653,18 @@ OF_BEFORE: list[tuple[Seen, str, str, str]] = [
     (old_mx_address(), "MX-07", "example.com", "smtp.example.com/A"),
     (old_spf(), "SPF-03", f"example.com {V4}", "example.com/TXT"),
     (old_dkim(), "DKIM-06", DKIM, f"{DKIM}/TXT"),
+    (old_dkim(TXT(b"v=DKIM1; p=")), "DKIM-06", DKIM, f"{DKIM}/TXT"),
     (old_dkim(TXT(OTHER.record.encode())), "DKIM-06", DKIM, f"{DKIM}/TXT"),
     (old_forward(), "RDNS-02", V4, "smtp.example.com/A"),
     (
         with_domain(GOOD, "example.com", dmarc=answer(DMARC, "TXT")),
         "DMARC-01",
+        DMARC,
+        f"{DMARC}/TXT",
+    ),
+    (
+        with_domain(GOOD, "example.com", dmarc=answer(DMARC, "TXT", TXT(b"v=DMARC1; p=no"))),
+        "DMARC-02",
         DMARC,
         f"{DMARC}/TXT",
     ),

@@ -89,6 +89,7 @@ TEXTS = {
     "checks.prop.remedy": "wait for the servers named, or ask your DNS provider about them; run the deploy again when a value is wrong",
     "checks.prop.silent_remedy": "ask your DNS provider about the address that does not answer",
     "checks.prop.problem": "{reason}",
+    "checks.prop.outdated": "as it was published before; the inventory wants it otherwise since then",
     "checks.prop.unpublished": "not published",
     "checks.prop.publish": "run the deploy; it shows what stands in the way",
     "checks.prop.resolver": "shows all records ({count})",

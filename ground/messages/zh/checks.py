@@ -89,6 +89,7 @@ TEXTS = {
     "checks.prop.remedy": "请等待所列服务器，或询问 DNS 服务商；若值有误请重新运行部署",
     "checks.prop.silent_remedy": "请就无应答的地址询问 DNS 服务商",
     "checks.prop.problem": "{reason}",
+    "checks.prop.outdated": "与先前发布的一致，但此后清单已要求改变",
     "checks.prop.unpublished": "尚未发布",
     "checks.prop.publish": "请运行部署；它会显示障碍所在",
     "checks.prop.resolver": "显示全部 {count} 条记录",
