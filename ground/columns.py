@@ -18,6 +18,18 @@ def pad(cell: str, size: int) -> str:
     return cell + " " * (size - width(cell))
 
 
+def cut(cell: str, size: int) -> str:
+    """Return a text that takes at most `size` columns; one that is cut ends in an ellipsis."""
+    if width(cell) <= size:
+        return cell
+    shown = ""
+    for char in cell:
+        if width(shown + char) >= size:
+            break
+        shown += char
+    return f"{shown}…" if size > 0 else ""
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """Return rows of equally many cells as lines; the last cell may be as long as it likes."""
     rows = [tuple(map(one_line, row)) for row in rows]

@@ -12,7 +12,9 @@ from deploys.host import outbound_layout as layout
 from deploys.host.pmail_layout import USER
 from deploys.host.remote import read
 from deploys.outbound import proof
+from deploys.run.progress import waits_for
 from ground.foreign import whole_number
+from ground.words import Words
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer, Smarthost
 from probes.host import delivery, relay
@@ -26,6 +28,7 @@ _HOURS = 24  # of deliveries that the checks look at
 
 def relay_view(host: Host, server: MailServer) -> RelayView:
     """Return what the relay shows, where the outbound mode has one."""
+    waits_for(server.host, Words.of("progress.relay"))
     reply = read(host, relay.script(USER, edge.NAMESPACE_FILE))
     if not reply.ok:
         return RelayView(False)

@@ -38,6 +38,7 @@ from deploys.run.prepare import (
     is_asked_for,
     prepare,
 )
+from deploys.run.progress import telling
 from deploys.run.reaching import around
 from deploys.run.recording import record, record_steps, told
 from deploys.run.refusals import Refusal, ask_all
@@ -69,7 +70,7 @@ def start(verbs: tuple[Verb[Any], ...], asked_first: AskedFirst) -> None:
     invocation = Invocation.of(context.params)
     if not invocation.runs_files:
         return
-    sys.stdout, sys.stderr = shown_on(sys.stdout), shown_on(sys.stderr)
+    sys.stdout, sys.stderr = shown_on(sys.stdout), telling(shown_on(sys.stderr))
     live_beside(context.params["inventory"])
     _started.append((invocation, verbs))
     _refusals.append(asked_first)
@@ -114,7 +115,7 @@ def start_as_guest(
     # Deploy files run apart from the program's context.
     given = program.cli.make_context("pyinfra", sys.argv[1:], resilient_parsing=True).params
     invocation = replace(Invocation.of(given), guest=True, theirs=theirs)
-    sys.stdout, sys.stderr = shown_on(sys.stdout), shown_on(sys.stderr)
+    sys.stdout, sys.stderr = shown_on(sys.stdout), telling(shown_on(sys.stderr))
     live_beside(given["inventory"])
     recorder().began((), dry=invocation.dry)
     _started.append((invocation, verbs))

@@ -22,6 +22,7 @@ from deploys.pmail_server import configure
 from deploys.run.outcome import ReportMade, recorder
 from deploys.run.paths import Busy
 from deploys.run.paused import paused_elsewhere, paused_rotations
+from deploys.run.progress import waiting, waits_for
 from deploys.verification import reports
 from deploys.verification.preflight import bare_view
 from deploys.zones.access import ledger_of
@@ -36,7 +37,7 @@ from dns_providers.publishing.wording import state_line
 from dns_providers.rrset import TXT, name_text
 from ground.errors import Told
 from ground.operations import fail, refuse
-from ground.words import say, text
+from ground.words import Words, say, text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
 from postmaster import dkim, dmarc, mail_programs, spf, tls_rpt
@@ -60,7 +61,7 @@ from probes.world import dns, policies
 from probes.world.dns import Resolvers
 from probes.world.enquiry import Enquiry
 from probes.world.policies import PolicyTarget
-from probes.world.server import Target, observe
+from probes.world.server import ServerView, Target, observe
 
 _COLOURS = {  # the worst first
     Status.FAIL: "red",
@@ -103,11 +104,16 @@ def _report(server: MailServer, site: Site, selection: Selection, *, strict: boo
     began = time.monotonic()
     results = selection.of_results(checked(host, server, site))
     took = time.monotonic() - began
-    return Report(server.host, datetime.now(UTC), results, took, strict, selection)
+    return Report(server.host, datetime.now(UTC), results, took, strict, selection, site.zones)
 
 
 def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
     """Return the results of all rules that apply to one server."""
+    with waiting(server.host):
+        return _checked(host, server, site)
+
+
+def _checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
     relayed = mode_of(server).relayed
     server = replace(server, paused=_is_paused(host, server))
     return areas.of_server(
@@ -116,7 +122,7 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
             stored=_stored_keys(server),
             zones=tuple(_zone_view(zone, server, site) for zone in _zones(server, site)),
             host=host_view(host, server),
-            world=observe(target(server), Enquiry(Resolvers(server.resolvers))),
+            world=_world(server),
             relay=look.relay_view(host, server) if relayed else RelayView(False),
             edge=edge_view(host, server) if relayed else EdgeView(False),
             policies=policies.observe(policy_target(server)),
@@ -126,8 +132,15 @@ def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
     )
 
 
+def _world(server: MailServer) -> ServerView:
+    """What is seen from outside."""
+    waits_for(server.host, Words.of("progress.world"))
+    return observe(target(server), Enquiry(Resolvers(server.resolvers)))
+
+
 def _bare(host: Host, server: MailServer) -> Bare | None:
     """What the preflight sees now, None where the host could not be looked at."""
+    waits_for(server.host, Words.of("progress.receivers"))
     try:
         found = bare_view(host, server)
     except Told:
@@ -190,6 +203,7 @@ def policy_target(server: MailServer) -> PolicyTarget:
 
 def host_view(host: Host, server: MailServer) -> HostView:
     """Return what the host itself shows."""
+    waits_for(server.host, Words.of("progress.host"))
     mode = mode_of(server)
     keys = [
         (
@@ -240,6 +254,7 @@ def _zones(server: MailServer, site: Site) -> list[str]:
 
 def _zone_view(zone: str, server: MailServer, site: Site) -> ZoneView:
     network = Network(server.resolvers)
+    waits_for(server.host, Words.of("progress.zone", zone=zone))
     try:
         entries = ledger_of(zone).load().entries
         claims = desired(site, zone, key_records).claims

@@ -23,7 +23,7 @@ _NAMES = (
     *("title", "all_in_it", "servers", "made", "took", "exit", "some_rules", "only", "left_out"),
     *("changes", "new", "gone", "unchanged", "history", "receivers", "receivers_note"),
     *("remedy", "copy", "copied", "expected", "observed", "asked_by", "source"),
-    *("passed", "skipped"),
+    *("passed", "skipped", "zone", "host", "type"),
 )
 _IDS = family("page", _NAMES)
 _STATUSES = family("page.status", Status)

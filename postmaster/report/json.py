@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
@@ -11,6 +12,7 @@ from postmaster.checks.results import Observed, Result, Status
 from postmaster.report.changes import changes, history
 from postmaster.report.kept import Kept, read
 from postmaster.report.model import Report
+from postmaster.report.places import Place, place_of
 from postmaster.report.receivers import views
 
 SCHEMA_VERSION = 2
@@ -38,7 +40,9 @@ def to_record(report: Report) -> dict[str, Any]:
         "summary": counts(report),
         "exit_status": report.exit_status,
         "receivers": _receivers(report),
-        "results": [_result_record(result) for result in report.results],
+        "results": [
+            _result_record(result, place_of(result, report.zones)) for result in report.results
+        ],
     }
 
 
@@ -93,7 +97,7 @@ def counts(report: Report) -> dict[str, int]:
     return found
 
 
-def _result_record(result: Result) -> dict[str, Any]:
+def _result_record(result: Result, place: Place | None) -> dict[str, Any]:
     """A result; `because`: the rule that it was skipped for, or None."""
     texts = {lang: _texts(result, lang) for lang in LANGUAGES}
     said = texts[language()]
@@ -113,6 +117,7 @@ def _result_record(result: Result) -> dict[str, Any]:
         "seen": said["why"],
         "remedy": said["remedy"],
         "remedy_values": remedied,
+        "place": asdict(place) if place else None,
         "because": result.because.rule.id if result.because else None,
         "refs": result.rule.source.split(", "),
         "message": result.seen.id,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 from ground.words import LANGUAGES
 from postmaster.checks.results import Status
+from postmaster.report.places import Place
 from postmaster.report.receivers import Verdict
 
 # What somebody has to look at, the worst first.
@@ -35,8 +36,8 @@ class Texts:
 class Finding:
     """One result. kind: what it is about. expected: what should be there, where that is known.
 
-    exact: the values in the remedy, by name. because: the rule that it was skipped for. observed:
-    `source: value`, each answer.
+    place: where its record is entered. exact: the values in the remedy, by name. because: the rule
+    that it was skipped for. observed: `source: value`, each answer.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Finding:
     title: Texts
     why: Texts
     remedy: Texts | None
+    place: Place | None
     expected: str | None
     exact: tuple[tuple[str, str], ...]
     because: str | None
@@ -192,6 +194,7 @@ def _finding(record: Any) -> Finding:
         title=_said(record, "title", "title"),
         why=_said(record, "why", "seen"),
         remedy=_said(record, "remedy", "remedy") if record["remedy"] is not None else None,
+        place=_place(record.get("place")),
         expected=_maybe(record.get("expected")),
         exact=_pairs(record.get("remedy_values", {})),
         because=_maybe(record["because"]),
@@ -204,6 +207,12 @@ def _said(record: Any, name: str, former: str) -> Texts:
     """A text in every language; version 1 had the user's alone, by a former name."""
     texts = record.get("texts", {})
     return Texts(tuple(_text(texts.get(lang, {}).get(name, record[former])) for lang in LANGUAGES))
+
+
+def _place(record: Any) -> Place | None:
+    if record is None:
+        return None
+    return Place(*(_text(record[each.name]) for each in fields(Place)))
 
 
 def _observed(record: Any) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from postmaster.checks.results import Result, exit_status
 from postmaster.checks.selection import EVERYTHING, Selection
+from postmaster.settings import ZoneSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Report:
     """The results of one server at one time (UTC).
 
     took: seconds from the first question to the last answer. strict: a warning counts as a fail.
-    selection: which rules were asked for; `results` are those of these.
+    selection: which rules were asked for; `results` are those of these. zones: those of the site.
     """
 
     server: str
@@ -23,6 +24,7 @@ class Report:
     took: float = 0.0
     strict: bool = False
     selection: Selection = EVERYTHING
+    zones: tuple[ZoneSettings, ...] = ()
 
     @property
     def started(self) -> datetime:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ground.columns import pad, width
-from ground.words import say, text
+from ground.words import Words, say, text
 from postmaster.checks.results import Status
 from postmaster.report.json import counts
 from postmaster.report.model import Report
+from postmaster.report.places import Place, place_of
 from postmaster.report.receivers import VERDICTS, ReceiverView, views
 
 _SHOWN = 4  # checks that a receiver's line names
@@ -29,7 +30,15 @@ def table(report: Report) -> tuple[str, ...]:
         lines.append("  ".join((*cells, row[3])).rstrip())
         if result.remedy is not None:
             lines.append(" " * (widths[0] + 2) + f"-> {say(result.remedy)}")
+        if place := place_of(result, report.zones):
+            lines.append(" " * (widths[0] + 5) + say(where(place)))
     return (*lines, summary(report))
+
+
+def where(place: Place) -> Words:
+    """Return where a record is entered, as a sentence."""
+    values = {"zone": place.zone, "provider": place.provider, "name": place.name or "-"}
+    return Words.of("report.place", **values, rtype=place.rtype)
 
 
 def receivers(report: Report) -> tuple[str, ...]:

@@ -58,6 +58,18 @@ def test_nothing_goes_round_the_relay_and_nothing_is_lost(relayed: Relayed) -> N
     assert site.not_green(server) == []
     server.host.run(f"rm {sink}", check=True)
 
+    # Some rules, in every form; the last report of the server is still the one of all.
+    latest = site.operator.state / "reports" / "latest.json"
+    before, folder = latest.read_bytes(), site.operator.folder
+    forms = {form: str(folder / f"report.{form}") for form in ("html", "junit", "prometheus")}
+    words = [word for form, path in forms.items() for word in (f"--{form}", path)]
+    assert verified(site, "--only", "SPF,tls-02", "--skip", "SPF-07", *words) == (0, "done")
+    chosen = json.loads((folder / "report.json").read_text())["reports"][0]["results"]
+    assert {each["id"].partition("-")[0] for each in chosen} == {"SPF", "TLS"}
+    assert all(Path(path).stat().st_size for path in forms.values())
+    assert latest.read_bytes() == before
+    assert latest.with_suffix(".html").stat().st_mode & 0o777 == 0o600
+
     # What could not be checked is neither right nor wrong; what was not asked for is not checked.
     resolvers = server.data.get("resolvers")
     server.data["resolvers"] = ["198.51.100.99"]

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from dns_providers.rrset import RRKey, key
 from ground.words import Words, catalogue
 from postmaster.checks.results import Result, Status
 from postmaster.checks.subjects import About
+from postmaster.report.places import record_of
 
 _BAD = frozenset({Status.WARN, Status.FAIL})
 # Advice to write a record: in its text, unless that says that there is nothing to.
@@ -24,7 +24,7 @@ _PUBLISHES = frozenset(
     and re.search(r"\bpublish\b|put \{term\}", text)
     and "nothing to publish" not in text
 )
-_TYPES = {"MX": "MX", "SPF": "TXT", "DMARC": "TXT", "DKIM": "TXT"}
+_OF_DNS = ("MX-", "SPF-", "DMARC-", "DKIM-")
 
 
 def contradictions(results: Iterable[Result]) -> tuple[str, ...]:
@@ -65,22 +65,13 @@ def _right_and_to_be_published(results: tuple[Result, ...]) -> Iterator[str]:
     }
     for each in results:
         if each.status in _BAD and _advises_to_publish(each.remedy):
-            for record in written_by(each) & right:
+            record = record_of(each)
+            if record in right:
                 yield f"{_name(each)}: publish {record}, which PROP-01 says is right"
 
 
 def _advises_to_publish(remedy: Words | None) -> bool:
     return remedy is not None and remedy.id in _PUBLISHES
-
-
-def written_by(result: Result) -> frozenset[RRKey]:
-    """Return the records that a result's advice is about, as far as its rule tells."""
-    if result.subject.record is not None:
-        return frozenset({result.subject.record})
-    rtype = _TYPES.get(result.rule.id.partition("-")[0])
-    name = result.subject.text.partition(" ")[0]
-    about = (About.DOMAIN, About.SENDER)
-    return frozenset({key(name, rtype)} if rtype and result.subject.about in about else ())
 
 
 def _skipped_for_nothing(results: tuple[Result, ...]) -> Iterator[str]:
@@ -135,5 +126,5 @@ def _blind_and_sure(results: tuple[Result, ...]) -> Iterator[str]:
     if not views or any(each.status is not Status.UNKNOWN for each in views):
         return
     for each in results:
-        if each.status is Status.FAIL and each.rule.id.startswith(tuple(_TYPES)):
+        if each.status is Status.FAIL and each.rule.id.startswith(_OF_DNS):
             yield f"{_name(each)}, while no resolver answers"

@@ -18,4 +18,5 @@ TEXTS = {
     "report.receiver.refuses-bulk": "refuses who sends much, distrusts others",
     "report.receiver.unknown": "not known",
     "report.page": "The report as a page for a browser: {path}",
+    "report.place": "in the zone {zone} at {provider}: host {name}, type {rtype}",
 }

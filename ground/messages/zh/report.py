@@ -18,4 +18,5 @@ TEXTS = {
     "report.receiver.refuses-bulk": "拒收大量发信者，对其他发信者不信任",
     "report.receiver.unknown": "未知",
     "report.page": "可用浏览器查看的报告：{path}",
+    "report.place": "在 {provider} 的 {zone} 区域中：主机记录 {name}，类型 {rtype}",
 }
