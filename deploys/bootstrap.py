@@ -19,7 +19,7 @@ from deploys.run.frame import frame
 from deploys.tls_certificate.steps import certificate_steps
 from deploys.verification.foresight import steps_foreseen
 from deploys.verification.preflight import preflight
-from deploys.verification.steps import verify
+from deploys.verification.steps import ProofWish, verify
 from deploys.zones import key_steps, leaving_steps
 from deploys.zones import steps as dns_steps
 from deploys.zones.remembering import remember
@@ -88,4 +88,5 @@ with frame(DEPLOY) as run:
     if server:
         key_steps.wipe_unnamed(server, site)
         remember(server, site, said)
-        verify(name=text("report.name"), server=server, site=site)
+        proof = ProofWish.AFTER_CHANGES
+        verify(name=text("report.name"), server=server, site=site, proof=proof)

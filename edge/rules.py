@@ -21,7 +21,7 @@ SUBMISSION = "submission"
 PMAIL = "pmail"
 INTERNAL = "internal"
 
-# The deploy proves its signatures with mail to it (deploys/outbound/proof.py).
+# The deploy proves itself with mail to it (deploys/outbound/proof.py, verification/live.py).
 _PROOF = "proof.invalid"
 _MOST_TRACES = 5
 _MOST_TEXT = 400
@@ -121,7 +121,8 @@ class Rules:
 
     def recipient(self, daemon: str, address: str) -> Decision:
         """Return whether mail from there may go to an address."""
-        if daemon == PMAIL and split(address)[1] == _PROOF and self._proving():
+        proves = daemon in (PMAIL, SUBMISSION)
+        if proves and split(address)[1] == _PROOF and self._proving():
             return Decision(free=True)
         try:
             return Decision(reply=self._refused(daemon, address))

@@ -192,7 +192,8 @@ class MailServer:
     key record stays published after its last use. spf_include: domains whose
     SPF is included. propagation_timeout: seconds. keep_versions: how many configurations, binaries,
     certificates and databases of before stay on the host. keep_reports: how many of its reports
-    stay. paused: a key rotation lets no mail in or out.
+    stay. live_proof: a deploy that changed something sends mail to itself. paused: a key rotation
+    lets no mail in or out.
     leaving: domains that the inventory no longer names and mail is still taken for. old_names: host
     names that it no longer has by the inventory, and still answers to. moves: names of it point, by
     the ledger, to other addresses than its own; moves_from: those of them that it does not have.
@@ -227,6 +228,7 @@ class MailServer:
     propagation_timeout: int
     keep_versions: int
     keep_reports: int
+    live_proof: bool
     relay: RelaySettings
     edge: EdgeSettings
     rotation: RotationSettings

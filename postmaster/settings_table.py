@@ -422,6 +422,7 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("propagation_timeout", "900", number(1, 86400), 900),
     Setting("keep_versions", "3", number(1, 1000), 3),
     Setting("keep_reports", "100", number(1, 100000), 100),
+    Setting("live_proof", "True", boolean, True),
 )
 
 ZONE_SETTINGS: tuple[Setting, ...] = (

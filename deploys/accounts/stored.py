@@ -6,6 +6,7 @@ PMail reads them anew at each login.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,11 @@ ACCOUNTS = Script(
     "echo 'select account, name, password, disabled, is_admin from user order by id;' | {"
     f"{_SCRIPT}}}"
 )
+
+
+# By both an account of a live proof is known as ours (deploys/verification/live.py).
+PROOF_NAME = "Live proof of pmail-deploy"
+_PROOF = re.compile(r"proof-[0-9a-f]{12}[rw]")
 
 
 class DatabaseError(Told):
@@ -88,7 +94,12 @@ def _accounts(reply: Reply) -> Accounts:
         )
         for row in rows
     )
-    return {each.account: each for each in accounts if each.account}
+    return {each.account: each for each in accounts if each.account and not is_proof(each)}
+
+
+def is_proof(account: Stored) -> bool:
+    """Return whether an account is there for a live proof: nobody's, and gone in minutes."""
+    return account.name == PROOF_NAME and bool(_PROOF.fullmatch(account.account))
 
 
 def _text(row: Mapping[str, Any], column: str) -> str:

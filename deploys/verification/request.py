@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploys.run.options import Flag, Look, Names, option
+from deploys.run.options import Flag, Look, Names, Text, option
 from ground.words import Words
 
 if TYPE_CHECKING:
     from postmaster.checks.selection import Selection
+
+# Of one mailbox, as it goes into a command of SMTP as it is.
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,18 @@ class Selecting(Look):
 
 @dataclass(frozen=True, slots=True)
 class VerifyRequest(Selecting):
-    """To check servers."""
+    """To check servers. live: send mail to prove that mail passes. to: a mailbox elsewhere, too."""
+
+    live: bool = option("live", Flag(), "--live", default=False, help="cli.live")
+    to: str | None = option("live_to", Text(), "--to", help="cli.live_to")
 
     @property
     def shown_dry(self) -> bool:
         """A run that is not carried out checks nothing."""
         return False
+
+    def problems(self, *, dry: bool) -> Iterable[Words]:
+        """Return what is wrong with the selection, or with the address."""
+        yield from Selecting.problems(self, dry=dry)
+        if self.to and not _ADDRESS.fullmatch(self.to):
+            yield Words.of("live.no_address", given=self.to)

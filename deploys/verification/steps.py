@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 
 from pyinfra import host, state
@@ -24,6 +25,8 @@ from deploys.run.paths import Busy
 from deploys.run.paused import paused_elsewhere, paused_rotations
 from deploys.run.progress import waiting, waits_for
 from deploys.verification import reports
+from deploys.verification.far import far
+from deploys.verification.live import proven
 from deploys.verification.preflight import bare_view
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
@@ -55,6 +58,7 @@ from postmaster.settings import MailServer, Site
 from probes.host import edge as edge_probe
 from probes.host import state as host_probe
 from probes.host.edge import EdgeView
+from probes.host.live import LiveView
 from probes.host.relay import RelayView
 from probes.host.state import HostView
 from probes.world import dns, policies
@@ -70,9 +74,22 @@ _COLOURS = {  # the worst first
 }
 
 
+class ProofWish(Enum):
+    """Whether mail is sent to prove that mail passes."""
+
+    NONE = "none"
+    AFTER_CHANGES = "after changes"  # where this run has changed something, and a setting has it so
+    ASKED = "asked"
+
+
 @operation()
 def verify(
-    server: MailServer, site: Site, selection: Selection = EVERYTHING, strict: bool = False
+    server: MailServer,
+    site: Site,
+    selection: Selection = EVERYTHING,
+    strict: bool = False,
+    proof: ProofWish = ProofWish.NONE,
+    to: str | None = None,
 ) -> Generator[FunctionCommand, None, None]:
     """Check a server from outside and on its host, and report; changes nothing.
 
@@ -80,11 +97,22 @@ def verify(
     + site: the site it belongs to
     + selection: which rules to report
     + strict: a warning counts as a fail
+    + proof: whether mail is sent to prove that mail passes; of that nothing stays on the host
+    + to: a mailbox elsewhere that is sent to as well
     """
     if not state.is_executing:
         host.noop(text("report.later"))
         return
-    report = _report(server, site, selection, strict=strict)
+    wished = (
+        proof is ProofWish.ASKED
+        or to
+        or (
+            proof is ProofWish.AFTER_CHANGES
+            and server.live_proof
+            and host.name in recorder().seen.changes
+        )
+    )
+    report = _report(server, site, selection, strict=strict, live=bool(wished), to=to)
     _print(report)
     try:
         made = reports.keep(report, server.keep_reports, _told_damaged)
@@ -99,21 +127,36 @@ def verify(
         yield FunctionCommand(refuse, (text("report.failed", server=server.host),), {})
 
 
-def _report(server: MailServer, site: Site, selection: Selection, *, strict: bool) -> Report:
+def _report(
+    server: MailServer,
+    site: Site,
+    selection: Selection,
+    *,
+    strict: bool,
+    live: bool,
+    to: str | None,
+) -> Report:
     """Look, and judge; of all that is found, what was asked for."""
     began = time.monotonic()
-    results = selection.of_results(checked(host, server, site))
+    results = selection.of_results(checked(host, server, site, live=live, to=to))
     took = time.monotonic() - began
     return Report(server.host, datetime.now(UTC), results, took, strict, selection, site.zones)
 
 
-def checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
-    """Return the results of all rules that apply to one server."""
+def checked(
+    host: Host, server: MailServer, site: Site, *, live: bool = False, to: str | None = None
+) -> tuple[Result, ...]:
+    """Return the results of all rules that apply to one server.
+
+    live: mail is sent to prove that it passes. to: to a mailbox elsewhere, too.
+    """
     with waiting(server.host):
-        return _checked(host, server, site)
+        return _checked(host, server, site, live=live, to=to)
 
 
-def _checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
+def _checked(
+    host: Host, server: MailServer, site: Site, *, live: bool, to: str | None
+) -> tuple[Result, ...]:
     relayed = mode_of(server).relayed
     server = replace(server, paused=_is_paused(host, server))
     return areas.of_server(
@@ -127,6 +170,7 @@ def _checked(host: Host, server: MailServer, site: Site) -> tuple[Result, ...]:
             edge=edge_view(host, server) if relayed else EdgeView(False),
             policies=policies.observe(policy_target(server)),
             bare=_bare(host, server),
+            live=_live(host, server, to) if live else None,
             now=datetime.now(UTC),  # last: nothing that was seen is of later
         )
     )
@@ -136,6 +180,13 @@ def _world(server: MailServer) -> ServerView:
     """What is seen from outside."""
     waits_for(server.host, Words.of("progress.world"))
     return observe(target(server), Enquiry(Resolvers(server.resolvers)))
+
+
+def _live(host: Host, server: MailServer, to: str | None) -> LiveView:
+    if server.paused:
+        return LiveView(reason=text("live.paused"))
+    waits_for(server.host, Words.of("progress.live"))
+    return proven(host, server, far(to))
 
 
 def _bare(host: Host, server: MailServer) -> Bare | None:

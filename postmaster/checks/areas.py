@@ -8,6 +8,7 @@ from postmaster.checks import (
     delegation,
     dns_records,
     edge,
+    live,
     outbound,
     policies,
     preflight,
@@ -55,7 +56,7 @@ def of_server(seen: Seen) -> tuple[Result, ...]:
     still = (
         each for each in before if each.status in (Status.WARN, Status.FAIL) and not each.rule.again
     )
-    return (*still, *run(VERIFICATION, seen, seen.server))
+    return (*still, *run((*VERIFICATION, *live.CHECKS), seen, seen.server))
 
 
 def of_domains(seen: Public) -> tuple[Result, ...]:

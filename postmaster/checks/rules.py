@@ -16,6 +16,7 @@ class Run(StrEnum):
 
     PREFLIGHT = "preflight"  # of a host that has nothing of ours yet
     VERIFY = "checks"
+    LIVE = "live"  # only where mail is sent to prove it
 
 
 class When(StrEnum):
@@ -330,6 +331,22 @@ RPT_01 = Rule(
     when=frozenset({When.TLS_REPORTS}),
 )
 
+# -- mail that is sent to prove it ---------------------------------------------------------------
+
+
+def _live(id: str, source: str, *when: When, needs: tuple[Rule, ...] = ()) -> Rule:
+    return Rule(id, About.WAY, source, needs, frozenset(when), run=Run.LIVE)
+
+
+LIVE_01 = _live("LIVE-01", "RFC 5321 section 2.1")
+LIVE_02 = _live("LIVE-02", "docs/pmail-limits.md", needs=(LIVE_01,))
+LIVE_03 = _live("LIVE-03", "RFC 6376 section 6", When.RELAYED, needs=(LIVE_01,))
+LIVE_04 = _live("LIVE-04", "RFC 5322 section 3.6", When.RELAYED, needs=(LIVE_01,))
+LIVE_05 = _live(
+    "LIVE-05", "RFC 5321 section 4.1.4", When.RELAYED, When.OWN_ADDRESS, needs=(LIVE_01,)
+)
+LIVE_06 = _live("LIVE-06", "RFC 8601 section 2", needs=(LIVE_01,))
+
 # As they stand above, so a rule can only need what is reported before it.
 RULES: tuple[Rule, ...] = tuple(each for each in globals().values() if isinstance(each, Rule))
 
@@ -340,4 +357,4 @@ def _titles(run: Run) -> dict[str, str]:
     return {rule: ids[name] for rule, name in names.items()}
 
 
-_TITLES = _titles(Run.PREFLIGHT) | _titles(Run.VERIFY)
+_TITLES = {rule: title for run in Run for rule, title in _titles(run).items()}

@@ -14,6 +14,7 @@ from postmaster.checks.bare import Bare
 from postmaster.checks.subjects import Subject
 from postmaster.settings import MailServer
 from probes.host.edge import EdgeView
+from probes.host.live import LiveView
 from probes.host.relay import RelayView
 from probes.host.state import HostView
 from probes.world.domain import DomainView, HostNameView
@@ -98,6 +99,7 @@ class Seen:
 
     stored: public keys of the key store, by (domain, selector). relay, edge: not reached where the
     outbound mode has none. bare: what the preflight sees of the host; None: it was not reached.
+    live: what became of mail that was sent to prove it, None where none was.
     """
 
     server: MailServer
@@ -110,6 +112,7 @@ class Seen:
     edge: EdgeView = field(default=EdgeView(False))
     policies: PoliciesView = field(default=PoliciesView())
     bare: Bare | None = None
+    live: LiveView | None = None
 
     @property
     def public(self) -> Public:

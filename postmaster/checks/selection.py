@@ -60,8 +60,8 @@ EVERYTHING = Selection()
 
 
 def reported() -> tuple[Rule, ...]:
-    """Return the rules of reports on servers."""
-    return tuple(rule for rule in RULES if rule.run is Run.VERIFY)
+    """Return the rules of reports on servers: what preflight still warns of is in them, too."""
+    return tuple(rule for rule in RULES if rule.run is not Run.PREFLIGHT or not rule.again)
 
 
 def _named(rule: Rule, names: tuple[str, ...]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dns_providers.rrset import RRKey, key
+from ground.words import Words
 from postmaster.settings import MailDomain, MailServer
 
 
@@ -26,6 +27,7 @@ class About(StrEnum):
     PORT = "port"
     RECEIVER = "receiver"  # somebody else's domains, by one family of addresses
     SMARTHOST = "smarthost"
+    WAY = "way"  # that a message goes
     GREETING = "greeting"  # a name that receivers are greeted with
 
 
@@ -144,6 +146,11 @@ def of_port(address: str, port: int, what: str = "") -> Subject:
 def of_greeting(name: str) -> Subject:
     """A name that receivers are greeted with."""
     return Subject(About.GREETING, name, name=name)
+
+
+def of_way(name: str, words: Words) -> Subject:
+    """A way that a message goes. words: how reports name it."""
+    return Subject(About.WAY, str(words), name=name)
 
 
 def of_smarthost(name: str) -> Subject:

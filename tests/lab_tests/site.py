@@ -317,6 +317,8 @@ def lab_settings(domain: str) -> dict[str, object]:
         "resolvers": [RESOLVER],
         "preflight_mx_domains": ["recv.test", "secure.test"],
         "propagation_timeout": 60,
+        # It has a test of its own.
+        "live_proof": False,
     }
 
 

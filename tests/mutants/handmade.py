@@ -62,8 +62,8 @@ HANDMADE = (
     Handmade(
         "nothing of the relay is checked",
         f"{_CHECKS}/areas.py",
-        "        relay,\n        edge,\n",
-        "        edge,\n",
+        "            relay,\n            edge,\n",
+        "            edge,\n",
     ),
     Handmade(
         "a required check that is unknown does not count",

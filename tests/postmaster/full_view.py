@@ -9,7 +9,7 @@ from typing import Any
 from dns_providers.rrset import MX, TXT, Other, Value, key, owner_name
 from ground.words import say
 from keys import dkim as keys
-from postmaster import dkim, mail_programs, tls_rpt
+from postmaster import dkim, live_mail, mail_programs, tls_rpt
 from postmaster.checks import areas
 from postmaster.checks.bare import Bare, Kept, Password
 from postmaster.checks.results import Result, Status
@@ -20,6 +20,7 @@ from postmaster.settings import MailServer
 from probes.host import fitness
 from probes.host.delivery import Delivery
 from probes.host.edge import EdgeView
+from probes.host.live import Carried, LiveView, Way
 from probes.host.proof import Proof, Signature
 from probes.host.relay import RelayView
 from probes.host.state import HostView
@@ -28,6 +29,7 @@ from probes.world.delegation import DelegationView, NameServerView
 from probes.world.dns import Answer, Outcome, Reverse
 from probes.world.domain import DomainView
 from probes.world.http import SetUpView
+from probes.world.mailing import Taken
 from probes.world.policies import PoliciesView
 from probes.world.server import ServerView
 from probes.world.smtp import SmtpView
@@ -38,6 +40,7 @@ from tests.postmaster.test_settings import KNOWN, SELECTOR, zone
 from tests.probes.host.test_delivery import delivered
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
+DATE = "Wed, 25 Nov 2026 00:00:00 +0000"
 PUBLIC = keys.public_key(keys.read(keys.make(1024)))
 RESOLVERS = ("1.1.1.1", "9.9.9.9")
 ADDRESSES = ("8.8.8.8", "2001:4860:4860::8888")
@@ -179,6 +182,34 @@ def good(server: MailServer) -> Seen:
         edge=EdgeView(True, resolves=True) if relayed else EdgeView(False),
         policies=_policies(server),
         bare=fit(server),
+        live=_live(server),
+    )
+
+
+def _live(server: MailServer) -> LiveView:
+    """A message came by each way, as it was sent."""
+    ways = [w for w in Way if mode_of(server).relayed or not w.leaves]
+    return LiveView(tuple(carried(each) for each in ways), far_read=True)
+
+
+SAID = "Authentication-Results: mx.far.test; spf=pass; dkim=pass; dmarc=pass\r\n"
+
+
+def carried(way: Way) -> Carried:
+    """A message that arrived by this way."""
+    made = live_mail.letter(
+        mark=f"{way.value}-mark", author="w@example.com", to="r@a.test", web=way.web, big=False
+    )
+    message = made.message.replace(b"Date: ", f"X-Date: 1\r\nDate: {DATE}\r\nX-Sent: ".encode())
+    return Carried(
+        way,
+        made.to,
+        message,
+        Taken(),
+        came=(SAID.encode() if way is Way.FAR else b"") + message,
+        folder="" if way.leaves else "INBOX",
+        ehlo="smtp.example.com",
+        signatures=(Signature("example.com", "pm202611a", True),),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from dns_providers.rrset import key
 from ground.words import LANGUAGES, catalogue, say
-from postmaster.checks import areas, preflight, runner, subjects
+from postmaster.checks import areas, live, preflight, runner, subjects
 from postmaster.checks.results import Result, Status, passed, unknown
 from postmaster.checks.rules import RULES, Gate, Rule, Run
 from postmaster.checks.runner import Check
@@ -35,6 +35,14 @@ EACH_DOMAIN = ["example.com", "other.org"]
 EACH_ADDRESS = [V4, V6]
 ENCRYPTED = [f"{V4}:{port}" for port in (25, 465, 993, 443)]
 HOST = ["vps"]
+WAYS = [
+    "a mail program, to another server",
+    "the web mail, to another server",
+    "a mail program, between own users",
+    "the web mail, between own users",
+    "from another server",
+]
+FAR = "a mailbox elsewhere"
 # Of the server in full_view, which sends by a relay of its own.
 SUBJECTS = {
     **{f"DEL-{number}": EACH_DOMAIN for number in ("01", "02", "03", "04", "05", "06", "07", "12")},
@@ -75,6 +83,10 @@ SUBJECTS = {
     ],
     "RPT-01": [f"_smtp._tls.{name}" for name in EACH_DOMAIN],
     **{f"EDGE-0{number}": HOST for number in (1, 2, 3, 4)},
+    "LIVE-01": [*WAYS, FAR],
+    "LIVE-02": WAYS,
+    **{f"LIVE-0{number}": WAYS[:2] for number in (3, 4, 5)},
+    "LIVE-06": [FAR],
 }
 
 
@@ -87,18 +99,23 @@ def ids(results: tuple[Result, ...]) -> list[str]:
 
 
 def test_every_rule_is_declared_once_and_tried_by_one_check() -> None:
-    checks: tuple[Check[Any, Any], ...] = (*preflight.CHECKS, *areas.VERIFICATION)
+    checks: tuple[Check[Any, Any], ...] = (
+        *preflight.CHECKS,
+        *areas.VERIFICATION,
+        *live.CHECKS,
+    )
     assert len({rule.id for rule in RULES}) == len(RULES)
     assert sorted(each.rule.id for each in checks) == sorted(rule.id for rule in RULES)
     assert {each.rule.run for each in preflight.CHECKS} == {Run.PREFLIGHT}
     assert {each.rule.run for each in areas.VERIFICATION} == {Run.VERIFY}
+    assert {each.rule.run for each in live.CHECKS} == {Run.LIVE}
 
 
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_a_full_run_reports_every_rule_that_applies_in_the_order_of_the_list(mode: str) -> None:
     there = server(mode)
     assert ids(found(good(there))) == [
-        rule.id for rule in RULES if rule.run is Run.VERIFY and rule.applies(there)
+        rule.id for rule in RULES if rule.run is not Run.PREFLIGHT and rule.applies(there)
     ]
     assert ids(found(fit(there))) == [
         rule.id for rule in RULES if rule.run is Run.PREFLIGHT and rule.applies(there)
@@ -123,9 +140,10 @@ def test_what_is_of_some_modes_only_is_not_reported_of_others() -> None:
     edge = {f"EDGE-0{number}" for number in (1, 2, 3, 4)}
     relay = {"OUT-01", "OUT-02", "OUT-03", "OUT-05", "DKIM-18", "PRE-12"}
     assert every - applying["relay"] == {"OUT-04", "PRE-13"}
+    proof = {f"LIVE-0{number}" for number in (3, 4, 5)}
     own = {f"{area}-0{number}" for area in ("RDNS", "EHLO") for number in (1, 2, 3, 4)}
-    assert every - applying["smarthost"] == own | {"NET-01", "PRE-17", "PRE-18"}
-    assert every - applying["direct"] == edge | relay | {"OUT-04", "PRE-13"}
+    assert every - applying["smarthost"] == own | {"NET-01", "PRE-17", "PRE-18", "LIVE-05"}
+    assert every - applying["direct"] == edge | relay | proof | {"OUT-04", "PRE-13"}
     without = server(spf_include=[])
     assert applying["relay"] - {r.id for r in RULES if r.applies(without)} == {"SPF-07"}
     brought = server(tls="files", tls_cert_file="/c", tls_key_file="/k")

@@ -57,6 +57,8 @@ TEXTS = {
     "cli.keep_database": "HOST: the database there is the right one, though it is not as it was",
     "cli.only": "Report these rules only: ids, or the letters before the number for all with them (SPF, DKIM-06); several with commas, or the option again. What keeps one of them from being tried is reported too.",
     "cli.skip": "Leave these rules out.",
+    "cli.live": "send mail to prove that it arrives, whole and signed",
+    "cli.live_to": "send to this mailbox elsewhere, too",
     "cli.strict": "A warning counts as a failure.",
     "cli.json": "Write the report to this file as JSON; - is standard output, where nothing else goes then.",
     "cli.junit": "Write the report to this file as JUnit XML, for CI.",

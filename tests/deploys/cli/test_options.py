@@ -57,6 +57,11 @@ ASKED: list[tuple[list[str], Verb[Any], Request]] = [
     (["tls"], TLS, TLS.request()),
     (["verify"], VERIFY, VERIFY.request()),
     (
+        ["verify", "--live", "--to", "a@b.test"],
+        VERIFY,
+        VerifyRequest(live=True, to="a@b.test"),
+    ),
+    (
         ["verify", "--only", "SPF", "--only", "dkim-06,MX", "--skip", "SPF-07", "--strict"],
         VERIFY,
         VerifyRequest(("SPF", "dkim-06", "MX"), ("SPF-07",), True),
@@ -160,6 +165,7 @@ def test_no_two_verbs_have_the_same_word_and_none_is_a_setting() -> None:
         ["dns", "policy", "--format", "json"],
         ["dns", "export", "--format", "xml"],
         ["verify", "--only", "SFP"],
+        ["verify", "--to", "nobody"],
         ["verify", "--only", "SPF", "--skip", "SPF"],
         ["queue", "retry"],
         ["queue", "hold", "A; reboot"],
