@@ -42,9 +42,10 @@ def with_waits(line: str, columns: int) -> str:
         return line
     host, words = next(iter(_waits.items()))
     moved = line.rstrip("\r")
+    named = "" if moved.endswith(f"{{{host}}}") else f"{host}: "  # it is the only one at work
     others = f" (+{len(_waits) - 1})" if len(_waits) > 1 else ""
     room = columns - width(moved) - width(others) - 2
-    return f"{moved} {cut(f'{host}: {say(words)}', room)}{others}\r" if room > 0 else line
+    return f"{moved} {cut(f'{named}{say(words)}', room)}{others}\r" if room > 0 else line
 
 
 class _Waiting:

@@ -52,7 +52,8 @@ def _close() -> None:
     ended = how_ended(recorder().seen, why_failed) if recorder().seen.executing else ()
     for each in ended:
         _say(each)
-    for page in sorted({each.page for each in recorder().seen.reports if each.page}):
+    pages = {each.page for each in recorder().seen.reports if each.page}
+    for page in sorted(each for each in pages if Path(each).exists()):
         click.echo(text("report.page", path=page), err=True)
     recorder().close(ended)
 

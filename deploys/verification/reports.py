@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -10,9 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
+
 from deploys.run.paths import locked, state_dir
+from ground.errors import Told
 from ground.private_files import set_aside, write_private
 from ground.shown import shown_in
+from ground.words import text
 from postmaster.report.html import page
 from postmaster.report.json import to_record, together, with_past
 from postmaster.report.kept import BadRecord, Changes, Kept, read
@@ -21,13 +26,15 @@ from postmaster.settings import file_name
 
 # Tells of a file that is damaged, and where it was put.
 Tell = Callable[[Path, Path], None]
+_to_show: set[Path] = set()  # folders whose last reports are to be on a page
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
     """A report that is kept. changes: from the last whole one, None where there is none.
 
-    page: where it can be looked at with a browser; None for one of some rules only.
+    page: where it can be looked at with a browser when the run has ended; None for one of some
+    rules only.
     """
 
     path: Path
@@ -48,9 +55,37 @@ def keep(report: Report, most: int, tell: Tell) -> Made:
         now = read(record)
         path = _free(folder, f"{report.made:%Y%m%dT%H%M%SZ}-{file_name(report.server)}")
         write_private(path, as_json(record))
-        shown = None if now.partial else _put_among_last(folder, record, tell)
+        if not now.partial:
+            _put_among_last(folder, record, tell)
         _prune(folder, now, most)
-    return Made(path, now.changes, shown)
+    return Made(path, now.changes, None if now.partial else _shown_at_the_end(folder))
+
+
+def _shown_at_the_end(folder: Path) -> Path:
+    """Have the page of the last reports be made when the run ends, once for all servers."""
+    if not _to_show:
+        atexit.register(_show_all)
+    _to_show.add(folder)
+    return folder / "latest.html"
+
+
+def _show_all() -> None:
+    for folder in _to_show:
+        try:
+            show(folder)
+        except (Told, OSError) as error:
+            reason = str(error)
+            click.secho(text("report.no_page", path=folder, reason=reason), fg="red", err=True)
+
+
+def show(folder: Path) -> None:
+    """Make the page of the last report of each server. Raises Busy, OSError."""
+    latest = folder / "latest.json"
+    if not latest.exists():
+        return
+    with locked("reports"):
+        records = json.loads(latest.read_text("utf-8"))["reports"]
+        write_private(folder / "latest.html", page(filter(None, map(_read, records))).encode())
 
 
 def last_whole(folder: Path, server: str) -> Kept | None:
@@ -67,18 +102,14 @@ def _read(record: Any) -> Kept | None:
 
 
 def as_json(record: object) -> bytes:
-    """Return a record as it is written to a file."""
-    return json.dumps(shown_in(record), ensure_ascii=False, indent=1).encode() + b"\n"
+    """Return a record, which is as it may be shown, as it is written to a file."""
+    return json.dumps(record, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def _put_among_last(folder: Path, record: dict[str, Any], tell: Tell) -> Path:
-    """Put a report among the last of each server, and make the page of them. Returns its path."""
-    latest, shown = folder / "latest.json", folder / "latest.html"
+def _put_among_last(folder: Path, record: dict[str, Any], tell: Tell) -> None:
+    latest = folder / "latest.json"
     others = [each for each in _last(latest, tell) if each["server"] != record["server"]]
-    every = [*others, record]
-    write_private(latest, as_json(together(every)))
-    write_private(shown, page(filter(None, map(_read, every))).encode())
-    return shown
+    write_private(latest, as_json(together([*others, record])))
 
 
 def _last(latest: Path, tell: Tell) -> list[dict[str, Any]]:

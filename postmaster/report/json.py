@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -148,6 +149,7 @@ def _observed(each: Observed) -> dict[str, Any]:
     }
 
 
+@cache
 def _tool_version() -> str:
     """Our own version, "" where we are run from a folder and not installed."""
     try:

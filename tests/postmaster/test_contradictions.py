@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dns_providers.rrset import MX, TXT, RRKey, Value, key, owner_name
@@ -34,6 +34,8 @@ from tests.postmaster.full_view import (
     with_port,
     with_world,
 )
+from tests.postmaster.test_worlds import CASES
+from tests.postmaster.worlds.case import Case
 
 SERVERS = {mode: server(mode) for mode in ALL_MODES}
 OLD: Mapping[str, Value] = {
@@ -192,14 +194,29 @@ def _zone(seen: Seen, zone: str, every: list[Record], caches: Mapping[Any, Cache
     return ZoneView(zone, views, resolvers)
 
 
+@settings(max_examples=15)
 @given(worlds())
 def test_no_report_contradicts_itself(seen: Seen) -> None:
+    assert contradictions(found(seen)) == ()
+
+
+@pytest.mark.slow
+@settings(max_examples=400)
+@given(worlds())
+def test_no_report_of_many_worlds_contradicts_itself(seen: Seen) -> None:
     assert contradictions(found(seen)) == ()
 
 
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_a_server_as_it_should_be_has_no_contradiction(mode: str) -> None:
     assert contradictions(found(good(SERVERS[mode]))) == ()
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_no_broken_world_has_a_report_that_contradicts_itself(case: Case) -> None:
+    broken = case.broken()
+    results = broken.checked() if case.check else broken.results()
+    assert contradictions(results) == ()
 
 
 # -- what is found -----------------------------------------------------------------------------

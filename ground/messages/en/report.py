@@ -19,4 +19,5 @@ TEXTS = {
     "report.receiver.unknown": "not known",
     "report.page": "The report as a page for a browser: {path}",
     "report.place": "in the zone {zone} at {provider}: host {name}, type {rtype}",
+    "report.no_page": "the page of the reports in {path} could not be made: {reason}",
 }

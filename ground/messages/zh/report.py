@@ -19,4 +19,5 @@ TEXTS = {
     "report.receiver.unknown": "未知",
     "report.page": "可用浏览器查看的报告：{path}",
     "report.place": "在 {provider} 的 {zone} 区域中：主机记录 {name}，类型 {rtype}",
+    "report.no_page": "无法生成 {path} 中报告的网页：{reason}",
 }

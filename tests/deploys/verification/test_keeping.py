@@ -28,6 +28,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where reports are kept."""
     monkeypatch.setenv("PMAIL_STATE", str(tmp_path))
     damaged.clear()
+    monkeypatch.setattr(reports, "_to_show", set())
+    monkeypatch.setattr(reports.atexit, "register", lambda _: None)
     return tmp_path / "reports"
 
 
@@ -170,10 +172,13 @@ def test_what_is_kept_is_the_record() -> None:
 
 
 def test_the_page_has_the_last_report_of_each_server_and_its_history(folder: Path) -> None:
+    report = Report("vps", NOW, faulty().results[:9])
     for second in range(25):
-        keep(later(second), 3)
+        keep(later(second, report), 3)
     made = keep(Report("vps2", NOW, ()))
-    assert made.page == folder / "latest.html" and made.page.stat().st_mode & 0o777 == 0o600
+    assert made.page == folder / "latest.html" and not made.page.exists()
+    reports._show_all()
+    assert made.page.stat().st_mode & 0o777 == 0o600
     shown = made.page.read_text()
     assert ">vps</h1>" in shown and ">vps2</h1>" in shown
     newest = reports.last_whole(folder, "vps")
@@ -182,7 +187,7 @@ def test_the_page_has_the_last_report_of_each_server_and_its_history(folder: Pat
         NOW + timedelta(seconds=22),
         NOW + timedelta(seconds=23),
     ]
-    assert newest.history[-1].count(Status.FAIL) == 2
+    assert newest.history[-1].count(Status.PASS) == 9
 
 
 def test_the_page_leaves_out_what_is_no_report(folder: Path) -> None:
@@ -190,5 +195,16 @@ def test_the_page_leaves_out_what_is_no_report(folder: Path) -> None:
     others = {"reports": [{"server": "old", "results": 3}]}
     (folder / "latest.json").write_text(json.dumps(others))
     made = keep(later(0))
+    reports.show(folder)
     assert made.page is not None and ">vps</h1>" in made.page.read_text()
     assert last(folder) == ["old", "vps"]
+
+
+def test_a_page_that_cannot_be_made_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(later(0))
+    (folder / "latest.html").mkdir()
+    (folder / "latest.html" / "x").touch()
+    reports._show_all()
+    assert str(folder) in capsys.readouterr().err
