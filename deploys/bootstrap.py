@@ -16,10 +16,11 @@ from deploys.pmail_server.service import running
 from deploys.pmail_server.steps import install_pmail, start_pmail
 from deploys.run.flow import barrier
 from deploys.run.frame import frame
-from deploys.tls_certificate.steps import certificate_steps
+from deploys.tls_certificate.steps import certificate_steps, renewal_steps
 from deploys.verification.foresight import steps_foreseen
 from deploys.verification.preflight import preflight
 from deploys.verification.steps import ProofWish, verify
+from deploys.web_front.steps import leave_front, open_endpoint, prepare_front, start_front
 from deploys.zones import key_steps, leaving_steps
 from deploys.zones import steps as dns_steps
 from deploys.zones.remembering import remember
@@ -57,11 +58,16 @@ with frame(DEPLOY) as run:
 
     if server:
         inputs = install_pmail(server, said)
+        front = prepare_front(server)
         # A name that still points elsewhere cannot be proven here.
-        inputs += certificate_steps(server, site, proven=not server.moves_from)
+        certificate = certificate_steps(server, site, proven=not server.moves_from)
+        leave_front(server)
         install_edge(server)
         install_outbound(server, site)
-        start_pmail(server, inputs)
+        open_endpoint(server)
+        start_pmail(server, inputs + certificate)
+        start_front(server, front + certificate)
+        renewal_steps(server)
         leave_outbound(server)
         reachable(name=text("reach.name"), server=server)
     barrier("servers_up")
@@ -74,6 +80,7 @@ with frame(DEPLOY) as run:
         if server and server.moves_from:
             certificate = certificate_steps(server, site)
             reload_outbound(server, certificate)
+            start_front(server, certificate)
             running(name=text("host.name.running"), server=server, inputs=certificate)
 
     if zone:

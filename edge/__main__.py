@@ -20,7 +20,7 @@ from pathlib import Path
 
 from edge import auth, config, dns, lmtp, milter, routes, sockets
 from edge.accounts import Accounts
-from edge.door import PORTS, Certificate, Doors, quiet
+from edge.door import PORTS, Certificate, Doors, Inside, quiet
 from edge.guesses import Guesses, Watch
 from edge.kept import NotKept, Store
 from edge.limits import Purses
@@ -134,6 +134,7 @@ class Told:
         settings = config.read(path)
         self._watch = Watch(Guesses(settings.guesses))
         self.doors = Doors(Certificate(settings.chain, settings.key), self._watch, self._pmail)
+        self.inside = Inside(self._watch, self._pmail)
         self.now = self._services(settings)
 
     def read_again(self) -> None:
@@ -172,6 +173,7 @@ def handlers(told: Told, office: lmtp.Server) -> dict[str, Handler]:
         "auth": lambda reader, writer: auth.serve(reader, writer, told.now.login),
         "routes": lambda reader, writer: routes.serve(reader, writer, told.now.routes),
         "dns": dns.Server(RESOLVER).serve,
+        "web": told.inside.serve,
     }
 
 

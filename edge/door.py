@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 from edge import http1
 from edge.auth import PMail, Streams, Unavailable, abort
 from edge.guesses import Watch, place
-from edge.relay import STALL, Held, Https, Imap, Link, Pop, Relay
+from edge.relay import STALL, Held, Http, Https, Imap, Link, Pop, Relay
 
 # Connections to one door, and of them from one address.
 _ALL = 300
@@ -52,15 +52,15 @@ class _Service:
 
 
 _TEXT = b"The mail server is being restarted. Please try again in a minute.\n"
+_SORRY_WEB = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 5\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(_TEXT), _TEXT)
+)
 _SERVICES: Mapping[str, _Service] = {
     "imaps": _Service(Imap, (), b"* BYE [UNAVAILABLE] PMail does not answer, try again later\r\n"),
     "pops": _Service(Pop, (), b"-ERR [SYS/TEMP] PMail does not answer, try again later\r\n"),
-    "https": _Service(
-        Https,
-        ("http/1.1",),
-        b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 5\r\n"
-        b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(_TEXT), _TEXT),
-    ),
+    "https": _Service(Https, ("http/1.1",), _SORRY_WEB),
+    "web": _Service(Http, (), _SORRY_WEB),
 }
 PORTS: Mapping[str, int] = {"imaps": 993, "pops": 995, "https": 443}
 
@@ -119,6 +119,40 @@ class Certificate:
     def _asked(self, tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         if name is not None:
             self._names[tls] = name
+
+
+class Inside:
+    """The way in for a web server on this host, which has taken TLS off and names each client.
+
+    Who may connect, the socket's owner says.
+    """
+
+    def __init__(self, watch: Watch, pmail: PMail, port: int = PORTS["https"]) -> None:
+        """Remember what it needs. port: PMail's HTTPS."""
+        self._watch = watch
+        self._pmail = pmail
+        self._port = port
+        self._open = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection until one side ends."""
+        self._open += 1
+        try:
+            if self._open <= _ALL:
+                with suppress(*_ENDS):
+                    await self._relayed(reader, writer)
+        finally:
+            self._open -= 1
+            writer.close()
+
+    async def _relayed(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        service = _SERVICES["web"]
+        try:
+            pmail = await self._pmail.connect(self._port)
+        except Unavailable:
+            await _sorry(service, reader, writer)
+        else:
+            await _relay(service, Link("", self._watch, (reader, writer), pmail))
 
 
 class Doors:
@@ -246,7 +280,7 @@ async def _relay(service: _Service, link: Link) -> None:
 async def _sorry(
     service: _Service, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    if service.relay is Https:
+    if service.relay in (Https, Http):
         # An answer that comes before the request is lost on some clients.
         async with asyncio.timeout(_SORRY):
             await http1.head(reader)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import ipaddress
 import json
 import re
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -242,8 +243,12 @@ def _pop(line: bytes) -> tuple[str, list[bytes]]:
 
 @dataclass(slots=True)
 class _Asked:
-    """A request that PMail has not answered. body: the beginning of its content, of a login."""
+    """A request that PMail has not answered.
 
+    link: with the address that it came from. body: the beginning of its content, of a login.
+    """
+
+    link: Link
     method: bytes
     login: bool
     token: bytes | None
@@ -269,8 +274,9 @@ class Https:
         while raw := await http1.head(reader):
             head = http1.request(raw)
             body = head.body()
-            asked = _asked(head, self._link.watch.now())
+            since = self._link.watch.now()
             await self._free.wait()
+            asked = _asked(self._seen(head), head, since)
             self._free.clear()
             self._asked = asked
             await self._link.up(raw)
@@ -278,6 +284,10 @@ class Https:
                 if asked.login and len(asked.body) <= _BODY:
                     asked.body += content
                 await self._link.up(piece)
+
+    def _seen(self, head: http1.Request) -> Link:
+        """Return the link with the address that a request came from. Raises Held."""
+        return self._link
 
     async def _down(self) -> None:
         while raw := await http1.head(self._link.pmail[0]):
@@ -313,13 +323,50 @@ class Https:
             return
         number = int(match[1])
         if asked.token is not None and number == 403:
-            await self._link.answer(_Login(_signer(asked.token)), False, asked.since)
+            await asked.link.answer(_Login(_signer(asked.token)), False, asked.since)
         elif asked.login and number:
-            await self._link.answer(_Login(_named(bytes(asked.body))), False, asked.since)
+            await asked.link.answer(_Login(_named(bytes(asked.body))), False, asked.since)
         elif asked.login:
             account = _SHOWN.search(content)
             name = account[1].decode("utf-8", "replace") if account else ""
-            await self._link.answer(_Login(name), True, asked.since)
+            await asked.link.answer(_Login(name), True, asked.since)
+
+
+class Http(Https):
+    """HTTP/1 behind a web server, which names the client of each request."""
+
+    async def run(self) -> None:
+        """See Relay. An address that is held off is told so."""
+        try:
+            await super().run()
+        except Held:
+            await self._link.down(HELD)
+            raise
+
+    def _seen(self, head: http1.Request) -> Link:
+        address = client(head.fields)
+        if self._link.watch.held(address):
+            raise Held
+        return replace(self._link, address=address)
+
+
+_HELD = b"Too many wrong logins. Please try again in an hour.\n"
+HELD = (
+    b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nRetry-After: 3600\r\n"
+    b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(_HELD), _HELD)
+)
+
+
+def client(fields: tuple[tuple[bytes, bytes], ...]) -> str:
+    """Return the address that a web server says it has a request from; without one, it is root's.
+
+    It is the last one of X-Forwarded-For: what stands before was sent by the client.
+    """
+    listed = b",".join(http1.values(fields, b"x-forwarded-for"))
+    try:
+        return str(ipaddress.ip_address(listed.rpartition(b",")[2].strip().decode("ascii")))
+    except ValueError:
+        return "127.0.0.1"
 
 
 # dto/response/response.go and controllers/login.go: Go writes the members in this order.
@@ -327,7 +374,7 @@ _ERROR = re.compile(rb'\s*\{"errorNo":(-?[0-9]{1,9})[,}]')
 _SHOWN = re.compile(rb'"data":\{"account":"([^"\\]*)"')
 
 
-def _asked(head: http1.Request, now: float) -> _Asked:
+def _asked(link: Link, head: http1.Request, now: float) -> _Asked:
     """Return what has to be known of a request until it is answered. Raises Malformed.
 
     Any method logs in, and any spelling of the path that Go decodes to it. The answer to HEAD
@@ -337,7 +384,7 @@ def _asked(head: http1.Request, now: float) -> _Asked:
     tokens = http1.values(head.fields, b"token")
     if head.method == b"HEAD" and (login or tokens):
         raise http1.Malformed
-    return _Asked(head.method, login, tokens[0] if tokens else None, now)
+    return _Asked(link, head.method, login, tokens[0] if tokens else None, now)
 
 
 def _named(body: bytes) -> str:

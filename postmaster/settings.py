@@ -185,9 +185,9 @@ class MailServer:
     """One mail server: a host of the inventory's group `mail_servers`.
 
     host: the inventory's name. domains[0] is the primary domain. ipv4, ipv6: public addresses.
-    outbound: name of the outbound mode (see postmaster.outbound). dmarc_rua: mailto address or
-    None for `dmarc@<domain>`. tls_rpt: `mailto:` and `https:` URIs for TLS reports. caa: CAs to
-    allow, or empty for no CAA record.
+    outbound: name of the outbound mode (see postmaster.outbound). web: name of the web mode (see
+    postmaster.web). dmarc_rua: mailto address or None for `dmarc@<domain>`. tls_rpt: `mailto:` and
+    `https:` URIs for TLS reports. caa: CAs to allow, or empty for no CAA record.
     selectors: (domain, DKIM selector) of keys whose selector is data. dkim_keep_days: how long a
     key record stays published after its last use. spf_include: domains whose
     SPF is included. propagation_timeout: seconds. keep_versions: how many configurations, binaries,
@@ -205,6 +205,7 @@ class MailServer:
     ipv6: str | None
     web_host: str
     outbound: str
+    web: str
     admin_account: str
     users: tuple[User, ...]
     disable_removed_users: bool

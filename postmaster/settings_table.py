@@ -18,6 +18,7 @@ from ground.words import Words
 from postmaster.outbound import DEFAULT_MODE, MODES
 from postmaster.receivers import RATE_NAMES, Rate, known
 from postmaster.settings import MailboxLimits, Smarthost, TlsStart, User
+from postmaster.web import DEFAULT_WEB, WEB_MODES
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 PMAIL_VERSION = "v2.9.7"
@@ -370,6 +371,7 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("ipv6", "", address(6)),
     Setting("web_host", "mail.<primary>", host_name),
     Setting("outbound", DEFAULT_MODE, one_of(*MODES), DEFAULT_MODE),
+    Setting("web", DEFAULT_WEB, one_of(*WEB_MODES), DEFAULT_WEB),
     Setting("smarthost", "", smarthost),
     Setting("smarthosts", "{}", smarthosts, ()),
     Setting("rates", "{}", rates, ()),

@@ -24,7 +24,7 @@ LAYERS = (
     ("postmaster/checks",),
     ("postmaster/report",),
     ("deploys/run", "deploys/host"),
-    ("deploys/accounts", "deploys/edge"),
+    ("deploys/accounts", "deploys/edge", "deploys/web_front"),
     ("deploys/pmail_server", "deploys/zones"),
     ("deploys/outbound", "deploys/tls_certificate"),
     ("deploys/verification",),

@@ -18,6 +18,7 @@ from deploys.host import pmail_layout as layout
 from deploys.host.gathering import Script
 from deploys.host.remote import read
 from deploys.host.snapshot import look
+from deploys.host.web_layout import ENDPOINT
 from ground.errors import DeployError
 from ground.foreign import json_object
 
@@ -40,12 +41,13 @@ class ApiError(DeployError):
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Calls as one account on one host."""
+    """Calls as one account on one host. fronted: a web server stands before PMail's web mail."""
 
     host: Host
     web_host: str
     account: str
     password: str
+    fronted: bool = False
 
     def __repr__(self) -> str:
         return f"Api({self.host.name}, {self.account})"
@@ -77,11 +79,16 @@ class Api:
 
     def _asked(self, path: str, body: Mapping[str, object]) -> str:
         """What the script reads: as whom, and what for."""
-        options = {
-            "url": f"https://{self.web_host}:{layout.HTTPS_PORT}{path}",
-            "resolve": f"{self.web_host}:{layout.HTTPS_PORT}:127.0.0.1",
-            "data": json.dumps(body),
-        }
+        at = self.web_host
+        way = (
+            {"url": f"http://{at}{path}", "unix-socket": ENDPOINT}
+            if self.fronted
+            else {
+                "url": f"https://{at}:{layout.HTTPS_PORT}{path}",
+                "resolve": f"{at}:{layout.HTTPS_PORT}:127.0.0.1",
+            }
+        )
+        options = {**way, "data": json.dumps(body)}
         lines = [f"{name} = {_quoted(value)}" for name, value in options.items()]
         # The connection stays on the host; whose certificate it is, is checked elsewhere.
         lines += ["insecure", "silent", "show-error", "http1.1", "max-time = 20", 'noproxy = "*"']

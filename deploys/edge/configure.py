@@ -15,6 +15,7 @@ from deploys.host.templates import render
 from postmaster.outbound import mode_of
 from postmaster.receivers import OTHERS, groups
 from postmaster.settings import MailServer
+from postmaster.web import web_of
 
 _HERE = Path(__file__).parent
 _SOURCES = _HERE.parents[1] / "edge"
@@ -77,8 +78,10 @@ def _receivers(server: MailServer) -> dict[str, list[str]]:
 
 def sockets(server: MailServer) -> tuple[Socket, ...]:
     """Return the sockets that a server has: public ports that are not wanted have none."""
+    web = layout.WEB if web_of(server).fronted else layout.HTTPS
     extra = [(995, layout.POPS), (110, layout.POP3)]
-    return (*layout.SOCKET_UNITS, *(each for port, each in extra if port in server.open_ports))
+    opened = (each for port, each in extra if port in server.open_ports)
+    return (*layout.SOCKET_UNITS, web, *opened)
 
 
 def _stamped(unit: str, inputs: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deploys.host.pmail_layout import OWN, TOOLS, UNITS
+from deploys.host.web_layout import ENDPOINT, OWN_ENDPOINT
 
 NAMESPACE = "pmail"
 NAMESPACE_FILE = f"/run/netns/{NAMESPACE}"
@@ -55,13 +56,14 @@ class Socket:
     """A socket that systemd holds. name: of its unit, and what the program knows it by.
 
     listen: path, port, or address and port. inside: in PMail's namespace. service: the unit that
-    answers.
+    answers. owned: shell command that gives a path to whom it is for, else it is Postfix's.
     """
 
     name: str
     listen: str
     service: str = EDGE_UNIT
     inside: bool = False
+    owned: str = ""
 
     @property
     def unit(self) -> str:
@@ -83,11 +85,13 @@ SOCKET_UNITS = (
     Socket("relay", f"127.0.0.1:{RELAY_PORT}", RELAY_UNIT, inside=True),
     Socket("resolver", f"127.0.0.1:{RESOLVER_PORT}", RESOLVER_UNIT, inside=True),
     Socket("imaps", "993"),
-    Socket("https", "443"),
 )
+# Web mail: for everybody, or for a web server that stands before it.
+HTTPS = Socket("https", "443")
+WEB = Socket("web", ENDPOINT, owned=OWN_ENDPOINT)
 POPS = Socket("pops", "995")
 POP3 = Socket("pop3", "110", POP3_UNIT)
-EVERY_SOCKET = (*SOCKET_UNITS, POPS, POP3)
+EVERY_SOCKET = (*SOCKET_UNITS, HTTPS, WEB, POPS, POP3)
 EVERY_SERVICE = (
     NET_UNIT,
     EDGE_UNIT,

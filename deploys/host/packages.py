@@ -18,13 +18,17 @@ Commands = Generator[FunctionCommand, None, None]
 
 @operation()
 def packages(
-    names: tuple[str, ...], answers: tuple[str, ...] = (), afterwards: str = "true"
+    names: tuple[str, ...],
+    answers: tuple[str, ...] = (),
+    afterwards: str = "true",
+    unstarted: str = "",
 ) -> Commands:
     """Ensure Debian packages, asking nothing and upgrading nothing.
 
     + names: package names
     + answers: to questions of theirs, lines for debconf-set-selections
     + afterwards: shell command, run only when something was installed
+    + unstarted: a unit that comes with them and must not be started, nor be enabled
     """
     there = look(host, packages_there(names)).stdout.splitlines()
     missing = [name for name in names if f"{name} installed" not in there]
@@ -35,8 +39,14 @@ def packages(
         host.log_styled(f"  + {name}", fg="green")
     answer = "".join(f"echo {shlex.quote(line)} | debconf-set-selections; " for line in answers)
     # Lists of the last hour will do; if they do not, they are fetched anew.
+    hold = (
+        f"systemctl mask -q --runtime {unstarted} 2>/dev/null; "
+        f"trap 'systemctl unmask -q --runtime {unstarted}; systemctl disable -q {unstarted}' EXIT; "
+        if unstarted
+        else ""
+    )
     install = (
-        f"export DEBIAN_FRONTEND=noninteractive; {answer}"
+        f"{hold}export DEBIAN_FRONTEND=noninteractive; {answer}"
         "put() { apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "
         f"-o Dpkg::Options::=--force-confold {' '.join(missing)} </dev/null; }}; "
         "{ find /var/lib/apt/lists -name '*_Packages*' -mmin -60 | grep -q . && put; } || "

@@ -12,6 +12,7 @@ from deploys.host.files import prune_script
 from deploys.host.templates import render
 from postmaster.outbound import mode_of
 from postmaster.settings import CLOSABLE_PORTS, SENDING_PORTS, MailServer
+from postmaster.web import by_plain_http, web_of
 from probes.host.as_user import SQLITE
 
 _HERE = Path(__file__).parent
@@ -35,7 +36,8 @@ def config_json(server: MailServer) -> str:
         "SSLPublicKeyPath": layout.TLS_CHAIN,
         "dbType": "sqlite",
         "dbDSN": layout.DATABASE,
-        "httpsEnabled": 1,
+        # 2: web mail by HTTP, and no HTTPS.
+        "httpsEnabled": 2 if by_plain_http(server) else 1,
         "spamFilterLevel": server.spam_filter_level,
         "httpPort": layout.HTTP_PORT,
         "httpsPort": layout.HTTPS_PORT,
@@ -101,6 +103,7 @@ def switch_pmail(server: MailServer, ready: str) -> str:
         config_seen=layout.CONFIG_SEEN,
         http_port=layout.HTTP_PORT,
     )
+    not_its = (layout.HTTPS_PORT,) if by_plain_http(server) else ()
     return render(
         _HERE,
         "switch-pmail.sh.j2",
@@ -117,7 +120,8 @@ def switch_pmail(server: MailServer, ready: str) -> str:
         user=layout.USER,
         as_pmail=layout.AS_PMAIL,
         sqlite=layout.SQLITE,
-        ports=", ".join(map(str, _MAIL_PORTS)),
+        ports=", ".join(str(port) for port in _MAIL_PORTS if port not in not_its),
+        http_port=layout.HTTP_PORT if by_plain_http(server) else None,
         ready=ready,
         trial_unit=layout.TRIAL_UNIT,
         trial_service=trial,
@@ -142,7 +146,9 @@ def closed_ports(server: MailServer) -> tuple[int, ...]:
     """Return the ports that are closed from outside."""
     unwanted = {port for port in CLOSABLE_PORTS if port not in server.open_ports}
     sending = set(SENDING_PORTS) if server.paused else set()
-    return tuple(sorted({*unwanted, *sending, layout.HTTP_PORT}))
+    # Not PMail's: the web server that stands before it has no way to PMail then.
+    others = {layout.HTTPS_PORT} if web_of(server).fronted else set()
+    return tuple(sorted({*unwanted, *sending, layout.HTTP_PORT} - others))
 
 
 def firewall_version(server: MailServer) -> str:
@@ -163,4 +169,5 @@ def _rules(server: MailServer, version: str) -> str:
         version=version,
         paused=server.paused,
         user=layout.USER,
+        http_port=layout.HTTP_PORT if by_plain_http(server) else None,
     )

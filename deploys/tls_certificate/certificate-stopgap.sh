@@ -22,3 +22,5 @@ systemctl reset-failed pmail 2>/dev/null || true
 systemctl restart pmail
 # Postfix has the public ports where PMail is behind it.
 systemctl reload postfix 2>/dev/null || true
+# So has what shows it to browsers, where that is not PMail.
+[ ! -x /usr/local/lib/pmail-deploy/reload-web ] || /usr/local/lib/pmail-deploy/reload-web || true

@@ -15,6 +15,8 @@ from pyinfra.api import FunctionCommand, Host, State, operation
 
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
+from deploys.host import web_layout
+from deploys.host.files import Wanted
 from deploys.host.gathering import Script
 from deploys.host.remote import Reply, read
 from deploys.host.snapshot import act, look
@@ -23,11 +25,13 @@ from deploys.run.paths import keys_dir
 from deploys.run.refusals import Around, Refused
 from deploys.tls_certificate import challenge_dns
 from deploys.tls_certificate.challenge_dns import AcmeError
-from deploys.tls_certificate.renewal import Pair, due, problems
+from deploys.tls_certificate.renewal import Pair, due, problems, proven_by
+from deploys.web_front import neighbour
 from dns_providers.base import ProviderError
 from ground.operations import fail, refuse
 from ground.words import Words, lines, text
 from postmaster.settings import MailServer, Site
+from postmaster.web import web_of
 from probes.world.tls import Certificate, describe
 
 Commands = Generator[FunctionCommand, None, None]
@@ -39,6 +43,8 @@ CA_BUNDLE = f"{layout.OWN}/acme-ca.pem"
 _LINEAGE = "pmail-deploy"
 _CERTBOT_LOG = "/var/log/letsencrypt/letsencrypt.log"
 _LIVE = f"/etc/letsencrypt/live/{_LINEAGE}"
+_RENEWAL_CONF = f"/etc/letsencrypt/renewal/{_LINEAGE}.conf"
+RENEWAL = Script(f"cat {_RENEWAL_CONF} 2>/dev/null")
 _CERTBOT_NOISE = (
     *("Saving debug log", "Requesting a certificate", "Ask for help", "Account reg"),
     *("An unexpected error", "AttributeError: can't set attribute", "Renewing an existing"),
@@ -237,16 +243,52 @@ def by_acme_http(server: MailServer) -> Commands:
 def _order_by_http(state: State, host: Host, server: MailServer) -> bool:
     """Order when certbot's own is due too: a run may have been killed after the order."""
     kept = current(host, f"{_LIVE}/fullchain.pem")
+    if web_of(server).ports == "theirs" and not read(host, _shown(server)).ok:
+        found = neighbour.parse(read(host, neighbour.SCRIPT).stdout).kind
+        values = {"address": server.ipv4, "server": found.name, "command": found.command}
+        return refuse(state, host, text("tls.acme.not_shown", **values))
     if due(kept, server.certificate_names, datetime.now(UTC)) is not None:
         order = _certbot(server)
         # A nonce that is not good any more is the server's wish to be asked again (RFC 8555 6.5);
         # Debian 12's certbot breaks on it.
-        again = f"tail -n 80 {_CERTBOT_LOG} | grep -q ':badNonce' && {order}"
-        reply = read(host, f"{order} || {{ {again}; }} || {{ {again}; }}", timeout=900)
+        again = f"tail -n 80 {_CERTBOT_LOG} | grep -q ':badNonce' && order"
+        tries = f"order || {{ {again}; }} || {{ {again}; }}"
+        reply = read(host, f"order() {{ {order}; }}; {tries}", timeout=900)
         if not reply.ok:
             return refuse(state, host, text("tls.acme.refused", reason=_said(host, reply)))
     script = f"{INSTALL} {_LIVE}/fullchain.pem {_LIVE}/privkey.pem"
     return host_files.run(state, host, script, text("tls.install_failed"))
+
+
+def _shown(server: MailServer) -> str:
+    """Whether the user's web server shows on port 80 what an authority looks for there."""
+    folder = f"{web_layout.CHALLENGES}/.well-known/acme-challenge"
+    name = f"Host: {server.web_host}"
+    url = f"http://{server.ipv4}/.well-known/acme-challenge/"
+    return (
+        f"systemctl is-active -q {web_layout.NGINX} && exit 0; umask 022; mkdir -p {folder}; "
+        f"file=$(mktemp {folder}/test.XXXXXX); trap 'rm -f $file' EXIT; "
+        f"echo ${{file##*.}} > $file; chmod 644 $file; "
+        f"[ \"$(curl -s --noproxy '*' --max-time 10 -H {shlex.quote(name)} "
+        f'{shlex.quote(url)}${{file##*/}})" = "${{file##*.}}" ]'
+    )
+
+
+@operation()
+def renews(server: MailServer) -> Commands:
+    """Ensure that certbot's timer proves names by who has port 80 now; nobody is stopped for it.
+
+    + server: the mail server
+    """
+    conf = look(host, RENEWAL).stdout
+    webroot = web_layout.CHALLENGES if web_of(server).fronted else None
+    wanted = proven_by(conf, webroot)
+    if not conf or wanted.strip() == conf.strip():
+        host.noop(text("tls.renews"))
+        return
+    host.log_styled(f"  ~ {_RENEWAL_CONF}", fg="green")
+    file = Wanted(_RENEWAL_CONF, wanted.encode(), "root", "root", "644")
+    yield FunctionCommand(host_files.install_all, ((file,),), {})
 
 
 def _said(host: Host, reply: Reply) -> str:
@@ -260,7 +302,7 @@ def _said(host: Host, reply: Reply) -> str:
 def _certbot(server: MailServer) -> str:
     tls = server.tls
     words = [
-        *("certbot", "certonly", "--standalone", "--non-interactive", "--agree-tos"),
+        *("certbot", "certonly", "--non-interactive", "--agree-tos"),
         *("--cert-name", _LINEAGE, "--force-renewal", "--renew-with-new-domains"),
         # RSA: old mail servers cannot do ECDSA. The deploy restarts PMail itself, once.
         *("--key-type", "rsa", "--rsa-key-size", "2048", "--no-directory-hooks"),
@@ -270,4 +312,11 @@ def _certbot(server: MailServer) -> str:
     for name in server.certificate_names:
         words += ["-d", name]
     bundle = f"REQUESTS_CA_BUNDLE={CA_BUNDLE} " if tls.ca_file else ""
-    return bundle + " ".join(shlex.quote(word) for word in words)
+    theirs = "true" if web_of(server).ports == "theirs" else "false"
+    order = " ".join(shlex.quote(word) for word in words)
+    # Who has port 80 now: that may be another than who has it when this run is over.
+    return (
+        f"if {theirs} || systemctl is-active -q {web_layout.NGINX}; "
+        f"then way='--webroot -w {web_layout.CHALLENGES}'; else way=--standalone; fi; "
+        f"{bundle}{order} $way"
+    )

@@ -1,4 +1,4 @@
-"""When a certificate is due, and what is wrong with one that the user brings; pure."""
+"""When a certificate is due, how it is renewed, what is wrong with one that is brought; pure."""
 
 from __future__ import annotations
 
@@ -34,6 +34,42 @@ def due(current: Certificate | None, names: tuple[str, ...], now: datetime) -> W
     if left < min(_RENEW_DAYS, current.lifetime / 3):
         return Words.of("tls.due.expires", days=f"{left:.1f}")
     return None
+
+
+def proven_by(conf: str, webroot: str | None) -> str:
+    """Return certbot's renewal configuration with another way to prove names on port 80.
+
+    conf: as it is. webroot: folder that a web server shows, or None where certbot serves itself.
+    One that says so already, in whatever form, stays as it is; so does all that is about something
+    else.
+    """
+    way = "webroot" if webroot else "standalone"
+    ways, folders, rest = _proofs(conf)
+    if ways == {way} and folders == ({webroot} if webroot else set()):
+        return conf
+    path = [f"webroot_path = {webroot},"] if webroot else []
+    found = []
+    for line in rest:
+        found.append(line)
+        if line.strip() == "[renewalparams]":
+            found += [f"authenticator = {way}", *path]
+    return "\n".join(found) + "\n"
+
+
+def _proofs(conf: str) -> tuple[set[str], set[str], list[str]]:
+    """Ways to prove names, folders that a web server shows, and all lines about something else."""
+    ways, folders, rest, in_map = set[str](), set[str](), list[str](), False
+    for line in conf.splitlines():
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if name.startswith("["):
+            in_map = name == "[[webroot_map]]"
+        if in_map or name == "webroot_path":
+            folders |= {value.rstrip(",").strip()} if equals else set()
+        elif name == "authenticator":
+            ways.add(value)
+        else:
+            rest.append(line)
+    return ways, folders, rest
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from deploys.host.templates import render
 from deploys.tls_certificate import operations
 from ground.words import text
 from postmaster.settings import MailServer, Site
+from postmaster.web import web_of
 
 _HERE = Path(__file__).parent
 _STOPGAP_UNITS = ("pmail-tls-stopgap.service", "pmail-tls-stopgap.timer")
@@ -40,6 +41,9 @@ def certificate_steps(
     """
     _put_ours(operations.INSTALL, install_certificate(server), "755")
     _own_file("certificate-stopgap.sh", operations.STOPGAP, "755")
+    if server.tls.method == "acme-http" and web_of(server).ports == "theirs":
+        # What the user's web server includes names a certificate: without one it cannot read it.
+        operations.some(name=text("tls.name.some"), server=server)
     if proven or server.tls.method != "acme-http":
         certificate = _METHODS[server.tls.method](server, site)
     else:
@@ -48,6 +52,12 @@ def certificate_steps(
         _put_ours(f"{layout.UNITS}/{name}", stopgap_units()[name], "644")
     operations.timer(name=text("tls.name.stopgap"), unit=_STOPGAP_UNITS[1])
     return (certificate,)
+
+
+def renewal_steps(server: MailServer) -> None:
+    """Have certbot's timer prove names by who has port 80 from now on."""
+    if server.tls.method == "acme-http":
+        operations.renews(name=text("tls.name.renews"), server=server)
 
 
 def looks(server: MailServer) -> tuple[Look, ...]:
@@ -59,7 +69,7 @@ def looks(server: MailServer) -> tuple[Look, ...]:
         found += [FileAt(operations.CA_BUNDLE), _DROP_INS.look, _ours(_CERTBOT_DROP_IN)]
     found += [operations.CHAIN]
     if server.tls.method == "acme-http":
-        found += [operations.waits("certbot.timer")]
+        found += [operations.waits("certbot.timer"), operations.RENEWAL]
     return (*found, *map(_ours, _STOPGAP_FILES), operations.waits(_STOPGAP_UNITS[1]))
 
 

@@ -15,7 +15,7 @@ from pyinfra.api import FunctionCommand, Host, operation
 
 from deploys.accounts.admin import admin_problem
 from deploys.edge.operations import units
-from deploys.host import edge_layout, manifest, outbound_layout
+from deploys.host import edge_layout, manifest, outbound_layout, web_layout
 from deploys.host import pmail_layout as layout
 from deploys.host.remote import read
 from deploys.outbound import look
@@ -28,6 +28,7 @@ from deploys.verification import reports
 from deploys.verification.far import far
 from deploys.verification.live import proven
 from deploys.verification.preflight import bare_view
+from deploys.web_front import neighbour
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
 from deploys.zones.memory import is_earlier
@@ -55,9 +56,12 @@ from postmaster.report.changes import line
 from postmaster.report.model import Report
 from postmaster.report.text import receivers, summary, table
 from postmaster.settings import MailServer, Site
+from postmaster.web import web_of
 from probes.host import edge as edge_probe
+from probes.host import front as front_probe
 from probes.host import state as host_probe
 from probes.host.edge import EdgeView
+from probes.host.front import FrontView
 from probes.host.live import LiveView
 from probes.host.relay import RelayView
 from probes.host.state import HostView
@@ -171,6 +175,7 @@ def _checked(
             policies=policies.observe(policy_target(server)),
             bare=_bare(host, server),
             live=_live(host, server, to) if live else None,
+            front=front_view(host, server) if web_of(server).fronted else FrontView(False),
             now=datetime.now(UTC),  # last: nothing that was seen is of later
         )
     )
@@ -284,6 +289,20 @@ def edge_view(host: Host, server: MailServer) -> EdgeView:
     )
     reply = read(host, script)
     return edge_probe.parse(reply.stdout) if reply.ok else EdgeView(False)
+
+
+def front_view(host: Host, server: MailServer) -> FrontView:
+    """Return what stands before web mail shows."""
+    reply = read(host, front_probe.script(web_layout.ENDPOINT, layout.HTTP_PORT))
+    if not reply.ok:
+        return FrontView(False)
+    seen = front_probe.parse(reply.stdout)
+    if web_of(server).ports != "theirs":
+        return seen
+    found = neighbour.parse(read(host, neighbour.SCRIPT).stdout)
+    return replace(
+        seen, server=found.kind.name, included=found.included, command=found.kind.command
+    )
 
 
 def _stored_keys(server: MailServer) -> dict[tuple[str, str], DkimPublicKey | None]:

@@ -17,6 +17,7 @@ from postmaster.checks import (
     reverse,
     service,
     transport,
+    web,
 )
 from postmaster.checks.bare import Bare
 from postmaster.checks.results import Result, Status
@@ -41,6 +42,7 @@ VERIFICATION: tuple[Check[Seen, Any], ...] = (
             relay,
             edge,
             policies,
+            web,
         )
         for check in area.CHECKS
     ),

@@ -14,6 +14,7 @@ from postmaster.checks.runner import Check
 from postmaster.checks.service import CLOCK_OFF, CLOCK_WRONG
 from postmaster.checks.subjects import Subject
 from postmaster.outbound import mode_of
+from postmaster.web import web_of
 from probes.host.firewall import Block, Connection, Way, blocking
 from probes.host.fitness import PORTS, Fitness, Listener, Outbound
 from probes.host.past import Found, Kind
@@ -26,6 +27,7 @@ _DISK_NEEDED, _DISK_WISHED = 100 * 1024, 1024 * 1024  # KiB
 _EDGE_DISK = 250 * 1024  # KiB more: Postfix, OpenDKIM, OpenDMARC, Python, room for a message
 _MEMORY_WISHED, _EDGE_MEMORY = 400 * 1024, 80 * 1024  # KiB
 _DOES_MAIL = ("master", "exim4", "exim", "sendmail", "smtpd")
+_WEB_PORTS = (80, 443)
 _FOUND = family("past", Kind)
 _CLOSED = ("refused", "timeout", "unreachable")
 _OUTBOUND = family("preflight", (f"outbound_{reach}" for reach in _CLOSED))
@@ -71,8 +73,9 @@ def architecture(seen: Fitness, _: Bare) -> Judgement:
 def _taken(seen: Bare) -> Iterator[tuple[Subject, Listener | None]]:
     """The first that holds each port and is not ours; None where all are free."""
     held: dict[int, Listener] = {}
+    theirs = _WEB_PORTS if web_of(seen.server).ports == "theirs" else ()
     for each in seen.fitness.listeners:
-        if each.port in PORTS and not _ours(each, seen.fitness):
+        if each.port in PORTS and each.port not in theirs and not _ours(each, seen.fitness):
             held.setdefault(each.port, each)
     for port in PORTS:
         if port in held:
@@ -89,13 +92,17 @@ def ports(holder: Listener | None, seen: Bare) -> Judgement:
     """PRE-05: nobody else holds a port that we need."""
     if holder is None:
         return passed(Words.of("preflight.ports", ports=", ".join(map(str, PORTS))))
-    # Port 80 is only needed for the certificate's proof.
-    needed = holder.port != 80 or seen.server.tls.method == "acme-http"
+    # Where PMail has the web's ports, 80 is only needed for the certificate's proof.
+    mode = web_of(seen.server)
+    needed = holder.port != 80 or mode.fronted or seen.server.tls.method == "acme-http"
     judged = failed if needed else warned
     values = {"port": holder.port, "process": holder.process or "?", "pid": holder.pid}
     if holder.process in _DOES_MAIL:
         remedy = Words.of("preflight.port_mta.remedy", **values)
         return judged(Words.of("preflight.port_mta", **values), remedy)
+    if holder.port in _WEB_PORTS:
+        remedy = Words.of("preflight.port_web.remedy", **values)
+        return judged(Words.of("preflight.port_web", **values), remedy)
     remedy = Words.of("preflight.port.remedy", **values)
     return judged(Words.of("preflight.port", **values), remedy)
 
@@ -267,7 +274,8 @@ def reverse(view: Reverse, bare: Bare) -> Judgement:
 def _filters(seen: Bare) -> Iterator[tuple[Subject, tuple[Block, tuple[int, ...]] | None]]:
     """What stops connections to ports that we need, each with those that it stops; or None."""
     families = (4, 6) if seen.server.ipv6 else (4,)
-    proven = (80,) if seen.server.tls.method == "acme-http" else ()
+    ours = web_of(seen.server).ports == "ours"
+    proven = (80,) if ours or seen.server.tls.method == "acme-http" else ()
     stopped = dict[Block, list[int]]()
     for port in (25, *proven, 443, 465, 993):
         for version in families:

@@ -9,6 +9,7 @@ from ground.words import Words, family
 from postmaster.checks.subjects import About
 from postmaster.outbound import mode_of
 from postmaster.settings import MailServer
+from postmaster.web import web_of
 
 
 class Run(StrEnum):
@@ -29,6 +30,7 @@ class When(StrEnum):
     ISSUED = "an authority issues the certificate"
     TLS_REPORTS = "the setting tls_rpt names where reports go"
     OURS = "an inventory says what is ours"
+    FRONTED = "a web server stands before web mail"
 
 
 class By(StrEnum):
@@ -89,6 +91,7 @@ class Rule:
             When.ISSUED: server.tls.method != "files",
             When.TLS_REPORTS: bool(server.tls_rpt),
             When.OURS: True,
+            When.FRONTED: web_of(server).fronted,
         }
         return all(true_of_it[each] for each in self.when)
 
@@ -330,6 +333,10 @@ RPT_01 = Rule(
     "RFC 8460 section 3",
     when=frozenset({When.TLS_REPORTS}),
 )
+# -- web mail ------------------------------------------------------------------------------------
+
+WEB_01 = Rule("WEB-01", About.HOST, "RFC 9110 section 4.2.2, PMail controllers/ping.go")
+WEB_02 = Rule("WEB-02", About.HOST, "docs/web.md", when=frozenset({When.FRONTED}))
 
 # -- mail that is sent to prove it ---------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from postmaster.checks.bare import Bare
 from postmaster.checks.subjects import Subject
 from postmaster.settings import MailServer
 from probes.host.edge import EdgeView
+from probes.host.front import FrontView
 from probes.host.live import LiveView
 from probes.host.relay import RelayView
 from probes.host.state import HostView
@@ -98,7 +99,8 @@ class Seen:
     """What was seen of `server`, at a time (UTC, with its zone).
 
     stored: public keys of the key store, by (domain, selector). relay, edge: not reached where the
-    outbound mode has none. bare: what the preflight sees of the host; None: it was not reached.
+    outbound mode has none. front: nor where nothing stands before web mail. bare: what the
+    preflight sees of the host; None: it was not reached.
     live: what became of mail that was sent to prove it, None where none was.
     """
 
@@ -113,6 +115,7 @@ class Seen:
     policies: PoliciesView = field(default=PoliciesView())
     bare: Bare | None = None
     live: LiveView | None = None
+    front: FrontView = field(default=FrontView(False))
 
     @property
     def public(self) -> Public:

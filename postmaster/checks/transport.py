@@ -11,7 +11,8 @@ from postmaster.checks.results import Judgement, failed, passed, unknown, warned
 from postmaster.checks.runner import Check
 from postmaster.checks.seen import Seen
 from postmaster.checks.subjects import Subject
-from postmaster.settings import SENDING_PORTS
+from postmaster.settings import SENDING_PORTS, MailServer
+from postmaster.web import web_of
 from probes.world.http import SetUpView
 from probes.world.smtp import SmtpView
 from probes.world.tcp import Connection, Reach
@@ -100,7 +101,8 @@ def certificate_names(view: TlsView, seen: Seen) -> Judgement:
     if certificate is None:
         return _no_certificate(view)
     remedy = Words.of("checks.tls.deploy")
-    missing = [name for name in seen.server.certificate_names if not certificate.covers(name)]
+    names = _names_at(view.port, seen.server)
+    missing = [name for name in names if not certificate.covers(name)]
     if missing:
         return failed(Words.of("checks.tls.names", missing=", ".join(missing)), remedy)
     if not view.trusted:
@@ -109,6 +111,13 @@ def certificate_names(view: TlsView, seen: Seen) -> Judgement:
         issuer = certificate.issuer
         return judged(Words.of("checks.tls.untrusted", reason=view.reason, issuer=issuer), remedy)
     return passed(Words.of("checks.tls.good", names=", ".join(certificate.names)))
+
+
+def _names_at(port: int, server: MailServer) -> tuple[str, ...]:
+    """Names that a port's certificate is for; the user's web server may have one of its own."""
+    if port == 443 and web_of(server).ports == "theirs":
+        return (server.web_host,)
+    return server.certificate_names
 
 
 def certificate_time(view: TlsView, seen: Seen) -> Judgement:

@@ -32,6 +32,7 @@ systemctl list-units --plain --no-legend --state=active 'pmail-deploy-*.socket' 
 if grep -qs 'Managed by pmail-deploy' /etc/postfix/main.cf; then
     ss -Hltnp 2>/dev/null | sed -n 's/.*:\([0-9]*\) .*"master".*/front \1/p'
 fi
+if systemctl is-active -q pmail-deploy-nginx 2>/dev/null; then echo front 80; echo front 443; fi
 if [ -e /usr/sbin/sendmail ] && ! grep -qs 'Managed by pmail-deploy' /etc/postfix/main.cf; then
     mailer=$(dpkg -S /usr/sbin/sendmail 2>/dev/null | cut -d: -f1)
     # Postfix without a configuration does nothing: an earlier run may have installed it.

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from probes.world import caa, dns, domain, http, smtp, spf, tcp, tls
+from probes.world import caa, dns, domain, http, smtp, spf, tcp, tls, web
 from probes.world.caa import CaaView
 from probes.world.dns import Answer, Resolvers, Reverse
 from probes.world.domain import DomainTarget, DomainView, HostNameView
@@ -19,6 +19,7 @@ from probes.world.smtp import SmtpView
 from probes.world.spf import SpfView
 from probes.world.tcp import Connection, Reach
 from probes.world.tls import TlsView
+from probes.world.web import WebView
 
 T = TypeVar("T")
 
@@ -108,6 +109,7 @@ class ServerView:
     caa: tuple[CaaView, ...] = ()
     greeted: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
     mail_host: HostNameView | None = None
+    web: WebView | None = None
 
 
 def observe(target: Target, enquiry: Enquiry) -> ServerView:
@@ -121,6 +123,7 @@ def observe(target: Target, enquiry: Enquiry) -> ServerView:
             start(tls.look, address, port, _name(port, target), target.trust_file)
             for port in TLS_PORTS
         ]
+        page = start(web.look, address, target.web_host, target.trust_file)
         set_up = [start(http.set_up_server, address, port) for port in SET_UP_PORTS]
         closed = [start(tcp.connect, address, port) for port in target.closed_ports]
         seen = mail.result()
@@ -142,6 +145,7 @@ def observe(target: Target, enquiry: Enquiry) -> ServerView:
             named.caa,
             named.greeted,
             named.mail_host,
+            page.result(),
         )
 
 

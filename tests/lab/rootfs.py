@@ -23,7 +23,7 @@ _PACKAGES = (
 )
 _DEPLOYED = (
     "ca-certificates,curl,nftables,openssl,unzip,postfix,opendkim,libsasl2-modules,"
-    "opendmarc,dbconfig-no-thanks,publicsuffix,python3,sqlite3"
+    "opendmarc,dbconfig-no-thanks,publicsuffix,python3,sqlite3,nginx"
 )
 _NO_CONFIGURATION = (
     "echo postfix postfix/main_mailer_type select No configuration "
@@ -50,6 +50,8 @@ WantedBy=multi-user.target
 UNIT
 chroot "$1" systemctl enable ssh-hostkeys.service ssh.service
 """
+# As a deploy leaves Debian's own nginx.
+_NGINX_OFF = 'chroot "$1" systemctl disable nginx.service'
 _TOOLS = [
     "mmdebstrap",
     "bind9",
@@ -145,7 +147,8 @@ def tarball(suite: str) -> Path:
     prepared = suite == PREPARED
     release = suite.removesuffix("-prepared")
     packages = f"{_PACKAGES},{_DEPLOYED}" if prepared else _PACKAGES
-    recipe = "\n".join((packages, _NO_CONFIGURATION, _CUSTOMIZE, suite, source))
+    off = (_NGINX_OFF,) if prepared else ()
+    recipe = "\n".join((packages, _NO_CONFIGURATION, _CUSTOMIZE, *off, suite, source))
     key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
     path = cache() / "rootfs" / f"{suite}-{key}.tar"
     if path.exists():
@@ -165,6 +168,7 @@ def tarball(suite: str) -> Path:
         f"--include={packages}",
         *((f"--essential-hook={_NO_CONFIGURATION}",) if prepared else ()),
         f"--customize-hook={_CUSTOMIZE}",
+        *(f"--customize-hook={each}" for each in off),
         release,
         str(fresh),
         "-",

@@ -71,8 +71,9 @@ def applying(server: Server) -> set[str]:
     """The rules that a verification of this server has to report, whatever it finds."""
     mode, includes = str(server.data["outbound"]), server.data.get("spf_include", [])
     tls = {name: value for name, value in server.data.items() if name.startswith("tls")}
+    web = {"web": server.data["web"]} if "web" in server.data else {}
     tls["tls_rpt"] = server.data.get("tls_rpt", [])
-    like_it = full_view.server(mode, spf_include=includes, **tls)
+    like_it = full_view.server(mode, spf_include=includes, **tls, **web)
     return {rule.id for rule in RULES if rule.run is Run.VERIFY and rule.applies(like_it)}
 
 
@@ -312,6 +313,7 @@ def lab_settings(domain: str) -> dict[str, object]:
         "domains": [domain],
         # What a test is not about stays small: two packages less on every host.
         "outbound": "direct",
+        "web": "pmail",
         "pmail_source": str(pmail_binary().path),
         "allow_private_address": True,
         "resolvers": [RESOLVER],

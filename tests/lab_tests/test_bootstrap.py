@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import pytest
 
+from postmaster.web import DEFAULT_WEB
 from tests.lab_tests.site import Site, acme, applying, submit
 
 pytestmark = pytest.mark.lab
 
 
 @pytest.mark.parametrize(
-    ("suite", "sudo", "tls", "outbound"),
+    ("suite", "sudo", "tls", "outbound", "web"),
     [
-        ("bookworm", False, "acme-http", "relay"),
-        pytest.param("trixie", True, "acme-dns", "relay", marks=pytest.mark.more),
-        pytest.param("trixie", False, "acme-http", "direct", marks=pytest.mark.more),
+        ("bookworm", False, "acme-http", "relay", DEFAULT_WEB),
+        pytest.param("trixie", True, "acme-dns", "relay", "pmail", marks=pytest.mark.more),
+        pytest.param("trixie", False, "acme-http", "direct", DEFAULT_WEB, marks=pytest.mark.more),
     ],
 )
 def test_a_bare_host_becomes_a_verified_server_and_a_second_run_changes_nothing(
-    new_site: Site, suite: str, sudo: bool, tls: str, outbound: str
+    new_site: Site, suite: str, sudo: bool, tls: str, outbound: str, web: str
 ) -> None:
     site = new_site
-    data = {**acme(tls), "outbound": outbound}
+    data = {**acme(tls), "outbound": outbound, "web": web}
     server = site.add_server("example.test", suite=suite, sudo=sudo, **data)
 
     first = site.operator.run()

@@ -20,6 +20,8 @@ def test_a_run_without_a_change_sends_three_commands_whatever_there_is(
 ) -> None:
     """All that refusals ask about, the administrator's proof, and all that the steps look at."""
     site, server = relayed
+    server.data.update(web="nginx")
+    assert site.operator.run().status == 0
     counted = tmp_path / "counted"
     command = site.operator.command("deploy.py", "-y")
     command[command.index("pyinfra")] = "benchmarks.counted"

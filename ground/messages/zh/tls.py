@@ -40,4 +40,7 @@ TEXTS = {
     "tls.some_there": "已有证书",
     "tls.self_signed": "{names}（自签名，直到名称指向这里）",
     "tls.due.more": "已不属于服务器的名称：{names}",
+    "tls.name.renews": "证书的续期方式",
+    "tls.renews": "certbot 通过占用 80 端口的服务续期",
+    "tls.acme.not_shown": "{address} 的 Web 服务器没有在 80 端口上提供证书颁发机构所查找的文件：请让 {server} 包含 PMail 的站点，然后再次运行本命令。在服务器上执行：{command}",
 }

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from deploys.edge import configure as edge
-from deploys.host import edge_layout, outbound_layout, pmail_layout
+from deploys.host import edge_layout, outbound_layout, pmail_layout, web_layout
 from deploys.outbound import configure as outbound
 from deploys.outbound.configure import Sending, Signed
 from deploys.pmail_server import configure as pmail
+from deploys.web_front import configure as front
 from postmaster.settings import MailServer
+from postmaster.web_documents import WebDocument
 from tests.postmaster.test_settings import site, zone
 
 KEPT = Path(__file__).parent / "host_files"
@@ -90,6 +92,22 @@ def edge_files(server: MailServer) -> Iterator[tuple[str, str]]:
     yield edge_layout.IGNORE_HOSTS, edge.ignore_hosts()
 
 
+DOCUMENTS = (
+    WebDocument(("mail.example.com", "autoconfig.example.com"), "/a.xml", "a", "text/xml", True),
+    WebDocument(("autoconfig.example.com",), "/b", "b", "text/plain; charset=utf-8", False, "b.b"),
+    WebDocument(("mta-sts.other.org",), "/.well-known/mta-sts.txt", "c", "text/plain"),
+)
+
+
+def web_files(server: MailServer) -> Iterator[tuple[str, str]]:
+    if server.web == "behind":
+        yield from front.sites(server, DOCUMENTS).items()
+    else:
+        yield web_layout.NGINX_CONF, front.nginx_conf(server, DOCUMENTS)
+    yield from front.units(server).items()
+    yield web_layout.RELOAD, front.reload_web()
+
+
 def outbound_files(server: MailServer, sending: Sending) -> Iterator[tuple[str, str]]:
     at = outbound_layout
     yield at.MAIN_CF, outbound.main_cf(server, sending)
@@ -125,6 +143,7 @@ def relayed(server: MailServer, sending: Sending) -> dict[str, str]:
         "pmail": _joined(pmail_files(server)),
         "edge": _joined(edge_files(server)),
         "outbound": _joined(outbound_files(server, sending)),
+        "web": _joined(web_files(server)),
     }
 
 
@@ -138,7 +157,10 @@ SERVERS = {
         "edge": edge.program_config(smarthost()),
         "outbound": _joined(outbound_files(smarthost(), Sending(None, None))),
     },
-    "direct": lambda: {"pmail": _joined(pmail_files(direct()))},
+    "direct": lambda: {
+        "pmail": _joined(pmail_files(direct())),
+        "web": _joined(web_files(replace(direct(), web="behind"))),
+    },
 }
 
 
@@ -164,7 +186,7 @@ def test_ports_that_nobody_wants_are_closed_and_a_pause_closes_those_that_mail_c
     assert usual == (110, 587, 880, 995)
     assert pmail.closed_ports(site(open_ports=[587, 995]).servers[0]) == (110, 880)
     paused = pmail.closed_ports(replace(site().servers[0], paused=True))
-    assert paused == (25, 110, 443, 465, 587, 880, 995)
+    assert paused == (25, 110, 465, 587, 880, 995)
 
 
 def test_a_smarthost_stands_for_a_domain_of_its_own_or_for_all() -> None:

@@ -11,9 +11,11 @@ import pytest
 
 from deploys.edge import configure as edge
 from deploys.host import edge_layout, outbound_layout, pmail_layout
+from deploys.host import web_layout as front_layout
 from deploys.outbound import configure as outbound
 from deploys.pmail_server import configure as pmail
 from deploys.tls_certificate.steps import stopgap_units
+from deploys.web_front import configure as front
 from tests.deploys.host.test_host_files import direct, relay
 
 ROOT = Path(__file__).parents[3]
@@ -28,6 +30,8 @@ SERVICES = {
     "postfix's": outbound.postfix_drop_in(SERVER),
     "mta-sts": outbound.mta_sts_drop_in(),
     outbound_layout.RESOLVER_UNIT: outbound.resolver_unit(),
+    **{f"{name} of relay": unit for name, unit in front.units(SERVER).items()},
+    front_layout.PROXY: front.units(direct())[front_layout.PROXY],
     "stopgap": stopgap_units()["pmail-tls-stopgap.service"],
 }
 # Its timer tries again each hour.
@@ -48,7 +52,7 @@ def test_all_units_are_looked_at() -> None:
     services = [each for each in files if each.suffix in (".j2", ".service") and each.name != TRIAL]
     # judge.service.j2 is two units, proxy.service.j2 three, pmail.service.j2 two here.
     assert len(SERVICES) == len(services) + 4
-    assert len(list((ROOT / "deploys").rglob("*socket.j2"))) == 1 and SOCKETS
+    assert len(list((ROOT / "deploys").rglob("*socket.j2"))) == 2 and SOCKETS
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -69,6 +73,7 @@ def test_no_start_fails_for_another_unit_that_is_tried_again_itself(name: str) -
         **{each.service: [each.unit] for each in edge.sockets(SERVER)},
         # Which starts PMail when it is up itself.
         "pmail.service of direct": ["pmail-deploy-firewall.service"],
+        front_layout.PROXY: [front_layout.SOCKET],
     }
     bound.pop(edge_layout.EDGE_UNIT)
     assert [each for found in needed.values() for each in found] == bound.get(name, [])

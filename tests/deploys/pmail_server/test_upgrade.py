@@ -43,7 +43,10 @@ def test_the_program_is_one_and_keeps_mail_away_where_pmail_is(outbound: str) ->
     assert not subprocess.run(["sh", "-n"], input=made, text=True, check=False).returncode
     assert ("nsenter --net=/run/netns/pmail" in made) is (outbound == "relay")
     ports = made.partition("tcp dport { ")[2].partition(" }")[0].split(", ")
-    assert {"25", "465", "993", "443"} <= set(ports)
+    assert {"25", "465", "993"} <= set(ports)
+    # On the host it is of the web server's that stands before PMail: its way to PMail is closed.
+    assert ("443" in ports) is (outbound == "relay")
+    assert ('meta skuid "pmail" tcp dport 880' in made) is (outbound == "direct")
     # It asks there whether PMail is ready.
     assert "880" not in ports
 

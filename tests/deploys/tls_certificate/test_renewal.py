@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from deploys.tls_certificate import renewal
-from deploys.tls_certificate.renewal import Pair
+from deploys.tls_certificate.renewal import Pair, proven_by
 from ground.words import Words
 from keys import dkim
 from probes.world.tls import Certificate
@@ -163,3 +163,29 @@ def test_a_chain_that_is_not_in_order_is_told_once(pair: Pair, tmp_path: Path) -
     for chain in (leaf + leaf + authority, pair.chain + other + pair.chain):
         assert wrong(replace(pair, chain=chain)) == ["tls.files.order"]
         assert "not in order" in told(replace(pair, chain=chain))[0]
+
+
+CONF = """# renew_before_expiry = 30 days
+version = 2.1.0
+cert = /etc/letsencrypt/live/pmail-deploy/cert.pem
+[renewalparams]
+account = abc
+authenticator = standalone
+server = https://acme.test/directory
+"""
+
+
+def test_certbot_proves_names_by_who_has_the_port_and_the_rest_stays() -> None:
+    moved = proven_by(CONF, "/srv/web")
+    assert "[renewalparams]\nauthenticator = webroot\nwebroot_path = /srv/web,\n" in moved
+    assert "account = abc" in moved and "standalone" not in moved
+    assert proven_by(moved, "/srv/web") == moved and proven_by(CONF, None) == CONF
+    assert sorted(proven_by(moved, None).splitlines()) == sorted(CONF.splitlines())
+
+
+def test_what_certbot_has_written_itself_is_left_where_it_says_the_same() -> None:
+    moved = proven_by(CONF, "/srv/web")
+    renewed = moved + "[[webroot_map]]\nmail.example.test = /srv/web\n[extra]\nkept = yes\n"
+    assert proven_by(renewed, "/srv/web") == renewed
+    other = renewed.replace("test = /srv/web", "test = /srv/other")
+    assert proven_by(other, "/srv/web") == f"{moved}[extra]\nkept = yes\n"

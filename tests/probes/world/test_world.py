@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from dns_providers.rrset import CAA, MX, TXT, Address, Other, Target, owner_name, rrset
-from probes.world import caa, http, server, smtp, spf, tcp, tls
+from probes.world import caa, http, server, smtp, spf, tcp, tls, web
 from probes.world import dns as questions
 from probes.world.dns import Answer, AskSoon, Outcome, Resolvers, Reverse
 from probes.world.enquiry import Cut, Enquiry
@@ -476,6 +476,7 @@ class World:
         monkeypatch.setattr(smtp, "look", self.smtp)
         monkeypatch.setattr(tls, "look", self.tls)
         monkeypatch.setattr(http, "set_up_server", self.set_up)
+        monkeypatch.setattr(web, "look", self.web)
         monkeypatch.setattr(tcp, "connect", self.connect)
 
     def ask(self, owner: str, rtype: str, resolvers: Resolvers) -> Answer:
@@ -499,6 +500,10 @@ class World:
     def tls(self, address: str, port: int, name: str, trust: str | None) -> tls.TlsView:
         assert trust == TARGET.trust_file
         return tls.TlsView(address, port, name, self.reach(port))
+
+    def web(self, address: str, name: str, trust: str | None) -> web.WebView:
+        assert trust == TARGET.trust_file
+        return web.WebView(address, name, self.reach(443))
 
     def set_up(self, address: str, port: int) -> SetUpView:
         return SetUpView(port, self.reach(port))
@@ -559,6 +564,7 @@ def test_everything_of_a_server_is_looked_at_by_the_name_that_users_know_it_by(
         (first, 443, "mail.example.test"),
     ]
     assert [each.port for each in seen.set_up] == [80, 880, 443]
+    assert seen.web and (seen.web.address, seen.web.name) == (first, "mail.example.test")
     assert [(each.address, each.port) for each in seen.closed] == [(first, 110), (first, 8080)]
     assert not seen.own_network_blocks
 

@@ -1,0 +1,25 @@
+"""The web front: what stands before PMail's web mail."""
+
+TEXTS = {
+    "web.name.packages": "Install nginx",
+    "web.name.user": "User of the web front",
+    "web.name.folders": "Folders of the web front",
+    "web.name.files": "Files of the web front",
+    "web.name.retired": "What another setting of web had",
+    "web.name.opened": "Way to PMail's web mail",
+    "web.name.running": "Web front",
+    "web.name.theirs": "Web server before PMail",
+    "web.not_there": "there is nothing of another setting",
+    "web.not_stopped": "what another setting of web had could not be taken away",
+    "web.open": "who stands before PMail reaches its web mail, and nobody else",
+    "web.opens": "PMail's web mail is for {user}",
+    "web.not_opened": "the way to PMail's web mail could not be made",
+    "web.running": "nginx runs with what is on the disk",
+    "web.restart": "nginx reads its configuration",
+    "web.not_running": "nginx does not start; it says:",
+    "web.include": "{server} does not include PMail's site yet: put the line `{line}` into {file}, test, and reload it; or run on the server:",
+    "web.not_included": "the web server there does not include PMail's site yet",
+    "web.included": "the web server there has read {file}",
+    "web.reload": "{server} reads its configuration anew",
+    "web.not_reloaded": "the web server could not be reloaded",
+}

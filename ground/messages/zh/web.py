@@ -1,0 +1,25 @@
+"""Web 前端：PMail 网页邮箱前面的部分。"""
+
+TEXTS = {
+    "web.name.packages": "安装 nginx",
+    "web.name.user": "Web 前端的用户",
+    "web.name.folders": "Web 前端的目录",
+    "web.name.files": "Web 前端的文件",
+    "web.name.retired": "其他 web 设置留下的内容",
+    "web.name.opened": "通往 PMail 网页邮箱的入口",
+    "web.name.running": "Web 前端",
+    "web.name.theirs": "PMail 前面的 Web 服务器",
+    "web.not_there": "没有其他设置留下的内容",
+    "web.not_stopped": "无法移除其他 web 设置留下的内容",
+    "web.open": "只有 PMail 前面的 Web 服务器能访问它的网页邮箱",
+    "web.opens": "PMail 的网页邮箱只供 {user} 访问",
+    "web.not_opened": "无法建立通往 PMail 网页邮箱的入口",
+    "web.running": "nginx 正以磁盘上的内容运行",
+    "web.restart": "nginx 读取其配置",
+    "web.not_running": "nginx 无法启动，它报告：",
+    "web.include": "{server} 尚未包含 PMail 的站点：把 `{line}` 这一行写入 {file}，测试后重新加载；或在服务器上运行：",
+    "web.not_included": "那里的 Web 服务器尚未包含 PMail 的站点",
+    "web.included": "那里的 Web 服务器已读取 {file}",
+    "web.reload": "{server} 重新读取其配置",
+    "web.not_reloaded": "无法重新加载 Web 服务器",
+}
