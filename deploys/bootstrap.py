@@ -16,18 +16,21 @@ from deploys.pmail_server.service import running
 from deploys.pmail_server.steps import install_pmail, start_pmail
 from deploys.run.flow import barrier
 from deploys.run.frame import frame
+from deploys.tls_certificate import account_steps
 from deploys.tls_certificate.steps import certificate_steps, renewal_steps
 from deploys.verification.foresight import steps_foreseen
 from deploys.verification.preflight import preflight
 from deploys.verification.steps import ProofWish, verify
+from deploys.web_documents.steps import put_documents, serve_policies
 from deploys.web_front.steps import leave_front, open_endpoint, prepare_front, start_front
 from deploys.zones import key_steps, leaving_steps
 from deploys.zones import steps as dns_steps
+from deploys.zones.policy_publishing import has_policies, publish_policies
 from deploys.zones.remembering import remember
 from deploys.zones.turned_off_steps import withdraw_turned_off
 from ground.words import text
 from postmaster.database_choice import Said
-from postmaster.desired import BEFORE_MX, MOVE_STAGE, MX_STAGE
+from postmaster.desired import BEFORE_MX, MOVE_STAGE, MX_STAGE, POLICY_STAGE
 from postmaster.leaving import without
 
 with frame(DEPLOY) as run:
@@ -49,6 +52,7 @@ with frame(DEPLOY) as run:
 
     if zone:
         leaving_steps.remember(name=text("dns.name.former"), site=site, zone=zone)
+        account_steps.withdraw_outdated(site, zone)
         published = dns_steps.publish_before_mx(site, zone)
     barrier("dns_published")
 
@@ -61,6 +65,7 @@ with frame(DEPLOY) as run:
         front = prepare_front(server)
         # A name that still points elsewhere cannot be proven here.
         certificate = certificate_steps(server, site, proven=not server.moves_from)
+        put_documents(server)
         leave_front(server)
         install_edge(server)
         install_outbound(server, site)
@@ -70,6 +75,7 @@ with frame(DEPLOY) as run:
         renewal_steps(server)
         leave_outbound(server)
         reachable(name=text("reach.name"), server=server)
+        serve_policies(server)
     barrier("servers_up")
 
     if site.moves:
@@ -84,6 +90,11 @@ with frame(DEPLOY) as run:
             running(name=text("host.name.running"), server=server, inputs=certificate)
 
     if zone:
+        if account_steps.has_accounts(site):
+            account_steps.publish_accounts(site, zone)
+        if has_policies(site, zone):
+            told = publish_policies(site, zone)
+            dns_steps.wait_until_visible(site, zone, told, POLICY_STAGE)
         mx_published = dns_steps.publish_mx(site, zone)
         dns_steps.wait_until_visible(site, zone, mx_published, MX_STAGE)
         leaving_steps.withdraw(site, zone, withdrawn)

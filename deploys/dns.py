@@ -11,9 +11,11 @@ the keys of its domains stay as they are.
 from deploys.cli.verbs import DNS
 from deploys.run.flow import barrier
 from deploys.run.frame import frame
+from deploys.tls_certificate import account_steps
 from deploys.tls_certificate.authority import foretold
 from deploys.zones import key_steps, leaving_steps
 from deploys.zones import steps as dns_steps
+from deploys.zones.policy_publishing import has_policies, publish_policies
 from deploys.zones.remembering import remember, remember_beside
 from deploys.zones.turned_off_steps import withdraw_turned_off
 from ground.words import text
@@ -50,6 +52,10 @@ with frame(DNS) as run:
                 leaving_steps.remember(name=text("dns.name.former"), site=site, zone=zone)
                 dns_steps.publish_before_mx(site, zone)
                 dns_steps.publish_moves(site, zone)
+                if account_steps.has_accounts(site):
+                    account_steps.publish_accounts(site, zone)
+                if has_policies(site, zone):
+                    publish_policies(site, zone)
                 dns_steps.publish_mx(site, zone)
                 leaving_steps.withdraw(site, zone, asked.withdrawn)
                 withdraw_turned_off(site, zone)

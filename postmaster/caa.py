@@ -18,7 +18,7 @@ _AUTHORITIES = {
     "ssl.com": "ssl.com",
     "buypass.com": "buypass.com",
 }
-_METHOD = {"acme-http": "http-01", "acme-dns": "dns-01"}
+METHOD = {"acme-http": "http-01", "acme-dns": "dns-01"}
 _CRITICAL = 128
 _PARAMETER = re.compile(r"([A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*)[ \t]*=[ \t]*([!-:<-~]*)", re.ASCII)
 _KNOWN_TAGS = frozenset(
@@ -41,9 +41,14 @@ def authorities(server: MailServer) -> tuple[str, ...]:
 
     One that we do not know has the names that the user lets issue.
     """
-    host = (urlsplit(server.tls.directory).hostname or "").lower()
+    return authority_names(server.tls.directory, server.caa)
+
+
+def authority_names(directory: str, given: Iterable[str]) -> tuple[str, ...]:
+    """Return what CAA calls the authority with an ACME directory. given: names that may issue."""
+    host = (urlsplit(directory).hostname or "").lower()
     known = [name for end, name in _AUTHORITIES.items() if host == end or host.endswith(f".{end}")]
-    return tuple(known) or tuple(each.lower() for each in server.caa)
+    return tuple(known) or tuple(each.lower() for each in given)
 
 
 def leave(values: Iterable[CAA], server: MailServer) -> Leave:
@@ -57,7 +62,7 @@ def leave(values: Iterable[CAA], server: MailServer) -> Leave:
     names = authorities(server)
     if not names:
         return Leave.UNKNOWN
-    method = _METHOD[server.tls.method]
+    method = METHOD[server.tls.method]
     ours = [
         limits
         for name, limits in issuers
@@ -65,7 +70,7 @@ def leave(values: Iterable[CAA], server: MailServer) -> Leave:
     ]
     if not ours:
         return Leave.REFUSED
-    free = any("accounturi" not in limits for limits in ours)
+    free = any(limits.get("accounturi") in (None, server.account_uri) for limits in ours)
     return Leave.GIVEN if free else Leave.ONE_ACCOUNT
 
 

@@ -13,20 +13,33 @@ from dns_providers.publishing.plan import Given
 from dns_providers.rrset import CAA, MX, TXT, Address, RRKey, Value, key, owner_name
 from ground.words import family
 from keys.dkim import DkimPublicKey
-from postmaster import dkim, dmarc, mail_programs, mx, spf, spf_merge, tls_rpt
+from postmaster import (
+    caa_account,
+    client_setup,
+    dkim,
+    dmarc,
+    mail_programs,
+    mta_sts,
+    mx,
+    spf,
+    spf_merge,
+    tls_rpt,
+)
 from postmaster.outbound import SigningKey, mode_of
 from postmaster.settings import MailServer, Site
 from postmaster.spf_merge import Wanted
 
 BEFORE_MX = "before-mx"
 MOVE_STAGE = "move"
+POLICY_STAGE = "policies"
+ACCOUNT_STAGE = "account"
 MX_STAGE = "mx"
 MX_PREFERENCE = 10
 _REASON = family(
     "dns.reason",
     (
         *("addresses", "names", "apex", "spf", "dkim", "dmarc", "srv", "no-srv", "tls-rpt"),
-        *("caa", "mx"),
+        *("client", "sts-host", "sts", "caa", "caa-account", "mx"),
     ),
 )
 
@@ -186,6 +199,7 @@ def _claims(server: MailServer) -> Iterator[Claim]:
     yield _spf(server, server.mail_host, server.primary)
     for domain in server.domains:
         yield from _domain(server, domain.name)
+    yield from _documents(server)
     yield from _caa(server)
 
 
@@ -288,11 +302,31 @@ def _tls_rpt(server: MailServer, domain: str) -> Iterator[Claim]:
         yield _claim(tls_rpt.owner(domain), "TXT", (value,), f"tls-rpt:{domain}")
 
 
+def _documents(server: MailServer) -> Iterator[Claim]:
+    """Names that documents are served under, and what tells senders of a policy."""
+    if client_setup.is_offered(server):
+        name = client_setup.autoconfig_name(server)
+        for address in _addresses(server):
+            claim = _claim(name, address.rtype, (address,), f"client:{server.primary}")
+            yield replace(claim, theirs=mail_programs.host_left_to_them(claim.key))
+    for each in server.sts:
+        for address in _addresses(server):
+            name = mta_sts.host(each.domain)
+            yield _claim(name, address.rtype, (address,), f"sts-host:{each.domain}")
+        value, group = mta_sts.build(each.id), f"sts:{each.domain}"
+        yield _claim(mta_sts.owner(each.domain), "TXT", (value,), group, stage=POLICY_STAGE)
+
+
 def _caa(server: MailServer) -> Iterator[Claim]:
     values = tuple(CAA(0, "issue", issuer.encode("ascii")) for issuer in server.caa)
     if values:
         group = f"caa:{server.primary}"
         yield _claim(server.primary, "CAA", values, group, mode=ClaimMode.MEMBER)
+    if server.caa_account and server.account_uri:
+        value = caa_account.record(server, server.account_uri)
+        for name in caa_account.names(server):
+            group = f"{caa_account.GROUP}:{server.primary}"
+            yield _claim(name, "CAA", (value,), group, stage=ACCOUNT_STAGE)
 
 
 def _dkim(

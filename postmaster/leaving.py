@@ -14,6 +14,7 @@ from postmaster.settings import Leaving, MailServer, Site, Stage, ZoneSettings
 _SLACK = 86400  # seconds
 _LONGEST_TTL = 86400  # of a zone that the inventory does not have
 _OF_DOMAIN = frozenset({"mx", "spf", "dkim", "dmarc", "srv", "no-srv", "tls-rpt", "apex", "caa"})
+# Records of documents ("client", "sts") go by themselves: see postmaster.turned_off.
 _OF_NAME = frozenset({"addresses", "names"})
 
 Ledgers = Mapping[str, LedgerState]  # by zone

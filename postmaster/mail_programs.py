@@ -64,6 +64,18 @@ def left_to_them(record: RRKey) -> Theirs:
     return Theirs(partial(_judge, record), anywhere=True)
 
 
+def host_left_to_them(record: RRKey) -> Theirs:
+    """Return that a name which programs are set up by stays with who has it, wildcards apart."""
+    return Theirs(partial(_judge_host, record), anywhere=True, wildcards=False)
+
+
+def _judge_host(record: RRKey, values: frozenset[Value]) -> Judged:
+    found = ", ".join(sorted(map(str, values)))
+    return (
+        Judged(Words.of("dns.note.client_theirs", key=record, found=found)) if found else Judged()
+    )
+
+
 def _judge(record: RRKey, values: frozenset[Value]) -> Judged:
     found = ", ".join(sorted(map(str, values - {_NOWHERE})))
     return Judged(Words.of("dns.note.srv_theirs", key=record, found=found)) if found else Judged()

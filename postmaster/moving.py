@@ -17,7 +17,7 @@ from postmaster import spf_merge
 from postmaster.desired import MOVE_STAGE
 
 _ADDRESS_TYPES = ("A", "AAAA")
-_POINTING = ("addresses", "names", "apex")  # kinds of groups
+_POINTING = ("addresses", "names", "apex", "client", "sts-host")  # kinds of groups
 
 
 def former_terms(claims: Iterable[Claim], state: LedgerState, now: int) -> Former:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ground.words import Words, text
+from postmaster.caa import authority_names
 from postmaster.desired import clashes, zone_for
 from postmaster.outbound import MODES
 from postmaster.settings import (
@@ -36,6 +37,7 @@ from postmaster.settings_table import (
     address,
     mail_domain,
 )
+from postmaster.web import WEB_MODES
 
 # Data that pyinfra itself understands, for any connector.
 _PYINFRA_PREFIXES = ("_", "ssh_", "docker_", "local_", "podman_", "chroot_")
@@ -272,6 +274,9 @@ def _server(
     tls = _tls(values, reasons)
     _check_relay(values, {domain.name for domain in domains}, reasons)
     _check_keep(values, reasons)
+    _check_account(values, tls, reasons)
+    if values["mta_sts_policy"] != "off" and not WEB_MODES[values["web"]].fronted:
+        reasons.add("settings.sts_web", web=values["web"])
     _check_edge(values, {domain.name for domain in domains}, reasons)
     given = values["dkim_selector"]
     selectors = tuple((each.name, given or selector_of(each.name)) for each in domains)
@@ -416,6 +421,14 @@ def _check_keep(values: Mapping[str, Any], reasons: _Reasons) -> None:
     days, seconds = values["dkim_keep_days"], values["retry_for"]
     if MODES[values["outbound"]].relayed and days * _DAY < seconds:
         reasons.add("settings.keep_less_than_retry", days=days, retry=seconds)
+
+
+def _check_account(values: Mapping[str, Any], tls: TlsSettings, reasons: _Reasons) -> None:
+    """CAA can name an account where an authority issues, and by a name that is known."""
+    if values["caa_account"] and tls.method == "files":
+        reasons.add("settings.caa_account_files")
+    elif values["caa_account"] and not authority_names(tls.directory, values["caa"]):
+        reasons.add("settings.caa_account_unknown", directory=tls.directory)
 
 
 def _check_edge(values: Mapping[str, Any], domains: set[str], reasons: _Reasons) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from dns_providers.rrset import RRKey
+from postmaster.mta_sts import DomainPolicy, host
 from postmaster.receivers import Rate
 
 TlsMethod = Literal["acme-http", "acme-dns", "files"]
@@ -187,7 +188,9 @@ class MailServer:
     host: the inventory's name. domains[0] is the primary domain. ipv4, ipv6: public addresses.
     outbound: name of the outbound mode (see postmaster.outbound). web: name of the web mode (see
     postmaster.web). dmarc_rua: mailto address or None for `dmarc@<domain>`. tls_rpt: `mailto:` and
-    `https:` URIs for TLS reports. caa: CAs to allow, or empty for no CAA record.
+    `https:` URIs for TLS reports. mta_sts_policy: of its own domains; what it follows of others is
+    in `relay`. mta_sts_max_age: seconds. caa: CAs to allow, or empty for no CAA record.
+    caa_account: the server's own ACME account alone may issue for the names of mail.
     selectors: (domain, DKIM selector) of keys whose selector is data. dkim_keep_days: how long a
     key record stays published after its last use. spf_include: domains whose
     SPF is included. propagation_timeout: seconds. keep_versions: how many configurations, binaries,
@@ -197,6 +200,8 @@ class MailServer:
     leaving: domains that the inventory no longer names and mail is still taken for. old_names: host
     names that it no longer has by the inventory, and still answers to. moves: names of it point, by
     the ledger, to other addresses than its own; moves_from: those of them that it does not have.
+    sts: the MTA-STS policies that it has now, those included that are being taken back.
+    account_uri: the ACME account that alone may issue, as CAA records have it by now.
     """
 
     host: str
@@ -222,7 +227,10 @@ class MailServer:
     dmarc_policy: DmarcPolicy
     dmarc_rua: str | None
     tls_rpt: tuple[str, ...]
+    mta_sts_policy: Literal["off", "testing", "enforce"]
+    mta_sts_max_age: int
     caa: tuple[str, ...]
+    caa_account: bool
     allow_private_address: bool
     resolvers: tuple[str, ...]
     preflight_mx_domains: tuple[str, ...]
@@ -238,6 +246,8 @@ class MailServer:
     old_names: tuple[str, ...] = ()
     moves: bool = False
     moves_from: tuple[str, ...] = ()
+    sts: tuple[DomainPolicy, ...] = ()
+    account_uri: str | None = None
 
     @property
     def primary(self) -> str:
@@ -269,6 +279,13 @@ class MailServer:
         """Names in the certificate; those of before are not asked for where the user brings it."""
         brought = self.tls.method == "files"
         return tuple(n for n in self.host_names if not (brought and n in self.old_names))
+
+    @property
+    def document_names(self) -> tuple[str, ...]:
+        """Names that documents are served under; the certificate gets those that lead here."""
+        if self.web == "pmail":
+            return ()
+        return (f"autoconfig.{self.primary}", *(host(each.domain) for each in self.sts))
 
     @property
     def accounts(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.plan import Entries
 from dns_providers.rrset import RRKey
 
-_KINDS = frozenset({"no-srv", "tls-rpt"})
+_KINDS = frozenset({"no-srv", "tls-rpt", "client", "sts-host", "sts", "caa-account"})
 
 
 def turned_off(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from postmaster import client_setup, mta_sts
 from postmaster.settings import MailServer
+
+PAGE_FILE = "setup.html"
+AUTOCONFIG_FILE = "config-v1.1.xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +31,28 @@ class WebDocument:
 
 def web_documents(server: MailServer) -> tuple[WebDocument, ...]:
     """Return what a server's front serves beside web mail."""
-    return ()
+    if not client_setup.is_offered(server):
+        return ()
+    programs = (client_setup.autoconfig_name(server),)
+    return (
+        WebDocument(programs, "/", PAGE_FILE, "text/html; charset=utf-8"),
+        WebDocument(
+            programs,
+            client_setup.AUTOCONFIG_PATH,
+            AUTOCONFIG_FILE,
+            client_setup.AUTOCONFIG_TYPE,
+            plain_http=True,
+        ),
+        *(_profile(programs, domain.name) for domain in server.domains),
+        *(_policy(each.domain) for each in server.sts),
+    )
+
+
+def _profile(hosts: tuple[str, ...], domain: str) -> WebDocument:
+    name = client_setup.profile_file(domain)
+    return WebDocument(hosts, f"/{name}", name, client_setup.PROFILE_TYPE, download=name)
+
+
+def _policy(domain: str) -> WebDocument:
+    hosts, file = (mta_sts.host(domain),), mta_sts.file(domain)
+    return WebDocument(hosts, mta_sts.PATH, file, mta_sts.MEDIA_TYPE)

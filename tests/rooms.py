@@ -27,6 +27,7 @@ LAYERS = (
     ("deploys/accounts", "deploys/edge", "deploys/web_front"),
     ("deploys/pmail_server", "deploys/zones"),
     ("deploys/outbound", "deploys/tls_certificate"),
+    ("deploys/web_documents",),
     ("deploys/verification",),
     ("deploys/rotation", "deploys/recovery"),
     ("deploys/cli",),

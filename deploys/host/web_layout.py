@@ -32,3 +32,8 @@ SOCKET = "pmail-deploy-endpoint.socket"
 PROXY = "pmail-deploy-endpoint.service"
 SOCKET_UNIT = f"{UNITS}/{SOCKET}"
 PROXY_UNIT = f"{UNITS}/{PROXY}"
+
+# Apple's profiles before they are signed, what they were signed from, and what signs them.
+PROFILES = f"{FOLDER}/profiles"
+PROFILES_SIGNED = f"{PROFILES}/.signed"
+SIGN = f"{TOOLS}/sign-profiles"

@@ -147,7 +147,11 @@ _OURS: Mapping[str, tuple[frozenset[str], str]] = {
     "srv": (frozenset({"SRV"}), ""),
     "no-srv": (frozenset({"SRV"}), ""),
     "tls-rpt": (frozenset({"TXT"}), "_smtp"),
+    "client": (frozenset({"A", "AAAA"}), "autoconfig"),
+    "sts-host": (frozenset({"A", "AAAA"}), "mta-sts"),
+    "sts": (frozenset({"TXT"}), "_mta-sts"),
     "caa": (frozenset({"CAA"}), ""),
+    "caa-account": (frozenset({"CAA"}), ""),
     "acme": (frozenset({"TXT"}), "_acme-challenge"),
 }
 

@@ -16,7 +16,9 @@ from deploys.run.paths import key_store, state_dir
 from dns_providers.publishing.ledger import LedgerError, LedgerState, ledgers_in
 from dns_providers.registry import PROVIDERS, option_names, option_problems
 from keys.dkim import dated_selector
+from postmaster.caa_account import with_accounts
 from postmaster.leaving import with_leaving
+from postmaster.own_policies import with_policies
 from postmaster.parse import HostData, Problems, Providers, is_known, nearest, parse_site
 from postmaster.settings import MailServer, Site, ZoneSettings
 from postmaster.settings_table import SERVER_SETTINGS, ZONE_SETTINGS, BadValue, host_name
@@ -37,7 +39,8 @@ def current_site(opening: bool, beside: frozenset[str], *, guest: bool = False) 
     servers = _hosts("mail_servers", beside, theirs)
     zones = _hosts("zones", beside, theirs)
     found = parse_site(servers, zones, _providers(opening), _selector_of)
-    return with_leaving(found, _ledgers(), int(time.time()))
+    ledgers, now = _ledgers(), int(time.time())
+    return with_accounts(with_policies(with_leaving(found, ledgers, now), ledgers, now), ledgers)
 
 
 def is_setting(name: str) -> bool:

@@ -74,6 +74,22 @@ class Account:
             raise AcmeError("tls.acme.account_key", path=str(self.path)) from None
         return JWKRSA(key=ComparableRSAKey(private))
 
+    def uri(self) -> str | None:
+        """Return what the authority calls it, None before its first order."""
+        try:
+            return self._uri_path.read_text("ascii").strip() or None
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def remember(self, uri: str) -> None:
+        """Keep what the authority calls it."""
+        if self.uri() != uri:
+            write_private(self._uri_path, f"{uri}\n".encode("ascii"))
+
+    @property
+    def _uri_path(self) -> Path:
+        return self.path.with_suffix(".uri")
+
     def _make(self) -> None:
         pem = rsa_keys.make()
         kept = rsa_keys.encrypted_pem(pem, self.passphrase) if self.passphrase else pem
@@ -112,7 +128,7 @@ def _order(
     settings: TlsSettings, names: tuple[str, ...], owner: Account, published: Published
 ) -> Pair:
     account_key = owner.key()
-    client = _client(settings, account_key)
+    client = _client(settings, account_key, owner)
     key = rsa_keys.make()  # RSA: old mail servers cannot do ECDSA
     ordered = client.new_order(_request(rsa_keys.read(key), names))
     open_ones = {}
@@ -134,7 +150,7 @@ def _order(
     return Pair(finished.fullchain_pem.encode("ascii"), key)
 
 
-def _client(settings: TlsSettings, key: JWKRSA) -> acme.client.ClientV2:
+def _client(settings: TlsSettings, key: JWKRSA, owner: Account) -> acme.client.ClientV2:
     network = Network(key, user_agent="pmail-deploy")
     if settings.ca_file:
         network.verify_ssl = settings.ca_file  # type: ignore[assignment]  # as `requests` takes it
@@ -144,12 +160,13 @@ def _client(settings: TlsSettings, key: JWKRSA) -> acme.client.ClientV2:
         email=settings.email, terms_of_service_agreed=True
     )
     try:
-        client.new_account(wanted)
+        owner.remember(client.new_account(wanted).uri)
     except acme.errors.ConflictError as known:
         existing = acme.messages.RegistrationResource(
             uri=known.location, body=acme.messages.Registration()
         )
         client.query_registration(existing)
+        owner.remember(known.location)
     return client
 
 

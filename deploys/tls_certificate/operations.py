@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from deploys.host.gathering import Script
 from deploys.host.remote import Reply, read
 from deploys.host.snapshot import act, look
 from deploys.host.systemd import in_order
+from deploys.run.flow import leave_unsolved
 from deploys.run.paths import keys_dir
 from deploys.run.refusals import Around, Refused
 from deploys.tls_certificate import challenge_dns
 from deploys.tls_certificate.challenge_dns import AcmeError
+from deploys.tls_certificate.names import fewer_names, names_for
 from deploys.tls_certificate.renewal import Pair, due, problems, proven_by
 from deploys.web_front import neighbour
 from dns_providers.base import ProviderError
@@ -40,10 +43,10 @@ INSTALL = f"{layout.TOOLS}/install-certificate"
 STOPGAP = f"{layout.TOOLS}/certificate-stopgap"
 HOOK = "/etc/letsencrypt/renewal-hooks/deploy/pmail-deploy"
 CA_BUNDLE = f"{layout.OWN}/acme-ca.pem"
-_LINEAGE = "pmail-deploy"
+LINEAGE = "pmail-deploy"
 _CERTBOT_LOG = "/var/log/letsencrypt/letsencrypt.log"
-_LIVE = f"/etc/letsencrypt/live/{_LINEAGE}"
-_RENEWAL_CONF = f"/etc/letsencrypt/renewal/{_LINEAGE}.conf"
+_LIVE = f"/etc/letsencrypt/live/{LINEAGE}"
+_RENEWAL_CONF = f"/etc/letsencrypt/renewal/{LINEAGE}.conf"
 RENEWAL = Script(f"cat {_RENEWAL_CONF} 2>/dev/null")
 _CERTBOT_NOISE = (
     *("Saving debug log", "Requesting a certificate", "Ask for help", "Account reg"),
@@ -164,14 +167,16 @@ def by_acme_dns(server: MailServer, site: Site) -> Commands:
     + server: the mail server
     + site: the site, for the zones of the names
     """
-    reason = due(current(host), server.certificate_names, datetime.now(UTC))
+    there = current(host)
+    names = _names(server, site, there)
+    reason = due(there, names, datetime.now(UTC))
     if reason is None:
         if state.is_executing:
             yield from _clean_up(server, site)
         host.noop(text("tls.valid"))
         return
-    _show(server, reason)
-    yield FunctionCommand(_order_by_dns, (server, site), {})
+    _show(names, reason)
+    yield FunctionCommand(_order_by_dns, (server, site, names), {})
 
 
 def _clean_up(server: MailServer, site: Site) -> Commands:
@@ -183,12 +188,45 @@ def _clean_up(server: MailServer, site: Site) -> Commands:
             yield FunctionCommand(refuse, (str(error),), {})
 
 
-def _show(server: MailServer, reason: Words) -> None:
-    names = ", ".join(server.certificate_names)
-    host.log_styled(f"  ~ {names} ({reason})", fg="green")
+def _show(names: tuple[str, ...], reason: Words) -> None:
+    host.log_styled(f"  ~ {', '.join(names)} ({reason})", fg="green")
 
 
-def _order_by_dns(state: State, host: Host, server: MailServer, site: Site) -> bool:
+def _names(server: MailServer, site: Site, there: Certificate | None) -> tuple[str, ...]:
+    """The names to have; those that have to wait are told."""
+    found = names_for(server, site, there)
+    for words in found.left_out:
+        host.log_styled(f"  {words}", fg="yellow")
+    return found.every
+
+
+def _order(
+    state: State,
+    host: Host,
+    server: MailServer,
+    names: tuple[str, ...],
+    order: Callable[[tuple[str, ...]], str | None],
+) -> bool:
+    """Order for these names; without those that mail does not need where these are refused.
+
+    order: orders and installs; returns why it could not.
+    """
+    there = current(host)
+    reason = order(names)
+    for fewer in fewer_names(names, server.certificate_names, there, reason or ""):
+        host.log_styled(f"  {text('tls.names.refused', reason=reason)}", fg="yellow")
+        leave_unsolved(host.name, (text("tls.names.refused", reason=reason),))
+        if due(there, fewer, datetime.now(UTC)) is None:
+            return True  # the one that is there has all that it needs
+        reason = order(fewer)
+        if reason is None:
+            break
+    return reason is None or refuse(state, host, reason)
+
+
+def _order_by_dns(
+    state: State, host: Host, server: MailServer, site: Site, names: tuple[str, ...]
+) -> bool:
     # The ACME library takes a tenth of the whole run to load; most runs order nothing.
     from deploys.tls_certificate import acme_dns
 
@@ -196,11 +234,15 @@ def _order_by_dns(state: State, host: Host, server: MailServer, site: Site) -> b
         return challenge_dns.challenges(site, server, proofs, host.log)
 
     account = acme_dns.account(keys_dir(), server.tls.directory)
-    try:
-        pair = acme_dns.order(server.tls, server.certificate_names, account, published)
-    except AcmeError as error:
-        return refuse(state, host, str(error))
-    return _install(state, host, pair)
+
+    def order(names: tuple[str, ...]) -> str | None:
+        try:
+            pair = acme_dns.order(server.tls, names, account, published)
+        except AcmeError as error:
+            return str(error)
+        return None if _install(state, host, pair) else text("tls.install_failed")
+
+    return _order(state, host, server, names, order)
 
 
 @operation()
@@ -227,37 +269,44 @@ def some(server: MailServer) -> Commands:
 
 
 @operation()
-def by_acme_http(server: MailServer) -> Commands:
+def by_acme_http(server: MailServer, site: Site) -> Commands:
     """Ensure a certificate from an ACME authority, proven on the host's port 80 by certbot.
 
     + server: the mail server
+    + site: the site, for the zones of the names
     """
-    reason = due(current(host), server.certificate_names, datetime.now(UTC))
+    there = current(host)
+    names = _names(server, site, there)
+    reason = due(there, names, datetime.now(UTC))
     if reason is None:
         host.noop(text("tls.valid"))
         return
-    _show(server, reason)
-    yield FunctionCommand(_order_by_http, (server,), {})
+    _show(names, reason)
+    yield FunctionCommand(_order_by_http, (server, names), {})
 
 
-def _order_by_http(state: State, host: Host, server: MailServer) -> bool:
-    """Order when certbot's own is due too: a run may have been killed after the order."""
-    kept = current(host, f"{_LIVE}/fullchain.pem")
+def _order_by_http(state: State, host: Host, server: MailServer, names: tuple[str, ...]) -> bool:
     if web_of(server).ports == "theirs" and not read(host, _shown(server)).ok:
         found = neighbour.parse(read(host, neighbour.SCRIPT).stdout).kind
         values = {"address": server.ipv4, "server": found.name, "command": found.command}
         return refuse(state, host, text("tls.acme.not_shown", **values))
-    if due(kept, server.certificate_names, datetime.now(UTC)) is not None:
-        order = _certbot(server)
+    return _order(state, host, server, names, partial(_by_certbot, host, server))
+
+
+def _by_certbot(host: Host, server: MailServer, names: tuple[str, ...]) -> str | None:
+    """Order when certbot's own is due too: a run may have been killed after the order."""
+    kept = current(host, f"{_LIVE}/fullchain.pem")
+    if due(kept, names, datetime.now(UTC)) is not None:
+        order = _certbot(server, names)
         # A nonce that is not good any more is the server's wish to be asked again (RFC 8555 6.5);
         # Debian 12's certbot breaks on it.
         again = f"tail -n 80 {_CERTBOT_LOG} | grep -q ':badNonce' && order"
         tries = f"order || {{ {again}; }} || {{ {again}; }}"
         reply = read(host, f"order() {{ {order}; }}; {tries}", timeout=900)
         if not reply.ok:
-            return refuse(state, host, text("tls.acme.refused", reason=_said(host, reply)))
-    script = f"{INSTALL} {_LIVE}/fullchain.pem {_LIVE}/privkey.pem"
-    return host_files.run(state, host, script, text("tls.install_failed"))
+            return text("tls.acme.refused", reason=_said(host, reply))
+    reply = act(host, f"{INSTALL} {_LIVE}/fullchain.pem {_LIVE}/privkey.pem")
+    return None if reply.ok else f"{text('tls.install_failed')}\n  {reply.stderr.strip()}"
 
 
 def _shown(server: MailServer) -> str:
@@ -299,17 +348,17 @@ def _said(host: Host, reply: Reply) -> str:
     return "\n  ".join([*said, *log.stdout.splitlines()[-5:]])
 
 
-def _certbot(server: MailServer) -> str:
+def _certbot(server: MailServer, names: tuple[str, ...]) -> str:
     tls = server.tls
     words = [
         *("certbot", "certonly", "--non-interactive", "--agree-tos"),
-        *("--cert-name", _LINEAGE, "--force-renewal", "--renew-with-new-domains"),
+        *("--cert-name", LINEAGE, "--force-renewal", "--renew-with-new-domains"),
         # RSA: old mail servers cannot do ECDSA. The deploy restarts PMail itself, once.
         *("--key-type", "rsa", "--rsa-key-size", "2048", "--no-directory-hooks"),
         *("--server", tls.directory),
     ]
     words += ["--email", tls.email] if tls.email else ["--register-unsafely-without-email"]
-    for name in server.certificate_names:
+    for name in names:
         words += ["-d", name]
     bundle = f"REQUESTS_CA_BUNDLE={CA_BUNDLE} " if tls.ca_file else ""
     theirs = "true" if web_of(server).ports == "theirs" else "false"

@@ -10,6 +10,7 @@ from pyinfra.api.operation import OperationMeta
 
 from deploys.host import files as host_files
 from deploys.host import pmail_layout as layout
+from deploys.host import web_layout
 from deploys.host.files import Folder
 from deploys.host.foreign import Guarded
 from deploys.host.gathering import FileAt, Look
@@ -90,7 +91,13 @@ def install_certificate(server: MailServer) -> str:
     prune = host_files.prune_script(
         layout.TLS_VERSIONS, "?" * 64, layout.TLS_CURRENT, server.keep_versions
     )
-    return render(_HERE, "install-certificate.sh.j2", versions=layout.TLS_VERSIONS, prune=prune)
+    return render(
+        _HERE,
+        "install-certificate.sh.j2",
+        versions=layout.TLS_VERSIONS,
+        prune=prune,
+        sign=web_layout.SIGN,
+    )
 
 
 def stopgap_units() -> dict[str, str]:
@@ -122,7 +129,7 @@ def _acme_http(server: MailServer, site: Site) -> OperationMeta:
     _own_file("renewed-certificate.sh", operations.HOOK, "755")
     if server.tls.ca_file:
         _private_authority(server.tls.ca_file)
-    done = operations.by_acme_http(name=text("tls.name.order"), server=server)
+    done = operations.by_acme_http(name=text("tls.name.order"), server=server, site=site)
     operations.timer(name=text("tls.name.timer"), unit="certbot.timer")
     return done
 

@@ -23,15 +23,31 @@ from deploys.pmail_server import steps as pmail
 from deploys.run.cut import BROKEN
 from deploys.run.refusals import Around, Refused
 from deploys.tls_certificate import steps as tls
+from deploys.web_documents import operations as documents
 from deploys.web_front import operations as web
 from postmaster.settings import MailServer
 
 _Looks = Callable[[MailServer], Iterable[Look]]
-GUARDED = (pmail.guarded, tls.guarded, edge.guarded, outbound.guarded, web.guarded)
+GUARDED = (
+    pmail.guarded,
+    tls.guarded,
+    edge.guarded,
+    outbound.guarded,
+    web.guarded,
+    documents.guarded,
+)
 _STEPS: tuple[_Looks, ...] = (
     lambda _: (manifest.LOOK,),
     smarthosts.passwords_kept,
-    *(pmail.looks, tls.looks, edge.looks, outbound.looks, web.looks, pmail.start_looks),
+    *(
+        pmail.looks,
+        tls.looks,
+        edge.looks,
+        outbound.looks,
+        web.looks,
+        documents.looks,
+        pmail.start_looks,
+    ),
 )
 
 

@@ -44,9 +44,10 @@ from ground.operations import fail, refuse
 from ground.words import Words, say, text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
-from postmaster import dkim, dmarc, mail_programs, spf, tls_rpt
+from postmaster import dkim, dmarc, mail_programs, mta_sts, spf, tls_rpt
 from postmaster.checks import areas
 from postmaster.checks.bare import Bare
+from postmaster.checks.policies import places
 from postmaster.checks.results import Result, Status
 from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
 from postmaster.checks.selection import EVERYTHING, Selection
@@ -249,11 +250,16 @@ def target(server: MailServer) -> Target:
 def policy_target(server: MailServer) -> PolicyTarget:
     """Return what domains say of themselves that the probes shall look at."""
     domains = [domain.name for domain in server.domains]
-    services = mail_programs.services(server)
+    reports = map(tls_rpt.owner, domains if server.tls_rpt else ())
+    policies = map(mta_sts.owner, domains if server.mta_sts_policy != "off" else ())
     return PolicyTarget(
         resolvers=Resolvers(server.resolvers),
-        services=tuple(each.owner(name) for name in domains for each in services),
-        tls_rpt=tuple(map(tls_rpt.owner, domains)) if server.tls_rpt else (),
+        services=tuple(
+            each.owner(name) for name in domains for each in mail_programs.services(server)
+        ),
+        texts=(*reports, *policies),
+        documents=places(server),
+        trust_file=server.tls.trust_file,
     )
 
 

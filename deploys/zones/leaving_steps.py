@@ -180,6 +180,7 @@ def _lines(site: Site) -> Iterator[str]:
         if server.moves_from:
             values = {"host": server.host, "new": ", ".join(server.addresses)}
             yield text("leaving.moves", old=", ".join(server.moves_from), **values)
+    yield from _of_policies(site)
     yield from _of_moved_domains(site)
     for each in site.leaving:
         if each.kind == "domain":
@@ -194,6 +195,14 @@ def _of_moved_domains(site: Site) -> Iterator[str]:
         for name in server.leaving:
             if name in has:
                 yield text("leaving.moved", domain=name, old=server.host, new=has[name])
+
+
+def _of_policies(site: Site) -> Iterator[str]:
+    """MTA-STS policies that are being taken back."""
+    for server in site.servers:
+        for each in server.sts:
+            if each.ends:
+                yield text("sts.taken_back", domain=each.domain, until=_day(each.id.until))
 
 
 def _of_domain(leaving: Leaving) -> str:

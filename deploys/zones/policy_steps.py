@@ -60,7 +60,7 @@ def _rights(site: Site, zone: ZoneSettings, read_only: bool) -> Rights:
         challenge_owner(name)
         for server in servers
         if server.tls.method == "acme-dns"
-        for name in server.certificate_names
+        for name in (*server.certificate_names, *server.document_names)
     ]
     signed = [key.domain for server in servers for key in mode_of(server).signing_keys(server)]
     return Rights(

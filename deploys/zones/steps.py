@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
 
 from paramiko import SSHException
@@ -27,6 +27,7 @@ from deploys.zones.access import (
 )
 from deploys.zones.asking import asking
 from deploys.zones.key_records import is_proven
+from deploys.zones.policy_publishing import mx_waits
 from deploys.zones.wanted import leaving_in, no_longer_asked_for, wanted
 from dns_providers.base import Change
 from dns_providers.publishing import operations, propagation
@@ -73,16 +74,26 @@ def publish_moves(site: Site, zone: ZoneSettings) -> OperationMeta:
 
 def publish_mx(site: Site, zone: ZoneSettings) -> OperationMeta:
     """Publish a zone's MX records, once each server answers on port 25."""
-    return _publish_late(text("dns.name.publish_mx"), site, zone, MX_STAGE)
+    waits = partial(mx_waits, site, zone)
+    return _publish_late(text("dns.name.publish_mx"), site, zone, MX_STAGE, waits)
 
 
-def _publish_late(name: str, site: Site, zone: ZoneSettings, stage: str) -> OperationMeta:
-    """Publish the records of a stage that waits until servers are ready for it."""
+def _publish_late(
+    name: str,
+    site: Site,
+    zone: ZoneSettings,
+    stage: str,
+    waits: Callable[[], Iterable[str]] = tuple,
+) -> OperationMeta:
+    """Publish the records of a stage that waits until servers are ready for it.
+
+    waits: other reasons not to write now.
+    """
     return operations.publish(
         name=name,
         provider=lambda: open_zone(zone),
         claims=lambda: _wanted(site, zone).stage(stage),
-        gate=lambda: _not_ready(site, zone, stage),
+        gate=lambda: (*_not_ready(site, zone, stage), *waits()),
         ledger=writing_ledger(zone),
         replaced=replaced(zone),
         unsolved=lambda lines: flow.leave_unsolved(host.name, lines),

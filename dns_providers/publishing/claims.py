@@ -89,13 +89,14 @@ class Theirs:
     """When something of somebody else's does what a claim is for.
 
     judge: of the values at the claim's name. anywhere: it may be reached through an alias, a
-    delegation or a wildcard, too; nothing of it is entered as ours. above: RRsets that hold for the
-    name while it has none of its own. holds: of these; what it tells (or finds wrong) keeps ours
-    from being made.
+    delegation or (unless `wildcards` is false) a wildcard, too; nothing of it is entered as ours.
+    above: RRsets that hold for the name while it has none of its own. holds: of these; what it
+    tells (or finds wrong) keeps ours from being made.
     """
 
     judge: Callable[[frozenset[Value]], Judged]
     anywhere: bool = False
+    wildcards: bool = True
     above: tuple[RRKey, ...] = ()
     holds: Callable[[Elsewhere], Judged] = _nothing_holds
 

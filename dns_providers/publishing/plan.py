@@ -438,7 +438,8 @@ def _held_elsewhere(claim: Claim, context: _Context) -> _Decision | None:
     theirs = claim.theirs
     if theirs is None or claim.key in context.replace:
         return None
-    there = _of(claim.key, context) if theirs.anywhere else frozenset()
+    anywhere = theirs.anywhere and theirs.wildcards
+    there = _of(claim.key, context) if anywhere else frozenset()
     if there is None:
         wild = ", ".join(str(e.key) for e in wildcard_for(claim.key.owner, context.snapshot))
         unseen = Words.of("dns.note.elsewhere_unseen", key=claim.key, found=wild)

@@ -30,6 +30,7 @@ class When(StrEnum):
     ISSUED = "an authority issues the certificate"
     TLS_REPORTS = "the setting tls_rpt names where reports go"
     OURS = "an inventory says what is ours"
+    STS_POLICY = "the setting mta_sts_policy is not off"
     FRONTED = "a web server stands before web mail"
 
 
@@ -91,6 +92,7 @@ class Rule:
             When.ISSUED: server.tls.method != "files",
             When.TLS_REPORTS: bool(server.tls_rpt),
             When.OURS: True,
+            When.STS_POLICY: server.mta_sts_policy != "off",
             When.FRONTED: web_of(server).fronted,
         }
         return all(true_of_it[each] for each in self.when)
@@ -326,7 +328,14 @@ EDGE_04 = Rule("EDGE-04", About.HOST, "docs/edge.md", when=_RELAYED)
 
 # -- what domains say of themselves --------------------------------------------------------------
 
+_STS, _FRONTED = frozenset({When.STS_POLICY}), frozenset({When.FRONTED})
+CLI_01 = Rule("CLI-01", About.HOST, "draft-ietf-mailmaint-autoconfig section 3", when=_FRONTED)
 CLI_02 = Rule("CLI-02", About.RECORD, "RFC 6186, RFC 8314 section 5")
+CLI_04 = Rule("CLI-04", About.DOMAIN, "Apple com.apple.mail.managed", when=_FRONTED)
+STS_01 = Rule("STS-01", About.RECORD, "RFC 8461 section 3.1", when=_STS)
+STS_02 = Rule("STS-02", About.DOMAIN, "RFC 8461 sections 3.2 and 3.3", when=_STS)
+STS_03 = Rule("STS-03", About.DOMAIN, "RFC 8461 section 3.1", needs=(STS_01, STS_02), when=_STS)
+STS_04 = Rule("STS-04", About.HOST, "RFC 8461 section 4.2", when=_STS)
 RPT_01 = Rule(
     "RPT-01",
     About.RECORD,

@@ -71,8 +71,8 @@ def applying(server: Server) -> set[str]:
     """The rules that a verification of this server has to report, whatever it finds."""
     mode, includes = str(server.data["outbound"]), server.data.get("spf_include", [])
     tls = {name: value for name, value in server.data.items() if name.startswith("tls")}
-    web = {"web": server.data["web"]} if "web" in server.data else {}
     tls["tls_rpt"] = server.data.get("tls_rpt", [])
+    web = {name: server.data[name] for name in ("web", "mta_sts_policy") if name in server.data}
     like_it = full_view.server(mode, spf_include=includes, **tls, **web)
     return {rule.id for rule in RULES if rule.run is Run.VERIFY and rule.applies(like_it)}
 
@@ -194,7 +194,9 @@ class Site:
 
     def certificate(self, domain: str, valid: timedelta = timedelta(days=90)) -> dict[str, object]:
         """Settings for a certificate from files, the quickest way."""
-        names = tuple(f"{label}.{domain}" for label in ("mail", "smtp", "imap", "pop"))
+        names = tuple(
+            f"{label}.{domain}" for label in ("mail", "smtp", "imap", "pop", "autoconfig")
+        )
         files = issue(self.operator.folder / "tls" / domain, names, valid)
         return {
             "tls": "files",

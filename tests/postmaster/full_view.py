@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    load_pem_private_key,
+    pkcs7,
+)
 
 from dns_providers.rrset import MX, TXT, Other, Value, key, owner_name
 from ground.words import say
 from keys import dkim as keys
-from postmaster import dkim, live_mail, mail_programs, tls_rpt
+from postmaster import client_setup, dkim, live_mail, mail_programs, mta_sts, tls_rpt
 from postmaster.checks import areas
 from postmaster.checks.bare import Bare, Kept, Password
+from postmaster.checks.policies import places
 from postmaster.checks.results import Result, Status
 from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
+from postmaster.mta_sts import Policy
 from postmaster.outbound import MODES, mode_of
 from postmaster.parse import HostData, parse_site
 from postmaster.settings import MailServer
@@ -29,16 +43,18 @@ from probes.host.state import HostView
 from probes.world.caa import CaaView
 from probes.world.delegation import DelegationView, NameServerView
 from probes.world.dns import Answer, Outcome, Reverse
+from probes.world.documents import Document
 from probes.world.domain import DomainView
 from probes.world.http import SetUpView
 from probes.world.mailing import Taken
-from probes.world.policies import PoliciesView
+from probes.world.policies import Place, PoliciesView
 from probes.world.server import ServerView
 from probes.world.smtp import SmtpView
 from probes.world.spf import SpfView
 from probes.world.tcp import Connection, Reach
 from probes.world.tls import Certificate, TlsView
 from probes.world.web import WebView
+from tests.lab.certificates import issue
 from tests.postmaster.test_settings import KNOWN, SELECTOR, zone
 from tests.probes.host.test_delivery import delivered
 
@@ -62,6 +78,7 @@ def server(outbound: str = "relay", **data: Any) -> MailServer:
         "ipv6": ADDRESSES[1],
         "spf_include": ["spf.provider.test"],
         "tls_rpt": "tls@elsewhere.test",
+        "mta_sts_policy": "enforce" if data.get("web") != "pmail" else "off",
         "resolvers": list(RESOLVERS),
     }
     made = parse_site(
@@ -83,7 +100,8 @@ def certificate(days: float = 60, lifetime: float = 90, names: tuple[str, ...] =
     """One with so many days left at NOW."""
     given = names or tuple(f"{label}.example.com" for label in ("mail", "smtp", "imap", "pop"))
     end = NOW + timedelta(days=days)
-    return Certificate(given, end - timedelta(days=lifetime), end, "CN=x", "f" * 64, False)
+    shown = _signer()[0].fingerprint(hashes.SHA256()).hex()
+    return Certificate(given, end - timedelta(days=lifetime), end, "CN=x", shown, False)
 
 
 def _domain(name: str, mail_host: str) -> DomainView:
@@ -229,15 +247,47 @@ def carried(way: Way) -> Carried:
 def _policies(server: MailServer) -> PoliciesView:
     """What the domains say of themselves."""
     names = [each.name for each in server.domains]
+    policy = Policy("enforce", (server.mail_host,), server.mta_sts_max_age)
+    id = mta_sts.next_id(None, policy, int(NOW.timestamp()))
     reports = tls_rpt.build(server.tls_rpt)
+    told = ((tls_rpt.owner, reports), (mta_sts.owner, mta_sts.build(id)))
     return PoliciesView(
         services=tuple(
             answer(service.owner(name), "SRV", service.value)
             for name in names
             for service in mail_programs.services(server)
         ),
-        tls_rpt=tuple(answer(tls_rpt.owner(name), "TXT", reports) for name in names),
+        texts=tuple(answer(of(name), "TXT", value) for of, value in told for name in names),
+        documents=tuple((each, _document(each, server, policy)) for each in places(server)),
     )
+
+
+def _document(place: Place, server: MailServer, policy: Policy) -> Document:
+    """What is served at a place."""
+    name, path = place.name, place.path
+    if path == mta_sts.PATH:
+        return Document(name, path, 200, mta_sts.MEDIA_TYPE, content=policy.text.encode())
+    if path == client_setup.AUTOCONFIG_PATH:
+        content = client_setup.autoconfig(server).encode()
+        return Document(name, path, 200, client_setup.AUTOCONFIG_TYPE, content=content)
+    profile = client_setup.profile(server, path[1:].removesuffix(".mobileconfig"))
+    return Document(name, path, 200, client_setup.PROFILE_TYPE, content=signed(profile))
+
+
+@cache
+def _signer() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    files = issue(Path(mkdtemp()), ("autoconfig.example.com",))
+    key = load_pem_private_key(files.key.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return x509.load_pem_x509_certificates(files.chain.read_bytes())[0], key
+
+
+def signed(profile: bytes) -> bytes:
+    """A profile as it is served, signed with the certificate that all ports show."""
+    signer, key = _signer()
+    builder = pkcs7.PKCS7SignatureBuilder().set_data(profile)
+    signing = builder.add_signer(signer, key, hashes.SHA256())
+    return signing.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary])
 
 
 FIT = """uid 0

@@ -30,6 +30,7 @@ def test_one_domain_needs_these_records_and_no_others() -> None:
         "smtp.example.com/A 8.8.8.8",
         "imap.example.com/A 8.8.8.8",
         "pop.example.com/A 8.8.8.8",
+        "autoconfig.example.com/A 8.8.8.8",
         "example.com/A 8.8.8.8",
         "example.com/MX 10 smtp.example.com.",
         'example.com/TXT "v=spf1 ip4:8.8.8.8 ~all"',

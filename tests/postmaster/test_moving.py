@@ -41,7 +41,7 @@ def stages(found: Desired, rtype: str) -> set[tuple[str, str]]:
 def test_a_name_that_points_elsewhere_moves_when_its_server_answers_and_not_before() -> None:
     state = published(site(outbound="direct"))[ZONE]
     found = claims(site(outbound="direct", ipv4="8.8.4.4"), state, 0, HOUR)
-    names = ["mail.", "smtp.", "imap.", "pop.", ""]
+    names = ["mail.", "smtp.", "imap.", "pop.", "autoconfig.", ""]
     assert stages(found, "A") == {(f"{each}{ZONE}/A", MOVE_STAGE) for each in names}
     assert stages(found, "MX") == {(f"{ZONE}/MX", MX_STAGE)}
     assert {stage for _, stage in stages(found, "TXT")} == {BEFORE_MX}
@@ -63,7 +63,7 @@ def test_one_more_address_comes_before_mail_is_sent_from_it_and_goes_with_the_mo
     assert {stage for _, stage in stages(other, "AAAA")} == {MOVE_STAGE}
     less = claims(site(), published(both)[ZONE], 0, HOUR)
     gone = [each for each in less.stage(MOVE_STAGE) if each.key.rtype == "AAAA"]
-    assert len(gone) == 4
+    assert len(gone) == 5
     assert all(not each.values for each in gone)
 
 

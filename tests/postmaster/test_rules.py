@@ -81,6 +81,12 @@ SUBJECTS = {
         for name in EACH_DOMAIN
         for service in ("_submissions", "_imaps", "_submission", "_pop3s", "_pop3", "_imap")
     ],
+    "CLI-01": HOST,
+    "CLI-04": EACH_DOMAIN,
+    "STS-01": [f"_mta-sts.{name}" for name in EACH_DOMAIN],
+    "STS-02": EACH_DOMAIN,
+    "STS-03": EACH_DOMAIN,
+    "STS-04": HOST,
     "RPT-01": [f"_smtp._tls.{name}" for name in EACH_DOMAIN],
     **{f"EDGE-0{number}": HOST for number in (1, 2, 3, 4)},
     "LIVE-01": [*WAYS, FAR],
@@ -174,7 +180,15 @@ def test_a_server_as_it_should_be_is_all_green(mode: str) -> None:
     assert [each.rule.id for each in results if each.status is not Status.PASS] == []
     assert [each.rule.id for each in results if each.subject.about is not each.rule.about] == []
     records = {e.rule.id: dict(e.subject.pieces)["record"] for e in results if e.subject.record}
-    assert records.keys() == {"PROP-01", "DMARC-01", "DMARC-02", "DKIM-06", "CLI-02", "RPT-01"}
+    assert records.keys() == {
+        "PROP-01",
+        "DMARC-01",
+        "DMARC-02",
+        "DKIM-06",
+        "CLI-02",
+        "RPT-01",
+        "STS-01",
+    }
     assert str(records.pop("CLI-02")).endswith("/SRV")
     assert {str(record).partition("/")[2] for record in records.values()} == {"TXT"}
 

@@ -16,4 +16,6 @@ TEXTS = {
     "caa.name": "The certificate's authority",
     "caa.stops": "This stops a deploy; the records above are published all the same.",
     "caa.asked": "CAA was asked for",
+    "caa.name.withdraw": "Take out CAA records of another ACME account",
+    "caa.name.publish": "Let the server's ACME account alone issue",
 }

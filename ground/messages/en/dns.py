@@ -264,4 +264,9 @@ TEXTS = {
     "dns.special.differs": "the zone's name servers answer it differently (load balancing or by place). Make it a plain record.",
     "dns.how.replace": "If you want ours, add '{key}' to dns_replace of the zone.",
     "dns.how.elsewhere": "If you want ours, take {found} out.",
+    "dns.reason.client": "where mail programs find their settings",
+    "dns.reason.sts-host": "where the MTA-STS policy is served",
+    "dns.reason.sts": "that there is an MTA-STS policy, and which",
+    "dns.note.client_theirs": "{key}: your record was left alone ({found}), so mail programs get their settings from there",
+    "dns.reason.caa-account": "whose ACME account may issue certificates for the name",
 }

@@ -70,4 +70,7 @@ TEXTS = {
     "settings.user_reserved": "account {account} is used by the server itself: choose another name",
     "settings.not_a_zone": "a zone has @zone/ before its name: write @zone/{name}",
     "settings.keep_less_than_retry": "dkim_keep_days: {days} is shorter than retry_for ({retry} s): a message that waits for so long would arrive when its key's record is gone. Raise the one, or lower the other.",
+    "settings.sts_web": "mta_sts_policy needs a web server for the policy, which web = {web!r} has none of: set web to nginx or behind",
+    "settings.caa_account_files": "caa_account needs an authority that issues (tls = acme-http or acme-dns): with files of your own there is no account",
+    "settings.caa_account_unknown": "caa_account: what CAA calls the authority at {directory} is not known; name it in caa",
 }

@@ -43,4 +43,9 @@ TEXTS = {
     "tls.name.renews": "How the certificate is renewed",
     "tls.renews": "certbot renews it by who has port 80",
     "tls.acme.not_shown": "the web server of {address} does not show on port 80 what the certificate authority looks for: have {server} include PMail's site, then run again. On the server: {command}",
+    "tls.names.caa": "{name} is left out of the certificate: CAA at {owner} forbids the authority to issue ({records})",
+    "tls.names.unanswered": "{name} is left out of the certificate for now: DNS does not say where it leads",
+    "tls.names.nowhere": "{name} is left out of the certificate: it has no address",
+    "tls.names.elsewhere": "{name} is left out of the certificate: it leads elsewhere, too, or only ({found})",
+    "tls.names.refused": "The authority did not take all names, so only mail's are ordered for: {reason}",
 }

@@ -15,4 +15,6 @@ TEXTS = {
     "caa.name": "证书机构",
     "caa.stops": "部署会因此停止；上面的记录仍会发布。",
     "caa.asked": "已查询 CAA",
+    "caa.name.withdraw": "删除属于其他 ACME 账户的 CAA 记录",
+    "caa.name.publish": "只允许本服务器的 ACME 账户签发",
 }

@@ -239,4 +239,9 @@ TEXTS = {
     "dns.special.differs": "该区域的名称服务器对它的应答不同（负载均衡或分地区）。请改为普通记录。",
     "dns.how.replace": "如要用我们的，请把 '{key}' 加入该区域的 dns_replace。",
     "dns.how.elsewhere": "如要用我们的，请删除 {found}。",
+    "dns.reason.client": "邮件客户端在何处找到设置",
+    "dns.reason.sts-host": "在何处提供 MTA-STS 策略",
+    "dns.reason.sts": "存在 MTA-STS 策略及其编号",
+    "dns.note.client_theirs": "{key}：保留了您的记录（{found}），邮件客户端会从那里取得设置",
+    "dns.reason.caa-account": "哪个 ACME 账户可以为该名称签发证书",
 }

@@ -70,4 +70,7 @@ TEXTS = {
     "settings.user_reserved": "账户 {account} 由服务器自身使用：请换一个名称",
     "settings.not_a_zone": "区域名之前要有 @zone/：请写作 @zone/{name}",
     "settings.keep_less_than_retry": "dkim_keep_days：{days} 天短于 retry_for（{retry} 秒）：等待这么久的邮件送达时，其密钥的记录已被删除。请提高前者，或降低后者。",
+    "settings.sts_web": "mta_sts_policy 需要网页服务器来提供策略，而 web = {web!r} 没有：请把 web 设为 nginx 或 behind",
+    "settings.caa_account_files": "caa_account 需要由机构签发证书（tls = acme-http 或 acme-dns）：使用自备文件时没有账户",
+    "settings.caa_account_unknown": "caa_account：不知道 CAA 如何称呼 {directory} 的机构；请在 caa 中写明",
 }

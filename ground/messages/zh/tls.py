@@ -43,4 +43,9 @@ TEXTS = {
     "tls.name.renews": "证书的续期方式",
     "tls.renews": "certbot 通过占用 80 端口的服务续期",
     "tls.acme.not_shown": "{address} 的 Web 服务器没有在 80 端口上提供证书颁发机构所查找的文件：请让 {server} 包含 PMail 的站点，然后再次运行本命令。在服务器上执行：{command}",
+    "tls.names.caa": "证书暂不包含 {name}：{owner} 的 CAA 禁止该机构签发（{records}）",
+    "tls.names.unanswered": "证书暂不包含 {name}：DNS 没有答复它指向何处",
+    "tls.names.nowhere": "证书暂不包含 {name}：它没有地址",
+    "tls.names.elsewhere": "证书暂不包含 {name}：它（也）指向别处（{found}）",
+    "tls.names.refused": "证书机构没有接受全部名称，因此只为邮件所需的名称申请：{reason}",
 }

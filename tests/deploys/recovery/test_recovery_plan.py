@@ -27,6 +27,7 @@ from postmaster.manifest import (
     Versions,
     mark_of,
 )
+from postmaster.own_policies import with_policies
 from tests.fakes import memory
 from tests.postmaster.ledgers import published
 from tests.postmaster.test_settings import site, zone
@@ -234,13 +235,17 @@ def test_a_host_cannot_have_somebody_elses_terms_taken_out_of_spf() -> None:
 
 
 def test_all_that_a_site_publishes_is_believed_to_be_ours() -> None:
-    here = site(
+    asked = site(
         zone("example.com"),
         caa=["letsencrypt.org"],
         web_host="web.example.com",
         outbound="direct",
         tls_rpt="tls@elsewhere.test",
+        mta_sts_policy="testing",
+        caa_account=True,
     )
+    (server,) = with_policies(asked, {}, 1000).servers
+    here = replace(asked, servers=(replace(server, account_uri="https://ca.test/acct/1"),))
     entries = published(here)["example.com"].entries
     assert {each.group.partition(":")[0] for each in entries.values()} == set(plan._OURS) - {
         "names",

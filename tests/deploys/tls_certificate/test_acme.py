@@ -94,10 +94,15 @@ class Authority:
     def get_directory(self, url: str, network: Network) -> str:
         return f"directory at {url}"
 
-    def new_account(self, wanted: acme.messages.NewRegistration) -> None:
+    def new_account(
+        self, wanted: acme.messages.NewRegistration
+    ) -> acme.messages.RegistrationResource:
         self.registered = wanted
         if self.known:
             raise acme.errors.ConflictError("https://ca.test/account/7")
+        return acme.messages.RegistrationResource(
+            uri="https://ca.test/account/8", body=acme.messages.Registration()
+        )
 
     def query_registration(self, existing: acme.messages.RegistrationResource) -> None:
         self.did.append(f"account {existing.uri}")
