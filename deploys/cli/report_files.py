@@ -61,6 +61,8 @@ class ReportFiles:
                 yield path, error.strerror or str(error)
 
     def _contents(self, records: list[Any]) -> Iterator[tuple[str, str]]:
+        if self == ReportFiles():
+            return
         # Loaded where reports are: who asks for help waits for none of it.
         from postmaster.report.html import page
         from postmaster.report.json import together

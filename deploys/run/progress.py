@@ -17,19 +17,23 @@ from ground.words import Words, say
 # A sign that turns, and the hosts that work; the next text is written over it.
 _MOVING = re.compile(r"    [-/|\\] [^\r\n]*\r")
 _waits: dict[str, Words] = {}
+_at_work: set[str] = set()
 
 
 def waits_for(host: str, words: Words) -> None:
-    """Say what a host's step waits for from now on."""
-    _waits[host] = words
+    """Say what a host's step waits for from now on, where somebody says when that ends."""
+    if host in _at_work:
+        _waits[host] = words
 
 
 @contextmanager
 def waiting(host: str) -> Iterator[None]:
     """Have what a host waits for be said until the end of this."""
+    _at_work.add(host)
     try:
         yield
     finally:
+        _at_work.discard(host)
         _waits.pop(host, None)
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from deploys.cli.verbs import VERBS, VERIFY
+from deploys.run.options import words
+from deploys.run.verb import Verb
 from deploys.verification.request import VerifyRequest
 from ground.words import say
 from postmaster.checks.results import Result, Status, exit_status
@@ -90,3 +94,11 @@ def test_names_that_no_rule_has_are_refused_and_all_that_there_are_is_said() -> 
 
 def test_a_choice_that_leaves_nothing_is_refused() -> None:
     assert told(only=("SPF-03",), skip=("SPF",)) == ["report.nothing_left"]
+
+
+@pytest.mark.parametrize(
+    "verb", [each for each in VERBS if each is not VERIFY], ids=lambda verb: verb.name
+)
+def test_no_other_verb_can_be_asked_for_some_rules_only(verb: Verb[Any]) -> None:
+    """So neither a deploy's own report nor the gate of a rotation is laxer for it."""
+    assert not {"only", "skip", "strict"} & set(words(verb.request))

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deploys.cli import main as cli
-from deploys.cli.report_files import write_at_once
+from deploys.cli.report_files import ReportFiles, write_at_once
 from deploys.run import outcome
 from deploys.run.outcome import Recorder, ReportMade
 from postmaster.report.json import to_record
@@ -65,6 +65,12 @@ def test_on_standard_output_is_the_json_alone(calls: list[dict[str, Any]]) -> No
     done = verify("--json", "-")
     assert json.loads(done.stdout)["reports"][0]["exit_status"] == 1
     assert calls == [{"stdout": 2}]
+
+
+def test_where_no_file_is_wanted_none_is_made(calls: list[dict[str, Any]], tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    assert list(ReportFiles().write([{}])) == []
+    assert verify().exit_code == 1 and sorted(tmp_path.iterdir()) == before
 
 
 def test_a_file_that_cannot_be_written_is_told_and_the_others_are_written(

@@ -29,6 +29,11 @@ def test_the_moving_line_says_what_the_first_host_waits_for() -> None:
     assert with_waits(MOVING, 80) == MOVING
 
 
+def test_what_nobody_ends_is_not_said() -> None:
+    waits_for("vps", ZONE)
+    assert with_waits(MOVING, 80) == MOVING
+
+
 def test_it_is_said_no_more_when_the_step_breaks() -> None:
     with pytest.raises(RuntimeError), waiting("vps"):
         waits_for("vps", ZONE)
