@@ -21,6 +21,7 @@ from postmaster import (
     mail_programs,
     mta_sts,
     mx,
+    own_policies,
     spf,
     spf_merge,
     tls_rpt,
@@ -314,7 +315,8 @@ def _documents(server: MailServer) -> Iterator[Claim]:
             name = mta_sts.host(each.domain)
             yield _claim(name, address.rtype, (address,), f"sts-host:{each.domain}")
         value, group = mta_sts.build(each.id), f"sts:{each.domain}"
-        yield _claim(mta_sts.owner(each.domain), "TXT", (value,), group, stage=POLICY_STAGE)
+        claim = _claim(mta_sts.owner(each.domain), "TXT", (value,), group, stage=POLICY_STAGE)
+        yield replace(claim, theirs=own_policies.same(claim.key, each.policy))
 
 
 def _caa(server: MailServer) -> Iterator[Claim]:

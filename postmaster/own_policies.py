@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
+from dns_providers.publishing.claims import Judged, Theirs
 from dns_providers.publishing.ledger import LedgerState
-from dns_providers.rrset import MX, Address, key, name_text
+from dns_providers.rrset import MX, Address, RRKey, Value, key, name_text
+from ground.words import Words
 from postmaster import mta_sts
 from postmaster.leaving import remembered
 from postmaster.mta_sts import DAY, DomainPolicy, Policy, PolicyId
@@ -92,6 +95,21 @@ def _others(state: LedgerState, domain: str, ours: str, since: int) -> tuple[str
         if owner == record and out >= since
     }
     return tuple(sorted((there | former) - {ours, ""}))
+
+
+def same(record: RRKey, policy: Policy) -> Theirs:
+    """Return that a record with an id of ours for the same policy will do, whenever that was made.
+
+    Somebody has entered it by hand, or the ledger that knew of it was lost.
+    """
+    return Theirs(partial(_judge, record, policy.sum))
+
+
+def _judge(record: RRKey, sum: str, values: frozenset[Value]) -> Judged:
+    found = mta_sts.published(values)
+    if found is None or found.sum != sum or len(values) != 1:
+        return Judged()
+    return Judged(Words.of("dns.note.sts_same", key=record), kept=values)
 
 
 def why_mx_waits(policy: DomainPolicy, state: LedgerState, ours: str, ttl: int, now: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from datetime import UTC, datetime
 
 from pyinfra import host, state
@@ -16,7 +16,7 @@ from deploys.run.flow import leave_unsolved
 from deploys.tls_certificate.operations import current
 from deploys.web_documents.operations import policy_look, policy_path
 from ground.words import Words, text
-from postmaster.mta_sts import Policy
+from postmaster.mta_sts import DomainPolicy
 from postmaster.policy_guard import why_not_enforce
 from postmaster.settings import MailServer
 from probes.world import smtp, tls
@@ -31,9 +31,7 @@ def served(server: MailServer) -> Generator[FunctionCommand, None, None]:
     + server: the mail server
     """
     there = {each.domain: look(host, policy_look(each.domain)).stdout for each in server.sts}
-    raised = [
-        e for e in server.sts if e.policy.mode == "enforce" and _differs(e.policy, there[e.domain])
-    ]
+    raised = raised_to_enforce(server.sts, there)
     problem = _in_the_way(host, server) if raised else None
     if problem:
         line = text("sts.held", domains=", ".join(e.domain for e in raised), reason=problem)
@@ -47,8 +45,18 @@ def served(server: MailServer) -> Generator[FunctionCommand, None, None]:
     yield from host_files.ensure(tuple(files))
 
 
-def _differs(policy: Policy, there: str) -> bool:
-    return there != policy.text
+def raised_to_enforce(
+    policies: Iterable[DomainPolicy], there: Mapping[str, str]
+) -> tuple[DomainPolicy, ...]:
+    """Return which policies are to be enforced from now on; one that stands already is left alone.
+
+    there: what the host has, by domain, as a look shows it: without the last line end.
+    """
+    return tuple(
+        each
+        for each in policies
+        if each.policy.mode == "enforce" and each.policy.text.strip() != there[each.domain].strip()
+    )
 
 
 def _in_the_way(host: Host, server: MailServer) -> Words | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pyinfra import host, inventory, state
@@ -14,9 +15,11 @@ from deploys.zones.export_text import ZoneExport, export_text
 from deploys.zones.key_records import key_records
 from deploys.zones.request import ExportRequest
 from dns_providers.by_hand.panels import PANELS
+from dns_providers.rrset import key
 from ground.operations import fail
 from ground.words import text
 from keys.store import KeyStoreError
+from postmaster import mta_sts
 from postmaster.desired import desired
 from postmaster.settings import Site, ZoneSettings
 
@@ -57,7 +60,16 @@ def _zones(site: Site) -> Sequence[tuple[str, ZoneSettings]]:
 
 def _zone_export(site: Site, zone: ZoneSettings, panel: str | None) -> ZoneExport:
     chosen = panel or dict(zone.options).get("manual_panel", "generic")
-    return ZoneExport(zone.name, desired(site, zone.name, key_records), PANELS[chosen])
+    found = desired(site, zone.name, key_records)
+    # What tells senders of a policy comes after the policy, with an id of that time.
+    waiting = {
+        key(mta_sts.owner(each.domain), "TXT")
+        for server in site.servers
+        for each in server.sts
+        if not each.settled
+    }
+    claims = tuple(each for each in found.claims if each.key not in waiting)
+    return ZoneExport(zone.name, replace(found, claims=claims), PANELS[chosen])
 
 
 def _write(content: str, output: str | None) -> None:

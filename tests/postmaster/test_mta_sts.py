@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dns_providers.base import Capabilities, Snapshot
 from dns_providers.publishing.claims import ClaimMode
 from dns_providers.publishing.ledger import LedgerState
-from dns_providers.publishing.plan import Entry
-from dns_providers.rrset import MX, TXT, Address, Value, key, owner_name
+from dns_providers.publishing.plan import Entry, Plan, plan
+from dns_providers.rrset import MX, TXT, Address, Value, key, owner_name, rrset
 from postmaster import mta_sts
 from postmaster.desired import BEFORE_MX, POLICY_STAGE, desired
 from postmaster.mta_sts import DAY, Policy, PolicyId, StsSyntaxError
@@ -233,3 +234,23 @@ def test_a_first_mx_record_waits_for_no_policy() -> None:
 def test_a_policy_needs_a_web_server() -> None:
     (reason,) = reasons(mta_sts_policy="testing", web="pmail")
     assert "web" in reason and "nginx" in reason
+
+
+def planned(found: Site, live: TXT) -> Plan:
+    """What becomes of a record that the ledger does not know."""
+    claims = desired(found, ZONE, key_of).stage(POLICY_STAGE)
+    there = rrset(f"_mta-sts.{ZONE}", "TXT", 300, live)
+    snapshot = Snapshot(owner_name(ZONE), frozenset({there.key.owner}), {there.key: there})
+    return plan(claims, snapshot, {}, capabilities=Capabilities(atomic=True, cas=True))
+
+
+def test_an_id_of_ours_that_the_ledger_has_lost_is_known_again_and_anothers_is_a_conflict() -> None:
+    first, later = asked("enforce"), asked("enforce", NOW + WEEK)
+    id = first.servers[0].sts[0].id
+    again = planned(later, mta_sts.build(id))
+    assert (again.changes, again.conflicts) == ((), ())
+    ledger = LedgerState({each.key: each for each in again.entries})
+    (settled,) = asked("enforce", NOW + WEEK, {ZONE: ledger}).servers[0].sts
+    assert settled.settled and settled.id == id
+    (conflict,) = planned(later, TXT(b"v=STSv1; id=20160831085700Z;")).conflicts
+    assert not conflict.needed

@@ -269,4 +269,5 @@ TEXTS = {
     "dns.reason.sts": "that there is an MTA-STS policy, and which",
     "dns.note.client_theirs": "{key}: your record was left alone ({found}), so mail programs get their settings from there",
     "dns.reason.caa-account": "whose ACME account may issue certificates for the name",
+    "dns.note.sts_same": "{key}: the record there is of the same policy, and was left as it is",
 }

@@ -244,4 +244,5 @@ TEXTS = {
     "dns.reason.sts": "存在 MTA-STS 策略及其编号",
     "dns.note.client_theirs": "{key}：保留了您的记录（{found}），邮件客户端会从那里取得设置",
     "dns.reason.caa-account": "哪个 ACME 账户可以为该名称签发证书",
+    "dns.note.sts_same": "{key}：那里的记录属于同一策略，保持不变",
 }

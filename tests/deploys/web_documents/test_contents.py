@@ -12,6 +12,7 @@ from deploys.host import pmail_layout as layout
 from deploys.host import web_layout
 from deploys.web_documents import operations
 from deploys.web_documents.contents import documents, page, profiles
+from deploys.web_documents.policies import raised_to_enforce
 from deploys.zones.policy_publishing import id_of_served
 from ground.words import LANGUAGES, catalogue
 from postmaster import client_setup, mta_sts
@@ -103,3 +104,11 @@ def test_an_id_is_published_for_what_is_served_and_for_nothing_else(
     document = Document("x", "/", status, media_type, content=content.encode())
     found = id_of_served(WANTED, document, 9)
     assert (found.sum if found else None) == sum
+
+
+def test_a_policy_that_is_enforced_already_is_not_looked_at_again() -> None:
+    tried = DomainPolicy("other.org", TRIED.tried_first(), WANTED.id)
+    there = {"example.com": TRIED.text.rstrip("\n"), "other.org": ""}
+    assert raised_to_enforce((WANTED, tried), there) == ()
+    before = {**there, "example.com": TRIED.tried_first().text}
+    assert raised_to_enforce((WANTED, tried), before) == (WANTED,)
