@@ -196,7 +196,7 @@ class MailServer:
     SPF is included. propagation_timeout: seconds. keep_versions: how many configurations, binaries,
     certificates and databases of before stay on the host. keep_reports: how many of its reports
     stay. live_proof: a deploy that changed something sends mail to itself. paused: a key rotation
-    lets no mail in or out.
+    lets no mail in or out. block_lists: names of those that are asked.
     leaving: domains that the inventory no longer names and mail is still taken for. old_names: host
     names that it no longer has by the inventory, and still answers to. moves: names of it point, by
     the ledger, to other addresses than its own; moves_from: those of them that it does not have.
@@ -238,6 +238,7 @@ class MailServer:
     keep_versions: int
     keep_reports: int
     live_proof: bool
+    block_lists: tuple[str, ...]
     relay: RelaySettings
     edge: EdgeSettings
     rotation: RotationSettings

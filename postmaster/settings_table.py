@@ -15,6 +15,7 @@ from dns_providers.publishing.public_suffix import is_public_suffix
 from ground.errors import Told
 from ground.shown import is_name_of_variable, keep_secret
 from ground.words import Words
+from postmaster import block_lists
 from postmaster.outbound import DEFAULT_MODE, MODES
 from postmaster.receivers import RATE_NAMES, Rate, known
 from postmaster.settings import MailboxLimits, Smarthost, TlsStart, User
@@ -428,6 +429,12 @@ SERVER_SETTINGS: tuple[Setting, ...] = (
     Setting("keep_versions", "3", number(1, 1000), 3),
     Setting("keep_reports", "100", number(1, 100000), 100),
     Setting("live_proof", "True", boolean, True),
+    Setting(
+        "block_lists",
+        ", ".join(block_lists.DEFAULT),
+        sequence(one_of(*block_lists.known())),
+        block_lists.DEFAULT,
+    ),
 )
 
 ZONE_SETTINGS: tuple[Setting, ...] = (

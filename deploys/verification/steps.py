@@ -28,6 +28,7 @@ from deploys.verification import reports
 from deploys.verification.far import far
 from deploys.verification.live import proven
 from deploys.verification.preflight import bare_view
+from deploys.verification.reputation import listings, registrations
 from deploys.web_front import neighbour
 from deploys.zones.access import ledger_of
 from deploys.zones.key_records import key_records, public_key
@@ -177,6 +178,8 @@ def _checked(
             bare=_bare(host, server),
             live=_live(host, server, to) if live else None,
             front=front_view(host, server) if web_of(server).fronted else FrontView(False),
+            listings=listings(host, server),
+            registrations=registrations(server),
             now=datetime.now(UTC),  # last: nothing that was seen is of later
         )
     )

@@ -29,6 +29,8 @@ class When(StrEnum):
     SPF_INCLUDE = "the setting spf_include names a domain"
     ISSUED = "an authority issues the certificate"
     TLS_REPORTS = "the setting tls_rpt names where reports go"
+    LISTS = "the setting block_lists names some"
+    REGISTERED = "a registry has its domains"
     OURS = "an inventory says what is ours"
     STS_POLICY = "the setting mta_sts_policy is not off"
     FRONTED = "a web server stands before web mail"
@@ -91,6 +93,8 @@ class Rule:
             When.SPF_INCLUDE: bool(server.spf_include),
             When.ISSUED: server.tls.method != "files",
             When.TLS_REPORTS: bool(server.tls_rpt),
+            When.LISTS: bool(server.block_lists),
+            When.REGISTERED: any(not _reserved(each.name) for each in server.domains),
             When.OURS: True,
             When.STS_POLICY: server.mta_sts_policy != "off",
             When.FRONTED: web_of(server).fronted,
@@ -103,8 +107,14 @@ class Rule:
         return Words(_TITLES[self.id])
 
 
+def _reserved(domain: str) -> bool:
+    """Whether no registry can have a domain (RFC 6761)."""
+    return domain.rpartition(".")[2] in ("test", "example", "invalid", "localhost")
+
+
 _RELAYED, _OWN_ADDRESS = frozenset({When.RELAYED}), frozenset({When.OWN_ADDRESS})
 _PROVIDER, _ISSUED = frozenset({When.PROVIDER}), frozenset({When.ISSUED})
+_LISTS, _REGISTERED = frozenset({When.LISTS}), frozenset({When.REGISTERED})
 _SPF_ASKED = frozenset({By.GMAIL, By.YAHOO, By.OUTLOOK_BULK, By.APPLE, By.QQ, By.NETEASE})
 _DKIM_ASKED = frozenset({By.GMAIL_BULK, By.YAHOO_BULK, By.OUTLOOK_BULK, By.APPLE})
 _PTR_ASKED = frozenset({By.GMAIL, By.YAHOO, By.APPLE, By.SINA})
@@ -279,6 +289,28 @@ NET_01 = Rule(
     "RFC 5321 section 4.5.4.2",
     when=_OWN_ADDRESS,
     required_by=frozenset({By.EVERYBODY}),
+)
+
+# -- what others think of it -------------------------------------------------------------------
+
+
+def _listed(id: str, source: str, *when: When) -> Rule:
+    lists = _LISTS | frozenset(when)
+    return Rule(id, About.LISTING, f"RFC 5782, {source}", when=lists, required=False)
+
+
+BL_01 = _listed("BL-01", "Spamhaus ZEN", When.OWN_ADDRESS)
+BL_02 = _listed("BL-02", "Spamhaus DBL")
+BL_03 = _listed("BL-03", "Spamhaus ZRD")
+BL_04 = _listed("BL-04", "SpamCop", When.OWN_ADDRESS)
+BL_05 = _listed("BL-05", "Barracuda", When.OWN_ADDRESS)
+BL_06 = _listed("BL-06", "Abusix", When.OWN_ADDRESS)
+BL_07 = _listed("BL-07", "SURBL, URIBL")
+BL_08 = Rule("BL-08", About.ADDRESS, "RFC 7208 section 4", when=_OWN_ADDRESS, required=False)
+DOM_01 = Rule("DOM-01", About.DOMAIN, "RFC 9083 section 4.5", when=_REGISTERED, required=False)
+DOM_02 = Rule("DOM-02", About.DOMAIN, "RFC 8056", when=_REGISTERED, required=False)
+DOM_03 = Rule(
+    "DOM-03", About.DOMAIN, "Interisle, Phishing Activity in TLDs", when=_REGISTERED, required=False
 )
 
 # -- ports, from outside -------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from datetime import datetime
 from dns_providers.publishing.claims import Claim
 from dns_providers.rrset import RRKey, owner_name
 from keys.dkim import DkimPublicKey
+from postmaster.block_lists import Listing
 from postmaster.checks import subjects
 from postmaster.checks.bare import Bare
 from postmaster.checks.subjects import Subject
@@ -20,6 +21,7 @@ from probes.host.relay import RelayView
 from probes.host.state import HostView
 from probes.world.domain import DomainView, HostNameView
 from probes.world.policies import PoliciesView
+from probes.world.rdap import Registration
 from probes.world.server import ServerView
 
 
@@ -101,7 +103,8 @@ class Seen:
     stored: public keys of the key store, by (domain, selector). relay, edge: not reached where the
     outbound mode has none. front: nor where nothing stands before web mail. bare: what the
     preflight sees of the host; None: it was not reached.
-    live: what became of mail that was sent to prove it, None where none was.
+    live: what became of mail that was sent to prove it, None where none was. listings: what block
+    lists said. registrations: what registries said of registered names.
     """
 
     server: MailServer
@@ -116,6 +119,8 @@ class Seen:
     bare: Bare | None = None
     live: LiveView | None = None
     front: FrontView = field(default=FrontView(False))
+    listings: tuple[Listing, ...] = ()
+    registrations: tuple[Registration, ...] = ()
 
     @property
     def public(self) -> Public:

@@ -27,6 +27,7 @@ class About(StrEnum):
     PORT = "port"
     RECEIVER = "receiver"  # somebody else's domains, by one family of addresses
     SMARTHOST = "smarthost"
+    LISTING = "listing"  # an address or a domain on a block list
     WAY = "way"  # that a message goes
     GREETING = "greeting"  # a name that receivers are greeted with
 
@@ -146,6 +147,11 @@ def of_port(address: str, port: int, what: str = "") -> Subject:
 def of_greeting(name: str) -> Subject:
     """A name that receivers are greeted with."""
     return Subject(About.GREETING, name, name=name)
+
+
+def of_listing(subject: str, block_list: str) -> Subject:
+    """An address or a domain, and a block list."""
+    return Subject(About.LISTING, f"{subject} {block_list}", name=block_list)
 
 
 def of_way(name: str, words: Words) -> Subject:

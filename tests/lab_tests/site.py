@@ -73,7 +73,11 @@ def applying(server: Server) -> set[str]:
     tls = {name: value for name, value in server.data.items() if name.startswith("tls")}
     tls["tls_rpt"] = server.data.get("tls_rpt", [])
     web = {name: server.data[name] for name in ("web", "mta_sts_policy") if name in server.data}
-    like_it = full_view.server(mode, spf_include=includes, **tls, **web)
+    lists = server.data["block_lists"]
+    domains = server.data["domains"]
+    like_it = full_view.server(
+        mode, spf_include=includes, block_lists=lists, domains=domains, **tls, **web
+    )
     return {rule.id for rule in RULES if rule.run is Run.VERIFY and rule.applies(like_it)}
 
 
@@ -323,6 +327,8 @@ def lab_settings(domain: str) -> dict[str, object]:
         "propagation_timeout": 60,
         # It has a test of its own.
         "live_proof": False,
+        # The lab has no world that knows its addresses.
+        "block_lists": [],
     }
 
 

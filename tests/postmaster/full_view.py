@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 from dns_providers.rrset import MX, TXT, Other, Value, key, owner_name
 from ground.words import say
 from keys import dkim as keys
-from postmaster import client_setup, dkim, live_mail, mail_programs, mta_sts, tls_rpt
+from postmaster import block_lists, client_setup, dkim, live_mail, mail_programs, mta_sts, tls_rpt
+from postmaster.block_lists import Listing
 from postmaster.checks import areas
 from postmaster.checks.bare import Bare, Kept, Password
 from postmaster.checks.policies import places
@@ -48,6 +49,7 @@ from probes.world.domain import DomainView
 from probes.world.http import SetUpView
 from probes.world.mailing import Taken
 from probes.world.policies import Place, PoliciesView
+from probes.world.rdap import Registration
 from probes.world.server import ServerView
 from probes.world.smtp import SmtpView
 from probes.world.spf import SpfView
@@ -80,6 +82,7 @@ def server(outbound: str = "relay", **data: Any) -> MailServer:
         "tls_rpt": "tls@elsewhere.test",
         "mta_sts_policy": "enforce" if data.get("web") != "pmail" else "off",
         "resolvers": list(RESOLVERS),
+        "block_lists": list(block_lists.known()),
     }
     made = parse_site(
         [HostData("vps", {**settings, **account, **data})],
@@ -214,7 +217,26 @@ def good(server: MailServer) -> Seen:
         bare=fit(server),
         live=_live(server),
         front=FrontView(True, "pmail-web") if web_of(server).fronted else FrontView(False),
+        listings=_listings(server),
+        registrations=tuple(registered(each.name) for each in server.domains),
     )
+
+
+KEYS = {"PMAIL_DQS_KEY": "a" * 26, "PMAIL_ABUSIX_KEY": "b" * 32}
+
+
+def _listings(server: MailServer) -> tuple[Listing, ...]:
+    """No list has anything, and all answer their tests."""
+    seen = server.addresses if mode_of(server).sends_from == "server" else ()
+    names = [each.name for each in server.domains]
+    made = block_lists.lookups(server.block_lists, seen, names, KEYS)
+    return tuple(Listing(each, (), ("127.0.0.2",), ()) for each in made)
+
+
+def registered(name: str, days: float = 1000, left: float = 300) -> Registration:
+    """A domain that was registered so many days before NOW."""
+    begin, end = NOW - timedelta(days=days), NOW + timedelta(days=left)
+    return Registration(name, begin, end, ("active",))
 
 
 def _live(server: MailServer) -> LiveView:

@@ -43,6 +43,14 @@ WAYS = [
     "from another server",
 ]
 FAR = "a mailbox elsewhere"
+LISTS = (
+    (1, EACH_ADDRESS, "spamhaus-zen"),
+    (2, EACH_DOMAIN, "spamhaus-dbl"),
+    (3, EACH_DOMAIN, "spamhaus-zrd"),
+    (4, EACH_ADDRESS[:1], "spamcop"),
+    (5, EACH_ADDRESS[:1], "barracuda"),
+    (6, EACH_ADDRESS, "abusix"),
+)
 # Of the server in full_view, which sends by a relay of its own.
 SUBJECTS = {
     **{f"DEL-{number}": EACH_DOMAIN for number in ("01", "02", "03", "04", "05", "06", "07", "12")},
@@ -62,6 +70,10 @@ SUBJECTS = {
     "CAA-01": HOST,
     "NET-01": ["163.com IPv4", "qq.com IPv4", "qq.com IPv6"],
     "NET-02": ENCRYPTED,
+    **{f"BL-0{number}": [f"{a} {name}" for a in of] for number, of, name in LISTS},
+    "BL-07": [f"{name} {each}" for each in ("surbl", "uribl") for name in EACH_DOMAIN],
+    "BL-08": EACH_ADDRESS,
+    **{f"DOM-0{number}": EACH_DOMAIN for number in (1, 2, 3)},
     "EHLO-04": [f"{V4}:25"],
     "NET-03": [f"{V4}:{port}" for port in ("80/setup", "443/setup", "110", "587")],
     "SMTP-02": [f"{V4}:25"],
@@ -150,7 +162,9 @@ def test_what_is_of_some_modes_only_is_not_reported_of_others() -> None:
     assert every - applying["relay"] == {"OUT-04", "PRE-13"}
     proof = {f"LIVE-0{number}" for number in (3, 4, 5)}
     own = {f"{area}-0{number}" for area in ("RDNS", "EHLO") for number in (1, 2, 3, 4)}
-    assert every - applying["smarthost"] == own | {"NET-01", "PRE-17", "PRE-18", "LIVE-05"}
+    assert every - applying["smarthost"] == own | {"NET-01", "PRE-17", "PRE-18", "LIVE-05"} | {
+        f"BL-0{n}" for n in (1, 4, 5, 6, 8)
+    }
     assert every - applying["direct"] == edge | relay | proof | {"OUT-04", "PRE-13"}
     without = server(spf_include=[])
     assert applying["relay"] - {r.id for r in RULES if r.applies(without)} == {"SPF-07"}
@@ -202,7 +216,9 @@ def test_every_rule_has_a_title_in_each_language_and_says_its_source() -> None:
 
 def test_what_is_not_seen_of_a_resolver_or_before_the_first_deploy_is_not_required() -> None:
     optional = {rule.id for rule in RULES if not rule.required}
-    assert optional == {rule.id for rule in RULES if rule.run is Run.PREFLIGHT} | {"PROP-03"}
+    thought = {f"BL-0{n}" for n in range(1, 9)} | {f"DOM-0{n}" for n in (1, 2, 3)}
+    before = {rule.id for rule in RULES if rule.run is Run.PREFLIGHT}
+    assert optional == before | thought | {"PROP-03"}
 
 
 # -- what a rule needs -----------------------------------------------------------------------------

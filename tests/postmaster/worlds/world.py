@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dns_providers.rrset import name_text
+from postmaster import block_lists
 from postmaster.checks import areas
 from postmaster.checks.results import Result
 from postmaster.checks.seen import Public, Seen
@@ -46,6 +47,7 @@ def _site(outbound: str, data: dict[str, Any]) -> Site:
         "ipv6": V6,
         "spf_include": ["spf.provider.test"],
         "resolvers": list(RESOLVERS),
+        "block_lists": list(block_lists.known()),
     }
     zones = [zone("example.com"), zone("other.org")]
     return parse_site([HostData("vps", {**settings, **account, **data})], zones, KNOWN, SELECTOR)
