@@ -53,7 +53,17 @@ WITHOUT = {
         "EDGE-03",
         "EDGE-04",
     ),
-    *("CLI-02",),
+    *(
+        "CLI-01",
+        "CLI-02",
+        "CLI-04",
+    ),
+    *(
+        "STS-01",
+        "STS-02",
+        "STS-03",
+        "STS-04",
+    ),
     # What it judges is the domain's own name: tests/postmaster/test_reputation.py.
     *("DOM-03",),
     *("RPT-01",),
