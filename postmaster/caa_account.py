@@ -58,6 +58,14 @@ def _of(server: MailServer, state: LedgerState) -> Iterator[Entry]:
     yield from (entry for entry in state.entries.values() if entry.group == group)
 
 
+def is_left_over(server: MailServer, value: CAA) -> bool:
+    """Return whether a CAA value is one of ours that a deploy takes out before it orders."""
+    found, uri = _URI.search(value.value), server.account_uri
+    if found is None or uri is None or found[1].decode("ascii") != uri:
+        return False
+    return not (server.caa_account and value == record(server, uri))
+
+
 def outdated(server: MailServer, state: LedgerState, uri: str | None) -> frozenset[RRKey]:
     """Return which of these records would keep a server from its next certificate.
 

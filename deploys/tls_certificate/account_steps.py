@@ -78,4 +78,7 @@ def _claims(site: Site, zone: ZoneSettings) -> tuple[Claim, ...]:
         replace(server, account_uri=_uri(server)) if _is_reached(server) else server
         for server in site.servers
     )
+    for server in servers if state.is_executing else ():
+        if server.caa_account and not server.account_uri and server.domains[0].zone == zone.name:
+            host.log_styled(f"  {text('caa.no_account', host=server.host)}", fg="yellow")
     return wanted(replace(site, servers=servers), zone.name).stage(ACCOUNT_STAGE)

@@ -15,6 +15,7 @@ from deploys.run.refusals import Around, Refused
 from deploys.zones.asking import asking
 from dns_providers.rrset import CAA
 from ground.words import Words, text
+from postmaster.caa_account import is_left_over
 from postmaster.checks.caa import judge, sets_of
 from postmaster.checks.results import Status
 from postmaster.settings import MailServer
@@ -46,7 +47,8 @@ def _looked(server: MailServer) -> tuple[CaaView, ...]:
         answer = ask(owner, rtype)
         # What the inventory wants there comes before the certificate.
         mine = ours if owner == server.primary else frozenset()
-        return replace(answer, values=answer.values | mine)
+        gone = {v for v in answer.values if isinstance(v, CAA) and is_left_over(server, v)}
+        return replace(answer, values=(answer.values - gone) | mine)
 
     return tuple(caa.look(name, ask_then) for name in server.certificate_names)
 

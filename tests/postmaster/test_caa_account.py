@@ -9,7 +9,7 @@ from dns_providers.publishing.ledger import LedgerState
 from dns_providers.publishing.plan import Entry
 from dns_providers.rrset import CAA, key, name_text
 from postmaster.caa import Leave, leave
-from postmaster.caa_account import outdated, record, with_accounts
+from postmaster.caa_account import is_left_over, outdated, record, with_accounts
 from postmaster.desired import ACCOUNT_STAGE, desired
 from postmaster.settings import Site
 from tests.postmaster.test_desired import key_of
@@ -75,6 +75,18 @@ def test_records_of_another_account_go_before_that_one_orders() -> None:
         key(f"smtp.{ZONE}", "CAA"), frozenset(), 60, "written", "caa:x", ClaimMode.MEMBER
     )
     assert outdated(server, LedgerState({stranger.key: stranger}), OTHER) == frozenset()
+
+
+def test_what_a_deploy_takes_out_before_it_orders_stands_in_nobodys_way() -> None:
+    state = published(asked(), URI)
+    (server,) = with_accounts(asked(tls="acme-dns"), {ZONE: state}).servers
+    by_http = record(asked().servers[0], URI)
+    assert is_left_over(server, by_http)
+    assert not is_left_over(server, record(server, URI))
+    assert not is_left_over(server, record(server, OTHER))
+    assert not is_left_over(server, CAA(0, "issue", b"letsencrypt.org"))
+    (without,) = with_accounts(site(), {ZONE: state}).servers
+    assert is_left_over(without, by_http)
 
 
 def test_an_account_of_our_own_may_issue_and_another_is_told() -> None:

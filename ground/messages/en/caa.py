@@ -18,4 +18,5 @@ TEXTS = {
     "caa.asked": "CAA was asked for",
     "caa.name.withdraw": "Take out CAA records of another ACME account",
     "caa.name.publish": "Let the server's ACME account alone issue",
+    "caa.no_account": "{host}: which ACME account it has is not known before its next certificate, so no CAA record names one yet",
 }

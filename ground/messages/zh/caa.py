@@ -17,4 +17,5 @@ TEXTS = {
     "caa.asked": "已查询 CAA",
     "caa.name.withdraw": "删除属于其他 ACME 账户的 CAA 记录",
     "caa.name.publish": "只允许本服务器的 ACME 账户签发",
+    "caa.no_account": "{host}：在取得下一张证书之前还不知道它的 ACME 账户，因此暂无 CAA 记录指明账户",
 }
