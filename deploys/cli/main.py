@@ -206,4 +206,15 @@ class _Init(click.Command):
         return init.make_context(*given, **named)
 
 
+class _Check(click.Command):
+    """`check`, loaded when it is the one that is meant: with what it takes to ask DNS."""
+
+    def make_context(self, *given: Any, **named: Any) -> click.Context:
+        """Return the context of the command itself."""
+        from deploys.cli.check import check
+
+        return check.make_context(*given, **named)
+
+
 main.add_command(_Init("init", help=text("cli.init")))
+main.add_command(_Check("check", help=text("cli.check")))

@@ -9,6 +9,7 @@ from postmaster.checks import (
     dns_records,
     edge,
     live,
+    mail_exchanges,
     outbound,
     policies,
     preflight,
@@ -19,6 +20,7 @@ from postmaster.checks import (
     service,
     transport,
     web,
+    zone_records,
 )
 from postmaster.checks.bare import Bare
 from postmaster.checks.results import Result, Status
@@ -27,7 +29,7 @@ from postmaster.checks.seen import Public, Seen
 
 # What needs neither a host nor an inventory: `pmail-deploy check DOMAIN` consists of these.
 PUBLIC: tuple[Check[Public, Any], ...] = tuple(
-    check for area in (delegation,) for check in area.CHECKS
+    check for area in (delegation, zone_records, mail_exchanges) for check in area.CHECKS
 )
 VERIFICATION: tuple[Check[Seen, Any], ...] = (
     *(check.within(lambda seen: seen.public) for check in PUBLIC),

@@ -60,12 +60,29 @@ def mx(view: DomainView, seen: Seen) -> Judgement:
         return _mx_cached(view, seen, foreign) or failed(wrong, _mx_remedy(view, seen))
     if mute:
         return unanswered(mute[0])
+    if parted := _parted(view, seen):
+        name, others = parted
+        said = {"host": name, "others": ", ".join(others)}
+        return failed(Words.of("checks.mx.parted", **said), Words.of("checks.mx.unpart", **said))
     if foreign and _asked_last(view, foreign):
         return passed(Words.of("checks.mx.backup", hosts=hosts, others=", ".join(foreign)))
     if foreign:
         mixed = Words.of("checks.mx.mixed", hosts=", ".join(foreign))
         return _mx_cached(view, seen, foreign) or warned(mixed, _mx_remedy(view, seen))
     return passed(Words.of("checks.mx.ours", hosts=hosts))
+
+
+def _parted(view: DomainView, seen: Seen) -> tuple[str, list[str]] | None:
+    """A host that leads to us and to somebody else, and the addresses that are not ours.
+
+    Those of the mail host have a rule of their own.
+    """
+    ours = set(seen.server.addresses)
+    for name, found in view.mx_addresses:
+        others = sorted(set(found or ()) - ours)
+        if others and len(others) < len(found or ()) and name != seen.server.mail_host:
+            return name, others
+    return None
 
 
 def _asked_last(view: DomainView, hosts: list[str]) -> bool:

@@ -34,6 +34,7 @@ class When(StrEnum):
     OURS = "an inventory says what is ours"
     STS_POLICY = "the setting mta_sts_policy is not off"
     FRONTED = "a web server stands before web mail"
+    NOBODYS = "no inventory says whose it is"
 
 
 class By(StrEnum):
@@ -83,7 +84,7 @@ class Rule:
     def applies(self, server: MailServer | None) -> bool:
         """Whether a report on this server has the rule; None: on domains without an inventory."""
         if server is None:
-            return self.when <= {When.OWN_ADDRESS}
+            return self.when <= {When.OWN_ADDRESS, When.NOBODYS}
         mode = mode_of(server)
         own = mode.sends_from == "server"
         true_of_it = {
@@ -98,6 +99,7 @@ class Rule:
             When.OURS: True,
             When.STS_POLICY: server.mta_sts_policy != "off",
             When.FRONTED: web_of(server).fronted,
+            When.NOBODYS: False,
         }
         return all(true_of_it[each] for each in self.when)
 
@@ -187,6 +189,9 @@ DEL_04 = Rule("DEL-04", About.ZONE, "RFC 2182 sections 3.1 and 5", needs=(DEL_01
 DEL_05 = Rule("DEL-05", About.ZONE, "RFC 1034 section 4.3.5", needs=_SERVED)
 DEL_06 = Rule("DEL-06", About.ZONE, "RFC 1912 section 2.3", needs=_SERVED)
 DEL_07 = Rule("DEL-07", About.ZONE, "RFC 4035 section 5, RFC 8914", needs=_SERVED)
+DEL_09 = Rule("DEL-09", About.DOMAIN, "RFC 4592", needs=_SERVED)
+DEL_10 = Rule("DEL-10", About.DOMAIN, "RFC 1034 section 3.6.2", needs=_SERVED)
+DEL_11 = Rule("DEL-11", About.DOMAIN, "RFC 1912 section 2.2", needs=_SERVED)
 DEL_12 = Rule("DEL-12", About.ZONE, "RFC 7766, RFC 6891", needs=_SERVED)
 
 # -- DNS -----------------------------------------------------------------------------------------
@@ -200,7 +205,36 @@ PROP_03 = Rule(
     gates=Gate.ONE,
     required=False,
 )
-MX_07 = Rule("MX-07", About.DOMAIN, "RFC 5321 section 5.1")
+ADR_01 = Rule("ADR-01", About.HOST_NAME, "RFC 5321 section 5.1", needs=_SERVED)
+ADR_02 = Rule(
+    "ADR-02",
+    About.HOST_NAME,
+    "RFC 5321 section 5.1",
+    needs=_SERVED,
+    required_by=frozenset({By.GMAIL}),
+)
+MX_01 = Rule(
+    "MX-01",
+    About.DOMAIN,
+    "RFC 5321 section 5.1",
+    needs=_SERVED,
+    when=frozenset({When.NOBODYS}),  # of ours MX-07 says more
+    required_by=frozenset({By.SINA}),
+)
+MX_02 = Rule("MX-02", About.DOMAIN, "RFC 7505 section 3", needs=(*_SERVED, MX_01))
+MX_08 = Rule("MX-08", About.DOMAIN, "RFC 5321 section 5.1", needs=(MX_01, MX_02))
+MX_04 = Rule("MX-04", About.HOST_NAME, "RFC 1035 section 3.3.9", needs=(MX_01, MX_02))
+MX_05 = Rule("MX-05", About.HOST_NAME, "RFC 1123 section 2.1", needs=(MX_04,))
+MX_03 = Rule("MX-03", About.HOST_NAME, "RFC 2181 section 10.3", needs=(MX_05,))
+MX_06 = Rule("MX-06", About.HOST_NAME, "RFC 5321 section 5.1", needs=(MX_05,))
+MX_07 = Rule(
+    "MX-07",
+    About.DOMAIN,
+    "RFC 5321 section 5.1",
+    needs=(MX_02, ADR_01, ADR_02),
+    when=frozenset({When.OURS}),
+)
+DANE_01 = Rule("DANE-01", About.RECORD, "RFC 7672", required=False)
 SPF_03 = Rule(
     "SPF-03",
     About.SENDER,

@@ -23,6 +23,7 @@ from probes.world.domain import DomainView, HostNameView
 from probes.world.policies import PoliciesView
 from probes.world.rdap import Registration
 from probes.world.server import ServerView
+from probes.world.tls import Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,16 @@ class Public:
     """What anybody sees of mail domains, at a time (UTC, with its zone).
 
     server: the one of the inventory that they belong to; None where there is no inventory, so that
-    nobody knows what is theirs. mail_host: of that server, its addresses in DNS.
+    nobody knows what is theirs. mail_host: of that server, its addresses in DNS. certificate: what
+    its port 25 shows. validating: the resolvers validate, so what they call secure is.
     """
 
     domains: tuple[DomainView, ...]
     now: datetime
     server: MailServer | None = None
     mail_host: HostNameView | None = None
+    certificate: Certificate | None = None
+    validating: bool = False
 
     def subject(self, view: DomainView) -> Subject:
         """One of the domains, as a subject."""
@@ -125,7 +129,15 @@ class Seen:
     @property
     def public(self) -> Public:
         """What anybody sees of the server's domains."""
-        return Public(self.world.domains, self.now, self.server, self.world.mail_host)
+        shown = self.world.smtp.tls
+        return Public(
+            self.world.domains,
+            self.now,
+            self.server,
+            self.world.mail_host,
+            shown.certificate if shown else None,
+            self.world.validating,
+        )
 
     def domain_above(self, record: RRKey) -> str | None:
         """The server's domain that an owner name is in: the longest, or None."""

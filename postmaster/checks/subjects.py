@@ -108,6 +108,17 @@ def of_host_name(name: str, zone: str | None, domain: str | None, rtype: str = "
     return Subject(About.HOST_NAME, str(record or name), zone, domain, record, name=name)
 
 
+def of_mail_host(server: MailServer, rtype: str) -> Subject:
+    """The addresses of one kind of a server's mail host: whatever it does depends on them."""
+    return Subject(About.HOST_NAME, f"{server.mail_host}/{rtype}")
+
+
+def of_tlsa(host: str) -> Subject:
+    """The TLSA records of a host's port 25."""
+    record = key(f"_25._tcp.{host}", "TLSA")
+    return Subject(About.RECORD, str(record), record=record)
+
+
 def of_sender(domain: MailDomain, name: str, address: str) -> Subject:
     """Mail from an address in the name of a domain, or of a host name of it."""
     return Subject(About.SENDER, f"{name} {address}", domain.zone, domain.name, address=address)

@@ -97,7 +97,7 @@ async def look(enquiry: Enquiry, target: DomainTarget) -> DomainView:
         stray = start(_all(enquiry, _nobodys(domain)))
         owners = (dmarc_owner, *target.dkim_owners)
         aliases = start(_all(enquiry, ((each, "CNAME") for each in owners)))
-        hosts = await asyncio.gather(*(host(enquiry, name) for name in exchanges(await mx)))
+        hosts = await asyncio.gather(*(host(enquiry, n) for n in exchanges(await mx) if n != "."))
         senders = target.senders
         if senders is None:
             found = [each.addresses or () for each in hosts] or [addresses_in(await apex) or ()]
@@ -111,7 +111,7 @@ async def look(enquiry: Enquiry, target: DomainTarget) -> DomainView:
         tuple(each.result() for each in checked),
         dmarc.result(),
         above.result(),
-        shown.result().zone,
+        shown.result().wanted,
         shown.result(),
         apex.result(),
         tuple(hosts),
@@ -129,7 +129,9 @@ def _stands_alone(zone: str, domain: str) -> bool:
 async def host(enquiry: Enquiry, name: str) -> HostNameView:
     """Look at a host name that mail goes to."""
     a, aaaa, tlsa = await asyncio.gather(
-        enquiry.ask(name, "A"), enquiry.ask(name, "AAAA"), enquiry.ask(f"{_PORT_25}.{name}", "TLSA")
+        enquiry.ask(name, "A"),
+        enquiry.ask(name, "AAAA"),
+        enquiry.recursive(f"{_PORT_25}.{name}", "TLSA"),  # only who validates knows its worth
     )
     return HostNameView(name, a, aaaa, tlsa)
 

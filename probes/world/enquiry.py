@@ -262,6 +262,10 @@ class Enquiry:
         nothing = Answer(owner, rtype, Outcome.TIMEOUT)
         return nothing, nothing
 
+    async def validating(self) -> bool:
+        """Whether the first resolver that answers validates: the root is signed."""
+        return (await self.recursive(".", "NS")).secure
+
     async def addresses(self, owner: str) -> tuple[str, ...] | None:
         """All addresses of a host name; None where none was found, but not for want of any."""
         answers = await asyncio.gather(self.ask(owner, "A"), self.ask(owner, "AAAA"))

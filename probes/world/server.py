@@ -87,6 +87,7 @@ class NamesView:
     caa: tuple[CaaView, ...] = ()
     greeted: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
     mail_host: HostNameView | None = None
+    validating: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class ServerView:
     greeted: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
     mail_host: HostNameView | None = None
     web: WebView | None = None
+    validating: bool = False
 
 
 def observe(target: Target, enquiry: Enquiry) -> ServerView:
@@ -146,6 +148,7 @@ def observe(target: Target, enquiry: Enquiry) -> ServerView:
             named.greeted,
             named.mail_host,
             page.result(),
+            named.validating,
         )
 
 
@@ -164,6 +167,7 @@ async def names(enquiry: Enquiry, target: Target) -> NamesView:
         greeted = {name: start(enquiry.addresses(name)) for name in target.ehlo_names}
         issuers = [start(caa.look_soon(each, ask)) for each in target.issued_names]
         mail_host = start(domain.host(enquiry, host))
+        validating = start(enquiry.validating())
     return NamesView(
         _all(domains),
         _all(host_spf),
@@ -173,6 +177,7 @@ async def names(enquiry: Enquiry, target: Target) -> NamesView:
         _all(issuers),
         tuple((name, each.result()) for name, each in greeted.items()),
         mail_host.result(),
+        validating.result(),
     )
 
 

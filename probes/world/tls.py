@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import ssl
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ground.words import text
 from probes.world.tcp import TIMEOUT, Reach, reach_of
@@ -16,7 +18,10 @@ from probes.world.tcp import TIMEOUT, Reach, reach_of
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a certificate says. Times in UTC."""
+    """What a certificate says. Times in UTC.
+
+    fingerprint, spki: SHA-256 of all of it, and of its key (hex).
+    """
 
     names: tuple[str, ...]
     not_before: datetime
@@ -24,6 +29,7 @@ class Certificate:
     issuer: str
     fingerprint: str
     self_signed: bool
+    spki: str = ""
 
     @property
     def lifetime(self) -> float:
@@ -70,7 +76,14 @@ def describe(pem_or_der: bytes) -> Certificate:
         found.issuer.rfc4514_string(),
         found.fingerprint(hashes.SHA256()).hex(),
         found.issuer == found.subject,
+        _spki(found),
     )
+
+
+def _spki(found: x509.Certificate) -> str:
+    key = found.public_key()
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
 
 
 def trusting(trust_file: str | None) -> ssl.SSLContext:

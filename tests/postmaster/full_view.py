@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import dns.rdata
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs7,
 )
 
-from dns_providers.rrset import MX, TXT, Other, Value, key, owner_name
+from dns_providers.rrset import MX, TXT, Address, Value, from_rdata, key, owner_name
 from ground.words import say
 from keys import dkim as keys
 from postmaster import block_lists, client_setup, dkim, live_mail, mail_programs, mta_sts, tls_rpt
@@ -45,7 +46,7 @@ from probes.world.caa import CaaView
 from probes.world.delegation import DelegationView, NameServerView
 from probes.world.dns import Answer, Outcome, Reverse
 from probes.world.documents import Document
-from probes.world.domain import DomainView
+from probes.world.domain import DomainView, HostNameView
 from probes.world.http import SetUpView
 from probes.world.mailing import Taken
 from probes.world.policies import Place, PoliciesView
@@ -63,6 +64,7 @@ from tests.probes.host.test_delivery import delivered
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 DATE = "Wed, 25 Nov 2026 00:00:00 +0000"
 PUBLIC = keys.public_key(keys.read(keys.make(1024)))
+SPKI = "a" * 64
 RESOLVERS = ("1.1.1.1", "9.9.9.9")
 ADDRESSES = ("8.8.8.8", "2001:4860:4860::8888")
 ALL_MODES = tuple(MODES)
@@ -104,7 +106,7 @@ def certificate(days: float = 60, lifetime: float = 90, names: tuple[str, ...] =
     given = names or tuple(f"{label}.example.com" for label in ("mail", "smtp", "imap", "pop"))
     end = NOW + timedelta(days=days)
     shown = _signer()[0].fingerprint(hashes.SHA256()).hex()
-    return Certificate(given, end - timedelta(days=lifetime), end, "CN=x", shown, False)
+    return Certificate(given, end - timedelta(days=lifetime), end, "CN=x", shown, False, SPKI)
 
 
 def _domain(name: str, mail_host: str) -> DomainView:
@@ -116,12 +118,24 @@ def _domain(name: str, mail_host: str) -> DomainView:
         answer(f"_dmarc.{name}", "TXT", TXT(b"v=DMARC1; p=none")),
         zone=name,
         delegation=_delegation(name),
+        hosts=(_host(mail_host),),
     )
+
+
+def _other(rtype: str, text: str) -> Value:
+    return from_rdata(dns.rdata.from_text("IN", rtype, text))
+
+
+def _host(name: str) -> HostNameView:
+    """The mail host, with a TLSA record that fits its certificate."""
+    a, aaaa = (answer(name, t, Address(v)) for t, v in zip(("A", "AAAA"), ADDRESSES, strict=True))
+    tlsa = answer(f"_25._tcp.{name}", "TLSA", _other("TLSA", f"3 1 1 {SPKI}"))
+    return HostNameView(name, a, aaaa, replace(tlsa, secure=True))
 
 
 def _delegation(zone: str) -> DelegationView:
     """A zone on two servers in two networks."""
-    soa = replace(answer(zone, "SOA", Other(b"", "")), authoritative=True)
+    soa = replace(answer(zone, "SOA", _other("SOA", "ns1. host. 1 2 3 4 5")), authoritative=True)
     names = ("ns1.dns.test", "ns2.dns.test")
     servers = tuple(
         NameServerView(name, address, soa, soa, 1, names, True)
@@ -151,6 +165,8 @@ def world(server: MailServer) -> ServerView:
         set_up=tuple(SetUpView(port, Reach.REFUSED) for port in (80, 443)),
         closed=tuple(Connection(ADDRESSES[0], p, Reach.TIMEOUT, 8.0) for p in (110, 587)),
         caa=_caa(server),
+        mail_host=_host(host),
+        validating=True,
         greeted=tuple(
             (name, ADDRESSES) for name in dict.fromkeys(mode_of(server).ehlo_names(server))
         ),

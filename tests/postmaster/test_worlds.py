@@ -8,11 +8,11 @@ from ground.words import say
 from postmaster.checks.results import Status, exit_status
 from postmaster.checks.rules import RULES, Run
 from postmaster.outbound import MODES
-from tests.postmaster.worlds import delegation, outside
+from tests.postmaster.worlds import delegation, mail_exchanges, outside
 from tests.postmaster.worlds.case import Case
 from tests.postmaster.worlds.world import honest
 
-CASES: tuple[Case, ...] = (*delegation.CASES, *outside.CASES)
+CASES: tuple[Case, ...] = (*delegation.CASES, *mail_exchanges.CASES, *outside.CASES)
 
 # Rules that have no case here yet. The list may only get shorter.
 WITHOUT = {
@@ -21,7 +21,6 @@ WITHOUT = {
         "PROP-01",
         "PROP-03",
     ),
-    *("MX-07",),
     *(
         "SPF-03",
         "SPF-07",

@@ -64,4 +64,8 @@ TEXTS = {
     "cli.junit": "Write the report to this file as JUnit XML, for CI.",
     "cli.prometheus": "Write the report to this file as metrics, at once, for node_exporter's textfile collector.",
     "cli.html": "Write the report to this file as a page for a browser, which needs nothing else.",
+    "cli.check": "Check any domain as everybody sees it: no host, no inventory. Exit status: 0 no check failed, 1 one did, 2 bad input, 3 a check that has to be known is not.",
+    "cli.check.selector": "DKIM selector of the domains; may be given several times. Without it, common ones are looked for",
+    "cli.check.ip": "address that mail of the domains is sent from; may be given several times. Without it, those of the MX hosts",
+    "cli.check.resolver": "recursive resolver to ask; may be given several times",
 }

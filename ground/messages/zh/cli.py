@@ -64,4 +64,8 @@ TEXTS = {
     "cli.junit": "把报告以 JUnit XML 写入此文件，供 CI 使用。",
     "cli.prometheus": "把报告以指标形式一次性写入此文件，供 node_exporter 的 textfile 收集器读取。",
     "cli.html": "把报告写入此文件，为可用浏览器打开的网页，无需其他任何文件。",
+    "cli.check": "检查任意域名，如同所有人所见：不需要主机和清单。退出状态：0 没有检查失败，1 有检查失败，2 输入有误，3 有必须知道的检查结果未知。",
+    "cli.check.selector": "域名的 DKIM 选择器；可多次给出。不给出时查找常见的选择器",
+    "cli.check.ip": "域名发信所用的地址；可多次给出。不给出时使用 MX 主机的地址",
+    "cli.check.resolver": "要询问的递归解析器；可多次给出",
 }

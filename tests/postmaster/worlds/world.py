@@ -76,7 +76,11 @@ class World:
 
     def enquiry(self) -> Enquiry:
         """Questions to this DNS."""
-        resolvers = Resolvers(tuple(self.tree.resolvers), timeout=0.1)
+        return self.asked_of(Resolvers(tuple(self.tree.resolvers)))
+
+    def asked_of(self, resolvers: Resolvers) -> Enquiry:
+        """Questions to this DNS by these resolvers of it."""
+        resolvers = Resolvers(resolvers.addresses, timeout=0.1)
         return Enquiry(resolvers, by=self.tree.send, ipv6=self.ipv6, now=NOW)
 
     def seen(self) -> Seen:
