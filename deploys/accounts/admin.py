@@ -21,7 +21,6 @@ from deploys.run.refusals import Around, Refused, on_each
 from ground.operations import refuse
 from ground.words import Words, text
 from postmaster.settings import MailServer
-from postmaster.web import web_of
 from probes.host.database import Kind
 
 
@@ -112,9 +111,7 @@ def admin_api(host: Host, server: MailServer) -> Api | None:
     password = passwords.known(server.host, server.admin_account, passwords.admin_variable())
     if password is None:
         return None
-    return Api(
-        host, server.web_host, server.admin_account, password, fronted=web_of(server).fronted
-    )
+    return Api(host, server.web_host, server.admin_account, password)
 
 
 def as_admin(state: State, host: Host, server: MailServer, do: Callable[[Api], None]) -> bool:

@@ -25,11 +25,15 @@ from ground.foreign import json_object
 _INFO = "/api/user/info"
 _AHEAD = 30  # seconds; PMail refuses a token 5 s after its time, and takes one before it
 # The host's own clock counts. Whatever is secret comes by standard input and goes on by a pipe.
+# Where there is a socket for a web server, that is the way, whatever the inventory says by now.
 _CALL = rf"""
+way=port other=socket
+[ ! -S {ENDPOINT} ] || {{ way=socket other=port; }}
 IFS= read -r account; IFS= read -r secret
 moment=$(($(date +%s) + {_AHEAD}))
 proof=$(printf %s "$secret$moment" | md5sum | cut -d' ' -f1)
-{{ cat; printf '\nheader = "Token: %s:%s:%s"\n' "$account" "$proof" "$moment"; }} | curl --config -
+{{ sed "s/^$way: //; /^$other: /d"
+    printf '\nheader = "Token: %s:%s:%s"\n' "$account" "$proof" "$moment"; }} | curl --config -
 """
 
 LOGIN_REFUSED = "host.api.login"
@@ -41,13 +45,12 @@ class ApiError(DeployError):
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Calls as one account on one host. fronted: a web server stands before PMail's web mail."""
+    """Calls as one account on one host."""
 
     host: Host
     web_host: str
     account: str
     password: str
-    fronted: bool = False
 
     def __repr__(self) -> str:
         return f"Api({self.host.name}, {self.account})"
@@ -80,15 +83,13 @@ class Api:
     def _asked(self, path: str, body: Mapping[str, object]) -> str:
         """What the script reads: as whom, and what for."""
         at = self.web_host
-        way = (
-            {"url": f"http://{at}{path}", "unix-socket": ENDPOINT}
-            if self.fronted
-            else {
-                "url": f"https://{at}:{layout.HTTPS_PORT}{path}",
-                "resolve": f"{at}:{layout.HTTPS_PORT}:127.0.0.1",
-            }
-        )
-        options = {**way, "data": json.dumps(body)}
+        options = {
+            "socket: url": f"http://{at}{path}",
+            "socket: unix-socket": ENDPOINT,
+            "port: url": f"https://{at}:{layout.HTTPS_PORT}{path}",
+            "port: resolve": f"{at}:{layout.HTTPS_PORT}:127.0.0.1",
+            "data": json.dumps(body),
+        }
         lines = [f"{name} = {_quoted(value)}" for name, value in options.items()]
         # The connection stays on the host; whose certificate it is, is checked elsewhere.
         lines += ["insecure", "silent", "show-error", "http1.1", "max-time = 20", 'noproxy = "*"']

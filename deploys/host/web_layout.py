@@ -27,6 +27,7 @@ OWN_ENDPOINT = f'chown "$(cat {OWNER})" {ENDPOINT}'
 
 NGINX = "pmail-deploy-nginx.service"
 NGINX_UNIT = f"{UNITS}/{NGINX}"
+CACHE = "/var/cache/pmail-deploy-nginx"  # requests that are still coming
 # Where there is no edge that listens there.
 SOCKET = "pmail-deploy-endpoint.socket"
 PROXY = "pmail-deploy-endpoint.service"

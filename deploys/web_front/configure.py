@@ -17,7 +17,6 @@ from postmaster.web_documents import WebDocument, web_documents
 
 _HERE = Path(__file__).parent
 _RUNTIME = "/run/pmail-deploy-nginx"
-_CACHE = "/var/cache/pmail-deploy-nginx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def nginx_conf(server: MailServer, documents: tuple[WebDocument, ...] | None = N
         user=layout.USER,
         unit=layout.NGINX,
         runtime=_RUNTIME,
-        cache=_CACHE,
+        cache=layout.CACHE,
         **_values(server, found),
     )
 
@@ -129,7 +128,7 @@ def units(server: MailServer) -> dict[str, str]:
             "nginx.service.j2",
             conf=layout.NGINX_CONF,
             runtime=_RUNTIME,
-            cache=_CACHE,
+            cache=layout.CACHE,
             stamped=_stamped(layout.NGINX, layout.NGINX_CONF, pmail.TLS_CHAIN),
         )
     return found

@@ -87,7 +87,8 @@ INCLUDES = "grep -Rqs --exclude-dir=sites-available --"
 _INCLUDED = "\n".join(
     f"{INCLUDES} '^[^#]*{each.site}' {each.folder} && echo included {each.name}" for each in KINDS
 )
-# The one that has a web port, by its processes that are not root's; else one that is installed.
+# The one that has a web port, by its processes that are not root's; else one that runs, or is
+# installed.
 SCRIPT = f"""
 kind() {{
     case $1 in nginx*) echo nginx;; apache2*|httpd*) echo apache;; caddy*) echo caddy;; esac
@@ -97,6 +98,10 @@ running() {{
         grep -qsF {layout.NGINX} /proc/$pid/cgroup && continue
         name=$(kind "$(cat /proc/$pid/comm)"); user=$(stat -c %U /proc/$pid)
         [ -z "$name" ] || [ "$user" = root ] || {{ echo "$name $user"; return; }}
+    done
+    for each in apache2:apache:www-data caddy:caddy:caddy nginx:nginx:www-data; do
+        systemctl is-active -q ${{each%%:*}} || continue
+        each=${{each#*:}}; echo "${{each%:*}} ${{each#*:}}"; return
     done
     if command -v apache2; then echo apache www-data
     elif command -v caddy; then echo caddy caddy

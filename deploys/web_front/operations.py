@@ -70,7 +70,8 @@ def _gone(server: MailServer) -> tuple[str, ...]:
     wanted = {each.path for each in _wanted(server)}
     kept = {*wanted, layout.OWNER} if web_of(server).fronted else set()
     folders = () if web_of(server).fronted else (layout.CONFIG, layout.FOLDER, layout.SOCKETS)
-    return (*(each for each in _EVER if each not in kept), *folders)
+    cache = () if web_of(server).ports == "ours" else (layout.CACHE,)
+    return (*(each for each in _EVER if each not in kept), *folders, *cache)
 
 
 def guarded(server: MailServer) -> tuple[Guarded, ...]:
@@ -186,11 +187,15 @@ _NGINX_RIGHT = Script(f"{in_order(layout.NGINX)} && {_STAMPED}")
 
 
 @operation()
-def nginx(inputs: tuple[OperationMeta, ...]) -> Commands:
+def nginx(inputs: tuple[OperationMeta, ...], wherever: bool) -> Commands:
     """Ensure that our nginx runs with what is on the disk now.
 
     + inputs: operations that may change what it reads
+    + wherever: also where it is not there yet, on a server that was deployed by an earlier version
     """
+    if not wherever and not host_files.existing(host, (layout.NGINX_UNIT,)):
+        host.noop(text("web.not_yet"))
+        return
     coming = not state.is_executing and any(each.will_change for each in inputs)
     if look(host, _NGINX_RIGHT).ok and not coming:
         host.noop(text("web.running"))

@@ -40,14 +40,25 @@ def open_endpoint(server: MailServer) -> None:
         operations.opened(name=text("web.name.opened"), server=server)
 
 
-def start_front(server: MailServer, inputs: tuple[OperationMeta, ...]) -> None:
+def reload_front(server: MailServer, inputs: tuple[OperationMeta, ...]) -> None:
+    """Have a front that is there show a certificate that has changed.
+
+    inputs: operations that may change it.
+    """
+    start_front(server, inputs, wherever=False)
+
+
+def start_front(
+    server: MailServer, inputs: tuple[OperationMeta, ...], *, wherever: bool = True
+) -> None:
     """Run the front with what is on the disk, once nobody else has its ports.
 
-    inputs: operations that may change what it reads, a certificate's among them.
+    inputs: operations that may change what it reads, a certificate's among them. wherever: also
+    where it is not there yet.
     """
     match web_of(server).ports:
         case "ours":
-            operations.nginx(name=text("web.name.running"), inputs=inputs)
+            operations.nginx(name=text("web.name.running"), inputs=inputs, wherever=wherever)
         case "theirs":
             operations.theirs(name=text("web.name.theirs"), inputs=inputs)
         case "pmail":

@@ -225,3 +225,40 @@ def test_a_web_server_of_the_users_keeps_its_ports_and_its_sites_and_gets_one_li
     assert site.not_green(server) == []
     again = site.operator.run()
     assert (again.status, again.changed) == (0, 0), again.output
+
+
+@pytest.mark.more
+def test_apache_and_caddy_get_one_line_too_and_name_the_client(new_site: Site) -> None:
+    site = new_site
+    server = site.add_running("relay")
+    theirs = server.host
+    theirs.run("systemctl mask -q apache2 caddy; apt-get update -qq", check=True)
+    theirs.run(
+        "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends apache2 "
+        "caddy libnss3-tools >/dev/null 2>&1; systemctl unmask -q apache2 caddy",
+        check=True,
+    )
+    # The lab's names have no certificate of a public authority.
+    own = "{\n\tlocal_certs\n\tskip_install_trust\n}\nhttp://their.test {\n\trespond their\n}\n"
+    theirs.run(f"cat > /etc/caddy/Caddyfile <<'END'\n{own}END")
+    server.data.update(web="behind")
+    for unit in ("apache2", "caddy"):
+        # The first run frees the port, and theirs starts then.
+        assert site.operator.run().status == 1
+        theirs.run(f"systemctl start {unit}", check=True)
+        told = site.operator.run()
+        assert told.status == 1, told.output
+        (result,) = [each for each in site.report(server) if each["check"] == "WEB-01"]
+        command = str(result["remedy"]).split("On the server: ")[1]
+        assert f"reload {unit}" in command, command
+        theirs.run(command, check=True)
+        assert site.operator.run().status == int(unit == "caddy")  # nobody trusts its authority
+        again = site.operator.run()
+        assert again.changed == 0, again.output
+        assert wait_for(by_front(server), 30), theirs.run(f"journalctl -u {unit} -n 30")
+        assert logged_in(site, server) == 200
+        strangers_are_kept_out(server)
+        for number in range(12):
+            logged_in(site, server, UNTRUSTED, f"{unit}-{number}")
+        assert logged_in(site, server, UNTRUSTED) == 429 and logged_in(site, server) == 200
+        theirs.run(f"systemctl disable -q --now {unit}; systemctl restart pmail-deploy-edge")

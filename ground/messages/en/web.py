@@ -14,6 +14,7 @@ TEXTS = {
     "web.open": "who stands before PMail reaches its web mail, and nobody else",
     "web.opens": "PMail's web mail is for {user}",
     "web.not_opened": "the way to PMail's web mail could not be made",
+    "web.not_yet": "it comes with the next deploy",
     "web.running": "nginx runs with what is on the disk",
     "web.restart": "nginx reads its configuration",
     "web.not_running": "nginx does not start; it says:",

@@ -14,6 +14,7 @@ TEXTS = {
     "web.open": "只有 PMail 前面的 Web 服务器能访问它的网页邮箱",
     "web.opens": "PMail 的网页邮箱只供 {user} 访问",
     "web.not_opened": "无法建立通往 PMail 网页邮箱的入口",
+    "web.not_yet": "将随下一次部署安装",
     "web.running": "nginx 正以磁盘上的内容运行",
     "web.restart": "nginx 读取其配置",
     "web.not_running": "nginx 无法启动，它报告：",

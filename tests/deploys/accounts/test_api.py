@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from hashlib import md5
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from deploys.accounts import api as module
 from deploys.accounts.api import Api
 from deploys.accounts.database import stored_password
+from deploys.host.web_layout import ENDPOINT
 from tests.deploys.host.here import Here
 
 ANSWER = '{"errorNo": 0, "data": {"is_admin": true, "domains": ["a.test"]}}'
@@ -39,3 +42,20 @@ def test_a_call_is_proven_by_password_and_time(host: Any, tmp_path: Path, change
     assert 'url = "https://mail.a.test:443/api/user/' in asked
     secrets = (stored_password(api.password), proof, "another word")
     assert not any(each in script for each in secrets for script in host.scripts)
+
+
+@pytest.mark.parametrize("fronted", [True, False])
+def test_a_call_goes_by_the_socket_of_a_web_server_where_that_is(
+    host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fronted: bool
+) -> None:
+    path = str(tmp_path / "pmail")
+    monkeypatch.setattr(module, "_CALL", module._CALL.replace(ENDPOINT, path))
+    with socket.socket(socket.AF_UNIX) as listener:
+        if fronted:
+            listener.bind(path)
+        Api(host, "mail.a.test", "admin", "password").create("bob", "Bob", "another word")
+    asked = (tmp_path / "asked").read_text().splitlines()
+    url = "http://mail.a.test" if fronted else "https://mail.a.test:443"
+    assert [each for each in asked if "url" in each] == [f'url = "{url}/api/user/create"']
+    assert any("unix-socket" in each for each in asked) is fronted
+    assert any("resolve" in each for each in asked) is not fronted

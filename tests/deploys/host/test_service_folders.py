@@ -33,6 +33,7 @@ DONE = {
     ("deploys/edge/configure.py", "VERIFY_RUNTIME"): BY_SYSTEMD,
     ("deploys/host/looked.py", "DATABASE"): AS_USER,
     ("deploys/host/manifest.py", "DATABASE"): AS_USER,
+    ("deploys/verification/live.py", "DATABASE"): AS_USER,
     ("deploys/outbound/configure.py", "DMARC_MILTER"): NAMED,
     ("deploys/outbound/configure.py", "GREYLIST"): NAMED,
     ("deploys/outbound/configure.py", "MILTER"): NAMED,

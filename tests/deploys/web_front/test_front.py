@@ -26,6 +26,7 @@ def test_what_a_setting_has_is_not_what_another_leaves(outbound: str, web: str) 
     assert not gone & {each.path for each in operations._wanted(made)}
     assert (web_layout.FOLDER in gone) is (web == "pmail")
     assert (web_layout.NGINX_UNIT in gone) is (web != "nginx")
+    assert (web_layout.CACHE in gone) is (web != "nginx")
     assert (web_layout.SOCKET_UNIT in gone) is (web == "pmail" or outbound == "relay")
 
 
