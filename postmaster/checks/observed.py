@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 from dns_providers.rrset import name_text
 from dns_providers.text import value_text
@@ -62,7 +62,8 @@ def _is_about(answer: Answer, subject: Subject) -> bool:
 def _of_answer(answer: Answer) -> tuple[Observed, ...]:
     source = answer.resolver or f"{answer.owner} {answer.rtype}"
     values = sorted(value_text(value, answer.rtype) for value in answer.values)
-    return _each(source, answer.outcome.value, values)
+    said = _each(source, answer.rcode or answer.outcome.value, values)
+    return tuple(replace(each, ttl=answer.ttl) for each in said)
 
 
 def _each(source: str, rcode: str, values: tuple[str, ...] | list[str]) -> tuple[Observed, ...]:
