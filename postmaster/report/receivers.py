@@ -13,6 +13,7 @@ from ground.words import family
 from postmaster.checks.results import Result, Status
 from postmaster.checks.rules import By
 
+_WAY = "NET"  # of rules on the way to receivers
 _EITHER = {"SPF": "DKIM", "DKIM": "SPF"}
 
 
@@ -22,6 +23,7 @@ class Verdict(StrEnum):
     ACCEPTS = "accepts"
     REFUSES = "refuses"
     REFUSES_BULK = "refuses-bulk"  # of who sends much; others are measured by it, too
+    UNREACHED = "unreached"  # mail does not get there
     UNKNOWN = "unknown"
 
 
@@ -106,7 +108,9 @@ def _view(receiver: Receiver, results: tuple[Result, ...]) -> ReceiverView:
     excused = [each for each in failed if receiver.either and _has_other(each, results)]
     hard = [each for each in failed if each not in excused]
     bulk = [*excused, *(each for each in of_big if each.status is Status.FAIL)]
+    away = [each for each in failed if _letters(each.rule.id) == _WAY]
     for verdict, why in (
+        (Verdict.UNREACHED, away),
         (Verdict.REFUSES, hard),
         (Verdict.UNKNOWN, _unseen(of_all)),
         (Verdict.REFUSES_BULK, bulk),

@@ -16,6 +16,7 @@ TEXTS = {
     "report.receiver.accepts": "accepts",
     "report.receiver.refuses": "refuses",
     "report.receiver.refuses-bulk": "refuses who sends much, distrusts others",
+    "report.receiver.unreached": "mail does not get there",
     "report.receiver.unknown": "not known",
     "report.page": "The report as a page for a browser: {path}",
     "report.place": "in the zone {zone} at {provider}: host {name}, type {rtype}",

@@ -16,6 +16,7 @@ TEXTS = {
     "report.receiver.accepts": "接受",
     "report.receiver.refuses": "拒收",
     "report.receiver.refuses-bulk": "拒收大量发信者，对其他发信者不信任",
+    "report.receiver.unreached": "邮件无法到达",
     "report.receiver.unknown": "未知",
     "report.page": "可用浏览器查看的报告：{path}",
     "report.place": "在 {provider} 的 {zone} 区域中：主机记录 {name}，类型 {rtype}",
