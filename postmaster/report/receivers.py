@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ground.words import family
 from postmaster.checks.results import Result, Status
-from postmaster.checks.rules import By
+from postmaster.checks.rules import By, Rule
 
 _WAY = "NET"  # of rules on the way to receivers
 _EITHER = {"SPF": "DKIM", "DKIM": "SPF"}
@@ -43,6 +43,13 @@ class Receiver:
     bulk: frozenset[By]
     either: bool
     replies: Mapping[str, str]
+
+    def asks(self, rule: Rule) -> bool:
+        """Whether it refuses any sender's mail where a rule does not hold.
+
+        It asks for it, or has been seen to refuse mail for just this rule.
+        """
+        return bool(rule.required_by & self.all) or rule.id in self.replies
 
     def reply(self, rule: str) -> str:
         """Return how it answers where a rule does not hold, "" where nobody has seen that."""
@@ -102,7 +109,7 @@ def views(results: Iterable[Result]) -> tuple[ReceiverView, ...]:
 
 
 def _view(receiver: Receiver, results: tuple[Result, ...]) -> ReceiverView:
-    of_all = [each for each in results if each.rule.required_by & receiver.all]
+    of_all = [each for each in results if receiver.asks(each.rule)]
     of_big = [each for each in results if each.rule.required_by & receiver.bulk]
     failed = [each for each in of_all if each.status is Status.FAIL]
     excused = [each for each in failed if receiver.either and _has_other(each, results)]
