@@ -13,9 +13,10 @@ from pyinfra.api import FunctionCommand, operation
 from deploys.zones.access import servers_in
 from deploys.zones.key_records import key_records
 from dns_providers.registry import spec_of
-from dns_providers.rrset import name_text
+from dns_providers.rrset import key, name_text
 from dns_providers.spec import Rights
 from ground.words import text
+from postmaster import caa_account
 from postmaster.desired import challenge_owner, desired
 from postmaster.outbound import mode_of
 from postmaster.settings import Site, ZoneSettings
@@ -54,15 +55,22 @@ def _rights(site: Site, zone: ZoneSettings, read_only: bool) -> Rights:
     """What we write in a zone, now and when keys and certificates are renewed."""
     claims = desired(site, zone.name, key_records).claims
     servers = servers_in(site, zone)
-    leaving = [key for each in site.leaving if each.zone == zone.name for key in each.records]
-    keys = [*(claim.key for claim in claims), *leaving]
+    leaving = [held for each in site.leaving if each.zone == zone.name for held in each.records]
+    # Whose account they name is known after the first certificate only.
+    accounts = [
+        key(name, "CAA")
+        for server in servers
+        if server.caa_account
+        for name in caa_account.names(server)
+    ]
+    keys = [*(claim.key for claim in claims), *leaving, *accounts]
     challenged = [
         challenge_owner(name)
         for server in servers
         if server.tls.method == "acme-dns"
         for name in (*server.certificate_names, *server.document_names)
     ]
-    signed = [key.domain for server in servers for key in mode_of(server).signing_keys(server)]
+    signed = [each.domain for server in servers for each in mode_of(server).signing_keys(server)]
     return Rights(
         zone.name,
         dict(zone.options),

@@ -57,6 +57,14 @@ def test_challenges_are_allowed_where_certificates_come_by_dns() -> None:
     assert "_acme-challenge.smtp.example.com" in str(made)
 
 
+def test_records_of_an_account_that_is_not_known_yet_are_allowed() -> None:
+    found = at("route53", caa_account=True)
+    made = policy_of(found, found.zone("example.com"), read_only=False)
+    (write,) = [each for each in made["Statement"] if "Condition" in each]
+    conditions = {k: v for part in write["Condition"].values() for k, v in part.items()}
+    assert "CAA" in conditions[TYPES]
+
+
 def test_a_policy_for_a_dry_run_allows_no_change() -> None:
     for provider in ("route53", "alidns"):
         found = at(provider)
