@@ -14,7 +14,7 @@ from postmaster.checks.seen import Public
 from postmaster.checks.selection import EVERYTHING, Selection
 from postmaster.report.model import Report
 from postmaster.selectors import COMMON
-from probes.world import domain
+from probes.world import domain, resolvers
 from probes.world.domain import DomainTarget
 from probes.world.enquiry import Enquiry
 
@@ -48,10 +48,12 @@ class CheckRequest:
 async def report(request: CheckRequest, name: str, enquiry: Enquiry) -> Report:
     """Look at one domain, and judge."""
     began = time.monotonic()
+    watch = resolvers.Watch(enquiry)
     validating, view = await asyncio.gather(
         enquiry.validating(), domain.look(enquiry, request.target(name))
     )
-    seen = Public((view,), enquiry.now, validating=validating)
+    path = await resolvers.look(enquiry, watch)
+    seen = Public((view,), enquiry.now, validating=validating, path=path)
     results = request.selection.of_results(areas.of_domains(seen))
     took = time.monotonic() - began
     return Report(name, datetime.now(UTC), results, took, request.strict, request.selection)

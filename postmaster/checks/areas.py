@@ -16,6 +16,7 @@ from postmaster.checks import (
     propagation,
     relay,
     reputation,
+    resolving,
     reverse,
     service,
     transport,
@@ -29,7 +30,7 @@ from postmaster.checks.seen import Public, Seen
 
 # What needs neither a host nor an inventory: `pmail-deploy check DOMAIN` consists of these.
 PUBLIC: tuple[Check[Public, Any], ...] = tuple(
-    check for area in (delegation, zone_records, mail_exchanges) for check in area.CHECKS
+    check for area in (resolving, delegation, zone_records, mail_exchanges) for check in area.CHECKS
 )
 VERIFICATION: tuple[Check[Seen, Any], ...] = (
     *(check.within(lambda seen: seen.public) for check in PUBLIC),

@@ -181,7 +181,9 @@ PRE_19 = _preflight("PRE-19", "nft(8), iptables(8)")
 # -- delegation ----------------------------------------------------------------------------------
 
 # What stands in the way of everything in a zone keeps a key from being replaced, too.
-DEL_01 = Rule("DEL-01", About.ZONE, "RFC 1034 section 4.2.2", gates=Gate.EACH)
+PROP_05 = Rule("PROP-05", About.RESOLVER, "RFC 1034 section 5.3.1, RFC 5737", gates=Gate.EACH)
+PROP_06 = Rule("PROP-06", About.RESOLVER, "RFC 2308 section 2.1", needs=(PROP_05,), required=False)
+DEL_01 = Rule("DEL-01", About.ZONE, "RFC 1034 section 4.2.2", needs=(PROP_05,), gates=Gate.EACH)
 DEL_03 = Rule("DEL-03", About.ZONE, "RFC 1912 section 2.8", needs=(DEL_01,), gates=Gate.EACH)
 _SERVED = (DEL_01, DEL_03)
 DEL_02 = Rule("DEL-02", About.ZONE, "RFC 1034 section 4.2.2", needs=_SERVED)

@@ -22,6 +22,7 @@ from probes.host.state import HostView
 from probes.world.domain import DomainView, HostNameView
 from probes.world.policies import PoliciesView
 from probes.world.rdap import Registration
+from probes.world.resolvers import PathView
 from probes.world.server import ServerView
 from probes.world.tls import Certificate
 
@@ -70,7 +71,8 @@ class Public:
 
     server: the one of the inventory that they belong to; None where there is no inventory, so that
     nobody knows what is theirs. mail_host: of that server, its addresses in DNS. certificate: what
-    its port 25 shows. validating: the resolvers validate, so what they call secure is.
+    its port 25 shows. validating: the resolvers validate, so what they call secure is. path: how
+    DNS is reached.
     """
 
     domains: tuple[DomainView, ...]
@@ -79,6 +81,7 @@ class Public:
     mail_host: HostNameView | None = None
     certificate: Certificate | None = None
     validating: bool = False
+    path: PathView = field(default=PathView())
 
     def subject(self, view: DomainView) -> Subject:
         """One of the domains, as a subject."""
@@ -137,6 +140,7 @@ class Seen:
             self.world.mail_host,
             shown.certificate if shown else None,
             self.world.validating,
+            self.world.path,
         )
 
     def domain_above(self, record: RRKey) -> str | None:

@@ -108,6 +108,11 @@ def of_host_name(name: str, zone: str | None, domain: str | None, rtype: str = "
     return Subject(About.HOST_NAME, str(record or name), zone, domain, record, name=name)
 
 
+def of_resolvers(address: str = "") -> Subject:
+    """One of the recursive resolvers that are asked; all of them where none is named."""
+    return Subject(About.RESOLVER, address or "DNS", name=address or None)
+
+
 def of_mail_host(server: MailServer, rtype: str) -> Subject:
     """The addresses of one kind of a server's mail host: whatever it does depends on them."""
     return Subject(About.HOST_NAME, f"{server.mail_host}/{rtype}")

@@ -8,13 +8,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from probes.world import caa, dns, domain, http, smtp, spf, tcp, tls, web
+from probes.world import caa, dns, domain, http, resolvers, smtp, spf, tcp, tls, web
 from probes.world.caa import CaaView
 from probes.world.dns import Answer, Resolvers, Reverse
 from probes.world.domain import DomainTarget, DomainView, HostNameView
 from probes.world.enquiry import Enquiry
 from probes.world.http import SetUpView
 from probes.world.loop import wait_for
+from probes.world.resolvers import PathView
 from probes.world.smtp import SmtpView
 from probes.world.spf import SpfView
 from probes.world.tcp import Connection, Reach
@@ -88,6 +89,7 @@ class NamesView:
     greeted: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
     mail_host: HostNameView | None = None
     validating: bool = False
+    path: PathView = field(default=PathView())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class ServerView:
     mail_host: HostNameView | None = None
     web: WebView | None = None
     validating: bool = False
+    path: PathView = field(default=PathView())
 
 
 def observe(target: Target, enquiry: Enquiry) -> ServerView:
@@ -149,11 +152,13 @@ def observe(target: Target, enquiry: Enquiry) -> ServerView:
             named.mail_host,
             page.result(),
             named.validating,
+            named.path,
         )
 
 
 async def names(enquiry: Enquiry, target: Target) -> NamesView:
     """Look at all that DNS has of a mail server."""
+    watch = resolvers.Watch(enquiry)
     # Where its zones are comes first: their own servers are asked for all that is in them.
     await asyncio.gather(*(enquiry.cut(each) for each in target.zones or target.domains))
     async with asyncio.TaskGroup() as group:
@@ -178,6 +183,7 @@ async def names(enquiry: Enquiry, target: Target) -> NamesView:
         tuple((name, each.result()) for name, each in greeted.items()),
         mail_host.result(),
         validating.result(),
+        await resolvers.look(enquiry, watch),
     )
 
 

@@ -51,6 +51,7 @@ from probes.world.http import SetUpView
 from probes.world.mailing import Taken
 from probes.world.policies import Place, PoliciesView
 from probes.world.rdap import Registration
+from probes.world.resolvers import PathView, ResolverSeen
 from probes.world.server import ServerView
 from probes.world.smtp import SmtpView
 from probes.world.spf import SpfView
@@ -167,6 +168,7 @@ def world(server: MailServer) -> ServerView:
         caa=_caa(server),
         mail_host=_host(host),
         validating=True,
+        path=PathView(tuple(ResolverSeen(each, True) for each in RESOLVERS)),
         greeted=tuple(
             (name, ADDRESSES) for name in dict.fromkeys(mode_of(server).ehlo_names(server))
         ),

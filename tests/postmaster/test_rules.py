@@ -52,10 +52,13 @@ LISTS = (
     (6, EACH_ADDRESS, "abusix"),
 )
 # Of the server in full_view, which sends by a relay of its own.
+EACH_RESOLVER = ["1.1.1.1", "9.9.9.9"]
 SUBJECTS = {
     **{f"DEL-{number:02}": EACH_DOMAIN for number in (*range(1, 8), *range(9, 13))},
     **{f"MX-{number:02}": EACH_DOMAIN for number in (2, 8)},
     **{f"MX-{number:02}": ["smtp.example.com"] for number in range(3, 7)},
+    "PROP-05": ["DNS"],
+    "PROP-06": EACH_RESOLVER,
     "ADR-01": ["smtp.example.com/A"],
     "ADR-02": ["smtp.example.com/AAAA"],
     "DANE-01": ["_25._tcp.smtp.example.com/TLSA"],
@@ -225,7 +228,7 @@ def test_what_is_not_seen_of_a_resolver_or_before_the_first_deploy_is_not_requir
     optional = {rule.id for rule in RULES if not rule.required}
     thought = {f"BL-0{n}" for n in range(1, 9)} | {f"DOM-0{n}" for n in (1, 2, 3)}
     before = {rule.id for rule in RULES if rule.run is Run.PREFLIGHT}
-    assert optional == before | thought | {"PROP-03", "DANE-01"}
+    assert optional == before | thought | {"PROP-03", "PROP-06", "DANE-01"}
 
 
 # -- what a rule needs -----------------------------------------------------------------------------
@@ -338,7 +341,7 @@ def test_subjects_cover_what_is_a_part_of_them() -> None:
 def test_what_keeps_a_key_from_being_replaced_is_stated_here() -> None:
     gates = {rule.id: rule.gates for rule in RULES if rule.gates}
     assert gates == {
-        **dict.fromkeys(("DEL-01", "DEL-03"), Gate.EACH),
+        **dict.fromkeys(("PROP-05", "DEL-01", "DEL-03"), Gate.EACH),
         **{f"PROP-0{number}": gate for number, gate in ((1, Gate.EACH), (3, Gate.ONE))},
         **dict.fromkeys(("SPF-03", "SPF-07", "DMARC-01", "DMARC-02"), Gate.EACH),
         **dict.fromkeys(("DKIM-06", "DKIM-07", "DKIM-18"), Gate.EACH),

@@ -8,11 +8,16 @@ from ground.words import say
 from postmaster.checks.results import Status, exit_status
 from postmaster.checks.rules import RULES, Run
 from postmaster.outbound import MODES
-from tests.postmaster.worlds import delegation, mail_exchanges, outside
-from tests.postmaster.worlds.case import Case
+from tests.postmaster.worlds import delegation, mail_exchanges, outside, resolving
+from tests.postmaster.worlds.case import Case, Fact
 from tests.postmaster.worlds.world import honest
 
-CASES: tuple[Case, ...] = (*delegation.CASES, *mail_exchanges.CASES, *outside.CASES)
+CASES: tuple[Case, ...] = (
+    *delegation.CASES,
+    *mail_exchanges.CASES,
+    *outside.CASES,
+    *resolving.CASES,
+)
 
 # Rules that have no case here yet. The list may only get shorter.
 WITHOUT = {
@@ -100,6 +105,16 @@ def test_one_fact_is_between_a_rule_that_holds_and_one_that_does_not(case: Case)
 )
 def test_a_rule_that_fails_is_the_verdict(case: Case) -> None:
     assert exit_status(case.broken().results()) == 1
+
+
+@pytest.mark.parametrize("fact", [resolving.cut_off, resolving.taken])
+def test_where_dns_is_not_reached_there_is_one_finding(fact: Fact) -> None:
+    world = honest()
+    fact(world)
+    results = world.checked()
+    said = [each.rule.id for each in results if each.status is not Status.SKIP]
+    assert said == ["PROP-05"] and exit_status(results) == 3
+    assert {each.because.rule.id for each in results if each.because} == {"PROP-05"}
 
 
 def test_every_rule_has_its_case() -> None:

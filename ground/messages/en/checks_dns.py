@@ -115,4 +115,13 @@ TEXTS = {
     "dane.remedy": "publish _25._tcp.{host} TLSA {record} before the certificate's key changes, and delete the old record afterwards; keep the key at renewals (certbot: --reuse-key)",
     "checks.mx.parted": "{host} leads to us and to somebody else: {others}",
     "checks.mx.unpart": "delete these addresses of {host}: {others}",
+    "checks.title.prop_05": "DNS is reached from here",
+    "checks.title.prop_06": "a resolver has no answer for what does not exist",
+    "resolving.taken": "somebody on the way answers questions on port 53 in others' place (an answer came from 192.0.2.1, where no server is): nothing that DNS shows here can be believed; verify from another network",
+    "resolving.deaf": "no resolver answers: {resolvers}",
+    "resolving.deaf_but": "no resolver answers ({resolvers}); zones were asked at their own servers, from the root down",
+    "resolving.deaf_remedy": "set resolvers to some that answer from here, or open UDP and TCP port 53 to them",
+    "resolving.reached": "these answer: {resolvers}",
+    "resolving.rewrites": "{resolver} has an address for a name that does not exist: what it says of missing records proves nothing",
+    "resolving.honest": "what does not exist is not there",
 }

@@ -115,4 +115,13 @@ TEXTS = {
     "dane.remedy": "请在证书密钥更换之前发布 _25._tcp.{host} TLSA {record}，之后删除旧记录；续期时保留密钥（certbot：--reuse-key）",
     "checks.mx.parted": "{host} 既指向我们，也指向别人：{others}",
     "checks.mx.unpart": "请删除 {host} 的这些地址：{others}",
+    "checks.title.prop_05": "从这里可以到达 DNS",
+    "checks.title.prop_06": "解析器对不存在的名称没有答案",
+    "resolving.taken": "途中有人在 53 端口代替其他服务器应答（192.0.2.1 处没有服务器，却有应答）：这里看到的 DNS 内容均不可信；请从其他网络验证",
+    "resolving.deaf": "没有解析器应答：{resolvers}",
+    "resolving.deaf_but": "没有解析器应答（{resolvers}）；区域已自根而下向其自己的服务器询问",
+    "resolving.deaf_remedy": "请把 resolvers 设为从这里能应答的解析器，或向它们开放 UDP 和 TCP 53 端口",
+    "resolving.reached": "有应答：{resolvers}",
+    "resolving.rewrites": "{resolver} 对不存在的名称给出了地址：它对缺失记录的回答不能说明问题",
+    "resolving.honest": "不存在的名称没有答案",
 }

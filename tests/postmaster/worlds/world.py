@@ -10,19 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from deploys.verification import check
 from dns_providers.rrset import name_text
 from postmaster import block_lists
 from postmaster.checks import areas
 from postmaster.checks.results import Result
-from postmaster.checks.seen import Public, Seen
+from postmaster.checks.seen import Seen
 from postmaster.desired import KeyRecord, desired
 from postmaster.outbound import SigningKey
 from postmaster.parse import HostData, parse_site
 from postmaster.settings import MailServer, Site
-from probes.world import domain
 from probes.world import server as outside
 from probes.world.dns import Resolvers
-from probes.world.domain import DomainTarget
 from probes.world.enquiry import Enquiry
 from probes.world.loop import wait_for
 from tests.postmaster import full_view
@@ -104,8 +103,8 @@ class World:
 
     def checked(self, name: str = "example.com") -> tuple[Result, ...]:
         """The results for a domain of which nobody knows whose it is."""
-        view = wait_for(domain.look(self.enquiry(), DomainTarget(name)))
-        return areas.of_domains(Public((view,), NOW))
+        work = check.report(check.CheckRequest((name,)), name, self.enquiry())
+        return wait_for(work).results
 
 
 def honest(outbound: str = "relay", **data: Any) -> World:
