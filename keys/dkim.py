@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from ground.errors import Told
 
@@ -109,19 +110,32 @@ def read(pem: bytes, passphrase: str | None = None) -> rsa.RSAPrivateKey:
 
 def public_key(key: rsa.RSAPrivateKey) -> DkimPublicKey:
     """Return the public part of a private key."""
-    spki = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return DkimPublicKey(base64.b64encode(spki).decode("ascii"), key.key_size)
+    return _with_spki(key.public_key(), key.key_size, "rsa")
 
 
-def public_from_data(data: str) -> DkimPublicKey:
-    """Return the public key of a record's `p=`. Raises KeyFormatError."""
+def public_from_data(data: str, kind: str = "rsa") -> DkimPublicKey:
+    """Return the public key of a record's `p=`. kind: its `k=`. Raises KeyFormatError.
+
+    An RSA key may be a SubjectPublicKeyInfo or an RSAPublicKey (RFC 6376 erratum 3017); an Ed25519
+    key is its 32 octets (RFC 8463). The result is a SubjectPublicKeyInfo, so that two can be
+    compared.
+    """
     try:
-        spki = base64.b64decode("".join(data.split()), validate=True)
-        key = serialization.load_der_public_key(spki)
-    except (binascii.Error, ValueError):
+        there = base64.b64decode("".join(data.split()), validate=True)
+        if kind == "ed25519":
+            return _with_spki(ed25519.Ed25519PublicKey.from_public_bytes(there), 256, kind)
+        key = serialization.load_der_public_key(there)
+    except (binascii.Error, ValueError, UnsupportedAlgorithm):
         raise KeyFormatError("keys.form.p_base64") from None
     if not isinstance(key, rsa.RSAPublicKey):
         raise KeyFormatError("keys.form.p_rsa")
-    return DkimPublicKey(base64.b64encode(spki).decode("ascii"), key.key_size)
+    return _with_spki(key, key.key_size, "rsa")
+
+
+def _with_spki(
+    key: rsa.RSAPublicKey | ed25519.Ed25519PublicKey, bits: int, kind: str
+) -> DkimPublicKey:
+    spki = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return DkimPublicKey(base64.b64encode(spki).decode("ascii"), bits, kind)

@@ -268,6 +268,7 @@ def _domain(server: MailServer, domain: str) -> Iterator[Claim]:
     yield _dmarc(server, domain)
     yield from _srv(server, domain)
     yield from _tls_rpt(server, domain)
+    yield from _reports_consent(server, domain)
     ours = MX(MX_PREFERENCE, owner_name(server.mail_host))
     claim = _claim(domain, "MX", (ours,), f"mx:{domain}", stage=MX_STAGE)
     yield replace(claim, theirs=mx.theirs(claim.key, ours))
@@ -295,6 +296,14 @@ def _srv(server: MailServer, domain: str) -> Iterator[Claim]:
         else:
             claim = _claim(owner, "SRV", (service.value,), f"no-srv:{domain}")
             yield replace(claim, theirs=mail_programs.left_to_them(claim.key))
+
+
+def _reports_consent(server: MailServer, domain: str) -> Iterator[Claim]:
+    """That a domain of another organisation wants the DMARC reports of this one (RFC 9990)."""
+    to = server.dmarc_reports_to(domain).rpartition("@")[2].lower()
+    if not dmarc.same_organisation(to, domain):
+        owner = dmarc.consent_owner(domain, to)
+        yield _claim(owner, "TXT", (TXT(dmarc.CONSENT),), f"dmarc:{domain}")
 
 
 def _tls_rpt(server: MailServer, domain: str) -> Iterator[Claim]:

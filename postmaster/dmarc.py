@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from dns_providers.publishing.claims import Elsewhere, Judged, Theirs
-from dns_providers.publishing.public_suffix import is_public_suffix
+from dns_providers.publishing.public_suffix import is_public_suffix, organizational
 from dns_providers.rrset import TXT, RRKey, Value, key
 from ground.words import Words
 
+_URI = re.compile(r"[a-z][a-z0-9+.-]*:\S", re.I)
+CONSENT = b"v=DMARC1;"  # what whoever gets reports of another organisation publishes
 POLICIES = ("none", "quarantine", "reject")  # from the laxest
 _KNOWN = frozenset(
     {"v", "p", "sp", "np", "adkim", "aspf", "rua", "ruf", "fo", "rf", "ri", "pct", "t", "psd"}
@@ -43,6 +46,11 @@ def build(policy: str, rua: str) -> TXT:
 def owner(domain: str) -> str:
     """Return the owner name of a domain's DMARC record."""
     return f"_dmarc.{domain}"
+
+
+def consent_owner(domain: str, to: str) -> str:
+    """Return where `to` says that it wants the reports of a domain (RFC 9990 section 4)."""
+    return f"{domain}._report._dmarc.{to}"
 
 
 def is_dmarc(data: bytes) -> bool:
@@ -84,7 +92,8 @@ def read(data: bytes) -> DmarcRecord:
         raise DmarcSyntaxError(sorted(repeated)[0])
     values = dict(tags)
     rua = tuple(uri.strip() for uri in values.get("rua", "").split(",") if uri.strip())
-    policy = values.get("p", "none" if rua else "").lower()
+    asked = any(map(_URI.match, rua))
+    policy = values.get("p", "none" if asked else "").lower()
     if policy not in POLICIES:
         raise DmarcSyntaxError(f"p={values.get('p', '')}")
     for tag in ("sp", "np"):
@@ -96,6 +105,11 @@ def read(data: bytes) -> DmarcRecord:
 def found_in(values: Iterable[Value]) -> list[bytes]:
     """Return those of a name's values that claim to be DMARC records, sorted."""
     return sorted(v.data for v in values if isinstance(v, TXT) and is_dmarc(v.data))
+
+
+def same_organisation(name: str, other: str) -> bool:
+    """Return whether two domains belong to one owner, by the list of public suffixes."""
+    return organizational(name) == organizational(other)
 
 
 def names_above(domain: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from postmaster import dkim, dmarc
+from postmaster import dkim
 from postmaster.checks import areas
 from postmaster.checks.seen import Public
 from postmaster.checks.selection import EVERYTHING, Selection
@@ -41,7 +41,7 @@ class CheckRequest:
             name,
             senders=self.addresses or None,
             dkim_owners=tuple(dkim.owner(each, name) for each in self.selectors or COMMON),
-            dmarc_above=tuple(map(dmarc.owner, dmarc.names_above(name))),
+            guessed=not self.selectors,
         )
 
 

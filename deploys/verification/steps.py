@@ -31,7 +31,7 @@ from deploys.verification.preflight import bare_view
 from deploys.verification.reputation import listings, registrations
 from deploys.web_front import neighbour
 from deploys.zones.access import ledger_of
-from deploys.zones.key_records import key_records, public_key
+from deploys.zones.key_records import key_records, made_at, public_key
 from deploys.zones.memory import is_earlier
 from dns_providers.base import ProviderError
 from dns_providers.publishing import propagation
@@ -45,7 +45,7 @@ from ground.operations import fail, refuse
 from ground.words import Words, say, text
 from keys.dkim import DkimPublicKey
 from keys.store import KeyStoreError
-from postmaster import dkim, dmarc, mail_programs, mta_sts, spf, tls_rpt
+from postmaster import dkim, mail_programs, mta_sts, spf, tls_rpt
 from postmaster.checks import areas
 from postmaster.checks.bare import Bare
 from postmaster.checks.policies import places
@@ -169,6 +169,7 @@ def _checked(
         Seen(
             server=server,
             stored=_stored_keys(server),
+            made=_made(server),
             zones=tuple(_zone_view(zone, server, site) for zone in _zones(server, site)),
             host=host_view(host, server),
             world=_world(server),
@@ -243,9 +244,6 @@ def target(server: MailServer) -> Target:
         trust_file=server.tls.trust_file,
         resolvers=Resolvers(server.resolvers),
         issued_names=server.certificate_names if server.tls.method != "files" else (),
-        dmarc_above=tuple(
-            tuple(dmarc.owner(above) for above in dmarc.names_above(each)) for each in domains
-        ),
         zones=tuple(domain.zone for domain in server.domains),
     )
 
@@ -320,6 +318,15 @@ def _stored_keys(server: MailServer) -> dict[tuple[str, str], DkimPublicKey | No
         return {(k.domain, k.selector): public_key(k.domain, k.selector) for k in keys}
     except KeyStoreError:
         return {}
+
+
+def _made(server: MailServer) -> dict[tuple[str, str], datetime]:
+    """When the keys that a server signs with were made, by the store."""
+    found = {}
+    for key in mode_of(server).signing_keys(server):
+        if (made := made_at(key.domain, key.selector)) is not None:
+            found[key.domain, key.selector] = made
+    return found
 
 
 def _zones(server: MailServer, site: Site) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from deploys.run.paths import key_store, state_dir
 from deploys.zones.access import ledger_of
 from dns_providers.publishing.ledger import fingerprint
@@ -9,11 +11,21 @@ from dns_providers.rrset import key
 from keys.dkim import DkimPublicKey
 from keys.journal import Journal
 from keys.rotation import Rotation, Strategy
-from keys.store import KeyStore
+from keys.store import KeyStore, KeyStoreError
 from postmaster import dkim
 from postmaster.desired import KeyRecord, zone_for
 from postmaster.outbound import SigningKey
 from postmaster.settings import Site
+
+
+def made_at(domain: str, selector: str) -> datetime | None:
+    """Return when the key of a selector was made, as the store has it; None for none."""
+    store = key_store()
+    try:
+        about = store.about(domain, store.name(domain, selector))
+    except KeyStoreError:
+        return None
+    return about.created if about else None
 
 
 def public_key(domain: str, selector: str) -> DkimPublicKey | None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from postmaster.checks import (
     delegation,
+    dkim,
+    dmarc,
     dns_records,
     edge,
     live,
@@ -19,6 +21,7 @@ from postmaster.checks import (
     resolving,
     reverse,
     service,
+    spf,
     transport,
     web,
     zone_records,
@@ -30,7 +33,17 @@ from postmaster.checks.seen import Public, Seen
 
 # What needs neither a host nor an inventory: `pmail-deploy check DOMAIN` consists of these.
 PUBLIC: tuple[Check[Public, Any], ...] = tuple(
-    check for area in (resolving, delegation, zone_records, mail_exchanges) for check in area.CHECKS
+    check
+    for area in (
+        resolving.CHECKS,
+        delegation.CHECKS,
+        zone_records.CHECKS,
+        mail_exchanges.CHECKS,
+        spf.CHECKS,
+        dkim.PUBLIC,
+        dmarc.CHECKS,
+    )
+    for check in area
 )
 VERIFICATION: tuple[Check[Seen, Any], ...] = (
     *(check.within(lambda seen: seen.public) for check in PUBLIC),
@@ -39,6 +52,7 @@ VERIFICATION: tuple[Check[Seen, Any], ...] = (
         for area in (
             propagation,
             dns_records,
+            dkim,
             reverse,
             outbound,
             reputation,

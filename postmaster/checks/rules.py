@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ground.words import Words, family
@@ -26,7 +26,6 @@ class When(StrEnum):
     RELAYED = "mail goes through Postfix on the host"
     OWN_ADDRESS = "receivers see the server's own address"
     PROVIDER = "receivers see a provider's address"
-    SPF_INCLUDE = "the setting spf_include names a domain"
     ISSUED = "an authority issues the certificate"
     TLS_REPORTS = "the setting tls_rpt names where reports go"
     LISTS = "the setting block_lists names some"
@@ -91,7 +90,6 @@ class Rule:
             When.RELAYED: mode.relayed,
             When.OWN_ADDRESS: own,
             When.PROVIDER: not own,
-            When.SPF_INCLUDE: bool(server.spf_include),
             When.ISSUED: server.tls.method != "files",
             When.TLS_REPORTS: bool(server.tls_rpt),
             When.LISTS: bool(server.block_lists),
@@ -115,6 +113,7 @@ def _reserved(domain: str) -> bool:
 
 
 _RELAYED, _OWN_ADDRESS = frozenset({When.RELAYED}), frozenset({When.OWN_ADDRESS})
+_OURS = frozenset({When.OURS})
 _PROVIDER, _ISSUED = frozenset({When.PROVIDER}), frozenset({When.ISSUED})
 _LISTS, _REGISTERED = frozenset({When.LISTS}), frozenset({When.REGISTERED})
 _SPF_ASKED = frozenset({By.GMAIL, By.YAHOO, By.OUTLOOK_BULK, By.APPLE, By.QQ, By.NETEASE})
@@ -237,43 +236,130 @@ MX_07 = Rule(
     when=frozenset({When.OURS}),
 )
 DANE_01 = Rule("DANE-01", About.RECORD, "RFC 7672", required=False)
+# -- SPF, DKIM, DMARC ----------------------------------------------------------------------------
+
+# A rule stands behind those that it needs; what gates needs nothing that does not.
+SPF_01 = Rule("SPF-01", About.NAME, "RFC 7208 section 3.2", gates=Gate.EACH, required_by=_SPF_ASKED)
+SPF_11 = Rule(
+    "SPF-11",
+    About.NAME,
+    "RFC 7208 section 3.3",
+    needs=(SPF_01,),
+    gates=Gate.EACH,
+    required_by=_SPF_ASKED,
+)
+SPF_02 = Rule(
+    "SPF-02",
+    About.NAME,
+    "RFC 7208 section 4.6",
+    needs=(SPF_01, SPF_11),
+    gates=Gate.EACH,
+    required_by=_SPF_ASKED,
+)
+_SPF_READ = (SPF_01, SPF_11, SPF_02)
 SPF_03 = Rule(
     "SPF-03",
     About.SENDER,
     "RFC 7208 section 4",
+    needs=_SPF_READ,
     gates=Gate.EACH,
     required_by=_SPF_ASKED,
 )
+SPF_04 = Rule("SPF-04", About.NAME, "RFC 7208 section 5.1", needs=_SPF_READ)
+SPF_05 = Rule("SPF-05", About.NAME, "RFC 7208 section 4.6.4", needs=_SPF_READ)
+SPF_06 = Rule("SPF-06", About.NAME, "RFC 7208 section 4.6.4", needs=_SPF_READ)
 SPF_07 = Rule(
     "SPF-07",
     About.INCLUDE,
     "RFC 7208 section 5.2",
-    when=frozenset({When.SPF_INCLUDE}),
     gates=Gate.EACH,
     required_by=_SPF_ASKED,
 )
-DMARC_01 = Rule(
-    "DMARC-01",
-    About.RECORD,
-    "RFC 9989",
+SPF_08 = Rule("SPF-08", About.NAME, "RFC 7208 section 5.1", needs=(*_SPF_READ, SPF_04))
+SPF_09 = Rule("SPF-09", About.NAME, "RFC 7208 section 5.5", needs=_SPF_READ)
+SPF_10 = Rule("SPF-10", About.NAME, "RFC 7208 section 3.4", needs=_SPF_READ)
+SPF_12 = Rule("SPF-12", About.NAME, "RFC 7208 section 3.1", needs=(SPF_01,))
+SPF_13 = Rule("SPF-13", About.NAME, "RFC 7208 section 11.2", needs=(*_SPF_READ, SPF_04))
+SPF_14 = Rule(
+    "SPF-14",
+    About.SENDER,
+    "RFC 7208 section 2.3",
+    needs=(SPF_11, SPF_02),
     gates=Gate.EACH,
-    required_by=_DKIM_ASKED | {By.QQ},
+    required_by=_SPF_ASKED,
 )
-DMARC_02 = Rule(
-    "DMARC-02",
-    About.RECORD,
+SPF_16 = Rule("SPF-16", About.NAME, "RFC 7208 section 11.2", needs=(*_SPF_READ, SPF_04))
+
+
+def _dkim(id: str, source: str, *needs: Rule) -> Rule:
+    """A rule for key records without which no signature verifies."""
+    return Rule(id, About.RECORD, source, needs, gates=Gate.EACH, required_by=_DKIM_ASKED)
+
+
+DKIM_14 = _dkim("DKIM-14", "RFC 6376 section 6.1.2")
+DKIM_15 = _dkim("DKIM-15", "RFC 6376 section 6.1.2", DKIM_14)
+DKIM_01 = _dkim("DKIM-01", "RFC 6376 section 3.6.2", DKIM_14, DKIM_15)
+DKIM_02 = _dkim("DKIM-02", "RFC 6376 section 3.6.2.2", DKIM_01)
+DKIM_13 = _dkim("DKIM-13", "RFC 6376 section 3.6.2.2", DKIM_02)
+DKIM_03 = _dkim("DKIM-03", "RFC 6376 section 3.6.1", DKIM_13)
+DKIM_12 = _dkim("DKIM-12", "RFC 6376 section 3.6.1 (p=)", DKIM_03)
+DKIM_10 = _dkim("DKIM-10", "RFC 6376 section 3.6.1 (k=, s=)", DKIM_12)
+DKIM_09 = _dkim("DKIM-09", "RFC 8301 section 3.1", DKIM_12)
+DKIM_04 = _dkim("DKIM-04", "RFC 6376 section 3.6.1 (p=)", DKIM_10)
+DKIM_05 = _dkim("DKIM-05", "RFC 8301 section 3.2", DKIM_04)
+DKIM_06 = replace(_dkim("DKIM-06", "RFC 6376 section 3.6.2", DKIM_04), when=_OURS)
+DKIM_08 = Rule("DKIM-08", About.RECORD, "RFC 6376 section 3.6.1 (t=)", needs=(DKIM_04,))
+DKIM_11 = Rule("DKIM-11", About.RECORD, "RFC 8463", needs=(DKIM_04,))
+DKIM_16 = Rule(
+    "DKIM-16",
+    About.DOMAIN,
     "RFC 9989",
-    needs=(DMARC_01,),
-    gates=Gate.EACH,
-    required_by=_DKIM_ASKED | {By.QQ},
+    when=_OURS,
+    required_by=frozenset({By.GMAIL_BULK, By.YAHOO_BULK, By.OUTLOOK_BULK}),
 )
-DKIM_06 = Rule(
-    "DKIM-06",
-    About.RECORD,
-    "RFC 6376 section 3.6.2",
-    gates=Gate.EACH,
+DKIM_17 = Rule(
+    "DKIM-17",
+    About.RESOLVER,
+    "RFC 6376 section 6",
+    needs=(DKIM_06,),
+    when=_OURS,
     required_by=_DKIM_ASKED,
+    required=False,
 )
+DKIM_19 = Rule("DKIM-19", About.RECORD, "M3AAWG, DKIM key rotation", when=_OURS)
+
+
+def _dmarc(id: str, source: str, *needs: Rule, asked: bool = False) -> Rule:
+    """A rule for a DMARC record. asked: receivers want it to hold; so does who rotates a key."""
+    return Rule(
+        id,
+        About.RECORD,
+        source,
+        needs,
+        gates=Gate.EACH if asked else None,
+        required_by=_DKIM_ASKED | {By.QQ} if asked else frozenset(),
+    )
+
+
+DMARC_10 = _dmarc("DMARC-10", "RFC 9989 section 4.7", asked=True)
+DMARC_01 = _dmarc("DMARC-01", "RFC 9989 section 4.10", DMARC_10, asked=True)
+DMARC_02 = _dmarc("DMARC-02", "RFC 9989 section 4.8", DMARC_01, asked=True)
+DMARC_09 = _dmarc("DMARC-09", "RFC 9989 section 4.7 (psd)", DMARC_02)
+DMARC_03 = _dmarc("DMARC-03", "RFC 9989 section 4.7 (p)", DMARC_02)
+DMARC_04 = _dmarc("DMARC-04", "RFC 9989 section 4.7 (sp, np, t)", DMARC_02)
+DMARC_05 = Rule(
+    "DMARC-05",
+    About.RECORD,
+    "RFC 9989 section 4.4",
+    needs=(DMARC_02,),
+    required_by=frozenset({By.GMAIL_BULK, By.YAHOO_BULK, By.OUTLOOK_BULK}),
+)
+DMARC_06 = _dmarc("DMARC-06", "RFC 9989 section 4.6", DMARC_02)
+DMARC_07 = _dmarc("DMARC-07", "RFC 9990 section 4", DMARC_02)
+DMARC_08 = _dmarc("DMARC-08", "RFC 9989 section 4.10.2", DMARC_02, DMARC_09)
+
+# -- reverse DNS ---------------------------------------------------------------------------------
+
 RDNS_01 = Rule(
     "RDNS-01",
     About.ADDRESS,

@@ -20,6 +20,7 @@ class About(StrEnum):
     NAME_SERVER = "name server"  # an address of a zone's
     HOST_NAME = "host name"  # one that mail goes to
     DOMAIN = "domain"
+    NAME = "name"  # an owner name of a domain's
     SENDER = "sender"  # a domain, and an address that its mail comes from
     RECORD = "record"
     INCLUDE = "include"  # somebody else's domain that our SPF record includes
@@ -35,7 +36,8 @@ class About(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Subject:
     """One thing that a result is about. text: as reports name it; the others are None where they
-    say nothing of it. name: of a resolver, an included domain or a smarthost.
+    say nothing of it. name: of a resolver, an owner name, an
+    included domain or a smarthost.
     """
 
     about: About
@@ -126,7 +128,28 @@ def of_tlsa(host: str) -> Subject:
 
 def of_sender(domain: MailDomain, name: str, address: str) -> Subject:
     """Mail from an address in the name of a domain, or of a host name of it."""
-    return Subject(About.SENDER, f"{name} {address}", domain.zone, domain.name, address=address)
+    return sender_of(name, address, domain.zone, domain.name)
+
+
+def sender_of(name: str, address: str, zone: str, domain: str) -> Subject:
+    """Mail from an address with a MAIL FROM domain or greeting name, of whichever domain."""
+    return Subject(About.SENDER, f"{name} {address}", zone, domain, address=address, name=name)
+
+
+def of_policy(name: str, zone: str, domain: str) -> Subject:
+    """What is said of mail at an owner name of a domain."""
+    return Subject(About.NAME, name, zone, domain, name=name)
+
+
+def of_owner(owner: str, rtype: str, zone: str, domain: str) -> Subject:
+    """The one record of a domain, whoever it belongs to, with this owner name (A-labels)."""
+    return Subject(About.RECORD, owner, zone, domain, key(owner, rtype))
+
+
+def of_view(owner: str, rtype: str, zone: str, domain: str, resolver: str) -> Subject:
+    """The one record with this owner name, as a recursive resolver has it."""
+    record = key(owner, rtype)
+    return Subject(About.RESOLVER, f"{owner} @{resolver}", zone, domain, record, name=resolver)
 
 
 def of_record(owner: str, rtype: str, domain: MailDomain) -> Subject:

@@ -93,6 +93,6 @@ def _lookup(resolvers: Resolvers, mute: list[str]) -> Callable[..., bytes | None
 def _verify(message: bytes, index: int, lookup: Callable[..., bytes | None]) -> tuple[bool, str]:
     try:
         valid = dkim.DKIM(message).verify(idx=index, dnsfunc=lookup)
-    except dkim.DKIMException as error:
-        return False, str(error)
+    except Exception as error:  # dkimpy asserts that a key in DNS is well formed
+        return False, str(error) or type(error).__name__
     return bool(valid), "" if valid else text("checks.relay.forged")

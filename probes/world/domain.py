@@ -8,11 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dns_providers.publishing.public_suffix import is_public_suffix
-from probes.world import delegation, spf
+from probes.world import delegation, dkim, spf, spf_site
+from probes.world import dmarc as dmarc_records
 from probes.world.delegation import DelegationView
+from probes.world.dkim import KeySite
+from probes.world.dmarc import DmarcSite
 from probes.world.dns import Answer, exchanges
 from probes.world.enquiry import Enquiry, addresses_in
 from probes.world.spf import SpfView
+from probes.world.spf_site import SpfSite
 
 _PORT_25 = "_25._tcp"
 
@@ -23,7 +27,7 @@ class DomainTarget:
 
     zone: the one that it should be in, None for whichever it is in. ehlo: the greeting name of its
     mail. senders: addresses that it is sent from; None for those of its MX hosts. dkim_owners: of
-    its key records. dmarc_above: owner names of DMARC records of names above it, highest first.
+    its key records; guessed: by selectors that are common, so that most are not there.
     """
 
     domain: str
@@ -31,7 +35,7 @@ class DomainTarget:
     ehlo: str = ""
     senders: tuple[str, ...] | None = None
     dkim_owners: tuple[str, ...] = ()
-    dmarc_above: tuple[str, ...] = ()
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,10 @@ class HostNameView:
 class DomainView:
     """DNS of one mail domain, and the addresses of its MX hosts (None: not answered).
 
-    dmarc_above: DMARC records of names above it, the highest first. zone: the one it is in.
-    delegation: of that. apex: TXT, A, AAAA and CNAME of the domain itself. hosts: its MX hosts.
-    dkim: key records. stray: what is answered for names that nobody made, beside the domain, its
-    keys and its DMARC record. aliases: CNAME records where there should be none.
+    zone: the one it is in. delegation: of that. apex: TXT, A, AAAA and CNAME of the domain itself.
+    hosts: its MX hosts. dkim: key records. stray: what is answered for names that nobody made,
+    beside the domain, its keys and its DMARC record. aliases: CNAME records where there should be
+    none. spf_site, keys, dmarc_site: what its records say, and where they lead.
     """
 
     domain: str
@@ -64,7 +68,6 @@ class DomainView:
     mx_addresses: tuple[tuple[str, tuple[str, ...] | None], ...]
     spf: tuple[SpfView, ...]
     dmarc: Answer
-    dmarc_above: tuple[Answer, ...] = ()
     zone: str = ""
     delegation: DelegationView | None = None
     apex: tuple[Answer, ...] = ()
@@ -72,6 +75,9 @@ class DomainView:
     dkim: tuple[Answer, ...] = ()
     stray: tuple[Answer, ...] = ()
     aliases: tuple[Answer, ...] = field(default=())
+    spf_site: SpfSite | None = None
+    keys: tuple[KeySite, ...] = ()
+    dmarc_site: DmarcSite | None = None
 
     def at_apex(self, rtype: str) -> Answer | None:
         """What the domain itself has of a type: TXT, A, AAAA, CNAME."""
@@ -92,9 +98,12 @@ async def look(enquiry: Enquiry, target: DomainTarget) -> DomainView:
         kinds = ("TXT", "A", "AAAA", "CNAME")
         apex = start(_all(enquiry, ((domain, rtype) for rtype in kinds)))
         dmarc = start(enquiry.ask(dmarc_owner, "TXT"))
-        above = start(_all(enquiry, ((each, "TXT") for each in target.dmarc_above)))
         keys = start(_all(enquiry, ((each, "TXT") for each in target.dkim_owners)))
         stray = start(_all(enquiry, _nobodys(domain)))
+        versions = families(target.senders or ())
+        policy = start(spf_site.look(domain, enquiry.ask, versions))
+        sites = [start(_key(enquiry, target, owner)) for owner in target.dkim_owners]
+        reports = start(dmarc_records.look(domain, enquiry.ask))
         owners = (dmarc_owner, *target.dkim_owners)
         aliases = start(_all(enquiry, ((each, "CNAME") for each in owners)))
         hosts = await asyncio.gather(*(host(enquiry, n) for n in exchanges(await mx) if n != "."))
@@ -110,7 +119,6 @@ async def look(enquiry: Enquiry, target: DomainTarget) -> DomainView:
         tuple((each.name, each.addresses) for each in hosts),
         tuple(each.result() for each in checked),
         dmarc.result(),
-        above.result(),
         shown.result().wanted,
         shown.result(),
         apex.result(),
@@ -118,7 +126,27 @@ async def look(enquiry: Enquiry, target: DomainTarget) -> DomainView:
         keys.result(),
         stray.result(),
         aliases.result(),
+        policy.result(),
+        tuple(e for e in _all_of(sites) if e.texts.values or not target.guessed),
+        reports.result(),
     )
+
+
+async def _key(enquiry: Enquiry, target: DomainTarget, owner: str) -> KeySite:
+    """Look at a key record; of our own also as each resolver has it."""
+    own = target.zone is not None
+    resolvers = enquiry.resolvers.addresses if own else ()
+    views = (enquiry.at_resolver(each, owner, "TXT") for each in resolvers)
+    return await dkim.look(owner, target.domain, enquiry.ask, views, guessed=target.guessed)
+
+
+def _all_of(work: Iterable[asyncio.Task[KeySite]]) -> tuple[KeySite, ...]:
+    return tuple(each.result() for each in work)
+
+
+def families(addresses: Iterable[str]) -> tuple[int, ...]:
+    """Return the IP versions of addresses; where there are none, IPv4."""
+    return tuple(sorted({6 if ":" in each else 4 for each in addresses})) or (4,)
 
 
 def _stands_alone(zone: str, domain: str) -> bool:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from probes.world import caa, dns, domain, http, resolvers, smtp, spf, tcp, tls, web
+from probes.world import caa, dns, domain, http, resolvers, smtp, spf, spf_site, tcp, tls, web
 from probes.world.caa import CaaView
 from probes.world.dns import Answer, Resolvers, Reverse
 from probes.world.domain import DomainTarget, DomainView, HostNameView
@@ -18,6 +18,7 @@ from probes.world.loop import wait_for
 from probes.world.resolvers import PathView
 from probes.world.smtp import SmtpView
 from probes.world.spf import SpfView
+from probes.world.spf_site import SpfSite
 from probes.world.tcp import Connection, Reach
 from probes.world.tls import TlsView
 from probes.world.web import WebView
@@ -37,8 +38,7 @@ class Target:
     the key records. spf_includes: domains whose SPF ours includes. closed_ports: those that should
     not be reachable. far_domains: domains whose MX is tried when port 25 looks closed, to tell our
     own network's fault. trust_file: PEM file of the authority that certificates come from, or None
-    for the system's. issued_names: those of a certificate that an authority issues. dmarc_above:
-    for each domain, owner names of DMARC records of names above it, the highest first. zones: for
+    for the system's. issued_names: those of a certificate that an authority issues. zones: for
     each domain, the zone that it is in.
     """
 
@@ -54,7 +54,6 @@ class Target:
     trust_file: str | None
     resolvers: Resolvers
     issued_names: tuple[str, ...] = ()
-    dmarc_above: tuple[tuple[str, ...], ...] = ()
     zones: tuple[str, ...] = ()
 
     @property
@@ -70,7 +69,6 @@ class Target:
                     self.ehlo_names[at],
                     self.addresses,
                     mine,
-                    self.dmarc_above[at] if self.dmarc_above else (),
                 )
             )
         return tuple(made)
@@ -78,11 +76,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class NamesView:
-    """What DNS shows of a mail server's names and addresses. mail_host: its addresses in DNS."""
+    """What DNS shows of a mail server's names and addresses. mail_host: its addresses in DNS.
+    mail_host_site: its SPF.
+    """
 
     domains: tuple[DomainView, ...]
     mail_host_spf: tuple[SpfView, ...]
-    dkim: tuple[Answer, ...]
     spf_includes: tuple[Answer, ...]
     reverse: tuple[Reverse, ...]
     caa: tuple[CaaView, ...] = ()
@@ -90,6 +89,7 @@ class NamesView:
     mail_host: HostNameView | None = None
     validating: bool = False
     path: PathView = field(default=PathView())
+    mail_host_site: SpfSite | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,6 @@ class ServerView:
 
     domains: tuple[DomainView, ...]
     mail_host_spf: tuple[SpfView, ...]
-    dkim: tuple[Answer, ...]
     spf_includes: tuple[Answer, ...]
     reverse: tuple[Reverse, ...]
     smtp: SmtpView
@@ -115,6 +114,7 @@ class ServerView:
     web: WebView | None = None
     validating: bool = False
     path: PathView = field(default=PathView())
+    mail_host_site: SpfSite | None = None
 
 
 def observe(target: Target, enquiry: Enquiry) -> ServerView:
@@ -139,7 +139,6 @@ def observe(target: Target, enquiry: Enquiry) -> ServerView:
         return ServerView(
             named.domains,
             named.mail_host_spf,
-            named.dkim,
             named.spf_includes,
             named.reverse,
             seen,
@@ -153,6 +152,7 @@ def observe(target: Target, enquiry: Enquiry) -> ServerView:
             page.result(),
             named.validating,
             named.path,
+            named.mail_host_site,
         )
 
 
@@ -166,17 +166,16 @@ async def names(enquiry: Enquiry, target: Target) -> NamesView:
         host, ask = target.mail_host, enquiry.ask
         domains = [start(domain.look(enquiry, each)) for each in target.by_domain]
         host_spf = [start(spf.check(each, host, host, ask)) for each in target.addresses]
-        keys = [start(ask(each, "TXT")) for each in target.dkim_owners]
         includes = [start(ask(each, "TXT")) for each in target.spf_includes]
         reverse = [start(enquiry.reverse(each)) for each in target.addresses]
         greeted = {name: start(enquiry.addresses(name)) for name in target.ehlo_names}
         issuers = [start(caa.look_soon(each, ask)) for each in target.issued_names]
         mail_host = start(domain.host(enquiry, host))
         validating = start(enquiry.validating())
+        site = start(spf_site.look(host, ask, domain.families(target.addresses)))
     return NamesView(
         _all(domains),
         _all(host_spf),
-        _all(keys),
         _all(includes),
         _all(reverse),
         _all(issuers),
@@ -184,6 +183,7 @@ async def names(enquiry: Enquiry, target: Target) -> NamesView:
         mail_host.result(),
         validating.result(),
         await resolvers.look(enquiry, watch),
+        site.result(),
     )
 
 

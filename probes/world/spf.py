@@ -42,10 +42,11 @@ class SpfView:
 class Evaluation:
     """What check_host made of one address, and what it went through on the way.
 
-    result: as RFC 7208 section 2.6 has it. reason: of an error, in English. term: of the record
-    itself, the one that was reached last. lookups: how many were counted, beyond the limit too.
-    voids: what was asked for and is not there. unanswered: a question that got no answer, or "".
-    records: all SPF records that were gone through; addresses: what their names have.
+    address: whose mail. result: as RFC 7208 section 2.6 has it. reason: of an error, in English.
+    term: of the record itself, the one that was reached last. lookups: how many were counted,
+    beyond the limit too. voids: what was asked for and is not there. unanswered: a question that
+    got no answer, or "". records: all SPF records that were gone through; addresses: what their
+    names have.
     """
 
     result: str
@@ -56,6 +57,7 @@ class Evaluation:
     unanswered: str = ""
     records: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    address: str = ""
 
 
 class _Resolver(BaseResolver):
@@ -99,11 +101,16 @@ def evaluate(address: str, domain: str, ask: Ask, record: str = "") -> Evaluatio
 
     ask: answers from DNS. record: instead of the one that the domain has.
     """
-    resolver = _Resolver(_soon(ask))
+    return wait_for(evaluated(address, domain, _soon(ask), record))
+
+
+async def evaluated(address: str, domain: str, ask: AskSoon, record: str = "") -> Evaluation:
+    """The same, in the loop."""
+    resolver = _Resolver(ask)
     # Counted beyond the limits, to say how many there are; the result is that within them.
     limits = Limits(audit=True, max_queries=None, time_limit=_TIME_LIMIT)
     checker = Evaluator(resolver, limits, policy_override=record or None)
-    found = wait_for(checker.evaluate(address, f"postmaster@{domain}", domain))
+    found = await checker.evaluate(address, f"postmaster@{domain}", domain)
     return Evaluation(
         found.result,
         _reason(found),
@@ -113,11 +120,12 @@ def evaluate(address: str, domain: str, ask: Ask, record: str = "") -> Evaluatio
         resolver.unanswered,
         tuple(str(each["policy"]) for each in _events(found, "policy_parsed")),
         tuple(
-            address
+            each
             for query in found.queries
             if query.rtype in ("A", "AAAA")
-            for address in query.answers
+            for each in query.answers
         ),
+        address,
     )
 
 
@@ -140,9 +148,15 @@ def _last_term(found: Result) -> str:
     return ""
 
 
-async def check(address: str, domain: str, ehlo: str, ask: AskSoon) -> SpfView:
-    """Return what a receiver makes of mail from `address` with this MAIL FROM domain and EHLO."""
-    found = await Evaluator(_Resolver(ask)).evaluate(address, f"postmaster@{domain}", ehlo)
+async def check(
+    address: str, domain: str, ehlo: str, ask: AskSoon, sender: str | None = None
+) -> SpfView:
+    """Return what a receiver makes of mail from `address` with this MAIL FROM domain and EHLO.
+
+    sender: the whole MAIL FROM, None for the domain's postmaster.
+    """
+    sender = f"postmaster@{domain}" if sender is None else sender
+    found = await Evaluator(_Resolver(ask)).evaluate(address, sender, ehlo)
     reason = _reason(found) or found.explanation or "; ".join(found.warnings)
     return SpfView(address, domain, ehlo, found.result, reason, found.dns_terms_used)
 

@@ -20,7 +20,7 @@ _BAD = frozenset({Status.WARN, Status.FAIL})
 _PUBLISHES = frozenset(
     id
     for id, text in catalogue("en").items()
-    if id.startswith("checks.")
+    if id.startswith(("checks.", "spf.", "dkim.", "dmarc."))
     and re.search(r"\bpublish\b|put \{term\}", text)
     and "nothing to publish" not in text
 )

@@ -44,6 +44,8 @@ from probes.host.relay import RelayView
 from probes.host.state import HostView
 from probes.world.caa import CaaView
 from probes.world.delegation import DelegationView, NameServerView
+from probes.world.dkim import KeySite
+from probes.world.dmarc import Destination, DmarcSite
 from probes.world.dns import Answer, Outcome, Reverse
 from probes.world.documents import Document
 from probes.world.domain import DomainView, HostNameView
@@ -54,7 +56,8 @@ from probes.world.rdap import Registration
 from probes.world.resolvers import PathView, ResolverSeen
 from probes.world.server import ServerView
 from probes.world.smtp import SmtpView
-from probes.world.spf import SpfView
+from probes.world.spf import Evaluation, SpfView
+from probes.world.spf_site import SpfSite
 from probes.world.tcp import Connection, Reach
 from probes.world.tls import Certificate, TlsView
 from probes.world.web import WebView
@@ -64,7 +67,8 @@ from tests.probes.host.test_delivery import delivered
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 DATE = "Wed, 25 Nov 2026 00:00:00 +0000"
-PUBLIC = keys.public_key(keys.read(keys.make(1024)))
+PUBLIC = keys.public_key(keys.read(keys.make(2048)))
+SPF_INCLUDE = "spf.provider.test"
 SPKI = "a" * 64
 RESOLVERS = ("1.1.1.1", "9.9.9.9")
 ADDRESSES = ("8.8.8.8", "2001:4860:4860::8888")
@@ -110,17 +114,76 @@ def certificate(days: float = 60, lifetime: float = 90, names: tuple[str, ...] =
     return Certificate(given, end - timedelta(days=lifetime), end, "CN=x", shown, False, SPKI)
 
 
-def _domain(name: str, mail_host: str) -> DomainView:
+def _domain(name: str, mail_host: str, owners: list[str]) -> DomainView:
     return DomainView(
         name,
         answer(name, "MX", MX(10, owner_name(mail_host))),
         ((mail_host, ADDRESSES),),
         tuple(SpfView(each, name, mail_host, "pass", "", 0) for each in ADDRESSES),
-        answer(f"_dmarc.{name}", "TXT", TXT(b"v=DMARC1; p=none")),
+        answer(f"_dmarc.{name}", "TXT", _policy(name)),
         zone=name,
         delegation=_delegation(name),
         hosts=(_host(mail_host),),
+        spf_site=spf_site(name),
+        keys=tuple(_key(owner, name) for owner in owners),
+        dmarc_site=dmarc_site(name, _policy(name)),
     )
+
+
+def _policy(name: str) -> TXT:
+    return TXT(f"v=DMARC1; p=none; rua=mailto:dmarc@{name}".encode())
+
+
+def spf_site(name: str, *records: str) -> SpfSite:
+    """What DNS has of SPF at a name: the right record, unless others are given."""
+    right = f"v=spf1 ip4:{ADDRESSES[0]} ip6:{ADDRESSES[1]} include:{SPF_INCLUDE} ~all"
+    values = (TXT(each.encode()) for each in records or (right,))
+    strangers = ("0.0.0.0", "255.255.255.255", "::")
+    return SpfSite(
+        name,
+        answer(name, "TXT", *values),
+        answer(name, "SPF"),
+        (answer(SPF_INCLUDE, "TXT", TXT(b"v=spf1 -all")),),
+        strangers=tuple(
+            Evaluation("softfail", lookups=1, term="~all", address=each) for each in strangers
+        ),
+    )
+
+
+def _key(owner: str, domain: str) -> KeySite:
+    found = answer(owner, "TXT", TXT(PUBLIC.record.encode()))
+    views = tuple(replace(found, resolver=each) for each in RESOLVERS)
+    return KeySite(domain, found, sibling=answer(f"x.{domain}", "TXT"), views=views)
+
+
+def mute(view: DomainView, outcome: Outcome = Outcome.TIMEOUT) -> dict[str, Any]:
+    """What is seen of the records of a domain where nobody answers."""
+
+    def none(owner: str) -> Answer:
+        return Answer(owner, "TXT", outcome)
+
+    return {
+        "spf_site": SpfSite(view.domain, none(view.domain), none(view.domain)),
+        "keys": tuple(KeySite(view.domain, none(each.owner)) for each in view.keys),
+        "dmarc_site": DmarcSite(view.domain, none(f"_dmarc.{view.domain}")),
+    }
+
+
+def keys_of(seen: Seen, name: str, *values: TXT) -> Seen:
+    """The same, but a domain's key record says something else."""
+    (site,) = next(each.keys for each in seen.world.domains if each.domain == name)
+    found = answer(site.owner, "TXT", *values)
+    views = tuple(replace(found, resolver=each) for each in RESOLVERS)
+    none = None if values else answer(f"{site.owner}.{name}", "TXT")
+    return with_domain(seen, name, keys=(replace(site, texts=found, views=views, doubled=none),))
+
+
+def dmarc_site(name: str, *values: TXT, above: tuple[Answer, ...] = ()) -> DmarcSite:
+    """What DNS has of DMARC for a domain that has these records."""
+    found = answer(f"_dmarc.{name}", "TXT", *values)
+    none = answer(f"_dmarc.{name}.{name}", "TXT")
+    to = (Destination(name, True),)
+    return DmarcSite(name, found, above, none, none, to)
 
 
 def _other(rtype: str, text: str) -> Value:
@@ -154,9 +217,8 @@ def world(server: MailServer) -> ServerView:
     owners = [dkim.owner(k.selector, k.domain) for k in mode_of(server).signing_keys(server)]
     host = server.mail_host
     return ServerView(
-        domains=tuple(_domain(each.name, host) for each in server.domains),
+        domains=tuple(_domain(e.name, host, _of(e.name, owners)) for e in server.domains),
         mail_host_spf=tuple(SpfView(each, host, host, "pass", "", 0) for each in ADDRESSES),
-        dkim=tuple(answer(owner, "TXT", TXT(PUBLIC.record.encode())) for owner in owners),
         spf_includes=tuple(answer(n, "TXT", TXT(b"v=spf1 -all")) for n in server.spf_include),
         reverse=tuple(
             Reverse(each, Outcome.ANSWER, (host,), ((host, ADDRESSES),)) for each in ADDRESSES
@@ -173,6 +235,7 @@ def world(server: MailServer) -> ServerView:
             (name, ADDRESSES) for name in dict.fromkeys(mode_of(server).ehlo_names(server))
         ),
         web=web(server),
+        mail_host_site=spf_site(host),
     )
 
 
@@ -182,6 +245,10 @@ def web(server: MailServer) -> WebView:
     if not web_of(server).fronted:
         return WebView(ADDRESSES[0], name, Reach.OPEN, True)
     return WebView(ADDRESSES[0], name, Reach.OPEN, True, "", Reach.OPEN, leads)
+
+
+def _of(domain: str, owners: list[str]) -> list[str]:
+    return [each for each in owners if each.endswith(f"._domainkey.{domain}")]
 
 
 def _caa(server: MailServer) -> tuple[CaaView, ...]:
@@ -237,6 +304,7 @@ def good(server: MailServer) -> Seen:
         front=FrontView(True, "pmail-web") if web_of(server).fronted else FrontView(False),
         listings=_listings(server),
         registrations=tuple(registered(each.name) for each in server.domains),
+        made={(each.domain, each.selector): NOW - timedelta(days=7) for each in signing},
     )
 
 

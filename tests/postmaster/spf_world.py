@@ -54,8 +54,9 @@ class _Judge(pyspf.query):  # type: ignore[misc]
         if not answer.outcome.known:
             raise pyspf.TempError("no answer")
         # A receiver's cache knows a second time what is not there.
-        fresh = (name, qtype) not in self._seen
-        self._seen.add((name, qtype))
+        question = (name.lower(), qtype)
+        fresh = question not in self._seen
+        self._seen.add(question)
         if not answer.values and not ignore_void and fresh:
             self.void_lookups += 1
             if self.void_lookups > pyspf.MAX_VOID_LOOKUPS:

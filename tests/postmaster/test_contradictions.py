@@ -19,6 +19,8 @@ from postmaster.checks.results import Result, Status, failed, passed, skipped, u
 from postmaster.checks.rules import DKIM_06, MX_07, NET_02, PROP_01, PROP_03, SPF_03, TLS_03
 from postmaster.checks.seen import RecordView, ResolverView, Seen, ZoneView
 from postmaster.outbound import mode_of
+from probes.world.dkim import KeySite
+from probes.world.dmarc import Destination, DmarcSite
 from probes.world.dns import Answer, Outcome
 from probes.world.spf import SpfView
 from probes.world.tcp import Reach
@@ -44,6 +46,10 @@ OLD: Mapping[str, Value] = {
     "TXT": TXT(b"v=spf1 ip4:192.0.2.1 -all"),
 }
 OLD_DMARC, OLD_KEY = TXT(b"v=DMARC1; p=reject;; x"), TXT(b"v=DKIM1; p=")
+
+
+def _policy(name: str) -> TXT:
+    return TXT(f"v=DMARC1; p=none; rua=mailto:dmarc@{name}".encode())
 
 
 class Written(StrEnum):
@@ -82,7 +88,7 @@ def records(mode: str, draw: Any) -> list[Record]:
         found_records += [
             (key(name, "MX"), MX(10, owner_name(there.mail_host)), OLD["MX"]),
             (key(name, "TXT"), TXT(b"v=spf1 ip4:8.8.8.8 ~all"), OLD["TXT"]),
-            (key(f"_dmarc.{name}", "TXT"), TXT(b"v=DMARC1; p=none"), OLD_DMARC),
+            (key(f"_dmarc.{name}", "TXT"), _policy(name), OLD_DMARC),
         ]
     for each in keys:
         owner = dkim.owner(each.selector, each.domain)
@@ -153,12 +159,25 @@ def _with_answers(seen: Seen, shown: Mapping[RRKey, Answer]) -> Seen:
                 mx=mx,
                 mx_addresses=addresses,
                 spf=tuple(SpfView(a, view.domain, ours, result, "", 1) for a in ADDRESSES),
-                dmarc=shown[key(f"_dmarc.{view.domain}", "TXT")],
+                spf_site=replace(
+                    view.spf_site,
+                    texts=spf,
+                    strangers=view.spf_site.strangers if spf.values else (),
+                ),
+                keys=tuple(_key_as(site, shown[key(site.owner, "TXT")]) for site in view.keys),
+                dmarc_site=DmarcSite(
+                    view.domain,
+                    shown[key(f"_dmarc.{view.domain}", "TXT")],
+                    destinations=(Destination(view.domain, True),),
+                ),
             )
         )
-    keys = mode_of(seen.server).signing_keys(seen.server)
-    owners = [key(dkim.owner(each.selector, each.domain), "TXT") for each in keys]
-    return with_world(seen, domains=tuple(domains), dkim=tuple(shown[each] for each in owners))
+    return with_world(seen, domains=tuple(domains))
+
+
+def _key_as(site: KeySite, shown: Answer) -> KeySite:
+    views = tuple(replace(shown, resolver=each) for each in RESOLVERS) if shown.values else ()
+    return replace(site, texts=shown, views=views)
 
 
 def _spf_of(answer: Answer) -> str:

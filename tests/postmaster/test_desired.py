@@ -76,6 +76,18 @@ def test_ipv6_is_published_only_when_it_is_set() -> None:
     assert 'example.com/TXT "v=spf1 ip4:8.8.8.8 ip6:2001:4860:4860::8888 ~all"' in found
 
 
+def test_reports_to_another_domain_of_ours_are_wanted_there() -> None:
+    domains = ["example.com", "other.org"]
+    both = site(zone("example.com"), zone("other.org"), domains=domains, dmarc_rua="d@other.org")
+    consent = 'example.com._report._dmarc.other.org/TXT "v=DMARC1;"'
+    assert consent in lines(both, "other.org")
+    assert not any("._report._dmarc." in line for line in lines(both, "example.com"))
+    elsewhere = site(dmarc_rua="d@reports.test")
+    assert not any("._report._dmarc." in line for line in lines(elsewhere, "example.com"))
+    below = site(dmarc_rua="d@in.example.com")
+    assert not any("._report._dmarc." in line for line in lines(below, "example.com"))
+
+
 def test_caa_comes_on_request_only() -> None:
     assert not any("/CAA" in line for line in lines(site(), "example.com"))
     assert 'example.com/CAA 0 issue "letsencrypt.org"' in lines(

@@ -11,7 +11,15 @@ from postmaster.checks import gate, subjects
 from postmaster.checks.results import Result, Status, failed, skipped, unknown, warned
 from postmaster.checks.rules import RULES, Gate, Rule
 from postmaster.checks.seen import ResolverView, Seen
-from tests.postmaster.full_view import answer, found, good, server, with_domain, with_world
+from tests.postmaster.full_view import (
+    answer,
+    dmarc_site,
+    found,
+    good,
+    server,
+    with_domain,
+    with_world,
+)
 
 SERVER = server()
 GOOD = good(SERVER)
@@ -66,7 +74,7 @@ def test_a_resolver_that_still_has_the_old_answer_counts_as_one_that_answers() -
 
 
 def test_a_fault_of_one_domain_keeps_its_own_key_only() -> None:
-    seen = with_domain(GOOD, "example.com", dmarc=answer("_dmarc.example.com", "TXT"))
+    seen = with_domain(GOOD, "example.com", dmarc_site=dmarc_site("example.com"))
     assert in_the_way(seen) == {"example.com": ["DMARC-01 _dmarc.example.com"], "other.org": []}
     zones = (replace(GOOD.zones[0], records=(), problem="no servers"), GOOD.zones[1])
     assert in_the_way(replace(GOOD, zones=zones)) == {
@@ -83,9 +91,9 @@ def test_a_fault_of_the_host_or_of_a_domain_that_all_include_keeps_every_key() -
 
 
 def test_spf_of_the_mail_host_keeps_the_key_of_the_domain_that_it_is_in() -> None:
-    none = tuple(replace(each, result="none") for each in GOOD.world.mail_host_spf)
-    kept = [f"SPF-03 smtp.example.com {each.address}" for each in none]
-    seen = with_world(GOOD, mail_host_spf=none)
+    fail = tuple(replace(each, result="fail") for each in GOOD.world.mail_host_spf)
+    kept = [f"SPF-14 smtp.example.com {each.address}" for each in fail]
+    seen = with_world(GOOD, mail_host_spf=fail)
     assert in_the_way(seen) == {"example.com": kept, "other.org": []}
 
 
@@ -132,7 +140,7 @@ def test_rules_that_do_not_gate_keep_no_key() -> None:
 
 
 def test_a_rotation_that_is_refused_names_each_rule_its_subject_and_what_was_seen() -> None:
-    seen = with_domain(GOOD, "example.com", dmarc=answer("_dmarc.example.com", "TXT"))
+    seen = with_domain(GOOD, "example.com", dmarc_site=dmarc_site("example.com"))
     first, *lines = _red(list(found(seen)), "example.com", SERVER)
     assert "example.com" in first
     assert lines == ["DMARC-01 _dmarc.example.com: DMARC records: 0"]

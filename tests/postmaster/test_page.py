@@ -24,6 +24,7 @@ from postmaster.report.json import to_record, with_past
 from postmaster.report.kept import Changes, Kept, Said, Texts, read
 from postmaster.report.model import Report
 from postmaster.report.receivers import Verdict
+from probes.world.dmarc import DmarcSite
 from probes.world.dns import Answer, Outcome
 from tests.postmaster.full_view import NOW, found, good, server, with_domain, with_port
 from tests.postmaster.full_view import certificate as certificate_of
@@ -43,7 +44,7 @@ def kept(report: Report, before: Kept | None = None) -> Kept:
 
 def world() -> Report:
     """One of each status."""
-    seen = with_domain(good(server()), "other.org", dmarc=_mute())
+    seen = with_domain(good(server()), "other.org", dmarc_site=_mute())
     seen = with_port(seen, 993, certificate=certificate_of(days=5))
     results = {(r.rule.id, str(r.subject)): r for r in found(seen)}
     failed = [r for r in faulty().results if r.status is Status.FAIL]
@@ -51,8 +52,8 @@ def world() -> Report:
     return Report("mail.example.com", NOW, tuple(results.values()))
 
 
-def _mute() -> Answer:
-    return Answer("_dmarc.other.org", "TXT", Outcome.TIMEOUT)
+def _mute() -> DmarcSite:
+    return DmarcSite("other.org", Answer("_dmarc.other.org", "TXT", Outcome.TIMEOUT))
 
 
 class Page(HTMLParser):
@@ -282,7 +283,7 @@ def test_a_remedy_has_its_exact_values_apart_to_be_copied() -> None:
     assert {"_dmarc.example.com", "smtp.example.com"} <= codes
     assert "v=DMARC1; p=none; rua=mailto:dmarc@example.com" in codes
     text = shown.text("en")
-    assert 'publish exactly one: _dmarc.example.com TXT "v=DMARC1; p=none; rua=' in text
+    assert 'publish: _dmarc.example.com TXT "v=DMARC1; p=none; rua=' in text
     buttons = [given for tag, given in shown.tags if tag == "button"]
     remedies = [given for tag, given in shown.tags if given.get("class") == "remedy"]
     assert len(buttons) == len(remedies) > 0

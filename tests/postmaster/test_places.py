@@ -12,7 +12,7 @@ from postmaster.report.kept import read
 from postmaster.report.places import Place, place_of
 from postmaster.report.text import table
 from postmaster.settings import ZoneSettings
-from tests.postmaster.full_view import answer, found, good, one, server, with_domain
+from tests.postmaster.full_view import answer, dmarc_site, found, good, one, server, with_domain
 from tests.postmaster.test_report import faulty
 
 NONE = with_domain(
@@ -20,7 +20,7 @@ NONE = with_domain(
     "example.com",
     mx=answer("example.com", "MX"),
     mx_addresses=(),
-    dmarc=answer("_dmarc.example.com", "TXT"),
+    dmarc_site=dmarc_site("example.com"),
 )
 
 

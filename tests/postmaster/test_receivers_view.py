@@ -10,14 +10,15 @@ from postmaster.checks.results import Result, Status
 from postmaster.checks.rules import RULES, By, Run
 from postmaster.checks.seen import Seen
 from postmaster.report.receivers import ReceiverView, Verdict, known, views
-from probes.world.dns import Answer, Outcome, Reverse
+from probes.world.dns import Outcome, Reverse
 from probes.world.spf import SpfView
 from tests.postmaster.full_view import (
     ADDRESSES,
     ALL_MODES,
-    answer,
     found,
     good,
+    keys_of,
+    mute,
     server,
     with_domain,
     with_world,
@@ -80,22 +81,18 @@ def test_who_takes_spf_or_dkim_refuses_only_big_senders_where_one_of_them_holds(
 
 
 def test_who_takes_spf_or_dkim_refuses_where_both_fail_for_one_domain() -> None:
-    dkim = list(GOOD.world.dkim)
-    dkim[0] = answer(dkim[0].owner, "TXT")
-    seen = with_world(without_spf(), dkim=tuple(dkim))
+    seen = keys_of(without_spf(), "example.com")
     assert verdicts(seen)["gmail"] is Verdict.REFUSES
-    dkim = list(GOOD.world.dkim)
-    dkim[1] = answer(dkim[1].owner, "TXT")  # the other domain's
-    seen = with_world(without_spf(), dkim=tuple(dkim))
+    seen = keys_of(without_spf(), "other.org")
     assert verdicts(seen)["gmail"] is Verdict.REFUSES_BULK
 
 
 def test_what_could_not_be_seen_is_neither_accepted_nor_refused() -> None:
-    mute = Answer("_dmarc.example.com", "TXT", Outcome.TIMEOUT)
-    seen = verdicts(with_domain(GOOD, "example.com", dmarc=mute))
+    silent = {"dmarc_site": mute(GOOD.world.domains[0])["dmarc_site"]}
+    seen = verdicts(with_domain(GOOD, "example.com", **silent))
     assert seen["qq"] is seen["icloud"] is seen["outlook"] is seen["gmail"] is Verdict.UNKNOWN
     assert seen["netease"] is seen["sina"] is Verdict.ACCEPTS
-    both = with_domain(without_ptr(), "example.com", dmarc=mute)
+    both = with_domain(without_ptr(), "example.com", **silent)
     assert verdicts(both)["gmail"] is Verdict.REFUSES
 
 

@@ -25,7 +25,7 @@ from postmaster.report.json import to_record
 from postmaster.report.model import Report
 from postmaster.report.text import receivers, summary, table
 from tests.languages import SCRIPTS
-from tests.postmaster.full_view import NOW, answer, found, good, server, with_domain
+from tests.postmaster.full_view import NOW, answer, dmarc_site, found, good, server, with_domain
 
 SERVER = server()
 WORDS = HOST_01.title
@@ -61,7 +61,7 @@ def test_the_exit_status_says_fail_before_unknown(results: tuple[Result, ...], s
 def faulty() -> Report:
     """One where the first domain has no MX and no DMARC record."""
     none: dict[str, Any] = {"mx": answer("example.com", "MX"), "mx_addresses": ()}
-    none["dmarc"] = answer("_dmarc.example.com", "TXT")
+    none["dmarc_site"] = dmarc_site("example.com")
     return Report("vps", NOW, found(with_domain(good(SERVER), "example.com", **none)))
 
 
@@ -73,7 +73,7 @@ def test_a_table_shows_each_result_its_remedy_and_the_sum() -> None:
     assert lines[at + 1].strip().startswith("-> publish: example.com MX 10 smtp.example.com.")
     assert len(lines) == len(made.results) + sum(r.remedy is not None for r in made.results) + 1
     assert lines[-1] == summary(made)
-    assert "2 failed, 1 skipped, 0 unknown" in lines[-1]
+    assert "2 failed, 8 skipped, 0 unknown" in lines[-1]
 
 
 def test_json_says_what_each_result_is_about_in_pieces_and_what_it_was_skipped_for() -> None:
@@ -114,9 +114,9 @@ def test_json_says_what_was_observed_expected_and_where_it_is_written() -> None:
     assert missing["remedy_values"]["owner"] == "_dmarc.example.com"
     (nothing,) = missing["observed"]
     assert (nothing["value"], nothing["rcode"]) == ("", "nodata")
-    assert missing["refs"] == ["RFC 9989"] and "QQ" in missing["required_by"]
+    assert missing["refs"] == ["RFC 9989 section 4.10"] and "QQ" in missing["required_by"]
     (record_there,) = results["DMARC-01", "_dmarc.other.org"]["observed"]
-    assert record_there["value"] == '"v=DMARC1; p=none"'
+    assert record_there["value"] == '"v=DMARC1; p=none; rua=mailto:dmarc@other.org"'
     assert results["MX-07", "other.org"]["observed"][0]["value"] == "10 smtp.example.com."
     assert results["DMARC-02", "_dmarc.example.com"]["observed"] == []
     addresses = {each["value"] for each in results["RDNS-01", "8.8.8.8"]["observed"]}

@@ -40,13 +40,6 @@ def test_a_server_is_looked_at_by_all_its_addresses_names_and_ports(
     assert seen.far_domains == there.preflight_mx_domains
 
 
-def test_what_holds_for_a_domain_from_above_is_looked_at() -> None:
-    below = site(domains=["a.b.example.com"]).servers[0]
-    above = ("_dmarc.example.com", "_dmarc.b.example.com")
-    assert steps.target(below).dmarc_above == (above,)
-    assert steps.target(server()).dmarc_above == ((), ())
-
-
 def test_records_that_somebody_may_have_in_other_words_are_not_told_as_missing() -> None:
     claims = desired(site(outbound="direct"), "example.com", key_of).claims
     _, missing = steps.published(claims, {}, [RecordView(each.key, 0) for each in claims])

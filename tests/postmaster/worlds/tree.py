@@ -210,6 +210,16 @@ def _source(zone: Zone, name: dns.name.Name) -> dns.name.Name | None:
     return None
 
 
+def _wire(reply: dns.message.Message, tcp: bool) -> bytes:
+    """A message as it is sent: over UDP one that does not fit is cut (RFC 2181 section 9)."""
+    wire = reply.to_wire(max_size=65535)
+    if tcp or len(wire) <= 1232:
+        return wire
+    reply.answer, reply.authority, reply.additional = [], [], []
+    reply.flags |= dns.flags.TC
+    return reply.to_wire()
+
+
 @dataclass
 class Resolver:
     """A recursive resolver. cached: what it still has, by owner and type: seconds left, values."""
@@ -301,15 +311,15 @@ class Tree:
         if port == 853:
             if not self.private:
                 raise TimeoutError
-            return self._recursive(self.resolvers[address], query, honest=True).to_wire()
+            return _wire(self._recursive(self.resolvers[address], query, honest=True), tcp)
         if self.taken and not tcp:
             liar = next(iter(self.resolvers.values()))
-            return self._recursive(liar, query).to_wire()
+            return _wire(self._recursive(liar, query), tcp)
         if address in self.resolvers:
-            return self._recursive(self.resolvers[address], query).to_wire()
+            return _wire(self._recursive(self.resolvers[address], query), tcp)
         if address not in self.servers:
             raise TimeoutError
-        return self.servers[address].answer(query, tcp).to_wire()
+        return _wire(self.servers[address].answer(query, tcp), tcp)
 
     def _recursive(
         self, resolver: Resolver, query: dns.message.Message, honest: bool = False

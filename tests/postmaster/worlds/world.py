@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deploys.verification import check
-from dns_providers.rrset import name_text
+from dns_providers.rrset import name_text, to_rdata
 from postmaster import block_lists
 from postmaster.checks import areas
 from postmaster.checks.results import Result
@@ -36,7 +36,7 @@ NAME_SERVERS = {"ns1.example.com": (NS1,), "ns2.example.com": (NS2,)}
 RESOLVERS = full_view.RESOLVERS
 
 
-def _site(outbound: str, data: dict[str, Any]) -> Site:
+def site_of(outbound: str, data: dict[str, Any]) -> Site:
     """The same server as `full_view.server`, with the site around it."""
     account = {"smarthost": full_view._ACCOUNT} if outbound == "smarthost" else {}
     settings = {
@@ -109,14 +109,14 @@ class World:
 
 def honest(outbound: str = "relay", **data: Any) -> World:
     """A world in which nothing is wrong. data: settings of the server."""
-    world = World(_site(outbound, data))
+    world = World(site_of(outbound, data))
     tree = world.tree
     for address in RESOLVERS:
         tree.resolvers[address] = Resolver(address)
     for each in world.site.zones:
         made = tree.add(Zone(each.name), NAME_SERVERS)
         for claim in desired(world.site, each.name, _key).claims:
-            values = tuple(sorted(map(str, claim.values)))
+            values = sorted(to_rdata(e, claim.key.rtype).to_text() for e in claim.values)
             made.put(name_text(claim.key.owner), claim.key.rtype, *values)
     provider = tree.add(Zone("provider.test"), {"ns.provider.test": ("198.18.9.53",)})
     provider.put("spf.provider.test", "TXT", '"v=spf1 ip4:198.51.100.7 -all"')
