@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -39,7 +39,7 @@ from dns_providers.publishing.claims import Claim
 from dns_providers.publishing.plan import Entries
 from dns_providers.publishing.propagation import Expected, Network, ServerState, Verdict
 from dns_providers.publishing.wording import state_line
-from dns_providers.rrset import TXT, name_text
+from dns_providers.rrset import TXT, RRKey, name_text
 from ground.errors import Told
 from ground.operations import fail, refuse
 from ground.words import Words, say, text
@@ -59,6 +59,7 @@ from postmaster.report.model import Report
 from postmaster.report.text import receivers, summary, table
 from postmaster.settings import MailServer, Site
 from postmaster.web import web_of
+from postmaster.witnesses import witnesses
 from probes.host import edge as edge_probe
 from probes.host import front as front_probe
 from probes.host import state as host_probe
@@ -67,9 +68,10 @@ from probes.host.front import FrontView
 from probes.host.live import LiveView
 from probes.host.relay import RelayView
 from probes.host.state import HostView
-from probes.world import dns, policies
+from probes.world import policies
 from probes.world.dns import Resolvers
 from probes.world.enquiry import Enquiry
+from probes.world.loop import wait_for
 from probes.world.policies import PolicyTarget
 from probes.world.server import ServerView, Target, observe
 
@@ -165,14 +167,15 @@ def _checked(
 ) -> tuple[Result, ...]:
     relayed = mode_of(server).relayed
     server = replace(server, paused=_is_paused(host, server))
+    enquiry = Enquiry(Resolvers(server.resolvers))
     return areas.of_server(
         Seen(
             server=server,
             stored=_stored_keys(server),
             made=_made(server),
-            zones=tuple(_zone_view(zone, server, site) for zone in _zones(server, site)),
+            zones=tuple(_zone_view(zone, server, site, enquiry) for zone in _zones(server, site)),
             host=host_view(host, server),
-            world=_world(server),
+            world=_world(server, enquiry),
             relay=look.relay_view(host, server) if relayed else RelayView(False),
             edge=edge_view(host, server) if relayed else EdgeView(False),
             policies=policies.observe(policy_target(server)),
@@ -186,10 +189,10 @@ def _checked(
     )
 
 
-def _world(server: MailServer) -> ServerView:
+def _world(server: MailServer, enquiry: Enquiry) -> ServerView:
     """What is seen from outside."""
     waits_for(server.host, Words.of("progress.world"))
-    return observe(target(server), Enquiry(Resolvers(server.resolvers)))
+    return observe(target(server), enquiry)
 
 
 def _live(host: Host, server: MailServer, to: str | None) -> LiveView:
@@ -338,7 +341,7 @@ def _zones(server: MailServer, site: Site) -> list[str]:
 # -- propagation -------------------------------------------------------------------------------
 
 
-def _zone_view(zone: str, server: MailServer, site: Site) -> ZoneView:
+def _zone_view(zone: str, server: MailServer, site: Site, enquiry: Enquiry) -> ZoneView:
     network = Network(server.resolvers)
     waits_for(server.host, Words.of("progress.zone", zone=zone))
     try:
@@ -361,7 +364,9 @@ def _zone_view(zone: str, server: MailServer, site: Site) -> ZoneView:
     shown, missing = published(claims, entries, records)
     right = {record.key for record in shown if not record.wrong}
     everywhere = [item for item in expected if item.key in right]
-    return ZoneView(zone, shown, _ask_resolvers(everywhere, server), missing)
+    ttls = {record.key: record.ttl for record in shown if record.wished and record.ttl}
+    asked = _ask_resolvers(everywhere, witnesses(server.resolvers), ttls, enquiry)
+    return ZoneView(zone, shown, asked, missing)
 
 
 def published(
@@ -412,25 +417,43 @@ def _record_view(item: Expected, states: Iterable[ServerState]) -> RecordView:
     return RecordView(item.key, right, wrong, mute)
 
 
-def _ask_resolvers(expected: list[Expected], server: MailServer) -> tuple[ResolverView, ...]:
-    """Ask recursive resolvers, only for what all authoritative servers show already."""
-    if not expected:
-        return ()
-    resolvers = Resolvers(server.resolvers)
+def _ask_resolvers(
+    expected: list[Expected],
+    resolvers: Iterable[str],
+    ttls: Mapping[RRKey, int],
+    enquiry: Enquiry,
+) -> tuple[ResolverView, ...]:
+    """Ask recursive resolvers, only for what all authoritative servers show already.
 
-    def ask(address: str) -> ResolverView:
-        stale = []
-        for item in expected:
-            owner = name_text(item.key.owner)
-            answer = dns.ask_one(owner, item.key.rtype, address, resolvers)
-            if not answer.outcome.known:
-                return ResolverView(address, 0, answers=False)
-            if not item.values <= answer.values:
-                stale.append(item.key)
-        return ResolverView(address, len(expected), tuple(stale))
+    ttls: of each record, as it was published, in seconds.
+    """
 
-    with ThreadPoolExecutor(8) as pool:
-        return tuple(pool.map(ask, server.resolvers))
+    async def ask(address: str) -> ResolverView:
+        work = (
+            enquiry.at_resolver(address, name_text(item.key.owner), item.key.rtype)
+            for item in expected
+        )
+        answers = await asyncio.gather(*work)
+        if not all(answer.outcome.known for answer in answers):
+            return ResolverView(address, 0, answers=False)
+        both = list(zip(expected, answers, strict=True))
+        stale = [(item, said) for item, said in both if not item.values <= said.values]
+        return ResolverView(
+            address,
+            len(expected),
+            tuple(item.key for item, _ in stale),
+            left=max((said.ttl or 0 for _, said in stale), default=0),
+            stretched=tuple(
+                item.key
+                for item, said in both
+                if said.values and (said.ttl or 0) > ttls.get(item.key, said.ttl or 0)
+            ),
+        )
+
+    async def every() -> list[ResolverView]:
+        return await asyncio.gather(*map(ask, resolvers))
+
+    return tuple(wait_for(every())) if expected else ()
 
 
 # -- output ------------------------------------------------------------------------------------

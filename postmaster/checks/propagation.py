@@ -60,7 +60,13 @@ def recursive(view: ResolverView | None, _: Seen) -> Judgement:
     if view.stale:
         records = ", ".join(str(key) for key in view.stale)
         cached = Words.of("checks.prop.cached", records=records)
+        if view.left:
+            cached = Words.of("checks.prop.cached_for", records=records, left=view.left)
         return warned(cached, Words.of("checks.prop.cached_remedy"))
+    if view.stretched:
+        records = ", ".join(str(key) for key in view.stretched)
+        stretched = Words.of("checks.prop.stretched", records=records)
+        return warned(stretched, Words.of("checks.prop.stretched_remedy"))
     return passed(Words.of("checks.prop.resolver", count=view.asked))
 
 

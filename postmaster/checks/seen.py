@@ -51,12 +51,18 @@ class RecordView:
 
 @dataclass(frozen=True, slots=True)
 class ResolverView:
-    """Which records a recursive resolver shows differently, and whether it answers at all."""
+    """Which records a recursive resolver shows differently, and whether it answers at all.
+
+    left: seconds until it forgets the last of them. stretched: records that it keeps for longer
+    than their time to live.
+    """
 
     resolver: str
     asked: int
     stale: tuple[RRKey, ...] = ()
     answers: bool = True
+    left: int = 0
+    stretched: tuple[RRKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

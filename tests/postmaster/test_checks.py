@@ -119,6 +119,8 @@ def test_a_zone_whose_servers_are_not_found_is_unknown() -> None:
     [
         (ResolverView("1.1.1.1", 2), PASS),
         (ResolverView("1.1.1.1", 2, stale=(key("example.com", "MX"),)), WARN),
+        (ResolverView("1.1.1.1", 2, stale=(key("example.com", "MX"),), left=90), WARN),
+        (ResolverView("1.1.1.1", 2, stretched=(key("example.com", "MX"),)), WARN),
         (ResolverView("1.1.1.1", 0, answers=False), UNKNOWN),
     ],
 )

@@ -124,4 +124,7 @@ TEXTS = {
     "resolving.reached": "these answer: {resolvers}",
     "resolving.rewrites": "{resolver} has an address for a name that does not exist: what it says of missing records proves nothing",
     "resolving.honest": "what does not exist is not there",
+    "checks.prop.cached_for": "has older answers in its cache for at most {left} s more: {records}",
+    "checks.prop.stretched": "keeps records for longer than their time to live: {records}",
+    "checks.prop.stretched_remedy": "nothing to do now; whoever asks this resolver sees changes later than you set, so change records early",
 }

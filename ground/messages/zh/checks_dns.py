@@ -124,4 +124,7 @@ TEXTS = {
     "resolving.reached": "有应答：{resolvers}",
     "resolving.rewrites": "{resolver} 对不存在的名称给出了地址：它对缺失记录的回答不能说明问题",
     "resolving.honest": "不存在的名称没有答案",
+    "checks.prop.cached_for": "缓存中还有旧的应答，最多再保留 {left} 秒：{records}",
+    "checks.prop.stretched": "保留记录的时间超过其 TTL：{records}",
+    "checks.prop.stretched_remedy": "现在无需处理；询问该解析器的人会更晚看到更改，因此请提前更改记录",
 }

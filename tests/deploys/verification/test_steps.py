@@ -6,10 +6,13 @@ import pytest
 
 from deploys.verification import steps
 from dns_providers.publishing.propagation import Expected, ServerState, Verdict
-from dns_providers.rrset import TXT, RRKey, key
+from dns_providers.rrset import TXT, key
 from postmaster.checks.seen import RecordView, ResolverView
 from postmaster.desired import desired
+from postmaster.settings_table import RESOLVERS as DEFAULT
+from postmaster.witnesses import witnesses
 from probes.world.dns import Answer, Outcome, Resolvers
+from probes.world.enquiry import Enquiry
 from tests.postmaster.full_view import ADDRESSES, RESOLVERS, server
 from tests.postmaster.test_desired import key_of
 from tests.postmaster.test_settings import site
@@ -57,22 +60,29 @@ def test_a_record_is_right_at_how_many_servers_wrong_at_which_and_silent_at_whic
     assert len(view.wrong) == len(view.silent) == 1
 
 
-def test_each_resolver_is_asked_for_itself_and_one_that_is_mute_says_so(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    second = key("example.com", "A")
+class Caches(Enquiry):
+    """Resolvers of which one has an old TXT record for 90 seconds more, and one is mute."""
 
-    def ask(owner: str, rtype: str, resolver: str, _: Resolvers) -> Answer:
+    async def at_resolver(
+        self, resolver: str, owner: str, rtype: str, *, unchecked: bool = False
+    ) -> Answer:
         if resolver == "9.9.9.9":
             return Answer(owner, rtype, Outcome.TIMEOUT, resolver=resolver)
         shown = {"TXT": frozenset({OLD}), "A": frozenset({RIGHT, OLD})}[rtype]
-        return Answer(owner, rtype, Outcome.ANSWER, shown, resolver)
+        return Answer(owner, rtype, Outcome.ANSWER, shown, resolver, ttl=90)
 
-    monkeypatch.setattr(steps.dns, "ask_one", ask)
+
+def test_each_resolver_is_asked_for_itself_and_one_that_is_mute_says_so() -> None:
+    second, caches = key("example.com", "A"), Caches(Resolvers(RESOLVERS))
     wanted = [Expected(each, frozenset({RIGHT})) for each in (OWNER, second)]
-    stale: tuple[RRKey, ...] = (OWNER,)
-    assert steps._ask_resolvers(wanted, server()) == (
-        ResolverView("1.1.1.1", 2, stale),
+    assert steps._ask_resolvers(wanted, RESOLVERS, {second: 60}, caches) == (
+        ResolverView("1.1.1.1", 2, (OWNER,), left=90, stretched=(second,)),
         ResolverView("9.9.9.9", 0, answers=False),
     )
-    assert steps._ask_resolvers([], server()) == ()
+    assert steps._ask_resolvers([], RESOLVERS, {}, caches) == ()
+
+
+def test_resolvers_all_over_the_world_are_asked_unless_somebody_names_his() -> None:
+    more = witnesses(DEFAULT)
+    assert set(more) > {*DEFAULT, "114.114.114.114", "180.76.76.76"}
+    assert witnesses(RESOLVERS) == RESOLVERS
