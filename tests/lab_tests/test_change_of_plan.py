@@ -175,7 +175,7 @@ def test_a_server_that_moves_to_another_host_is_pointed_to_once_that_answers(
             assert site.txt(owner) == ["v=spf1 ip4:203.0.113.10 ip4:203.0.113.20 ~all"]
         again = site.operator.run()
         assert (again.status, again.changed) == (0, 0), again.output
-        assert "has older answers in its cache: smtp.example.test/A" in again.output
+        assert "has older answers in its cache" in again.output
         verdict = submit(site, server, to="someone@recv.test")
         assert (verdict.dkim, verdict.dmarc) == ("pass", "pass")
         made_older(site, "example.test", 30 * 86400)
