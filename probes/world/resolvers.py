@@ -14,6 +14,7 @@ from probes.world.exchange import Reach
 
 # No server is at this address (RFC 5737): who answers in its place takes questions from others.
 NOBODY = "192.0.2.1"
+_NOWHERE = f"x{secrets.token_hex(8)}.com"  # one for a run: nobody registers it meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ async def look(enquiry: Enquiry, watch: Watch) -> PathView:
 
 
 async def _seen(enquiry: Enquiry, address: str) -> ResolverSeen:
-    nowhere = owner_name(f"x{secrets.token_hex(8)}.com")
+    nowhere = owner_name(_NOWHERE)
     root, none = await asyncio.gather(
         enquiry.at(Question(address, dns.name.root, "NS", recursive=True)),
         enquiry.at(Question(address, nowhere, "A", recursive=True)),
