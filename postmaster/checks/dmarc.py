@@ -280,6 +280,8 @@ def policy(site: DmarcSite, seen: Public) -> Judgement:
     if held == "none" and since is not None and seen.now - since > WATCHED:
         days = (seen.now - since).days
         late = Words.of("dmarc.still_none", days=days)
+        if seen.server is not None:
+            return warned(late, Words.of("dmarc.set_policy", policy="quarantine"))
         stricter = dmarc_lint.with_tags(record, {"p": "quarantine"})
         owner = dmarc.owner(site.domain)
         return warned(late, Words.of("dmarc.stricter", owner=owner, later=stricter))
@@ -377,11 +379,12 @@ def reports(site: DmarcSite, seen: Public) -> Judgement:
         if len(wrong) == len(record.rua) or _addresses(record) != record.rua[:_ADDRESSES_MOST]:
             return _fails(site, seen, said, better)
     if name == site.domain:
-        for each in site.destinations:
+        others = [each for each in site.destinations if each.domain != site.domain]
+        for each in others:  # that the domain itself takes mail is for the rules on MX
             if each.takes_mail is False:
                 said = Words.of("dmarc.no_mailbox", domain=each.domain)
                 return failed(said, Words.of("dmarc.give_mx", domain=each.domain))
-        if mute := next((e for e in site.destinations if e.takes_mail is None), None):
+        if mute := next((e for e in others if e.takes_mail is None), None):
             return _unanswered(mute.domain)
     if len(record.rua) > _ADDRESSES_MOST:
         said = Words.of("dmarc.many_addresses", count=len(record.rua))

@@ -23,6 +23,7 @@ TEXTS = {
     "dmarc.policy": "策略为 {policy}",
     "dmarc.still_none": "策略 none 已有 {days} 天：他人冒用您名义的邮件会照样投递",
     "dmarc.stricter": '等连续两周的报告里没有您自己的邮件失败，请发布：{owner} TXT "{later}"',
+    "dmarc.set_policy": "等连续两周的报告里没有您自己的邮件失败，请把 dmarc_policy 设为 {policy} 并运行部署",
     "dmarc.own_level": '请声明这个名称是您的：{owner} TXT "{later}"（DNS 面板里的主机记录：{host}）',
     "dmarc.effective": "实际生效：域名本身 {own}，其下的名称 {below}，不存在的名称 {nowhere}",
     "dmarc.both_aligned": "SPF 和 DKIM（{signer}）都与发件域一致",

@@ -121,7 +121,7 @@ CASES = (
         WARN,
         subject=OWNER,
         before=(old(10),),
-        remedy="p=quarantine",
+        remedy="dmarc_policy to quarantine",
     ),
     case(
         "DMARC-04",
@@ -162,7 +162,7 @@ CASES = (
         no_mail,
         subject=OWNER,
         before=(service, tags(AWAY)),
-        remedy=f"MX record for {ELSEWHERE}",
+        remedy=f"give {ELSEWHERE} an MX record",
     ),
     Case(
         "DMARC-07",

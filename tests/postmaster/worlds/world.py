@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deploys.verification import check
-from dns_providers.rrset import name_text, to_rdata
+from dns_providers.rrset import RRKey, name_text, to_rdata
 from postmaster import block_lists
 from postmaster.checks import areas
 from postmaster.checks.results import Result
-from postmaster.checks.seen import Seen
+from postmaster.checks.seen import Seen, ZoneView
 from postmaster.desired import KeyRecord, desired
 from postmaster.outbound import SigningKey
 from postmaster.parse import HostData, parse_site
@@ -58,12 +58,16 @@ def _key(signing: SigningKey) -> tuple[KeyRecord, ...]:
 
 @dataclass
 class World:
-    """What there is to be seen. later: changes of what was seen, where DNS does not show it."""
+    """What there is to be seen. later: changes of what was seen, where DNS does not show it.
+
+    right: the records as the inventory wants them.
+    """
 
     site: Site
     tree: Tree = field(default_factory=Tree)
     later: list[Callable[[Seen], Seen]] = field(default_factory=list)
     ipv6: bool = True
+    right: dict[RRKey, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def server(self) -> MailServer:
@@ -92,10 +96,23 @@ class World:
             whole.world,
             **{each: getattr(names, each) for each in names.__slots__},
         )
-        seen = replace(whole, world=seen_outside, now=NOW)
+        zones = tuple(map(self._served, whole.zones))
+        seen = replace(whole, world=seen_outside, zones=zones, now=NOW)
         for change in self.later:
             seen = change(seen)
         return seen
+
+    def _served(self, view: ZoneView) -> ZoneView:
+        """A zone's records, those as wrong that this DNS has otherwise."""
+        zone = self.tree.zone(view.zone)
+        records = tuple(
+            each
+            if zone.records.get((name_text(each.key.owner), each.key.rtype), (0, ()))[1]
+            == self.right.get(each.key)
+            else replace(each, right=0, wrong=("ns1.example.com: another",))
+            for each in view.records
+        )
+        return replace(view, records=records)
 
     def results(self) -> tuple[Result, ...]:
         """The results of a verification of the server."""
@@ -118,6 +135,7 @@ def honest(outbound: str = "relay", **data: Any) -> World:
         for claim in desired(world.site, each.name, _key).claims:
             values = sorted(to_rdata(e, claim.key.rtype).to_text() for e in claim.values)
             made.put(name_text(claim.key.owner), claim.key.rtype, *values)
+            world.right[claim.key] = tuple(values)
     provider = tree.add(Zone("provider.test"), {"ns.provider.test": ("198.18.9.53",)})
     provider.put("spf.provider.test", "TXT", '"v=spf1 ip4:198.51.100.7 -all"')
     _reverse(tree, world.server)
