@@ -17,8 +17,10 @@ from postmaster.report.places import Place, place_of
 from postmaster.report.receivers import views
 
 SCHEMA_VERSION = 2
-# The values of a remedy that are what should be seen, the most exact one first.
-_EXPECTED = ("expected", "record", "merged", "value", "term", "addresses", "host")
+# The values of a remedy that are what should be seen, the most exact one first; and those that are
+# of rules with these letters alone: of others they only say where to look.
+_EXPECTED = ("expected", "record", "merged", "value", "term")
+_NAMES, _OF_NAMES = ("addresses", "host"), ("ADR", "EHLO", "MX", "RDNS")
 
 
 def to_record(report: Report) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def _result_record(result: Result, place: Place | None) -> dict[str, Any]:
         "required_by": sorted(each.value for each in result.rule.required_by),
         "subject": str(result.subject),
         "about": {"kind": result.subject.about.value, **dict(result.subject.pieces)},
-        "expected": next((remedied[name] for name in _EXPECTED if name in remedied), None),
+        "expected": _expected(result.rule.id, remedied),
         "observed": [_observed(each) for each in result.observed],
         "why": said["why"],
         "seen": said["why"],
@@ -125,6 +127,11 @@ def _result_record(result: Result, place: Place | None) -> dict[str, Any]:
         "values": dict(result.seen.values),
         "texts": texts,
     }
+
+
+def _expected(rule: str, values: dict[str, str]) -> str | None:
+    named = _NAMES if rule.partition("-")[0] in _OF_NAMES else ()
+    return next((values[name] for name in (*_EXPECTED, *named) if name in values), None)
 
 
 def _texts(result: Result, lang: str) -> dict[str, str | None]:

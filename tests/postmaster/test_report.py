@@ -111,6 +111,8 @@ def test_json_says_what_was_observed_expected_and_where_it_is_written() -> None:
     results = {(each["id"], each["subject"]): each for each in record["results"]}
     missing = results["DMARC-01", "_dmarc.example.com"]
     assert missing["expected"].startswith("v=DMARC1; p=none")
+    assert results["MX-07", "example.com"]["expected"] == "smtp.example.com"
+    assert results["MX-07", "other.org"]["expected"] is None
     assert missing["remedy_values"]["owner"] == "_dmarc.example.com"
     (nothing,) = missing["observed"]
     assert (nothing["value"], nothing["rcode"]) == ("", "nodata")
@@ -162,3 +164,11 @@ def test_the_lines_on_receivers_name_the_codes_and_the_checks() -> None:
     assert qq.endswith("refuses  550 DMARC check failed  (DMARC-01 _dmarc.example.com)")
     verdicts = {each["receiver"]: each["verdict"] for each in to_record(faulty())["receivers"]}
     assert verdicts["qq"] == "refuses" and verdicts["sina"] == "accepts"
+
+
+def test_a_host_that_advice_names_is_expected_only_where_the_rule_is_about_names() -> None:
+    refused = replace(good(server("smarthost")).relay, logins=(("out.provider.test", 67),))
+    seen = replace(good(server("smarthost")), relay=refused)
+    record = to_record(Report("vps", NOW, found(seen, "OUT-04")))
+    (login,) = record["results"]
+    assert login["remedy_values"] == {"host": "out.provider.test"} and login["expected"] is None
