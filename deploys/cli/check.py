@@ -21,7 +21,7 @@ from ground.words import say, text
 from postmaster.checks.results import Result, Status
 from postmaster.report.json import to_record
 from postmaster.report.model import Report
-from postmaster.report.text import summary, table
+from postmaster.report.text import receivers, summary, table
 from postmaster.settings_table import (
     RESOLVERS,
     BadValue,
@@ -96,7 +96,7 @@ def _show(report: Report, *, brief: bool) -> None:
         shown = [each for each in report.results if each.status not in silent]
         lines = (*table(_with(report, shown))[:-1], summary(report))
     else:
-        lines = table(report)
+        lines = (*table(report), *receivers(report))
     click.echo("\n".join((text("report.title", server=report.server), *lines, "")))
 
 

@@ -15,8 +15,8 @@ from markupsafe import Markup, escape
 
 from ground.words import LANGUAGES, catalogue, family, language
 from postmaster.checks.results import Status
-from postmaster.report.kept import PROBLEMS, Earlier, Finding, Kept, Texts
-from postmaster.report.receivers import VERDICTS
+from postmaster.report.kept import PROBLEMS, Earlier, Finding, Kept, Said, Texts
+from postmaster.report.receivers import VERDICTS, Verdict
 
 _TAGS = {"en": "en", "zh": "zh-CN"}  # BCP 47
 _NAMES = (
@@ -66,6 +66,12 @@ class Shown:
     def problems(self) -> tuple[Finding, ...]:
         """What somebody has to look at, the worst first."""
         return tuple(each for status in PROBLEMS for each in self.now.having(status))
+
+    @property
+    def receivers(self) -> tuple[Said, ...]:
+        """Those of which something was looked at that they ask for."""
+        every = self.now.receivers
+        return tuple(e for e in every if e.verdict is not Verdict.UNKNOWN or e.checks)
 
     @property
     def new(self) -> frozenset[str]:

@@ -8,6 +8,7 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
+from ground.shown import one_line
 from ground.words import LANGUAGES, Words, language, say_in
 from postmaster.checks.results import Observed, Result, Status
 from postmaster.report.changes import changes, history
@@ -148,8 +149,8 @@ def _texts(result: Result, lang: str) -> dict[str, str | None]:
 def _observed(each: Observed) -> dict[str, Any]:
     at = each.at.isoformat(timespec="seconds") if each.at else None
     return {
-        "source": each.source,
-        "value": each.value,
+        "source": one_line(each.source),
+        "value": one_line(each.value),  # a banner may have what a terminal or browser obeys
         "ttl": each.ttl,
         "rcode": each.rcode or None,
         "at": at,

@@ -8,7 +8,7 @@ from postmaster.checks.results import Status
 from postmaster.report.json import counts
 from postmaster.report.model import Report
 from postmaster.report.places import Place, place_of
-from postmaster.report.receivers import VERDICTS, ReceiverView, views
+from postmaster.report.receivers import VERDICTS, ReceiverView, Verdict, views
 
 _SHOWN = 4  # checks that a receiver's line names
 _MARKS = {
@@ -42,10 +42,14 @@ def where(place: Place) -> Words:
 
 
 def receivers(report: Report) -> tuple[str, ...]:
-    """Return the lines on what big receivers would say; none of a report on some rules only."""
-    if report.selection.partial:
+    """Return the lines on what big receivers would say; none of a report on some rules only.
+
+    Of a receiver nothing is said where nothing that it asks for was looked at.
+    """
+    found = () if report.selection.partial else views(report.results)
+    every = [each for each in found if each.verdict is not Verdict.UNKNOWN or each.reasons]
+    if not every:
         return ()
-    every = views(report.results)
     size = max(width(each.title) for each in every)
     lines = [f"  {pad(each.title, size)}  {_verdict(each)}" for each in every]
     return (text("report.receivers"), *lines)

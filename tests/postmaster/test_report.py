@@ -25,7 +25,16 @@ from postmaster.report.json import to_record
 from postmaster.report.model import Report
 from postmaster.report.text import receivers, summary, table
 from tests.languages import SCRIPTS
-from tests.postmaster.full_view import NOW, answer, dmarc_site, found, good, server, with_domain
+from tests.postmaster.full_view import (
+    NOW,
+    answer,
+    dmarc_site,
+    found,
+    good,
+    server,
+    with_domain,
+    with_world,
+)
 
 SERVER = server()
 WORDS = HOST_01.title
@@ -172,3 +181,17 @@ def test_a_host_that_advice_names_is_expected_only_where_the_rule_is_about_names
     record = to_record(Report("vps", NOW, found(seen, "OUT-04")))
     (login,) = record["results"]
     assert login["remedy_values"] == {"host": "out.provider.test"} and login["expected"] is None
+
+
+def test_what_a_banner_has_for_terminals_is_seen_and_not_obeyed() -> None:
+    smtp = replace(good(SERVER).world.smtp, banner="220 a\x1b[2J\u202eb\nc")
+    record = to_record(Report("vps", NOW, found(with_world(good(SERVER), smtp=smtp), "NET-02")))
+    (banner,) = record["results"][0]["observed"]
+    assert banner["value"] == "220 a\\x1b[2J\\u202eb\\nc"
+
+
+def test_of_receivers_that_ask_for_nothing_that_was_looked_at_nothing_is_said() -> None:
+    assert receivers(Report("vps", NOW, found(good(SERVER), "NET-02"))) == ()
+    there = good(server("smarthost"))
+    lines = receivers(Report("vps", NOW, found(there)))
+    assert len(lines) == 7 and not [each for each in lines if "Sina" in each]
