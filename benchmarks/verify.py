@@ -2,9 +2,9 @@
 
 `python -m benchmarks.verify [DOMAINS ...]`. The DNS is `benchmarks.far_dns`: on loopback, each
 answer after 30 ms. For one domain the wall time is set beside the longest chain of questions that
-came one after the other. Modules and lists are loaded by a first run that is not counted. checkdmarc
-is measured where it is installed, on few domains; its seconds for more are those for one, times the
-number.
+came one after the other. Modules and lists are loaded by a first run that is not counted.
+checkdmarc is measured where it is installed, on few domains; its seconds for more are those for
+one, times the number.
 """
 
 from __future__ import annotations
