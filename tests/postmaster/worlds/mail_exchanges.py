@@ -164,6 +164,7 @@ CASES = (
     Case("DEL-09", "a wildcard below the keys", put(f"*._domainkey.{ZONE}", "TXT", '"x"'), WARN),
     Case("DEL-10", "a CNAME at the apex", put(ZONE, "CNAME", "web.provider.test."), remedy=ZONE),
     Case("DEL-10", "a CNAME beside DMARC", alias_beside, check=True, remedy="_dmarc"),
+    Case("CAA-01", "another authority alone", put(ZONE, "CAA", '0 issue "other.test"')),
     Case("DEL-11", "too short", put(MAIL_HOST, "A", V4, ttl=5), WARN, remedy="3600"),
     Case("DEL-11", "a week", put(ZONE, "MX", f"10 {MAIL_HOST}.", ttl=604800), WARN, subject=ZONE),
 )
