@@ -239,7 +239,14 @@ DANE_01 = Rule("DANE-01", About.RECORD, "RFC 7672", required=False)
 # -- SPF, DKIM, DMARC ----------------------------------------------------------------------------
 
 # A rule stands behind those that it needs; what gates needs nothing that does not.
-SPF_01 = Rule("SPF-01", About.NAME, "RFC 7208 section 3.2", gates=Gate.EACH, required_by=_SPF_ASKED)
+SPF_01 = Rule(
+    "SPF-01",
+    About.NAME,
+    "RFC 7208 section 3.2",
+    needs=_SERVED,
+    gates=Gate.EACH,
+    required_by=_SPF_ASKED,
+)
 SPF_11 = Rule(
     "SPF-11",
     About.NAME,
@@ -341,7 +348,7 @@ def _dmarc(id: str, source: str, *needs: Rule, asked: bool = False) -> Rule:
     )
 
 
-DMARC_10 = _dmarc("DMARC-10", "RFC 9989 section 4.7", asked=True)
+DMARC_10 = _dmarc("DMARC-10", "RFC 9989 section 4.7", *_SERVED, asked=True)
 DMARC_01 = _dmarc("DMARC-01", "RFC 9989 section 4.10", DMARC_10, asked=True)
 DMARC_02 = _dmarc("DMARC-02", "RFC 9989 section 4.8", DMARC_01, asked=True)
 DMARC_09 = _dmarc("DMARC-09", "RFC 9989 section 4.7 (psd)", DMARC_02)
