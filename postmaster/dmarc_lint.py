@@ -24,7 +24,7 @@ _ORDER = ("v", "p", "sp", "np", "t", "psd", "adkim", "aspf", "rua", "ruf", "fo")
 _TAG = re.compile(r"[a-z]+")
 _MAIL = re.compile(r"mailto:[^@\s]+@[^@\s]+", re.I)
 _PRINTABLE = re.compile("[\x20-\x7e]+")
-_SIZE = re.compile(r"!\d+[kmgt]?$", re.I)
+_SIZE = re.compile(r"(?:\s*!\d+[kmgt]?)+$", re.I)
 
 
 class Flaw(StrEnum):
@@ -79,7 +79,8 @@ def rewritten(record: DmarcRecord) -> str:
     }
     for name in ("rua", "ruf"):
         if name in shown:
-            shown[name] = ",".join(_SIZE.sub("", each).strip() for each in _addresses(shown[name]))
+            bare = (_SIZE.sub("", each).strip() for each in _addresses(shown[name]))
+            shown[name] = ",".join(filter(None, bare))
     return "; ".join(f"{name}={value}" for name, value in shown.items() if value)
 
 

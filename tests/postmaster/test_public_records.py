@@ -31,6 +31,7 @@ DKIMPY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", DKIMPY)
 def test_of_a_key_record_of_dkimpys_the_rules_hold_that_should(file: str) -> None:
     record = public(f"dkimpy/{file}").read_text("ascii").strip()
