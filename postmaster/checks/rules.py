@@ -448,9 +448,30 @@ NET_02 = Rule("NET-02", About.PORT, "RFC 5321 section 4.5.4.2, RFC 8314")
 EHLO_04 = Rule("EHLO-04", About.PORT, "RFC 5321 section 4.3.1", (NET_02,), _OWN_ADDRESS)
 NET_03 = Rule("NET-03", About.PORT, "RFC 8314 section 3, PMail controllers/setup.go")
 SMTP_02 = Rule("SMTP-02", About.PORT, "RFC 4954 section 4", needs=(NET_02,))
+SMTP_01 = Rule(
+    "SMTP-01",
+    About.PORT,
+    "RFC 5321 section 3.6.1",
+    needs=(NET_02,),
+    when=_RELAYED,
+    required_by=frozenset({By.EVERYBODY}),
+    required=False,
+)
+SMTP_03 = Rule(
+    "SMTP-03", About.PORT, "RFC 5321 section 4.5.1, RFC 2142", needs=(NET_02,), required=False
+)
+SMTP_04 = Rule(
+    "SMTP-04", About.PORT, "RFC 1870, RFC 6152", needs=(NET_02,), when=_RELAYED, required=False
+)
+SMTP_05 = Rule(
+    "SMTP-05", About.PORT, "RFC 5321 section 3.3", needs=(NET_02,), when=_RELAYED, required=False
+)
 TLS_01 = Rule("TLS-01", About.PORT, "RFC 3207", needs=(NET_02,))
 TLS_02 = Rule("TLS-02", About.PORT, "RFC 9525 section 6", needs=(NET_02, TLS_01))
 TLS_03 = Rule("TLS-03", About.PORT, "RFC 5280 section 4.1.2.5", needs=(NET_02, TLS_01))
+
+TLS_04 = Rule("TLS-04", About.PORT, "RFC 8314 section 3", needs=(NET_02,))
+TLS_05 = Rule("TLS-05", About.PORT, "RFC 8996", needs=(NET_02, TLS_04), required=False)
 
 # -- PMail on its host ---------------------------------------------------------------------------
 
@@ -477,6 +498,7 @@ DKIM_18 = Rule(
     required_by=_DKIM_ASKED,
 )
 OUT_03 = Rule("OUT-03", About.HOST, "RFC 5321 section 4.5.4.1", when=_RELAYED)
+SMTP_06 = Rule("SMTP-06", About.HOST, "RFC 3463 section 3.8", when=_RELAYED)
 OUT_04 = Rule("OUT-04", About.SMARTHOST, "RFC 4954 section 4", when=_PROVIDER)
 OUT_05 = Rule("OUT-05", About.HOST, "RFC 7435", when=_RELAYED)
 

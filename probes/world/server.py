@@ -8,13 +8,27 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from probes.world import caa, dns, domain, http, resolvers, smtp, spf, spf_site, tcp, tls, web
+from probes.world import (
+    caa,
+    dns,
+    domain,
+    http,
+    recipients,
+    resolvers,
+    smtp,
+    spf,
+    spf_site,
+    tcp,
+    tls,
+    web,
+)
 from probes.world.caa import CaaView
 from probes.world.dns import Answer, Resolvers, Reverse
 from probes.world.domain import DomainTarget, DomainView, HostNameView
 from probes.world.enquiry import Enquiry
 from probes.world.http import SetUpView
 from probes.world.loop import wait_for
+from probes.world.recipients import RecipientsView
 from probes.world.resolvers import PathView
 from probes.world.smtp import SmtpView
 from probes.world.spf import SpfView
@@ -96,7 +110,8 @@ class NamesView:
 class ServerView:
     """Everything seen. own_network_blocks: port 25 is closed from here to everybody.
 
-    greeted: each greeting name, and its addresses (None: not answered).
+    greeted: each greeting name, and its addresses (None: not answered). recipients: which ones port
+    25 takes from a stranger.
     """
 
     domains: tuple[DomainView, ...]
@@ -115,6 +130,7 @@ class ServerView:
     validating: bool = False
     path: PathView = field(default=PathView())
     mail_host_site: SpfSite | None = None
+    recipients: RecipientsView = field(default=RecipientsView(reason="-"))
 
 
 def observe(target: Target, enquiry: Enquiry) -> ServerView:
@@ -129,6 +145,7 @@ def observe(target: Target, enquiry: Enquiry) -> ServerView:
             for port in TLS_PORTS
         ]
         page = start(web.look, address, target.web_host, target.trust_file)
+        taken = start(recipients.look, address, target.domains)
         set_up = [start(http.set_up_server, address, port) for port in SET_UP_PORTS]
         closed = [start(tcp.connect, address, port) for port in target.closed_ports]
         seen = mail.result()
@@ -153,6 +170,7 @@ def observe(target: Target, enquiry: Enquiry) -> ServerView:
             named.validating,
             named.path,
             named.mail_host_site,
+            taken.result(),
         )
 
 

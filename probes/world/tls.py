@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ground.words import text
 from probes.world.tcp import TIMEOUT, Reach, reach_of
+
+# What OpenSSL says where it is built, or set, without these.
+_NOT_HERE = ("NO_PROTOCOLS_AVAILABLE", "UNSUPPORTED_PROTOCOL", "NO_CIPHERS_AVAILABLE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class TlsView:
     """What a TLS port showed for one server name.
 
     trusted: the chain verifies for this name; `reason` says why not. certificate: None when no
-    handshake was possible.
+    handshake was possible. old: TLS 1.0 or 1.1 is taken, too; None: that could not be tried.
     """
 
     address: str
@@ -56,6 +60,7 @@ class TlsView:
     certificate: Certificate | None = None
     trusted: bool = False
     reason: str = ""
+    old: bool | None = None
 
 
 def describe(pem_or_der: bytes) -> Certificate:
@@ -116,12 +121,33 @@ def look(
         certificate = handshake(opened(), server_name)
     except OSError as error:
         return TlsView(address, port, server_name, reach_of(error), reason=reason_of(error))
+    old = takes_old(address, port, server_name, timeout)
     try:
         trusting(trust_file).wrap_socket(opened(), server_hostname=server_name).close()
     except OSError as error:
         reason = reason_of(error)
-        return TlsView(address, port, server_name, Reach.OPEN, certificate, False, reason)
-    return TlsView(address, port, server_name, Reach.OPEN, certificate, True)
+        return TlsView(address, port, server_name, Reach.OPEN, certificate, False, reason, old)
+    return TlsView(address, port, server_name, Reach.OPEN, certificate, True, old=old)
+
+
+def takes_old(address: str, port: int, server_name: str, timeout: float = TIMEOUT) -> bool | None:
+    """Whether a port takes TLS 1.0 or 1.1 (RFC 8996); None where this machine cannot offer them."""
+    context = accepting_any()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that is what is looked for
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    try:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        raw = socket.create_connection((address, port), timeout=timeout)
+        with raw, context.wrap_socket(raw, server_hostname=server_name):
+            return True
+    except TimeoutError:
+        return None
+    except ssl.SSLError as error:
+        return None if error.reason in _NOT_HERE else False
+    except OSError:
+        return False
 
 
 def handshake(raw: socket.socket, server_name: str) -> Certificate:

@@ -53,6 +53,7 @@ from probes.world.http import SetUpView
 from probes.world.mailing import Taken
 from probes.world.policies import Place, PoliciesView
 from probes.world.rdap import Registration
+from probes.world.recipients import Kind, Recipient, RecipientsView
 from probes.world.resolvers import PathView, ResolverSeen
 from probes.world.server import ServerView
 from probes.world.smtp import SmtpView
@@ -209,7 +210,8 @@ def _delegation(zone: str) -> DelegationView:
 
 
 def _tls(port: int) -> TlsView:
-    return TlsView(ADDRESSES[0], port, "smtp.example.com", Reach.OPEN, certificate(), True)
+    name, made = "smtp.example.com", certificate()
+    return TlsView(ADDRESSES[0], port, name, Reach.OPEN, made, True, old=False)
 
 
 def world(server: MailServer) -> ServerView:
@@ -231,6 +233,7 @@ def world(server: MailServer) -> ServerView:
         mail_host=_host(host),
         validating=True,
         path=PathView(tuple(ResolverSeen(each, True) for each in RESOLVERS)),
+        recipients=_recipients(server),
         greeted=tuple(
             (name, ADDRESSES) for name in dict.fromkeys(mode_of(server).ehlo_names(server))
         ),
@@ -249,6 +252,19 @@ def web(server: MailServer) -> WebView:
 
 def _of(domain: str, owners: list[str]) -> list[str]:
     return [each for each in owners if each.endswith(f"._domainkey.{domain}")]
+
+
+def _recipients(server: MailServer) -> RecipientsView:
+    """Port 25 takes the right ones."""
+    duties = (f"{name}@{e.name}" for e in server.domains for name in ("postmaster", "abuse"))
+    return RecipientsView(
+        (
+            Recipient(Kind.ELSEWHERE, "probe@example.org", "probe@example.net", 554),
+            *(Recipient(Kind.DUTY, "", each, 250) for each in duties),
+            Recipient(Kind.NOBODY, "", "nobody@example.com", 250),
+        ),
+        ("8BITMIME", "SIZE", "STARTTLS"),
+    )
 
 
 def _caa(server: MailServer) -> tuple[CaaView, ...]:

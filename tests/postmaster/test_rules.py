@@ -99,7 +99,10 @@ SUBJECTS = {
     **{f"DOM-0{number}": EACH_DOMAIN for number in (1, 2, 3)},
     "EHLO-04": [f"{V4}:25"],
     "NET-03": [f"{V4}:{port}" for port in ("80/setup", "443/setup", "110", "587")],
-    "SMTP-02": [f"{V4}:25"],
+    **{f"SMTP-0{number}": [f"{V4}:25"] for number in (1, 3, 4, 5, 2)},
+    "SMTP-06": HOST,
+    "TLS-04": ENCRYPTED[1:],
+    "TLS-05": ENCRYPTED[1:],
     "TLS-01": [f"{V4}:25"],
     "TLS-02": ENCRYPTED,
     "TLS-03": ENCRYPTED,
@@ -183,6 +186,7 @@ def test_what_is_of_some_modes_only_is_not_reported_of_others() -> None:
     edge = {f"EDGE-0{number}" for number in (1, 2, 3, 4)}
     relay = {"OUT-01", "OUT-02", "OUT-03", "OUT-05", "DKIM-18", "PRE-12"}
     assert every - applying["relay"] == {"OUT-04", "PRE-13"}
+    relay |= {f"SMTP-0{number}" for number in (1, 4, 5, 6)}
     proof = {f"LIVE-0{number}" for number in (3, 4, 5)}
     own = {f"{area}-0{number}" for area in ("RDNS", "EHLO") for number in (1, 2, 3, 4)}
     assert every - applying["smarthost"] == own | {"NET-01", "PRE-17", "PRE-18", "LIVE-05"} | {
@@ -235,7 +239,13 @@ def test_what_is_not_seen_of_a_resolver_or_before_the_first_deploy_is_not_requir
     optional = {rule.id for rule in RULES if not rule.required}
     thought = {f"BL-0{n}" for n in range(1, 9)} | {f"DOM-0{n}" for n in (1, 2, 3)}
     before = {rule.id for rule in RULES if rule.run is Run.PREFLIGHT}
-    assert optional == before | thought | {"PROP-03", "PROP-06", "DKIM-17", "DANE-01"}
+    strangers = {"TLS-05", *(f"SMTP-0{number}" for number in (1, 3, 4, 5))}
+    assert optional == before | thought | strangers | {
+        "PROP-03",
+        "PROP-06",
+        "DKIM-17",
+        "DANE-01",
+    }
 
 
 # -- what a rule needs -----------------------------------------------------------------------------

@@ -12,10 +12,12 @@ from postmaster.checks.seen import Seen
 from probes.host.proof import Proof
 from probes.world.dns import Outcome
 from probes.world.http import SetUpView
+from probes.world.recipients import Kind, RecipientsView
 from probes.world.tcp import Connection, Reach
 from tests.postmaster.full_view import ADDRESSES, certificate, registered, with_port, with_world
 from tests.postmaster.worlds.case import Case, Fact
 from tests.postmaster.worlds.world import World
+from tests.probes.host.test_delivery import delivered
 
 WARN, FAIL, UNKNOWN = Status.WARN, Status.FAIL, Status.UNKNOWN
 V4 = ADDRESSES[0]
@@ -72,6 +74,26 @@ def nobody_answers(world: World) -> None:
     world.later.append(change)
 
 
+def recipients(change: Callable[[RecipientsView], RecipientsView]) -> Fact:
+    return later(lambda s: with_world(s, recipients=change(s.world.recipients)))
+
+
+def says(kind: Kind, code: int) -> Fact:
+    """Port 25 says this to recipients of one kind."""
+
+    def change(view: RecipientsView) -> RecipientsView:
+        changed = (replace(e, code=code) if e.kind is kind else e for e in view.recipients)
+        return replace(view, recipients=tuple(changed))
+
+    return recipients(change)
+
+
+def refused(text: str) -> Fact:
+    """A receiver refused a message."""
+    one = delivered(status="bounced", dsn=text.split()[1], text=text)
+    return later(lambda s: replace(s, relay=replace(s.relay, deliveries=(one,))))
+
+
 def on_list(name: str, code: str) -> Fact:
     def change(seen: Seen) -> Seen:
         listings = (
@@ -122,6 +144,29 @@ CASES = (
         remedy="systemctl stop pmail",
     ),
     Case("SMTP-02", "passwords in clear text", smtp(auth_in_clear=True)),
+    Case("SMTP-01", "an open relay", says(Kind.ELSEWHERE, 250), remedy="postfix"),
+    Case("SMTP-01", "put off", says(Kind.ELSEWHERE, 450), UNKNOWN),
+    Case("SMTP-03", "no postmaster", says(Kind.DUTY, 550), WARN, remedy="abuse@other.org"),
+    Case("SMTP-03", "greylisted", says(Kind.DUTY, 450), UNKNOWN),
+    Case(
+        "SMTP-04",
+        "no sizes",
+        recipients(lambda view: replace(view, extensions=("8BITMIME",))),
+        WARN,
+    ),
+    Case(
+        "SMTP-05",
+        "anybody is taken",
+        says(Kind.NOBODY, 250),
+        WARN,
+        before=(says(Kind.NOBODY, 550),),
+        settings={"unknown_recipients": "reject"},
+    ),
+    Case("SMTP-06", "refused for want of a PTR", refused("550 5.7.25 no PTR"), WARN, remedy="RDNS"),
+    Case("SMTP-06", "refused for what it sent", refused("550 5.7.1 spam"), WARN, remedy="queue"),
+    Case("TLS-04", "no handshake", encrypted(certificate=None, reason="EOF")),
+    Case("TLS-05", "TLS 1.0", encrypted(old=True), WARN, remedy="465"),
+    Case("TLS-05", "not to be tried here", encrypted(old=None), UNKNOWN),
     Case("TLS-01", "no STARTTLS", smtp(starttls=False)),
     Case("TLS-02", "a name is missing", encrypted(certificate=certificate(names=("a.test",)))),
     Case("TLS-03", "two days left", encrypted(certificate=certificate(days=2))),

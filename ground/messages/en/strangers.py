@@ -1,0 +1,26 @@
+"""What port 25 takes from strangers, and what receivers said."""
+
+TEXTS = {
+    "strangers.unasked": "could not be asked, or was put off ({reason})",
+    "strangers.relay": "an open relay: it takes mail for others ({pairs})",
+    "strangers.relay_remedy": "stop it now (systemctl stop postfix on the host), then run the deploy; what else listens on port 25 is not ours",
+    "strangers.no_relay": "mail for others is refused ({count} ways tried)",
+    "strangers.no_duties": "refused: {names}",
+    "strangers.duties_remedy": "run the deploy; {names} go to the administrator then",
+    "strangers.duties": "postmaster and abuse are taken at every domain ({count})",
+    "strangers.lacking": "EHLO does not offer {names}",
+    "strangers.offered": "EHLO offers {names}",
+    "strangers.nobody": "an address that no user has is refused at once",
+    "strangers.to_admin": "mail to nobody is taken for the administrator (unknown_recipients), and never bounced",
+    "strangers.anybody": "an address that no user has is taken, though unknown_recipients is reject",
+    "strangers.no_tls": "the port is open, but no TLS handshake is possible: {reason}",
+    "strangers.tls": "it speaks TLS from the start",
+    "strangers.old_untried": "not tried: this machine cannot offer TLS 1.0 and 1.1",
+    "strangers.old": "TLS 1.0 or 1.1 is taken",
+    "strangers.old_remedy": "run the deploy; where another program has port {port}, have it take TLS 1.2 and 1.3 only",
+    "strangers.modern": "TLS 1.0 and 1.1 are refused",
+    "strangers.no_refusals": "no receiver refused our mail in the last 24 hours for what the server is",
+    "strangers.refusals": "receivers refused our mail in the last 24 hours: {count}; the last, {receiver}: {said}",
+    "strangers.refusals_rule": "see {rule} in this report",
+    "strangers.refusals_remedy": "pmail-deploy queue deliveries shows all of them; send less, and to people who answer, until that receiver takes it again",
+}

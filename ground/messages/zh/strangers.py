@@ -1,0 +1,26 @@
+"""25 端口接受陌生人的什么，以及收件方的答复。"""
+
+TEXTS = {
+    "strangers.unasked": "无法询问，或被要求稍后再来（{reason}）",
+    "strangers.relay": "开放中继：它为别人转发邮件（{pairs}）",
+    "strangers.relay_remedy": "请立即停止（在主机上 systemctl stop postfix），然后重新部署；若 25 端口由别的程序监听，则不是我们的",
+    "strangers.no_relay": "拒绝为别人转发（试了 {count} 种方式）",
+    "strangers.no_duties": "被拒绝：{names}",
+    "strangers.duties_remedy": "请重新部署；{names} 会由管理员收取",
+    "strangers.duties": "每个域名都接受 postmaster 和 abuse（{count}）",
+    "strangers.lacking": "EHLO 没有提供 {names}",
+    "strangers.offered": "EHLO 提供 {names}",
+    "strangers.nobody": "立即拒绝没有用户的地址",
+    "strangers.to_admin": "发给不存在的人的邮件由管理员收取（unknown_recipients），不会退信",
+    "strangers.anybody": "接受了没有用户的地址，而 unknown_recipients 为 reject",
+    "strangers.no_tls": "端口是开放的，但无法进行 TLS 握手：{reason}",
+    "strangers.tls": "从一开始就使用 TLS",
+    "strangers.old_untried": "未测试：本机无法使用 TLS 1.0 和 1.1",
+    "strangers.old": "接受 TLS 1.0 或 1.1",
+    "strangers.old_remedy": "请重新部署；如果 {port} 端口属于别的程序，请让它只接受 TLS 1.2 和 1.3",
+    "strangers.modern": "拒绝 TLS 1.0 和 1.1",
+    "strangers.no_refusals": "最近 24 小时没有收件方因服务器本身而拒绝我们的邮件",
+    "strangers.refusals": "最近 24 小时收件方拒绝我们的邮件：{count}；最后一次，{receiver}：{said}",
+    "strangers.refusals_rule": "请看本报告中的 {rule}",
+    "strangers.refusals_remedy": "pmail-deploy queue deliveries 会列出全部；请少发，并发给会回复的人，直到对方重新接受",
+}
