@@ -391,10 +391,14 @@ class _Merging:
         return Words.of("dns.spf.broken", **values)
 
     def _lost(self, made: Terms, base: Terms) -> Words | None:
-        """Whoever passed before and would not any more."""
+        """Whoever passed before and would not any more, or may have, for all that DNS says."""
         for address in (*self.receiver.samples(base), _STRANGER, _STRANGER_6):
-            if self.receiver.passes(address, base) and not self.receiver.passes(address, made):
-                return Words.of("dns.spf.loses", address=address)
+            before = self.receiver.check(address, base)
+            if before.result not in _MAY_PASS or self.receiver.passes(address, made):
+                continue
+            if before.result == "temperror":
+                return _unknown(before)
+            return Words.of("dns.spf.loses", address=address)
         return None
 
 
