@@ -127,14 +127,19 @@ class Host:
     @contextmanager
     def firewall(self, rule: str) -> Iterator[None]:
         """An inbound rule before the host, as a cloud's firewall has it."""
-        nft = ["ip", "netns", "exec", self.netns, "nft"]
-        chain = "type filter hook input priority -50;"
-        rules = f"table inet cloud {{\n chain c {{\n  {chain}\n  {rule}\n }}\n}}\n"
+        nft = ["ip", "netns", "exec", Network().name, "nft"]  # the host itself knows nothing of it
+        table, chain = (
+            f"cloud_{self.netns.replace('-', '_')}",
+            "type filter hook output priority 0;",
+        )
+        rules = (
+            f"table ip {table} {{\n chain c {{\n  {chain}\n  ip daddr {self.ip} {rule}\n }}\n}}\n"
+        )
         run(*nft, "-f", "-", input=rules)
         try:
             yield
         finally:
-            run(*nft, "delete", "table", "inet", "cloud")
+            run(*nft, "delete", "table", "ip", table)
 
     def tree(self) -> dict[str, str]:
         """What the deploy and the packages have written: path -> kind, mode, owner and sum."""

@@ -81,8 +81,9 @@ _ACCOUNT = {"host": "out.provider.test", "user": "mailer", "password_env": "PMAI
 def server(outbound: str = "relay", **data: Any) -> MailServer:
     """One with two domains in two zones, addresses of both kinds, and a provider's SPF."""
     account = {"smarthost": _ACCOUNT} if MODES[outbound].sends_from == "provider" else {}
+    domains = data.get("domains", ["example.com", "other.org"])
     settings = {
-        "domains": ["example.com", "other.org"],
+        "domains": domains,
         "outbound": outbound,
         "ipv4": ADDRESSES[0],
         "ipv6": ADDRESSES[1],
@@ -94,7 +95,7 @@ def server(outbound: str = "relay", **data: Any) -> MailServer:
     }
     made = parse_site(
         [HostData("vps", {**settings, **account, **data})],
-        [zone("example.com"), zone("other.org")],
+        [zone(each) for each in domains],
         KNOWN,
         SELECTOR,
     )
