@@ -228,7 +228,10 @@ def test_a_key_that_is_replaced_in_place_fails_no_signature_while_mail_is_paused
     assert private_keys(site, "lag.test") == [past[0]["new"]["name"]]
     again = site.operator.run()
     assert (again.status, again.changed) == (0, 0), again.output
-    assert site.not_green(server) == []
+    # One name server is behind for half an hour, and all TTLs are short here.
+    assert {str(each["check"]) for each in site.not_green(server)} <= {"DEL-05", "DEL-11"}, (
+        site.not_green(server)
+    )
 
 
 @pytest.mark.skipif(TIMES == 1, reason="waits for a minute that caches end")
