@@ -279,6 +279,7 @@ SPF_07 = Rule(
     "SPF-07",
     About.INCLUDE,
     "RFC 7208 section 5.2",
+    needs=(PROP_05,),
     gates=Gate.EACH,
     required_by=_SPF_ASKED,
 )

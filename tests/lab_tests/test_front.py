@@ -227,7 +227,7 @@ def test_a_web_server_of_the_users_keeps_its_ports_and_its_sites_and_gets_one_li
     assert (again.status, again.changed) == (0, 0), again.output
 
 
-@pytest.mark.more
+@pytest.mark.long
 def test_apache_and_caddy_get_one_line_too_and_name_the_client(new_site: Site) -> None:
     site = new_site
     server = site.add_running("relay")

@@ -43,8 +43,8 @@ _CHECKS = "postmaster/checks"
 HANDMADE = (
     Handmade(
         "the SPF of the mail host, which bounces come from, is not checked",
-        f"{_CHECKS}/dns_records.py",
-        "for each in seen.world.mail_host_spf:",
+        f"{_CHECKS}/spf.py",
+        "for each in seen.mail_host_spf:",
         "for each in ():",
     ),
     Handmade(
@@ -80,9 +80,8 @@ HANDMADE = (
     Handmade(
         "a rule that gates a rotation does not",
         f"{_CHECKS}/rules.py",
-        'SPF_03 = Rule(\n    "SPF-03",\n    About.SENDER,\n    "RFC 7208 section 4",\n'
-        "    gates=Gate.EACH,\n",
-        'SPF_03 = Rule(\n    "SPF-03",\n    About.SENDER,\n    "RFC 7208 section 4",\n',
+        '    "RFC 7208 section 4",\n    needs=_SPF_READ,\n    gates=Gate.EACH,\n',
+        '    "RFC 7208 section 4",\n    needs=_SPF_READ,\n',
     ),
     Handmade(
         "a certificate that ends in two days is only warned of",

@@ -30,7 +30,7 @@ def ids(results: tuple[Result, ...]) -> list[str]:
     [
         (["EDGE"], [], [f"EDGE-0{number}" for number in (1, 2, 3, 4)]),
         (["rdns-01, tls-03"], [], ["RDNS-01", "TLS-03"]),
-        (["TLS"], ["TLS-02"], ["TLS-01", "TLS-03"]),
+        (["TLS"], ["TLS-02"], ["TLS-01", "TLS-03", "TLS-04", "TLS-05"]),
         (["DKIM-18", "DKIM-18"], [], ["DKIM-18"]),
     ],
 )
