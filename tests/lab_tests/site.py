@@ -308,6 +308,8 @@ class Site:
 
 
 OF_THE_LAB = frozenset({"DEL-04"})  # all its name servers are in one network
+# PMail signs by its first domain alone.
+OF_PMAIL_ALONE = frozenset({"DKIM-16", "DMARC-05"})
 TWO_DOMAINS = ("example.test", "second.test")
 # Streams of messages are from one mailbox here; what its limits do has a test of its own.
 UNLIMITED = {
