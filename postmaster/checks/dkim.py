@@ -8,12 +8,12 @@ from typing import Any
 
 import dkim as dkimpy
 
-from dns_providers.rrset import key
 from ground.words import Words
 from keys.dkim import DkimPublicKey, KeyFormatError, public_from_data
 from postmaster import dkim, dkim_lint, dmarc, pasted
 from postmaster.checks import rules, subjects
 from postmaster.checks.entries import host_of
+from postmaster.checks.old_answers import cached
 from postmaster.checks.results import Judgement, failed, passed, skipped, unknown, warned
 from postmaster.checks.runner import Check
 from postmaster.checks.seen import Public, Seen
@@ -68,11 +68,7 @@ def _publish(site: KeySite, seen: Public) -> Words:
 
 def _old(site: KeySite, seen: Public) -> Judgement | None:
     """What to say where the key is published, and a resolver still has the one of before."""
-    view = seen.cached(key(site.owner, "TXT"))
-    if view is None:
-        return None
-    remedy = Words.of("checks.cached_remedy", ttl=view.ttl)
-    return warned(Words.of("checks.cached", record=view.key, count=view.right), remedy)
+    return cached(seen, site.owner, "TXT")
 
 
 Judge = Callable[[KeySite, Public], Judgement]

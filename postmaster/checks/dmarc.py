@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from dns_providers.publishing.public_suffix import organizational
-from dns_providers.rrset import key
 from ground.words import Words, family, text
 from postmaster import dmarc, dmarc_lint, pasted
 from postmaster.checks import rules, subjects
 from postmaster.checks.entries import host_of
+from postmaster.checks.old_answers import cached
 from postmaster.checks.results import Judgement, failed, passed, skipped, unknown, warned
 from postmaster.checks.runner import Check
 from postmaster.checks.seen import Public
@@ -46,11 +46,7 @@ def _own(site: DmarcSite) -> list[bytes]:
 
 def _old(site: DmarcSite, seen: Public) -> Judgement | None:
     """What to say where the record is published, and a resolver still has the one of before."""
-    view = seen.cached(key(dmarc.owner(site.domain), "TXT"))
-    if view is None:
-        return None
-    remedy = Words.of("checks.cached_remedy", ttl=view.ttl)
-    return warned(Words.of("checks.cached", record=view.key, count=view.right), remedy)
+    return cached(seen, dmarc.owner(site.domain), "TXT")
 
 
 def _fails(site: DmarcSite, seen: Public, said: Words, remedy: Words) -> Judgement:

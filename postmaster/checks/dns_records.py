@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dns_providers.rrset import MX, key, name_text
+from dns_providers.rrset import MX, name_text
 from ground.words import Words
 from postmaster.checks import caa, rules, subjects
+from postmaster.checks.old_answers import cached
 from postmaster.checks.results import Judgement, failed, passed, unknown, warned
 from postmaster.checks.runner import Check
 from postmaster.checks.seen import Seen
@@ -25,16 +26,6 @@ def unanswered(name: str) -> Judgement:
 def _domains(seen: Seen) -> Iterator[tuple[Subject, DomainView]]:
     for view in seen.world.domains:
         yield subjects.of_domain(seen.server.domain(view.domain)), view
-
-
-def cached(seen: Seen, owner: str, *rtypes: str) -> Judgement | None:
-    """What to say where a record is published as it should be, and a resolver has the old one."""
-    for rtype in rtypes:
-        view = seen.cached(key(owner, rtype))
-        if view is not None:
-            remedy = Words.of("checks.cached_remedy", ttl=view.ttl)
-            return warned(Words.of("checks.cached", record=view.key, count=view.right), remedy)
-    return None
 
 
 def mx(view: DomainView, seen: Seen) -> Judgement:

@@ -9,7 +9,7 @@ from dns_providers.rrset import SRV
 from ground.words import Words
 from postmaster import client_setup, mail_programs, mta_sts, tls_rpt
 from postmaster.checks import rules, subjects
-from postmaster.checks.dns_records import cached
+from postmaster.checks.old_answers import cached
 from postmaster.checks.results import Judgement, Status, failed, passed, unknown, warned
 from postmaster.checks.runner import Check
 from postmaster.checks.seen import Seen

@@ -11,7 +11,8 @@ from dns_providers.publishing.public_suffix import organizational
 from ground.words import Words
 from postmaster import vps
 from postmaster.checks import rules, subjects
-from postmaster.checks.dns_records import cached, unanswered
+from postmaster.checks.dns_records import unanswered
+from postmaster.checks.old_answers import cached
 from postmaster.checks.results import Judgement, failed, passed, unknown, warned
 from postmaster.checks.runner import Check
 from postmaster.checks.seen import Seen

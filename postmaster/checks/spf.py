@@ -10,6 +10,7 @@ from ground.words import Words, family, text
 from postmaster import pasted, spf, spf_lint
 from postmaster.checks import rules, subjects
 from postmaster.checks.entries import host_of
+from postmaster.checks.old_answers import cached
 from postmaster.checks.results import Judgement, Status, failed, passed, skipped, unknown, warned
 from postmaster.checks.runner import Check
 from postmaster.checks.seen import Public
@@ -111,11 +112,7 @@ def _failing(site: SpfSite, seen: Public) -> list[SpfView]:
 
 def _old(site: SpfSite, seen: Public) -> Judgement | None:
     """What to say where the record is published, and a resolver still has the one of before."""
-    view = seen.cached(key(site.name, "TXT"))
-    if view is None:
-        return None
-    remedy = Words.of("checks.cached_remedy", ttl=view.ttl)
-    return warned(Words.of("checks.cached", record=view.key, count=view.right), remedy)
+    return cached(seen, site.name, "TXT")
 
 
 Judge = Callable[[SpfSite, Public], Judgement]
@@ -228,9 +225,8 @@ def sender(view: SpfView, seen: Public) -> Judgement:
     if view.result == "temperror":
         return unknown(said)
     record = key(view.domain, "TXT")
-    if old := seen.cached(record):
-        remedy = Words.of("checks.cached_remedy", ttl=old.ttl)
-        return warned(Words.of("checks.cached", record=old.key, count=old.right), remedy)
+    if old := cached(seen, view.domain, "TXT"):
+        return old
     with_term = _with_term(view, seen)
     if with_term and view.result != "permerror" and _lacks_term(view, seen):
         return failed(said, with_term)

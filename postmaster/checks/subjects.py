@@ -99,11 +99,6 @@ def of_name(domain: str, zone: str) -> Subject:
     return Subject(About.DOMAIN, domain, zone, domain)
 
 
-def of_name_server(zone: str, server: str) -> Subject:
-    """One address of a name server of a zone; server: name and address."""
-    return Subject(About.NAME_SERVER, f"{zone} @{server}", zone=zone, name=server)
-
-
 def of_host_name(name: str, zone: str | None, domain: str | None, rtype: str = "") -> Subject:
     """A host name that mail goes to; rtype: one kind of its records."""
     record = key(name, rtype) if rtype else None
@@ -124,11 +119,6 @@ def of_tlsa(host: str) -> Subject:
     """The TLSA records of a host's port 25."""
     record = key(f"_25._tcp.{host}", "TLSA")
     return Subject(About.RECORD, str(record), record=record)
-
-
-def of_sender(domain: MailDomain, name: str, address: str) -> Subject:
-    """Mail from an address in the name of a domain, or of a host name of it."""
-    return sender_of(name, address, domain.zone, domain.name)
 
 
 def sender_of(name: str, address: str, zone: str, domain: str) -> Subject:
